@@ -1,0 +1,93 @@
+"""The nouns as tables: column names, types, metrics and bucket aggregates, written down once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+import polars as pl
+
+NODE: Final = "node"
+TS: Final = "ts"
+AVAILABLE_AT: Final = "available_at"
+MONTH: Final = "month"
+BUCKET_END: Final = "bucket_end"
+LATENESS: Final = "lateness"
+SEPARATOR: Final = "__"
+
+UTC: Final = pl.Datetime("us", "UTC")
+
+TELEMETRY_KEYS: Final = {NODE: pl.String(), TS: UTC, AVAILABLE_AT: UTC}
+EVENT_SCHEMA: Final = {
+    NODE: pl.String(),
+    "start": UTC,
+    "end": UTC,
+    "kind": pl.String(),
+    "cause": pl.String(),
+    "source": pl.String(),
+    "recorded_at": UTC,
+    "end_recorded_at": UTC,
+}
+NODE_SCHEMA: Final = {
+    NODE: pl.String(),
+    "rack": pl.String(),
+    "hardware": pl.String(),
+    "partition": pl.String(),
+    "labels": pl.String(),  # a JSON object: every other column of the inventory
+    "observed_from": UTC,
+    "observed_until": UTC,
+    "as_of": UTC,  # the newest time that the inventory's source holds; the newer inventory wins
+}
+BLIND_SCHEMA: Final = {"start": UTC, "end": UTC, "recorded_at": UTC}
+QUARANTINE_SCHEMA: Final = {
+    "table": pl.String(),
+    "reason": pl.String(),
+    NODE: pl.String(),
+    TS: UTC,
+    "row": pl.String(),  # the row as JSON, as it was read
+    "source": pl.String(),
+}
+
+
+class EventKind(StrEnum):
+    """Kinds of event that mean something here; others are kept and ignored."""
+
+    FAILURE = "failure"
+    MAINTENANCE = "maintenance"
+    ACTION = "action"
+
+
+class MetricKind(StrEnum):
+    """How a metric's values are to be read."""
+
+    GAUGE = "gauge"  # a level: temperature, power, load
+    COUNTER = "counter"  # only rises, but for resets: errors, bytes
+    COUNT = "count"  # samples received: how well the node was seen
+    BOOT_TIME = "boot_time"  # Unix seconds of the last boot
+    AGE = "age"  # hours that go on counting while nothing is reported: power-on hours
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One column of telemetry.
+
+    `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
+    only when they change, so the last value holds until the next one.
+    """
+
+    name: str
+    kind: MetricKind = MetricKind.GAUGE
+    sampling: Literal["sampled", "on_change"] = "sampled"
+    unit: str = ""
+
+
+# What a bucket keeps of a metric. Every one of them can be merged with its neighbour's.
+#   n: samples; mean; m2: sum of squared deviations from the mean (Chan et al. 1979); min; max;
+#   first, last and their times first_ts, last_ts; increase: sum of rises, a fall counting as a reset to zero.
+AGGREGATES: Final = ("n", "mean", "m2", "min", "max", "first", "last", "first_ts", "last_ts", "increase")
+
+
+def bucket_column(metric: str, aggregate: str) -> str:
+    """Name the bucket table's column for one aggregate of one metric."""
+    return f"{metric}{SEPARATOR}{aggregate}"
