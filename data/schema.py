@@ -28,6 +28,7 @@ EVENT_SCHEMA: Final = {
     "source": pl.String(),
     "recorded_at": UTC,
     "end_recorded_at": UTC,
+    "labels": pl.String(),  # a JSON object: every other column of the record; null if there is none
 }
 NODE_SCHEMA: Final = {
     NODE: pl.String(),
@@ -40,6 +41,26 @@ NODE_SCHEMA: Final = {
     "as_of": UTC,  # the newest time that the inventory's source holds; the newer inventory wins
 }
 BLIND_SCHEMA: Final = {"start": UTC, "end": UTC, "recorded_at": UTC}
+BUCKET_KEYS: Final = {NODE: pl.String(), BUCKET_END: UTC, LATENESS: pl.Int32()}
+SCORE_SCHEMA: Final = {
+    NODE: pl.String(),
+    TS: UTC,
+    "horizon_hours": pl.Float64(),
+    "probability": pl.Float64(),  # null where support is 'unknown'
+    "model_version": pl.String(),
+    "support": pl.String(),
+    "data_age_hours": pl.Float64(),
+}
+DECISION_SCHEMA: Final = {
+    NODE: pl.String(),
+    TS: UTC,  # as of when it was decided
+    "action": pl.String(),
+    "reason": pl.String(),
+    "limit": pl.String(),  # the limit that held it back; null if none did
+    "probability": pl.Float64(),
+    "horizon_hours": pl.Float64(),
+    "model_version": pl.String(),
+}
 QUARANTINE_SCHEMA: Final = {
     "table": pl.String(),
     "reason": pl.String(),
