@@ -1,0 +1,1 @@
+"""How the packages run: settings, wiring, flows and the command line."""

@@ -1,0 +1,1 @@
+"""What to do about it: scores, policy, limits and the actuators that carry decisions out."""

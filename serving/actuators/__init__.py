@@ -1,0 +1,1 @@
+"""How a decision reaches a scheduler: one module a kind."""

@@ -1,0 +1,224 @@
+"""The shape of the settings: every key, its type, its default and its bounds, written down once."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from data.schema import Metric, MetricKind
+from pipelines.durations import format_duration, parse_duration
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        msg = "should be longer than 0s"
+        raise ValueError(msg)
+    return value
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str | Path) or not str(value):
+        msg = "should be a path"
+        raise ValueError(msg)
+    return Path(value).expanduser()
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    if list(values) != sorted(set(values)):
+        msg = "should rise from each to the next"
+        raise ValueError(msg)
+    return values
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
+LongerThanZero = Annotated[Duration, AfterValidator(_positive)]
+Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
+Amount = Annotated[float, Field(strict=True, ge=0)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
+Sampling = Literal["sampled", "on_change"]
+
+
+class Section(BaseModel):
+    """A table of the settings: unknown keys are errors, values stay as they were read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Fleet(Section):
+    """Whom this installation watches."""
+
+    name: Name = "fleet"
+
+
+class EventColumns(Section):
+    """A source's own names for the columns of events."""
+
+    node: Name = "node"
+    start: Name = "start"
+    end: Name = "end"
+    kind: Name = "kind"
+    cause: Name = "cause"
+    recorded_at: Name = "recorded_at"
+    end_recorded_at: Name = "end_recorded_at"
+
+
+class NodeColumns(Section):
+    """A source's own names for the columns of the inventory."""
+
+    node: Name = "node"
+    rack: Name = "rack"
+    hardware: Name = "hardware"
+    partition: Name = "partition"
+    observed_from: Name = "observed_from"
+    observed_until: Name = "observed_until"
+
+
+class SourceColumns(Section):
+    """Canonical names on the left, the source's own on the right; telemetry's metrics may be renamed too."""
+
+    telemetry: dict[Name, Name] = {}
+    events: EventColumns = EventColumns()
+    nodes: NodeColumns = NodeColumns()
+
+
+class Source(Section):
+    """Where records come from, and how late they can be read."""
+
+    kind: Literal["parquet"] = "parquet"
+    path: Folder = Path("records")
+    delay: Duration = timedelta(0)
+    columns: SourceColumns = SourceColumns()
+
+
+class State(Section):
+    """Where everything that Nodeward writes lives."""
+
+    path: Folder = Path("var")
+    url: str = ""
+
+
+class Clock(Section):
+    """What now is: the wall clock, or for historical records the newest time that they hold."""
+
+    now: Literal["wall", "data"] = "wall"
+
+
+class Buckets(Section):
+    """How telemetry is cut into buckets."""
+
+    width: LongerThanZero = timedelta(days=1)
+
+
+class MetricColumn(Section):
+    """How one metric is to be read, where it differs from the defaults."""
+
+    kind: MetricKind | None = None
+    sampling: Sampling | None = None
+    unit: str = ""
+
+
+class Metrics(Section):
+    """How the columns of telemetry are to be read."""
+
+    default_kind: MetricKind = MetricKind.GAUGE
+    default_sampling: Sampling = "sampled"
+    ignore: tuple[Name, ...] = ()
+    columns: dict[Name, MetricColumn] = {}
+
+    def metric(self, name: str) -> Metric:
+        """Describe one column of telemetry."""
+        own = self.columns.get(name, MetricColumn())
+        return Metric(name, own.kind or self.default_kind, own.sampling or self.default_sampling, own.unit)
+
+
+class Forecast(Section):
+    """What is predicted, how often, and for which nodes."""
+
+    horizons_days: Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_ascending)] = (1, 3, 7, 14)
+    every_days: AtLeastOne = 1
+    coverage_metric: str = ""
+    coverage_share: PositiveShare = 0.9
+    alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(_ascending)] = (
+        0.005,
+        0.01,
+        0.02,
+    )
+    history_start: date | None = None
+
+    @property
+    def history_start_time(self) -> datetime | None:
+        """Midnight UTC of `history_start`."""
+        start = self.history_start
+        return None if start is None else datetime(start.year, start.month, start.day, tzinfo=UTC)
+
+
+class Model(Section):
+    """How the hazard model is trained."""
+
+    min_failures: AtLeastOne = 50
+    folds: Annotated[int, Field(strict=True, ge=2, le=20)] = 4
+    seeds: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
+    random_seed: Count = 1
+    trees: Annotated[int, Field(strict=True, ge=1, le=20_000)] = 300
+    leaves: Annotated[int, Field(strict=True, ge=2, le=4096)] = 15
+    learning_rate: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.03
+    min_child: AtLeastOne = 100
+    feature_share: PositiveShare = 0.3
+    l2: Amount = 10.0
+    negatives_per_positive: Positive = 50.0
+
+
+class Baselines(Section):
+    """What the model is compared with."""
+
+    rule: tuple[Name, ...] = ()
+
+
+class Limits(Section):
+    """How much of the fleet may be drained at once, whatever the model says."""
+
+    fleet_share: Share = 0.01
+    fleet_count: Count = 10
+    per_rack: Count = 1
+
+
+class Policy(Section):
+    """What a failure, a drain and an idle node cost, in node-hours."""
+
+    horizon_days: Positive = 7
+    failure_cost_node_hours: Amount = 60.0
+    averted_share: Share = 0.8
+    drain_cost_node_hours: Amount = 2.0
+    idle_cost_node_hours: Amount = 8.0
+    stale_after: LongerThanZero = timedelta(hours=36)
+    limits: Limits = Limits()
+
+
+class Tracking(Section):
+    """Where training runs and models are registered."""
+
+    uri: str = ""
+    experiment: Name = "nodeward"
+    model_name: Name = "nodeward"
+
+
+class Settings(Section):
+    """All of the settings."""
+
+    fleet: Fleet = Fleet()
+    source: Source = Source()
+    state: State = State()
+    clock: Clock = Clock()
+    buckets: Buckets = Buckets()
+    metrics: Metrics = Metrics()
+    forecast: Forecast = Forecast()
+    model: Model = Model()
+    baselines: Baselines = Baselines()
+    policy: Policy = Policy()
+    tracking: Tracking = Tracking()
