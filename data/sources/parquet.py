@@ -1,0 +1,63 @@
+"""Parquet files with their faults named: every way in which one can be unreadable ends in one error."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+from pyarrow import parquet
+
+from data.errors import SourceFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Raise SourceFileError for whatever pyarrow says of a file."""
+    try:
+        yield
+    except FileNotFoundError as fault:
+        raise SourceFileError(path, "no such file", mend="check source.path") from fault
+    except (OSError, pa.ArrowException) as fault:
+        why = " ".join(str(fault).split()) or type(fault).__name__
+        raise SourceFileError(path, f"is no readable Parquet file ({why})") from fault
+
+
+def schema(path: Path) -> pl.Schema:
+    """Read a file's column names and types.
+
+    Raises:
+        SourceFileError: if the file is missing, truncated or no Parquet.
+    """
+    with _naming(path), parquet.ParquetFile(path) as file:
+        return _to_polars(file.schema_arrow.empty_table()).schema
+
+
+def row_count(path: Path) -> int:
+    """Read how many rows a file holds, from its footer."""
+    with _naming(path), parquet.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read a whole file."""
+    with _naming(path), parquet.ParquetFile(path) as file:
+        return _to_polars(file.read())
+
+
+def batches(path: Path, columns: list[str], rows: int) -> Iterator[pl.DataFrame]:
+    """Read some columns of a file, at most `rows` rows at a time."""
+    with _naming(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
+            yield _to_polars(pa.Table.from_batches([batch]))
+
+
+def _to_polars(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)  # a table, not an array, went in
+    return frame
