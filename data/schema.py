@@ -108,6 +108,12 @@ class Metric:
 #   first, last and their times first_ts, last_ts; increase: sum of rises, a fall counting as a reset to zero.
 AGGREGATES: Final = ("n", "mean", "m2", "min", "max", "first", "last", "first_ts", "last_ts", "increase")
 
+AGGREGATE_TYPES: Final = {name: pl.Float64() for name in AGGREGATES} | {
+    "n": pl.UInt32(),
+    "first_ts": pl.Int64(),  # microseconds since 1970
+    "last_ts": pl.Int64(),
+}
+
 
 def bucket_column(metric: str, aggregate: str) -> str:
     """Name the bucket table's column for one aggregate of one metric."""

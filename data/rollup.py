@@ -1,0 +1,125 @@
+"""Turns samples into buckets, so that no window ever has to read a raw sample again.
+
+Sums run over one bucket's samples in the order of their times and over nothing else. So a bucket holds the
+same bits whether it is rolled up alone, among others, or again after a late row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from data.schema import AGGREGATES, AVAILABLE_AT, BUCKET_END, BUCKET_KEYS, LATENESS, TS, UTC, bucket_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def bucket_end(width: timedelta) -> pl.Expr:
+    """Give the end of the bucket (end - width, end] that holds `ts`; ends are multiples of the width from 1970."""
+    return _ceil(TS, width).cast(UTC)
+
+
+def rollup(telemetry: pl.DataFrame, metrics: Sequence[str], width: timedelta) -> pl.DataFrame:
+    """Roll telemetry up into one row for each node, bucket_end and lateness, sorted by these.
+
+    `lateness` is how many bucket widths after the bucket's end its samples became known, rounded up; samples
+    of another lateness are a part, and a row, of their own. (node, ts) must be unique. A metric without a
+    sample has n = 0 and null in everything else; first_ts and last_ts are microseconds since 1970.
+    """
+    late = (_ceil(AVAILABLE_AT, width) - _ceil(TS, width)) // (width // MICROSECOND)
+    keys = telemetry.select(
+        "node", TS, bucket_end(width).alias(BUCKET_END), late.clip(0).cast(pl.Int32).alias(LATENESS)
+    ).with_row_index("row")
+    keys = keys.sort(*BUCKET_KEYS, TS)
+    parts = _Parts.of(keys)
+    rows = keys["row"]
+    columns = (column for name in metrics for column in _aggregate(name, telemetry[name].gather(rows), parts))
+    return keys.select(*BUCKET_KEYS)[parts.starts].with_columns(columns)
+
+
+def _ceil(time: str, width: timedelta) -> pl.Expr:
+    step = width // MICROSECOND
+    return -(-pl.col(time).to_physical() // step) * step
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Sorted rows cut into parts: each part's first row, each row's part, each row's time."""
+
+    starts: Ints
+    part: Ints
+    times: Ints
+
+    @classmethod
+    def of(cls, keys: pl.DataFrame) -> _Parts:
+        is_new = np.zeros(keys.height, dtype=np.bool_)
+        for name in BUCKET_KEYS:
+            is_new |= keys[name].ne_missing(keys[name].shift()).to_numpy()
+        starts = np.flatnonzero(is_new)
+        return cls(starts, np.cumsum(is_new) - 1, keys[TS].to_physical().to_numpy())
+
+
+def _aggregate(metric: str, column: pl.Series, parts: _Parts) -> Iterator[pl.Series]:
+    """Aggregate one metric of the sorted rows; yield its bucket columns."""
+    samples = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    is_seen = ~np.isnan(samples)
+    counts = np.bincount(parts.part[is_seen], minlength=len(parts.starts))
+    seen = _reduce(samples[is_seen], parts.times[is_seen], counts[counts > 0])
+    yield pl.Series(bucket_column(metric, "n"), counts, pl.UInt32)
+    spread: dict[int, pl.Series] = {}
+    for aggregate in AGGREGATES[1:]:
+        values = seen[aggregate]
+        if id(values) not in spread:  # aggregates that share an array go on sharing it
+            spread[id(values)] = _spread(values, counts > 0)
+        yield spread[id(values)].alias(bucket_column(metric, aggregate))
+
+
+def _spread(values: Floats | Ints, is_present: NDArray[np.bool_]) -> pl.Series:
+    """Put the values where parts have samples, and null elsewhere."""
+    series = pl.Series(values)
+    if is_present.all():
+        return series
+    place = pl.Series(np.cumsum(is_present) - 1)
+    return series.gather(place.set(pl.Series(~is_present), None))
+
+
+def _reduce(samples: Floats, times: Ints, counts: Ints) -> dict[str, Floats | Ints]:
+    """Aggregate runs of samples, `counts` long each; no run is empty."""
+    if len(samples) == len(counts):  # one sample each, as in daily rows: nothing to reduce
+        zero = np.zeros(len(samples))
+        alone = dict.fromkeys(("mean", "min", "max", "first", "last"), samples)
+        return {**alone, "m2": zero, "increase": zero, "first_ts": times, "last_ts": times}
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+    # Rounding may carry a mean past its samples: three times 0.1 would vary.
+    mean = np.clip(np.add.reduceat(samples, starts) / counts, low, high)
+    return {
+        "mean": mean,
+        "m2": np.add.reduceat((samples - np.repeat(mean, counts)) ** 2, starts),
+        "min": low,
+        "max": high,
+        "first": samples[starts],
+        "last": samples[ends - 1],
+        "first_ts": times[starts],
+        "last_ts": times[ends - 1],
+        "increase": np.add.reduceat(_rises(samples, starts), starts),
+    }
+
+
+def _rises(samples: Floats, starts: Ints) -> Floats:
+    """Give how far each sample rose from the one before it in its run; after a fall it counts from zero."""
+    before = np.concatenate([samples[:1], samples[:-1]])
+    rises = np.where(samples >= before, samples - before, samples)
+    rises[starts] = 0.0
+    return rises
