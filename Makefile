@@ -35,11 +35,16 @@ check: $(STAMP) ## formatting, lint, types, direction of imports, size of module
 test: $(STAMP) ## unit and check suites
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+# pip, when it checks hashes, wants a requirement with extras pinned without them as well.
+BOTH := import re, sys; [print(block + (re.sub(r"\[.*?\]", "", block, count=1) if re.match(r"[\w-]+\[", block) else ""), end="") \
+	for block in re.split(r"(?m)^(?=\w)", sys.stdin.read())]
+
 lock: ## resolve pyproject.toml into requirements.lock again
 	"$(PYTHON)" -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --upgrade --quiet --output-file requirements.lock
+	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet --output-file build/lock/resolved
+	build/lock/bin/python -c '$(BOTH)' < build/lock/resolved > requirements.lock
 
 clean: ## remove what the targets made; run-time state in var/ stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
