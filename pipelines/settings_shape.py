@@ -57,26 +57,36 @@ class Fleet(Section):
 
 
 class EventColumns(Section):
-    """A source's own names for the columns of events."""
+    """A source's own names for the columns of events, where they differ."""
 
-    node: Name = "node"
-    start: Name = "start"
-    end: Name = "end"
-    kind: Name = "kind"
-    cause: Name = "cause"
-    recorded_at: Name = "recorded_at"
-    end_recorded_at: Name = "end_recorded_at"
+    node: Name | None = None
+    start: Name | None = None
+    end: Name | None = None
+    kind: Name | None = None
+    cause: Name | None = None
+    source: Name | None = None
+    recorded_at: Name | None = None
+    end_recorded_at: Name | None = None
 
 
 class NodeColumns(Section):
-    """A source's own names for the columns of the inventory."""
+    """A source's own names for the columns of the inventory, where they differ."""
 
-    node: Name = "node"
-    rack: Name = "rack"
-    hardware: Name = "hardware"
-    partition: Name = "partition"
-    observed_from: Name = "observed_from"
-    observed_until: Name = "observed_until"
+    node: Name | None = None
+    rack: Name | None = None
+    hardware: Name | None = None
+    partition: Name | None = None
+    observed_from: Name | None = None
+    observed_until: Name | None = None
+    as_of: Name | None = None
+
+
+class BlindColumns(Section):
+    """A source's own names for the columns of blind periods, where they differ."""
+
+    start: Name | None = None
+    end: Name | None = None
+    recorded_at: Name | None = None
 
 
 class SourceColumns(Section):
@@ -85,6 +95,11 @@ class SourceColumns(Section):
     telemetry: dict[Name, Name] = {}
     events: EventColumns = EventColumns()
     nodes: NodeColumns = NodeColumns()
+    blind: BlindColumns = BlindColumns()
+
+    def mapping(self) -> dict[str, dict[str, str]]:
+        """Give, for each table, the names that differ."""
+        return self.model_dump(exclude_none=True)
 
 
 class Source(Section):
