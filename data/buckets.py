@@ -1,0 +1,116 @@
+"""The bucket table: always what a rollup of the whole telemetry table would give, at the cost of what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import polars.selectors as cs
+
+from data.delta import month_of, within
+from data.rollup import MICROSECOND, rollup
+from data.schema import AGGREGATES, BUCKET_END, MONTH, SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from data.delta import Table
+    from data.telemetry import Change, Span, Telemetry
+
+PIECE_CELLS: Final = 1 << 25  # samples that are rolled up at once: a quarter of a gigabyte
+VERSION_NOTE: Final = "telemetry"
+WIDTH_NOTE: Final = "bucket_width_us"
+UNFINISHED: Final = -1
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Buckets of one width by (node, bucket_end, lateness)."""
+
+    table: Table
+    width: timedelta
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        until: datetime | None = None,
+        start: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Read node, bucket_end, lateness and some columns (default: all) where start <= bucket_end <= until."""
+        wanted = self.table.schema() if columns is None else columns
+        rows = self.table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
+        return rows.with_columns(cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}").cast(pl.UInt32)).collect()
+
+    def refresh(self, telemetry: Telemetry, change: Change) -> int:
+        """Roll up anew what a change of telemetry touched; give the number of rows written.
+
+        Each piece, a month at most, is one commit. The last one notes the version of telemetry that the
+        table now stands for. Where the note shows another width, or that a refresh did not finish, the
+        table is emptied and everything is rolled up.
+        """
+        version = telemetry.table.version()
+        noted = self.table.noted(VERSION_NOTE) if self.table.noted(WIDTH_NOTE) == self._width_note else None
+        if noted == version or version < 0:
+            return 0
+        spans = change.spans
+        if noted != change.since:
+            spans = telemetry.spans()
+            self._clear()
+        pieces = [piece for span in bucket_spans(spans, self.width) for piece in self._pieces(telemetry, span)]
+        versions = [UNFINISHED] * (len(pieces) - 1) + [version]
+        return sum(self._roll(telemetry, piece, noted) for piece, noted in zip(pieces, versions, strict=True))
+
+    @property
+    def _width_note(self) -> int:
+        return self.width // MICROSECOND
+
+    def _clear(self) -> None:
+        if self.table.version() >= 0:
+            self.table.rewrite(pl.DataFrame(schema=dict(self.table.keys)), {VERSION_NOTE: UNFINISHED})
+
+    def _pieces(self, telemetry: Telemetry, span: Span) -> Iterator[Span]:
+        """Cut a span of bucket ends into pieces whose telemetry fits in memory."""
+        low, high = span
+        count = (high - low) // self.width + 1
+        cells = telemetry.count(low - self.width, high) * len(telemetry.metrics())
+        step = max(count * PIECE_CELLS // max(cells, PIECE_CELLS), 1) * self.width
+        while low <= high:
+            yield low, min(low + step - self.width, high)
+            low += step
+
+    def _roll(self, telemetry: Telemetry, piece: Span, version: int) -> int:
+        low, high = piece
+        rows = telemetry.read(start=low - self.width + MICROSECOND, end=high)
+        rolled = rollup(rows, telemetry.metrics(), self.width)
+        note = {VERSION_NOTE: version, WIDTH_NOTE: self._width_note}
+        if self.table.scan().filter(within(BUCKET_END, low, high)).head(1).collect().height:
+            self.table.replace(rolled, low, high, note)
+        else:
+            self.table.append(rolled, note)
+        return rolled.height
+
+
+def bucket_spans(spans: Iterable[Span], width: timedelta) -> list[Span]:
+    """Turn spans of sample times into spans of bucket ends, one for each month at most."""
+    found: dict[str, Span] = {}
+    for low, high in spans:
+        for first, last in _by_month(_end(low, width), _end(high, width), width):
+            known = found.get(month_of(first), (first, last))
+            found[month_of(first)] = min(first, known[0]), max(last, known[1])
+    return sorted(found.values())
+
+
+def _end(moment: datetime, width: timedelta) -> datetime:
+    """Give the end of the bucket that holds a time."""
+    return EPOCH - (EPOCH - moment) // width * width
+
+
+def _by_month(low: datetime, high: datetime, width: timedelta) -> Iterator[Span]:
+    while low <= high:
+        next_month = (low.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        last = min(high, _end(next_month, width) - width)
+        yield low, last
+        low = last + width

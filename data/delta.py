@@ -1,0 +1,144 @@
+"""Delta Lake tables by month: atomic commits for one writer, a consistent version for every reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+import polars as pl
+import polars.selectors as cs
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from data.disk import naming_full_disk
+from data.errors import ColumnError
+from data.schema import MONTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+# Level 1 writes M100's buckets in half the time of level 3, for the same size.
+WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1 << 17)
+MONTH_FORMAT: Final = "%Y-%m"
+NO_MONTH: Final = "undated"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table at a path or URL, partitioned by the month of its column `time`.
+
+    `keys` are the columns, with their types, that the table has before anything is written.
+    """
+
+    uri: str
+    time: str
+    keys: Mapping[str, pl.DataType]
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+
+    def version(self) -> int:
+        """Give the newest version; -1 while there is no table."""
+        table = self._open()
+        return table.version() if table else -1
+
+    def schema(self) -> pl.Schema:
+        """Give the columns, without the month."""
+        schema = self.scan().collect_schema()
+        return pl.Schema((name, kind) for name, kind in schema.items() if name != MONTH)
+
+    def months(self) -> list[str]:
+        """List the months that hold rows, as YYYY-MM."""
+        table = self._open()
+        return sorted(part[MONTH] for part in table.partitions()) if table else []
+
+    def noted(self, note: str) -> int | None:
+        """Give the number that the newest commit with this note carried."""
+        table = self._open()
+        return table.transaction_version(note) if table else None
+
+    def scan(self) -> pl.LazyFrame:
+        """Read lazily, from the version that is the newest now; with the month."""
+        table = self._open()
+        return pl.scan_delta(table) if table else pl.LazyFrame(schema={**self.keys, MONTH: pl.String()})
+
+    def select(self, columns: Iterable[str]) -> pl.LazyFrame:
+        """Read the keys, the month and some other columns lazily.
+
+        Raises:
+            ColumnError: if the table has no such column.
+        """
+        frame = self.scan()
+        names = frame.collect_schema().names()
+        wanted = [name for name in dict.fromkeys(columns) if name not in self.keys]
+        if absent := set(wanted) - set(names):
+            raise ColumnError.missing(self.uri, absent, set(names) - {MONTH})
+        return frame.select(*self.keys, *wanted, MONTH)
+
+    def append(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
+        """Add rows in one commit, and columns that are new; nothing is written for no row."""
+        if rows.height:
+            self._write(rows, note, mode="append")
+
+    def replace(self, rows: pl.DataFrame, low: datetime, high: datetime, note: Mapping[str, int] | None = None) -> None:
+        """Put `rows` in the place of all rows with low <= time <= high, in one commit."""
+        months = f"{MONTH} >= '{month_of(low)}' AND {MONTH} <= '{month_of(high)}'"
+        times = f"{self.time} >= '{low.isoformat()}' AND {self.time} <= '{high.isoformat()}'"
+        self._write(rows, note, mode="overwrite", predicate=f"{months} AND {times}")
+
+    def rewrite(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
+        """Put `rows` in the place of all rows, and their columns in the place of all columns."""
+        self._write(rows, note, mode="overwrite", schema_mode="overwrite")
+
+    def _open(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri, storage_options=dict(self.storage_options))
+        except TableNotFoundError:
+            return None
+
+    def _write(
+        self,
+        rows: pl.DataFrame,
+        note: Mapping[str, int] | None,
+        *,
+        mode: Literal["append", "overwrite"],
+        schema_mode: Literal["merge", "overwrite"] = "merge",
+        predicate: str | None = None,
+    ) -> None:
+        with naming_full_disk(self.uri):
+            write_deltalake(
+                self.uri,
+                self._dated(rows),
+                mode=mode,  # type: ignore[arg-type]  # its overloads know each mode, but no union of them
+                schema_mode=schema_mode,
+                predicate=predicate,
+                partition_by=[MONTH],
+                configuration={"delta.dataSkippingStatsColumns": ",".join(self.keys)},
+                storage_options=dict(self.storage_options),
+                writer_properties=WRITER,
+                commit_properties=_commit(note or {}),
+            )
+
+    def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the month, sort as readers like it, and turn unsigned integers, which Delta lacks, into signed ones."""
+        month = pl.col(self.time).dt.strftime(MONTH_FORMAT).fill_null(NO_MONTH)
+        signed = cs.unsigned_integer().cast(pl.Int32)
+        return rows.with_columns(signed, month.alias(MONTH)).sort(MONTH, *self.keys, maintain_order=True)
+
+
+def _commit(note: Mapping[str, int]) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in note.items()])
+
+
+def month_of(moment: datetime) -> str:
+    """Name the month that a UTC time belongs to."""
+    return moment.strftime(MONTH_FORMAT)
+
+
+def within(time: str, start: datetime | None, end: datetime | None) -> pl.Expr:
+    """Keep start <= time <= end, and let whole months be skipped."""
+    keep = pl.lit(value=True)
+    if start is not None:
+        keep &= (pl.col(MONTH) >= month_of(start)) & (pl.col(time) >= start)
+    if end is not None:
+        keep &= (pl.col(MONTH) <= month_of(end)) & (pl.col(time) <= end)
+    return keep

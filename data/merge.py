@@ -1,0 +1,72 @@
+"""The merge rule: of rows that speak of the same thing the newest wins, whatever order they arrive in.
+
+A key's surviving row is the maximum of a total order, so merging is commutative, associative and idempotent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from data.content import content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+THEIRS: Final = "__new"  # ends a column of the newer table while two are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows with equal `keys` are one row: the one with the largest `newest` columns, then content hash.
+
+    A null is smaller than every value.
+    """
+
+    keys: tuple[str, ...]
+    newest: tuple[str, ...]
+
+    def resolve(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Keep one row for each key."""
+        if rows.select(self.keys).n_unique() == rows.height:
+            return rows
+        is_contested = rows.select(pl.struct(self.keys).is_duplicated()).to_series()
+        contested = rows.filter(is_contested).unique(maintain_order=True)
+        ranked = contested.with_columns(content_hash(contested)).sort(*self.newest, "content")
+        winners = ranked.unique(self.keys, keep="last", maintain_order=True).drop("content")
+        return pl.concat([rows.filter(~is_contested), winners])
+
+    def merge(self, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+        """Merge two tables, which may differ in their columns."""
+        return self.resolve(pl.concat([old, new], how="diagonal"))
+
+    def compare(self, old: pl.DataFrame, new: pl.DataFrame) -> Changes:
+        """Tell which rows a merge of `new` into `old`, both resolved, would insert and replace."""
+        inserted = new.join(old, on=self.keys, how="anti", nulls_equal=True)
+        if inserted.height == new.height:
+            return Changes(inserted, new.clear(), 0)
+        met = new.join(old, on=self.keys, how="semi", nulls_equal=True)
+        rivals = old.join(met, on=self.keys, how="semi", nulls_equal=True)
+        winners = self.merge(rivals, met)
+        replaced = _changed(rivals, winners, self.keys)
+        return Changes(inserted, replaced, met.height - replaced.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a merge changes: rows with new keys, rows that take another's place, and how many change nothing."""
+
+    inserted: pl.DataFrame
+    replaced: pl.DataFrame
+    unchanged: int
+
+
+def _changed(old: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Keep the rows of `new` that say something else than the row of `old` with the same keys."""
+    values = [name for name in new.columns if name not in keys]
+    absent = [pl.lit(None, new.schema[name]).alias(name) for name in values if name not in old.columns]
+    both = new.join(old.with_columns(absent), on=keys, how="left", suffix=THEIRS, nulls_equal=True)
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name + THEIRS)) for name in values)
+    return both.filter(differs).select(new.columns)
