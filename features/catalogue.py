@@ -1,0 +1,221 @@
+"""Every feature, defined once: what it is made of, in which unit, and why it should matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from data.schema import SEPARATOR, Metric, MetricKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FAILURES = "failures"
+EVER = None
+
+
+class Origin(StrEnum):
+    """Which executor computes a feature."""
+
+    WINDOW = "window"  # buckets of a sampled metric
+    HELD = "held"  # changes of an on-change metric
+    HISTORY = "history"  # events and inventory
+
+
+class Peer(StrEnum):
+    """How a value is set beside its peers at the same time."""
+
+    NONE = ""
+    FLEET = "vs_fleet"  # robust standard deviations from the fleet's median
+    RATIO = "of_fleet"  # multiple of the fleet's median
+    RANK = "rank"  # place in the fleet, 0 to 1
+    RACK = "vs_rack"  # distance from the rack's median
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One named number per node and cutoff."""
+
+    origin: Origin
+    metric: str
+    stat: str
+    window: timedelta | None  # None: the whole past
+    unit: str
+    why: str
+    peer: Peer = Peer.NONE
+
+    @property
+    def name(self) -> str:
+        """`<metric>__<stat>__<window>`."""
+        stat = f"{self.stat}_{self.peer}" if self.peer else self.stat
+        return SEPARATOR.join((self.metric, stat, window_name(self.window)))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Features in a fixed order."""
+
+    features: tuple[Feature, ...]
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(feature.name for feature in self.features))
+
+    def only(self, *origins: Origin, metrics: Iterable[str] = ()) -> Catalogue:
+        """Keep the features of some origins, and those of some metrics."""
+        wanted = set(metrics)
+        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in wanted))
+
+
+def window_name(window: timedelta | None) -> str:
+    """Name a window: 7d, 6h, 5m, or 'ever'."""
+    if window is None:
+        return "ever"
+    minutes = int(window.total_seconds() // 60)
+    if minutes % 1440 == 0:
+        return f"{minutes // 1440}d"
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fleet offers: its metrics and what its inventory and events tell apart."""
+
+    metrics: tuple[Metric, ...]
+    windows: tuple[timedelta, ...]  # rising; the first one is what counts as 'now'
+    has_racks: bool
+    has_hardware: bool
+    causes: tuple[str, ...] = ()
+
+
+def build(plan: Plan) -> Catalogue:
+    """List the features of a fleet."""
+    features = list(_history(plan))
+    for metric in plan.metrics:
+        if metric.sampling == "on_change":
+            features += _held(metric, plan.windows)
+        else:
+            features += _SAMPLED[metric.kind](metric, plan)
+    return Catalogue(tuple(features))
+
+
+HISTORY_WINDOWS = tuple(timedelta(days=days) for days in (3, 7, 14, 30, 90, 365))
+RATE_WINDOWS = (timedelta(days=90), timedelta(days=365), EVER)
+
+
+def _history(plan: Plan) -> Iterator[Feature]:
+    def one(metric: str, stat: str, window: timedelta | None, unit: str, why: str) -> Feature:
+        return Feature(Origin.HISTORY, metric, stat, window, unit, why)
+
+    for window in (*HISTORY_WINDOWS, EVER):
+        yield one(FAILURES, "count", window, "failures", "a node that failed lately fails again")
+    for window in RATE_WINDOWS:
+        yield one(FAILURES, "relative_rate", window, "x fleet", "lemons fail more often than the fleet, for life")
+    yield one(FAILURES, "days_since_start", EVER, "d", "the hazard falls with the time since a failure")
+    yield one(FAILURES, "days_since_end", EVER, "d", "the first days back in service are the riskiest")
+    yield one(FAILURES, "mean_repair_hours", EVER, "h", "long repairs tell of hardware")
+    for window in (timedelta(days=7), timedelta(days=30), timedelta(days=90)):
+        yield one("maintenance", "count", window, "events", "work on a node breaks it, or mends it")
+    yield one("maintenance", "days_since_start", EVER, "d", "new parts and new software fail early")
+    yield one("node", "days_up", EVER, "d", "time in service since the last event")
+    yield one("node", "days_observed", EVER, "d", "infant mortality and wear")
+    yield one("fleet", "failure_rate", timedelta(days=7), "1/d", "a bad week of the whole fleet")
+    for cause in plan.causes:
+        for window in (timedelta(days=30), timedelta(days=365)):
+            yield one(f"failures_{cause}", "count", window, "failures", "causes repeat at their own pace")
+    yield from _groups(plan)
+
+
+def _groups(plan: Plan) -> Iterator[Feature]:
+    for group, exists in (("rack", plan.has_racks), ("hardware", plan.has_hardware)):
+        if not exists:
+            continue
+        for window in (timedelta(days=7), timedelta(days=30)):
+            why = f"what strikes one node of a {group} strikes its neighbours"
+            yield Feature(Origin.HISTORY, group, "failures", window, "failures", why)
+        for window in RATE_WINDOWS:
+            why = f"some {group} values fail more than others"
+            yield Feature(Origin.HISTORY, group, "relative_rate", window, "x fleet", why)
+
+
+def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    now, *longer = plan.windows
+    peers = (Peer.FLEET, Peer.RACK) if plan.has_racks else (Peer.FLEET,)
+
+    def one(stat: str, window: timedelta, why: str, peer: Peer = Peer.NONE) -> Feature:
+        unit = {"slope": f"{metric.unit}/d"}.get(stat, metric.unit) if peer != Peer.FLEET else "robust sd"
+        return Feature(Origin.WINDOW, metric.name, stat, window, unit, why, peer)
+
+    yield one("mean", now, "the level now")
+    for peer in peers:
+        yield one("mean", now, "a level that its peers do not share", peer)
+    for window in longer:
+        yield one("mean", window, "the usual level")
+        yield one("std", window, "unrest")
+        yield one("change", window, "the level now against the usual one")
+        yield one("slope", window, "drift")
+        yield one("max", window, "the worst of it")
+        yield one("mean", window, "a usual level that its peers do not share", Peer.FLEET)
+
+
+def _count(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    now, *longer = plan.windows
+
+    def one(stat: str, window: timedelta, why: str, peer: Peer = Peer.NONE) -> Feature:
+        unit = {Peer.RATIO: "x fleet", Peer.NONE: metric.unit}[peer]
+        return Feature(Origin.WINDOW, metric.name, stat, window, "share" if stat == "seen" else unit, why, peer)
+
+    yield one("mean", now, "samples that went missing, beside the fleet's", Peer.RATIO)
+    for window in longer:
+        yield one("mean", window, "a node that is often badly seen", Peer.RATIO)
+        yield one("min", window, "the deepest dip in coverage", Peer.RATIO)
+        yield one("seen", window, "a sensor or a node that falls silent", Peer.RATIO)
+
+
+def _counter(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    for window in plan.windows:
+        why = "errors that are being counted now"
+        yield Feature(Origin.WINDOW, metric.name, "increase", window, metric.unit, why)
+        why = "more errors than the peers count"
+        yield Feature(Origin.WINDOW, metric.name, "increase", window, "x fleet", why, Peer.RANK)
+    yield Feature(Origin.WINDOW, metric.name, "last", plan.windows[-1], metric.unit, "errors so far")
+
+
+def _boot_time(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    longest = plan.windows[-1]
+    yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "h", "leaks and wear since the last boot")
+    yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "rank", "up longer than the fleet", Peer.RANK)
+    for window in plan.windows[1:]:
+        yield Feature(Origin.WINDOW, metric.name, "span", window, "h", "boots within the window", Peer.NONE)
+
+
+def _age(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    yield Feature(Origin.WINDOW, metric.name, "last", plan.windows[-1], "h", "infant mortality and wear")
+
+
+_SAMPLED = {
+    MetricKind.GAUGE: _gauge,
+    MetricKind.COUNT: _count,
+    MetricKind.COUNTER: _counter,
+    MetricKind.BOOT_TIME: _boot_time,
+    MetricKind.AGE: _age,
+}
+
+
+def _held(metric: Metric, windows: tuple[timedelta, ...]) -> Iterator[Feature]:
+    def one(stat: str, window: timedelta | None, unit: str, why: str) -> Feature:
+        return Feature(Origin.HELD, metric.name, stat, window, unit, why)
+
+    if metric.kind is MetricKind.AGE:
+        yield one("running", EVER, "h", "infant mortality and wear")
+        return
+    yield one("last", EVER, metric.unit, "the count so far")
+    yield one("max", EVER, metric.unit, "the worst so far")
+    yield one("days_since_rise", EVER, "d", "errors that are recent")
+    yield one("days_since_change", EVER, "d", "a metric that moves")
+    for window in windows:
+        yield one("increase", window, metric.unit, "how fast errors come")
+        yield one("rises", window, "rises", "how often errors come")
+    yield one("mean", windows[-1], metric.unit, "the usual level")

@@ -1,0 +1,163 @@
+"""The algebra of windows: aggregates of neighbouring time slices merge into the aggregate of both.
+
+Each family is a monoid over tuples of float64 arrays of one shape. A window is a fold over buckets, so
+history, a live node's newest buckets and late parts all come from the same `merge`, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Parts = tuple[Array, ...]
+Merge = Callable[[Parts, Parts], Parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Aggregates that merge together.
+
+    `columns` are the bucket aggregates that `lift` turns into parts, given each bucket's number;
+    `empty` is the value of each part where there is no sample; `merge` joins an older slice with a newer
+    one, `join` two parts of the same slice that became known at different times.
+    """
+
+    columns: tuple[str, ...]
+    empty: tuple[float, ...]
+    lift: Callable[[Parts, Array], Parts]
+    merge: Merge
+    join: Merge
+
+
+def _weights(n_old: Array, n_new: Array) -> tuple[Array, Array]:
+    total = n_old + n_new
+    return total, n_new / np.maximum(total, 1.0)
+
+
+def _lift_moments(raw: Parts, _numbers: Array) -> Parts:
+    return tuple(np.nan_to_num(part) for part in raw)
+
+
+def _merge_moments(old: Parts, new: Parts) -> Parts:
+    """Chan, Golub and LeVeque (1979): n, mean and m2 without a sum of squares."""
+    (n_old, mean_old, m2_old), (n_new, mean_new, m2_new) = old, new
+    total, share = _weights(n_old, n_new)
+    gap = mean_new - mean_old
+    return total, mean_old + gap * share, m2_old + m2_new + gap * gap * (n_old * share)
+
+
+def _lift_trend(raw: Parts, numbers: Array) -> Parts:
+    n, mean = (np.nan_to_num(part) for part in raw)
+    zero = np.zeros_like(n)
+    return n, mean, np.where(n > 0, numbers, 0.0), zero, zero
+
+
+def _merge_trend(old: Parts, new: Parts) -> Parts:
+    """The same for two variables: n, mean, mean time, m2 of time, co-moment of time and value."""
+    (n_old, mean_old, at_old, at_m2_old, co_old), (n_new, mean_new, at_new, at_m2_new, co_new) = old, new
+    total, share = _weights(n_old, n_new)
+    gap, gap_at, both = mean_new - mean_old, at_new - at_old, n_old * share
+    return (
+        total,
+        mean_old + gap * share,
+        at_old + gap_at * share,
+        at_m2_old + at_m2_new + gap_at * gap_at * both,
+        co_old + co_new + gap_at * gap * both,
+    )
+
+
+def _lift_extremes(raw: Parts, _numbers: Array) -> Parts:
+    return raw
+
+
+def _merge_extremes(old: Parts, new: Parts) -> Parts:
+    return np.fmin(old[0], new[0]), np.fmax(old[1], new[1])
+
+
+def rise(before: Array, after: Array) -> Array:
+    """Give how far a counter rose from `before` to `after`; a fall counts as a reset to zero."""
+    step = np.where(after >= before, after - before, after)
+    return np.where(np.isnan(before) | np.isnan(after), 0.0, step)
+
+
+def _lift_flow(raw: Parts, _numbers: Array) -> Parts:
+    first, last, increase, first_ts, last_ts = raw
+    return first, last, np.nan_to_num(increase), first_ts, last_ts
+
+
+def _merge_flow(old: Parts, new: Parts) -> Parts:
+    no_old, no_new = np.isnan(old[0]), np.isnan(new[0])
+    return (
+        np.where(no_old, new[0], old[0]),
+        np.where(no_new, old[1], new[1]),
+        old[2] + new[2] + rise(old[1], new[0]),
+        np.where(no_old, new[3], old[3]),
+        np.where(no_new, old[4], new[4]),
+    )
+
+
+def _join_flow(one: Parts, other: Parts) -> Parts:
+    """Join interleaved samples: the ends are exact, rises between the two parts are left out."""
+    other_first = np.isnan(one[0]) | (other[3] < one[3])
+    other_last = np.isnan(one[1]) | (other[4] > one[4])
+    return (
+        np.where(other_first, other[0], one[0]),
+        np.where(other_last, other[1], one[1]),
+        one[2] + other[2],
+        np.fmin(one[3], other[3]),
+        np.fmax(one[4], other[4]),
+    )
+
+
+def _lift_seen(raw: Parts, _numbers: Array) -> Parts:
+    return ((np.nan_to_num(raw[0]) > 0).astype(np.float64),)
+
+
+def _merge_seen(old: Parts, new: Parts) -> Parts:
+    return (old[0] + new[0],)
+
+
+def _join_seen(one: Parts, other: Parts) -> Parts:
+    return (np.maximum(one[0], other[0]),)
+
+
+NAN = float("nan")
+MOMENTS = Family(("n", "mean", "m2"), (0, 0, 0), _lift_moments, _merge_moments, _merge_moments)
+TREND = Family(("n", "mean"), (0, 0, 0, 0, 0), _lift_trend, _merge_trend, _merge_trend)
+EXTREMES = Family(("min", "max"), (NAN, NAN), _lift_extremes, _merge_extremes, _merge_extremes)
+FLOW = Family(
+    ("first", "last", "increase", "first_ts", "last_ts"), (NAN, NAN, 0, NAN, NAN), _lift_flow, _merge_flow, _join_flow
+)
+SEEN = Family(("n",), (0,), _lift_seen, _merge_seen, _join_seen)
+
+
+def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...]) -> dict[int, Parts]:
+    """Fold every run of `length` buckets along the last axis, for each length.
+
+    Doubling: a block of 2^k buckets merges two of 2^(k-1), and a window joins the blocks of its length's
+    binary digits, newest first. The merges of a window depend on its own buckets alone.
+    """
+    blocks = {1: buckets}
+    size = 1
+    while 2 * size <= max(lengths):
+        blocks[2 * size] = _shifted(merge, blocks[size], blocks[size], size)
+        size *= 2
+    return {length: _assemble(merge, blocks, length) for length in lengths}
+
+
+def _assemble(merge: Merge, blocks: dict[int, Parts], length: int) -> Parts:
+    sizes = [1 << bit for bit in range(length.bit_length()) if length >> bit & 1]
+    newest, covered = blocks[sizes[0]], sizes[0]
+    for size in sizes[1:]:
+        newest, covered = _shifted(merge, blocks[size], newest, covered), covered + size
+    return newest
+
+
+def _shifted(merge: Merge, older: Parts, newer: Parts, shift: int) -> Parts:
+    """Merge the block that ends `shift` buckets earlier with the newer one; the first ones have none."""
+    merged = merge(tuple(part[..., :-shift] for part in older), tuple(part[..., shift:] for part in newer))
+    return tuple(np.concatenate([part[..., :shift], both], axis=-1) for part, both in zip(newer, merged, strict=True))

@@ -1,0 +1,59 @@
+"""A node beside its peers at the same time: a whole fleet getting warmer is weather."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.calendar import Index
+from features.merging import Array
+
+FEWEST_PEERS = 5
+IQR_OF_NORMAL = 1.349  # the interquartile range of a standard normal
+
+
+def quantiles(values: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
+    """Give quantiles of each column, missing values left out (linear between ranks); NaN below five peers."""
+    ranked = np.sort(values, axis=0)  # NaN sorts last
+    count = np.sum(~np.isnan(values), axis=0)
+    return tuple(np.where(count >= FEWEST_PEERS, _ranked_at(ranked, count, share), np.nan) for share in shares)
+
+
+def _ranked_at(ranked: Array, count: Index, share: float) -> Array:
+    place = share * np.maximum(count - 1, 0)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    low, high = (np.take_along_axis(ranked, row[None, :], axis=0)[0] for row in (below, above))
+    return np.asarray(low + (high - low) * (place - below))
+
+
+def fleet_deviation(values: Array) -> Array:
+    """Give the distance from the fleet's median in robust standard deviations (interquartile range / 1.349)."""
+    low, middle, high = quantiles(values, (0.25, 0.5, 0.75))
+    spread = (high - low) / IQR_OF_NORMAL
+    return np.asarray((values - middle) / np.where(spread > 0, spread, np.nan))
+
+
+def fleet_ratio(values: Array) -> Array:
+    """Give each value as a multiple of the fleet's median."""
+    (middle,) = quantiles(values, (0.5,))
+    return np.asarray(values / np.where(middle > 0, middle, np.nan))
+
+
+def fleet_rank(values: Array) -> Array:
+    """Give each value's place in the fleet, from 0 (lowest) to 1 (highest); ties share their lowest place."""
+    out = np.full_like(values, np.nan)
+    for column in range(values.shape[1]):
+        known = ~np.isnan(values[:, column])
+        ranked = np.sort(values[known, column])
+        if len(ranked) >= FEWEST_PEERS:
+            out[known, column] = np.searchsorted(ranked, values[known, column]) / (len(ranked) - 1)
+    return out
+
+
+def group_deviation(values: Array, group: Index) -> Array:
+    """Give the distance from the median of the node's group, in the metric's unit; NaN below five peers."""
+    out = np.full_like(values, np.nan)
+    for one in np.unique(group):
+        own = group == one
+        out[own] = values[own] - quantiles(values[own], (0.5,))[0]
+    return out

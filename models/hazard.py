@@ -1,0 +1,178 @@
+"""A discrete-time hazard model: one LightGBM for all horizons, on top of the fleet's recent failure rate.
+
+The horizons cut the future into intervals. The hazard of an interval is the probability of failing in it
+given survival to its start; the probability of failing by a horizon is one minus the product of the
+survivals (Tutz and Schmid 2016), so it can't fall from one horizon to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from features.dataset import Periods
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How the trees are grown; small and regularised, since failures are few."""
+
+    trees: int = 200
+    leaves: int = 8
+    learning_rate: float = 0.05
+    min_child: int = 50
+    feature_share: float = 0.2
+    row_share: float = 0.7
+    l2: float = 10.0
+    seeds: int = 3
+    random_seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """What a model sees of some rows: features, and the fleet's failures a node-day as known at each cutoff."""
+
+    features: Matrix
+    fleet_rate: Floats
+
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Cases:
+        """Keep some rows."""
+        return Cases(self.features[chosen], self.fleet_rate[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Two numbers an interval: calibrated log-odds = offset + base + scale x (log-odds - base).
+
+    `base` is the log-odds of the fleet's own rate, so that `scale` stretches what sets a node apart.
+    """
+
+    offset: Floats
+    scale: Floats
+
+    @classmethod
+    def none(cls, intervals: int) -> Calibration:
+        """Change nothing."""
+        return cls(np.zeros(intervals), np.ones(intervals))
+
+
+@dataclass(frozen=True, slots=True)
+class HazardModel:
+    """Boosters of several seeds, averaged, and their calibration."""
+
+    feature_names: tuple[str, ...]
+    horizons_days: tuple[float, ...]
+    boosters: tuple[lgb.Booster, ...]
+    calibration: Calibration
+
+    @property
+    def widths_days(self) -> Floats:
+        """Length of each interval."""
+        return np.diff(np.array([0.0, *self.horizons_days]))
+
+    def base(self, fleet_rate: Floats) -> Floats:
+        """Give each interval's log-odds if every node failed at the fleet's rate: rows x intervals."""
+        return base_log_odds(fleet_rate[:, None], self.widths_days)
+
+    def scores(self, cases: Cases) -> Floats:
+        """Give what the trees add to the base: uncalibrated, rows x intervals."""
+        columns = [self._score(_with_interval(cases.features, at)) for at in range(len(self.horizons_days))]
+        return np.column_stack(columns)
+
+    def _score(self, matrix: Matrix) -> Floats:
+        return np.mean([booster.predict(matrix, raw_score=True) for booster in self.boosters], axis=0)
+
+    def hazards(self, cases: Cases) -> Floats:
+        """Give the calibrated hazard of each interval: rows x intervals."""
+        return calibrated(self.base(cases.fleet_rate), self.scores(cases), self.calibration)
+
+    def probabilities(self, cases: Cases) -> Floats:
+        """Give the probability of failing by each horizon: rows x horizons, rising along each row."""
+        return cumulative(self.hazards(cases))
+
+    def calibrate(self, calibration: Calibration) -> HazardModel:
+        """Use another calibration."""
+        return replace(self, calibration=calibration)
+
+
+def base_log_odds(rate: Floats, width_days: Floats) -> Floats:
+    """Turn failures a node-day into the log-odds of failing within an interval."""
+    chance = np.clip(-np.expm1(-rate * width_days), TINY, 1 - TINY)
+    return np.asarray(np.log(chance) - np.log1p(-chance))
+
+
+def calibrated(base: Floats, scores: Floats, calibration: Calibration) -> Floats:
+    """Turn scores above the base into hazards."""
+    log_odds = base + calibration.offset + calibration.scale * scores
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+
+
+def cumulative(hazards: Floats) -> Floats:
+    """Turn hazards of the intervals into probabilities by their ends."""
+    return -np.expm1(np.cumsum(np.log1p(-np.minimum(hazards, 1 - TINY)), axis=1))
+
+
+def by_time(hazards: Floats, horizons_days: tuple[float, ...], after_days: float) -> Floats:
+    """Give the probability of failing within any time up to the last horizon; constant hazard inside an interval.
+
+    Returns:
+        One probability a row; NaN beyond the last horizon.
+    """
+    if not 0 <= after_days <= horizons_days[-1]:
+        return np.full(len(hazards), np.nan)
+    starts = np.array([0.0, *horizons_days[:-1]])
+    share = np.clip((after_days - starts) / (np.array(horizons_days) - starts), 0, 1)
+    return -np.expm1(np.log1p(-np.minimum(hazards, 1 - TINY)) @ share)
+
+
+def fit(cases: Cases, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params) -> HazardModel:
+    """Fit the boosters of every seed to the person-period rows; uncalibrated."""
+    known = ~np.isnan(periods.outcome)
+    stacked = [_with_interval(cases.features[known[:, at]], at) for at in range(known.shape[1])]
+    widths = np.diff(np.array([0.0, *periods.horizons_days]))
+    base = base_log_odds(cases.fleet_rate[:, None], widths)
+    data = lgb.Dataset(
+        np.concatenate(stacked),
+        label=_by_interval(periods.outcome, known),
+        weight=_by_interval(weight[:, None] * periods.exposure, known),
+        init_score=_by_interval(base, known),
+        params={"max_bin": 63, "verbose": -1},
+        feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
+    ).construct()
+    boosters = tuple(lgb.train(_options(params, seed), data, params.trees) for seed in range(params.seeds))
+    return HazardModel(names, periods.horizons_days, boosters, Calibration.none(known.shape[1]))
+
+
+def _options(params: Params, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "binary",
+        "boost_from_average": False,  # the base is in the init score
+        "num_leaves": params.leaves,
+        "learning_rate": params.learning_rate,
+        "min_data_in_leaf": params.min_child,
+        "feature_fraction": params.feature_share,
+        "bagging_fraction": params.row_share,
+        "bagging_freq": 1,
+        "lambda_l2": params.l2,
+        "seed": params.random_seed + seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+
+
+def _with_interval(features: Matrix, at: int) -> Matrix:
+    return np.column_stack([features, np.full(len(features), at, dtype=np.float32)])
+
+
+def _by_interval(values: Floats, known: NDArray[np.bool_]) -> Floats:
+    return np.concatenate([values[known[:, at], at] for at in range(known.shape[1])])
