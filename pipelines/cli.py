@@ -1,0 +1,59 @@
+"""The command line: commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelines import commands
+from pipelines.options import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def build() -> typer.Typer:
+    """Assemble the commands."""
+    app = typer.Typer(
+        name="nodeward",
+        help="Predicts which compute nodes are about to fail and gets the work off them first.",
+        epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data, 4 disk, network or a server.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for command in commands.ALL:
+        app.command()(command)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    session = Session()
+    try:
+        build()(args=arguments, prog_name="nodeward", obj=session)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception as error:  # noqa: BLE001 - the outermost handler; `_explain` logs the traceback
+        return _explain(error, session)
+    return 0
+
+
+def _explain(error: Exception, session: Session) -> int:
+    from rich.console import Console
+
+    from pipelines.outcome import BUG, report_bug, say, understood
+
+    console, known = Console(stderr=True), understood(error)
+    if known is None:
+        report_bug(error, session.state, datetime.now(UTC), console)
+        return BUG
+    say(known, console)
+    return known.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The options that commands share, and what they come to: settings, consoles and where bugs are logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.settings_shape import Settings
+
+DEFAULT_CONFIG: Final = Path("nodeward.toml")
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="Settings file; `nodeward init` writes one.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a setting: --set policy.horizon_days=3."),
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON as well; '-' prints it.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries log.")]
+
+
+@dataclass(slots=True)
+class Session:
+    """What the outermost handler knows of the command that ran: where its log is, once settings were read."""
+
+    state: Path | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command's settings, and how to read them again inside a flow."""
+
+    config: Path
+    overrides: tuple[str, ...]
+    settings: Settings
+    json: Path | None = None
+
+
+def invoke(ctx: typer.Context, config: Path, overrides: list[str] | None, json: Path | None = None) -> Invocation:
+    """Read the settings and check the output file, before any work is done."""
+    from pipelines.output import check_target
+    from pipelines.settings import load
+
+    settings = load(config, overrides or ())
+    session = ctx.find_object(Session)
+    if session is not None:
+        session.state = settings.state.path
+    check_target(json, "--json")
+    return Invocation(config, tuple(overrides or ()), settings, json)
