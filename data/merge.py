@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.content import content_hash
+from data.schema import NODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,3 +71,8 @@ def _changed(old: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.Da
     both = new.join(old.with_columns(absent), on=keys, how="left", suffix=THEIRS, nulls_equal=True)
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name + THEIRS)) for name in values)
     return both.filter(differs).select(new.columns)
+
+
+EVENT_RULE: Final = Rule(("source", NODE, "kind", "start", "cause"), ("end_recorded_at", "end", "recorded_at"))
+NODE_RULE: Final = Rule((NODE,), ("as_of",))
+BLIND_RULE: Final = Rule(("start", "end"), ("recorded_at",))
