@@ -37,6 +37,14 @@ def set_default_variables(defaults: Mapping[str, str]) -> None:
         os.environ.setdefault(name, value)
 
 
+def reach_without_proxy(host: str) -> None:
+    """Add a host to those that no proxy stands before."""
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = [known for known in os.environ.get(name, "").split(",") if known]
+        if host not in hosts:
+            os.environ[name] = ",".join([*hosts, host])
+
+
 def _validate(written: Sequence[Written]) -> Settings:
     try:
         return Settings.model_validate(merge(written))

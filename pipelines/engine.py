@@ -1,0 +1,101 @@
+"""Runs flows under Prefect: on the server that PREFECT_API_URL names, or else on one inside this process.
+
+Prefect's own temporary server is a second process that imports everything anew, 8 s before a flow
+begins; the same application on a thread of this process is up in 3 s.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from data.errors import SurroundingsError, UnreachableError
+from pipelines.settings import reach_without_proxy, set_default_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import uvicorn
+
+LOOPBACK: Final = "127.0.0.1"
+_STOP_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.02
+
+
+@contextmanager
+def running(state: Path, *, verbose: bool) -> Iterator[None]:
+    """Have flows that are called inside the block recorded by a Prefect server.
+
+    Raises:
+        UnreachableError: if the server that PREFECT_API_URL names does not answer.
+        SurroundingsError: if none is named and the local one does not start.
+    """
+    _prepare(state / "prefect", verbose=verbose)
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415 - reads the variables just set
+
+    if address := PREFECT_API_URL.value():
+        _require(address)
+        yield
+        return
+    with (
+        _local_server(state / "prefect") as local,
+        # no beat: nothing outlives this process to miss it, and its thread would hold each flow's end for 1 s
+        temporary_settings({PREFECT_API_URL: local, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+def _prepare(home: Path, *, verbose: bool) -> None:
+    """Set what Prefect reads when it is imported, where the user has not: its folder, no analytics, few logs."""
+    home.mkdir(parents=True, exist_ok=True)
+    set_default_variables(
+        {
+            "PREFECT_HOME": str(home.absolute()),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PREFECT_LOGGING_LEVEL": "INFO" if verbose else "CRITICAL",  # errors are told once, at the end
+            "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+        }
+    )
+
+
+def _require(address: str) -> None:
+    import httpx  # noqa: PLC0415 - Prefect's own client, imported with it
+
+    try:
+        httpx.get(f"{address.rstrip('/')}/health", timeout=10).raise_for_status()
+    except httpx.HTTPError as error:
+        raise UnreachableError("the Prefect server (PREFECT_API_URL)", address, str(error)) from error
+
+
+@contextmanager
+def _local_server(home: Path) -> Iterator[str]:
+    import uvicorn  # noqa: PLC0415 - only when a flow runs
+    from prefect.server.api.server import create_app  # noqa: PLC0415 - takes 2 s
+
+    reach_without_proxy(LOOPBACK)
+    server = uvicorn.Server(uvicorn.Config(create_app(ephemeral=True), log_level="critical", lifespan="on"))
+    with socket.socket() as listening:
+        listening.bind((LOOPBACK, 0))
+        thread = threading.Thread(target=server.run, args=([listening],), name="prefect-server", daemon=True)
+        thread.start()
+        try:
+            _await_start(server, thread, home)
+            yield f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_SECONDS)
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread, home: Path) -> None:
+    while not server.started:
+        if not thread.is_alive():
+            raise SurroundingsError(
+                f"Prefect's records in {home} can't be opened",
+                mend="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
+            )
+        time.sleep(_PAUSE_SECONDS)
