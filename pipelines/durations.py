@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 _UNIT: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])")
 _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
 
 
