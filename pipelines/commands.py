@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipelines.options import DEFAULT_CONFIG, Config
+from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,4 +22,24 @@ def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
     typer.echo(f"wrote {config}; set source.path in it, then run: nodeward check --config {config}")
 
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init,)
+def check(
+    ctx: typer.Context,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Try everything that the settings name, and say what the failures in the records can prove."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    from pipelines.check import check as try_everything
+    from pipelines.settings import variable
+    from pipelines.show import show_check
+
+    report = try_everything(invocation.settings, variable("PREFECT_API_URL"))
+    invocation.present(report, show_check)
+    if report.first_error:
+        raise report.first_error
+
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check)

@@ -12,7 +12,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from data.errors import SurroundingsError, UnreachableError
+from data.errors import SurroundingsError
+from pipelines.reach import require_answer
 from pipelines.settings import reach_without_proxy, set_default_variables
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415 - reads the variables just set
 
     if address := PREFECT_API_URL.value():
-        _require(address)
+        require_answer("the Prefect server (PREFECT_API_URL)", address)
         yield
         return
     with (
@@ -61,15 +62,6 @@ def _prepare(home: Path, *, verbose: bool) -> None:
             "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
         }
     )
-
-
-def _require(address: str) -> None:
-    import httpx  # noqa: PLC0415 - Prefect's own client, imported with it
-
-    try:
-        httpx.get(f"{address.rstrip('/')}/health", timeout=10).raise_for_status()
-    except httpx.HTTPError as error:
-        raise UnreachableError("the Prefect server (PREFECT_API_URL)", address, str(error)) from error
 
 
 @contextmanager

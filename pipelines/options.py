@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
     from pipelines.settings_shape import Settings
+
+T = TypeVar("T")
 
 DEFAULT_CONFIG: Final = Path("nodeward.toml")
 
@@ -31,7 +37,6 @@ class Session:
     """What the outermost handler knows of the command that ran: where its log is, once settings were read."""
 
     state: Path | None = None
-    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,23 @@ class Invocation:
     overrides: tuple[str, ...]
     settings: Settings
     json: Path | None = None
+    verbose: bool = False
+
+    def present(self, result: T, show: Callable[[T, Console], None]) -> None:
+        """Write the result as JSON where that was asked for, and show it, but not twice on standard output."""
+        from rich.console import Console
+
+        from pipelines.output import STDOUT, write_json
+
+        if self.json is not None:
+            write_json(self.json, result)
+        if self.json != STDOUT:
+            show(result, Console())
 
 
-def invoke(ctx: typer.Context, config: Path, overrides: list[str] | None, json: Path | None = None) -> Invocation:
+def invoke(
+    ctx: typer.Context, config: Path, overrides: list[str] | None, json: Path | None = None, *, verbose: bool = False
+) -> Invocation:
     """Read the settings and check the output file, before any work is done."""
     from pipelines.output import check_target
     from pipelines.settings import load
@@ -54,4 +73,12 @@ def invoke(ctx: typer.Context, config: Path, overrides: list[str] | None, json: 
     if session is not None:
         session.state = settings.state.path
     check_target(json, "--json")
-    return Invocation(config, tuple(overrides or ()), settings, json)
+    _set_up_logging(verbose=verbose)
+    return Invocation(config, tuple(overrides or ()), settings, json, verbose)
+
+
+def _set_up_logging(*, verbose: bool) -> None:
+    """Send what libraries log to standard error: everything worth telling, or only what went wrong."""
+    import logging
+
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s: %(message)s")

@@ -8,13 +8,13 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from data.errors import SettingsError
+from data.errors import NodewardError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +59,11 @@ def write_json(path: Path, value: object) -> None:
 
 
 def to_json(value: object) -> object:
-    """Turn dataclasses, times, enums, paths and numpy's scalars into what JSON has."""
+    """Turn dataclasses, errors, times, enums, paths and numpy's scalars into what JSON has."""
     if is_dataclass(value) and not isinstance(value, type):
-        return to_json(asdict(value))
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, NodewardError):
+        return {"what": value.what, "mend": value.mend, "exit_code": value.exit_code}
     if isinstance(value, dict):
         return {str(key): to_json(below) for key, below in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -80,7 +82,7 @@ def _scalar(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return str(value) if isinstance(value, Path) else value
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def _sync(path: Path) -> None:

@@ -31,6 +31,11 @@ def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] |
     return settings
 
 
+def variable(name: str) -> str:
+    """Read an environment variable of another program's; empty if it is not set."""
+    return os.environ.get(name, "")
+
+
 def set_default_variables(defaults: Mapping[str, str]) -> None:
     """Set environment variables of libraries that read nothing else, where the user has not set them."""
     for name, value in defaults.items():

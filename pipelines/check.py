@@ -1,0 +1,101 @@
+"""Tries everything that the settings name, each on its own, so that one fault does not hide the next."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import make_url
+
+from pipelines import wiring
+from pipelines.evidence import Evidence, weigh
+from pipelines.outcome import understood
+from pipelines.reach import require_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from data.errors import NodewardError
+    from pipelines.settings_shape import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What trying one thing came to: a few words if it works, an error if not."""
+
+    what: str
+    detail: str
+    error: NodewardError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """Every finding, and what the records can prove if they could be read."""
+
+    findings: tuple[Finding, ...]
+    evidence: Evidence | None
+
+    @property
+    def first_error(self) -> NodewardError | None:
+        """Give the first thing that does not work."""
+        return next((finding.error for finding in self.findings if finding.error), None)
+
+
+def check(settings: Settings, prefect_url: str) -> CheckReport:
+    """Try the source, the state folder, the database, and the servers that are configured."""
+    findings = [
+        _try("source", lambda: _source(settings)),
+        _try("state", lambda: _state(settings)),
+        _try("database", lambda: _database(settings)),
+        _try("models", lambda: _tracking(settings)),
+        _try("flows", lambda: _flows(prefect_url)),
+    ]
+    readable = findings[0].error is None
+    return CheckReport(tuple(findings), _evidence(settings) if readable else None)
+
+
+def _try(what: str, act: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, act())
+    except Exception as error:
+        known = understood(error)
+        if known is None:
+            raise
+        return Finding(what, known.what, known)
+
+
+def _source(settings: Settings) -> str:
+    wiring.source(settings).check()
+    return f"{settings.source.path} can be read"
+
+
+def _state(settings: Settings) -> str:
+    settings.state.path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.state.path):
+        return f"{settings.state.path} can be written"
+
+
+def _database(settings: Settings) -> str:
+    with wiring.records(settings) as opened:
+        return f"{opened.engine.url.render_as_string(hide_password=True)} answers"
+
+
+def _tracking(settings: Settings) -> str:
+    address = wiring.tracking_uri(settings)
+    if not address.startswith(("http://", "https://")):
+        return f"{make_url(address).render_as_string(hide_password=True)}, opened by the first training"
+    require_answer("the MLflow server (tracking.uri)", address)
+    return f"{address} answers"
+
+
+def _flows(prefect_url: str) -> str:
+    if not prefect_url:
+        return "run in this process (PREFECT_API_URL is not set)"
+    require_answer("the Prefect server (PREFECT_API_URL)", prefect_url)
+    return f"{prefect_url} answers"
+
+
+def _evidence(settings: Settings) -> Evidence:
+    source = wiring.source(settings)
+    return weigh(source.events(), source.nodes(), settings.model.min_failures)
