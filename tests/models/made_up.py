@@ -1,0 +1,62 @@
+"""Made-up cases of any size, with failures that come early to a few nodes, and scores of several kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.cases import Cases, days
+
+Scores = dict[str, NDArray[np.float64]]
+START = np.datetime64("2021-07-01", "us")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    nodes: int = 12
+    steps: int = 30
+    failures: int = 40
+    horizon_days: int = 7
+    every_days: int = 1
+
+
+def made_up_cases(rng: np.random.Generator, size: Size) -> Cases:
+    """Give cases whose labels follow from their failures; a few rows are dropped, a few are not at risk."""
+    times = START + days(size.every_days) * np.arange(size.steps)
+    span = times[-1] - times[0] + days(size.horizon_days)
+    risk = rng.gamma(0.4, 1.0, size.nodes)
+    failure_node = np.sort(rng.choice(size.nodes, size.failures, p=risk / risk.sum())).astype(np.int32)
+    failure_start = START + (rng.random(size.failures) * span.astype(np.int64)).astype("timedelta64[us]")
+    label = np.zeros((size.nodes, size.steps))
+    for node, start in zip(failure_node, failure_start, strict=True):
+        label[node, (times < start) & (times >= start - days(size.horizon_days))] = 1
+    label[rng.random(label.shape) < 0.04] = np.nan
+    at_risk = rng.random(label.shape) < 0.96
+    node, step = np.nonzero(at_risk)
+    return Cases(
+        names=tuple(f"node-{index:06d}" for index in range(size.nodes)),
+        node=node.astype(np.int32),
+        ts=times[step],
+        label=label[at_risk],
+        failure_node=failure_node,
+        failure_start=failure_start,
+        horizon_days=size.horizon_days,
+        every_days=size.every_days,
+    )
+
+
+def made_up_scores(rng: np.random.Generator, cases: Cases) -> Scores:
+    """Give scores that know nothing, tie everywhere, tie often, and know a little of the labels."""
+    rows = len(cases.node)
+    known = np.nan_to_num(cases.label)
+    rate = max(float(known.mean()), 1e-3)
+    counts = rng.poisson(0.3 + known)
+    log_odds = np.log(rate / (1 - rate)) + 1.5 * known + rng.normal(0, 1, rows)
+    return {
+        "random": rng.random(rows),
+        "base_rate": np.full(rows, rate),
+        "rule": counts / (counts + 20.0),
+        "model": 1 / (1 + np.exp(-log_odds)),
+    }
