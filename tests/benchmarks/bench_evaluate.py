@@ -1,4 +1,4 @@
-"""Times the evaluation at the size of a real backtest: `python -m tests.benchmarks.bench_evaluate m100|lanl|backblaze`."""
+"""Times the evaluation at a real backtest's size: `python -m tests.benchmarks.bench_evaluate m100|lanl|backblaze`."""
 
 from __future__ import annotations
 
