@@ -34,6 +34,11 @@ class Change:
     unchanged: int
     spans: tuple[Span, ...]
 
+    @classmethod
+    def nothing(cls, version: int) -> Change:
+        """Change nothing about a version."""
+        return cls(version, 0, 0, 0, ())
+
     def followed_by(self, later: Change) -> Change:
         """Add up two changes, one after the other."""
         return Change(

@@ -113,7 +113,11 @@ def _fault(shape: Shape, name: str, found: pl.DataType) -> str | None:
         is_text = found in (pl.String, pl.Categorical, pl.Enum, pl.Null) or found.is_integer()
         return None if is_text else "text"
     is_metric = found.is_numeric() or found in (pl.Boolean, pl.Null)
-    return None if is_metric or not shape.others_are_metrics else "numbers (a metric) or a place in telemetry.metrics"
+    return (
+        None
+        if is_metric or not shape.others_are_metrics
+        else "numbers, since every column beyond node, ts and available_at is a metric"
+    )
 
 
 def _time_fault(found: pl.DataType) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPTIONAL: Final = frozenset({TELEMETRY.table, BLIND.table})
 MAY_BE_EMPTY: Final = frozenset({BLIND.table})
-BATCH_CELLS: Final = 1 << 25  # a quarter of a gigabyte at most
+BATCH_CELLS: Final = 1 << 24  # an eighth of a gigabyte at most
 
 
 @dataclass(frozen=True, slots=True)

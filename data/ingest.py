@@ -1,0 +1,139 @@
+"""Brings a source into the state: reads and checks all of it first, and only then writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.schema import NODE
+from data.survey import survey
+from data.telemetry import Change
+from data.validate import Bounds, Sifted, count_reasons, sift_telemetry
+
+if TYPE_CHECKING:
+    from data.records import MergeReport, Records
+    from data.source import Source
+    from data.store import Store
+    from data.survey import Survey
+
+Clock = Callable[[], datetime]
+Progress = Callable[[str, int, int], None]
+
+
+def be_silent(_stage: str, _done: int, _total: int) -> None:
+    """Tell nobody of the progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How far a clock may run ahead, how long to wait for another writer, and whom to tell of the progress.
+
+    `progress` is called with the stage, how much of it is done, and how much there is to do.
+    """
+
+    tolerance: timedelta = timedelta(minutes=5)
+    patience: timedelta = timedelta(seconds=30)
+    progress: Progress = be_silent
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """What became of one table's rows; `rejected` counts quarantined rows and infinite cells by reason.
+
+    `duplicates` were equal to another row of the source, `outdated` lost to one by the merge rule.
+    """
+
+    inserted: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    outdated: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    def after(self, sifted: Sifted, merged: MergeReport | Change) -> TableReport:
+        """Add what was sifted from a batch, and what the merge of its good rows did."""
+        return TableReport(
+            inserted=self.inserted + merged.inserted,
+            replaced=self.replaced + merged.replaced,
+            unchanged=self.unchanged + merged.unchanged,
+            duplicates=self.duplicates + sifted.duplicates,
+            outdated=self.outdated + sifted.outdated,
+            rejected=Counter(self.rejected) + Counter(count_reasons(sifted.rejected)),
+        )
+
+    @property
+    def quarantined(self) -> int:
+        """Count the quarantined rows and cells."""
+        return sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did: a report for each table, the buckets rolled up, remarks, and the newest time read."""
+
+    tables: Mapping[str, TableReport]
+    buckets: int
+    notices: tuple[str, ...]
+    newest: datetime | None
+
+
+def ingest(
+    source: Source, store: Store, records: Records, clock: Clock, options: IngestOptions | None = None
+) -> IngestReport:
+    """Merge a source into the tables and the database; what they hold already changes nothing.
+
+    Raises:
+        DataError: if the source can't be read or used; then nothing was written.
+        SurroundingsError: if another process is writing, or the disk is full; each table is then as it
+            was, or wholly merged, and the same ingest can be run again.
+    """
+    options = options or IngestOptions()
+    with store.writing(options.patience):
+        known = records.nodes()[NODE]
+        found = survey(source, Bounds(source.name, clock() + options.tolerance, known))
+        notices = _notices(found, store.telemetry.metrics())
+        tables = _merge_records(store, records, found)
+        telemetry, change = _merge_telemetry(source, store, found, options.progress)
+        options.progress("buckets", 0, telemetry.inserted + telemetry.replaced)
+        buckets = store.buckets.refresh(store.telemetry, change)
+        return IngestReport({**tables, "telemetry": telemetry}, buckets, notices, found.newest)
+
+
+def _merge_records(store: Store, records: Records, found: Survey) -> dict[str, TableReport]:
+    small = {
+        "nodes": (found.nodes, records.merge_nodes),
+        "events": (found.events, records.merge_events),
+        "blind": (found.blind, records.merge_blind),
+    }
+    store.quarantine.add(pl.concat(sifted.rejected for sifted, _ in small.values()))
+    return {table: TableReport().after(sifted, merge(sifted.good)) for table, (sifted, merge) in small.items()}
+
+
+def _merge_telemetry(source: Source, store: Store, found: Survey, progress: Progress) -> tuple[TableReport, Change]:
+    report, change, done = TableReport(), Change.nothing(store.telemetry.table.version()), 0
+    for batch in source.telemetry():
+        progress("telemetry", done, found.telemetry.rows)
+        sifted = sift_telemetry(batch, found.bounds)
+        store.quarantine.add(sifted.rejected)
+        merged = store.telemetry.merge(sifted.good)
+        report, change, done = report.after(sifted, merged), change.followed_by(merged), done + batch.height
+    progress("telemetry", done, found.telemetry.rows)
+    return report, change
+
+
+def _notices(found: Survey, stored: tuple[str, ...]) -> tuple[str, ...]:
+    """Remark on metrics without any value, and on those that earlier sources had and this one has not."""
+    silent = [f"telemetry: {metric} holds no value in any row" for metric in sorted(found.telemetry.silent)]
+    if not found.telemetry.rows:
+        return tuple(silent)
+    gone = [
+        f"telemetry: {name} was there before and is not in this source"
+        for name in stored
+        if name not in found.telemetry.metrics
+    ]
+    return (*silent, *gone)

@@ -1,0 +1,161 @@
+"""Sifts rows that can't be true from a source's tables, so that one bad row costs itself and not the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+import polars.selectors as cs
+
+from data.errors import EmptyTableError
+from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE
+from data.schema import AVAILABLE_AT, NODE, QUARANTINE_SCHEMA, TELEMETRY_KEYS, TS, EventKind
+from data.telemetry import RULE as TELEMETRY_RULE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from data.merge import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What can be true: no time after `latest`, no node outside `known`."""
+
+    source: str
+    latest: datetime
+    known: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """A table's usable rows, the rejected ones in QUARANTINE_SCHEMA, and how many said nothing new.
+
+    `duplicates` were equal in every column; `outdated` lost to another row with the same key by the merge rule.
+    """
+
+    good: pl.DataFrame
+    rejected: pl.DataFrame
+    duplicates: int
+    outdated: int
+
+
+def sift_telemetry(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift telemetry; an infinite cell is quarantined alone and becomes null, as NaN does."""
+    reasons = {
+        "has no node": _is_empty(NODE),
+        "has no ts": pl.col(TS).is_null(),
+        "lies in the future": pl.max_horizontal(TS, AVAILABLE_AT) > bounds.latest,
+        "became available before its ts": pl.col(AVAILABLE_AT) < pl.col(TS),
+        "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
+    }
+    good, rejected = _sift("telemetry", rows, reasons, bounds.source)
+    infinite = _infinite_cells(good, bounds.source)
+    if infinite.height:
+        good = good.with_columns(pl.when(cs.float().is_finite()).then(cs.float()))
+    return _resolved(good.with_columns(cs.float().fill_nan(None)), pl.concat([rejected, infinite]), TELEMETRY_RULE)
+
+
+def sift_events(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift events; of those that lie in the future only maintenance, which can be planned, is kept."""
+    happened = pl.max_horizontal("start", "end", "end_recorded_at")
+    is_early = (happened > bounds.latest) & (pl.col("kind") != EventKind.MAINTENANCE)
+    reasons = {
+        "has no node": _is_empty(NODE),
+        "has no start": pl.col("start").is_null(),
+        "has no kind": _is_empty("kind"),
+        "ends before it starts": pl.col("end") < pl.col("start"),
+        "lies in the future": (pl.col("recorded_at") > bounds.latest) | is_early,
+        "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
+    }
+    return _resolved(*_sift("events", rows, reasons, bounds.source), EVENT_RULE)
+
+
+def sift_nodes(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift the inventory, whatever nodes were known before."""
+    reasons = {
+        "has no node": _is_empty(NODE),
+        "has no observed_from": pl.col("observed_from").is_null(),
+        "left before it came": pl.col("observed_until") <= pl.col("observed_from"),
+        "lies in the future": pl.max_horizontal("observed_from", "as_of") > bounds.latest,
+    }
+    return _resolved(*_sift("nodes", rows, reasons, bounds.source), NODE_RULE)
+
+
+def sift_blind(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift the blind periods."""
+    reasons = {
+        "has no start": pl.col("start").is_null(),
+        "has no end": pl.col("end").is_null(),
+        "ends before it starts": pl.col("end") <= pl.col("start"),
+        "lies in the future": pl.max_horizontal("end", "recorded_at") > bounds.latest,
+    }
+    return _resolved(*_sift("blind", rows, reasons, bounds.source), BLIND_RULE)
+
+
+def require_usable(table: str, usable: int, rejected: Mapping[str, int]) -> None:
+    """Raise EmptyTableError if every row was rejected, and name the commonest reason."""
+    if usable or not rejected:
+        return
+    reason = max(rejected, key=lambda reason: (rejected[reason], reason))
+    raise EmptyTableError(
+        table,
+        f"not one of its {sum(rejected.values())} rows can be used; {rejected[reason]} of them: a row {reason}",
+        mend="mend the export, or the column mapping under [source.columns.<table>] in the settings",
+    )
+
+
+def count_reasons(rejected: pl.DataFrame) -> dict[str, int]:
+    """Count quarantined rows by reason."""
+    return dict(rejected.group_by("reason").len().sort("reason").iter_rows())
+
+
+def _is_empty(text: str) -> pl.Expr:
+    return pl.col(text).is_null() | (pl.col(text) == "")
+
+
+def _sift(
+    table: str, rows: pl.DataFrame, reasons: Mapping[str, pl.Expr], source: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part the rows with a reason against them from the others; the first reason counts."""
+    found = pl.coalesce(pl.when(is_bad).then(pl.lit(reason)) for reason, is_bad in reasons.items())
+    reason = rows.select(found.alias("reason")).to_series()
+    bad = rows.filter(reason.is_not_null())
+    return rows.filter(reason.is_null()), _quarantined(table, bad, reason.drop_nulls(), source)
+
+
+def _quarantined(table: str, bad: pl.DataFrame, reason: pl.Series, source: str) -> pl.DataFrame:
+    moment = pl.col(TS if TS in bad.columns else "start" if "start" in bad.columns else "observed_from")
+    return bad.select(
+        pl.lit(table).alias("table"),
+        reason,
+        (pl.col(NODE) if NODE in bad.columns else pl.lit(None, pl.String)).alias(NODE),
+        moment.alias(TS),
+        pl.struct(pl.all()).struct.json_encode().alias("row"),
+        pl.lit(source).alias("source"),
+    ).cast(pl.Schema(QUARANTINE_SCHEMA))
+
+
+def _infinite_cells(rows: pl.DataFrame, source: str) -> pl.DataFrame:
+    """List the infinite cells, each with its metric and value."""
+    metrics = [name for name in rows.columns if name not in TELEMETRY_KEYS]
+    is_infinite = rows.select(pl.col(metrics).is_infinite().any()).row(0) if metrics else ()
+    cells = [
+        _cells(rows.filter(pl.col(metric).is_infinite()), metric, source)
+        for metric, is_met in zip(metrics, is_infinite, strict=True)
+        if is_met
+    ]
+    return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *cells])
+
+
+def _cells(rows: pl.DataFrame, metric: str, source: str) -> pl.DataFrame:
+    cell = rows.select(NODE, TS, pl.lit(metric).alias("metric"), pl.col(metric).cast(pl.String).alias("value"))
+    return _quarantined("telemetry", cell, pl.repeat("holds an infinite value", rows.height, eager=True), source)
+
+
+def _resolved(good: pl.DataFrame, rejected: pl.DataFrame, rule: Rule) -> Sifted:
+    kept = rule.resolve(good)
+    distinct = good.height if kept.height == good.height else good.unique().height
+    return Sifted(kept, rejected, good.height - distinct, distinct - kept.height)
