@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features import batch
+from features.grid import Times, to_numpy
+from features.history import steady_rate
 from features.labels import Fates, Outcomes, observe
-from features.risk import Rows
+from features.risk import Coverage, Risk, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from data.view import View
+    from features.catalogue import Catalogue
 
 DAY = np.timedelta64(86_400_000_000, "us")
 
@@ -58,6 +64,58 @@ class Periods:
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:
         """Keep some rows."""
         return Periods(self.horizons_days, self.outcome[chosen], self.exposure[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a forecast is about: its horizons, how often it is made, and for which nodes."""
+
+    horizons_days: tuple[float, ...]
+    every_days: float
+    coverage: Coverage | None
+    negatives_per_positive: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Sampled rows with their features and outcomes, all from one view."""
+
+    rows: Rows
+    catalogue: Catalogue
+    features: NDArray[np.float32]
+    fleet_rate: NDArray[np.float64]
+    periods: Periods
+    weight: NDArray[np.float64]
+
+    def only(self, catalogue: Catalogue) -> TrainingSet:
+        """Keep the features of a smaller catalogue."""
+        column = {name: at for at, name in enumerate(self.catalogue.names)}
+        features = self.features[:, [column[name] for name in catalogue.names]]
+        return replace(self, catalogue=catalogue, features=features)
+
+
+def cutoffs_until(view: View, start: np.datetime64, every_days: float) -> Times:
+    """List the cutoffs of a view: every so many days back from its time, down to `start`."""
+    last, step = to_numpy(view.at), days(every_days)
+    count = max(int((last - start) // step), 0) + 1
+    return np.asarray(last - step * np.arange(count)[::-1])
+
+
+def build(view: View, risk: Risk, catalogue: Catalogue, design: Design, rng: np.random.Generator) -> TrainingSet:
+    """Draw a training set from what a view knows."""
+    rows = risk.rows()
+    periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons_days)
+    drawn = sample(periods, design.negatives_per_positive, rng)
+    chosen = rows.take(drawn.chosen)
+    rate = steady_rate(view, risk, design.every_days)
+    return TrainingSet(
+        chosen,
+        catalogue,
+        batch.compute(catalogue, view, risk, chosen),
+        rate[chosen.cutoff],
+        periods.take(drawn.chosen),
+        drawn.weight,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,6 @@ from features.calendar import Calendar, Index
 from features.grid import Times, locate, to_step, to_times
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from data.view import View
     from features.risk import Risk
 
@@ -178,3 +177,36 @@ def _count(calendar: Calendar, facts: Facts, window: timedelta | None) -> Matrix
 
 def _shrunk(observed: Matrix, expected: Matrix) -> Matrix:
     return (observed + PRIOR_FAILURES) / (expected + PRIOR_FAILURES)
+
+
+RECENT = timedelta(days=90)
+PRIOR_WINDOW_DAYS = 30.0
+
+
+def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> NDArray[np.float64]:
+    """Give, by cutoff, the failures known by then that began in the window before it, per node-day at risk.
+
+    NaN where no node was at risk in the window.
+    """
+    failures, exposure = _failures_and_exposure(view, risk, every_days, window)
+    return np.asarray(failures / np.where(exposure > 0, exposure, np.nan))
+
+
+def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> NDArray[np.float64]:
+    """Give the same, steadied by the rate of the whole past, which weighs as much as a month of the fleet."""
+    failures, exposure = _failures_and_exposure(view, risk, every_days, window)
+    all_failures, all_exposure = _failures_and_exposure(view, risk, every_days, None)
+    long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
+    weight = PRIOR_WINDOW_DAYS * np.maximum(risk.at_risk.sum(axis=0), 1)
+    return np.asarray((failures + long_run * weight) / (exposure + weight))
+
+
+def _failures_and_exposure(
+    view: View, risk: Risk, every_days: float, window: timedelta | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    events = view.events()
+    failures = Facts.of(events.filter(pl.col("kind") == EventKind.FAILURE), risk.names)
+    count = _count(Calendar(len(risk.names), risk.cutoffs), failures, window).sum(axis=0, dtype=np.float64)
+    days_at_risk = np.concatenate([[0.0], np.cumsum(risk.at_risk.sum(axis=0) * every_days)])
+    begin = 0 if window is None else np.searchsorted(risk.cutoffs, risk.cutoffs - to_step(window), side="right")
+    return count, days_at_risk[1:] - days_at_risk[begin]

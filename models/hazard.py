@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 TINY = 1e-9
+POOLED = "failures__relative_rate__ever"  # what a model without trees goes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,15 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class Covariates:
     """What a model sees of some rows: features, and the fleet's failures a node-day as known at each cutoff."""
 
     features: Matrix
     fleet_rate: Floats
 
-    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Cases:
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Covariates:
         """Keep some rows."""
-        return Cases(self.features[chosen], self.fleet_rate[chosen])
+        return Covariates(self.features[chosen], self.fleet_rate[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +84,35 @@ class HazardModel:
         """Give each interval's log-odds if every node failed at the fleet's rate: rows x intervals."""
         return base_log_odds(fleet_rate[:, None], self.widths_days)
 
-    def scores(self, cases: Cases) -> Floats:
+    def scores(self, covariates: Covariates) -> Floats:
         """Give what the trees add to the base: uncalibrated, rows x intervals."""
-        columns = [self._score(_with_interval(cases.features, at)) for at in range(len(self.horizons_days))]
+        columns = [self._score(_with_interval(covariates.features, at)) for at in range(len(self.horizons_days))]
         return np.column_stack(columns)
 
     def _score(self, matrix: Matrix) -> Floats:
+        if not self.boosters:
+            return np.asarray(np.log(matrix[:, self.feature_names.index(POOLED)]), dtype=np.float64)
         return np.mean([booster.predict(matrix, raw_score=True) for booster in self.boosters], axis=0)
 
-    def hazards(self, cases: Cases) -> Floats:
+    def hazards(self, covariates: Covariates) -> Floats:
         """Give the calibrated hazard of each interval: rows x intervals."""
-        return calibrated(self.base(cases.fleet_rate), self.scores(cases), self.calibration)
+        return calibrated(self.base(covariates.fleet_rate), self.scores(covariates), self.calibration)
 
-    def probabilities(self, cases: Cases) -> Floats:
+    def probabilities(self, covariates: Covariates) -> Floats:
         """Give the probability of failing by each horizon: rows x horizons, rising along each row."""
-        return cumulative(self.hazards(cases))
+        return cumulative(self.hazards(covariates))
 
     def calibrate(self, calibration: Calibration) -> HazardModel:
         """Use another calibration."""
         return replace(self, calibration=calibration)
+
+
+def pooled(names: tuple[str, ...], horizons_days: tuple[float, ...]) -> HazardModel:
+    """Give the model for too few failures: the fleet's rate times how often the node failed beside the fleet.
+
+    The node's rate is shrunk towards the fleet's (gamma-Poisson empirical Bayes); there are no trees.
+    """
+    return HazardModel(names, horizons_days, (), Calibration.none(len(horizons_days)))
 
 
 def base_log_odds(rate: Floats, width_days: Floats) -> Floats:
@@ -134,12 +145,12 @@ def by_time(hazards: Floats, horizons_days: tuple[float, ...], after_days: float
     return -np.expm1(np.log1p(-np.minimum(hazards, 1 - TINY)) @ share)
 
 
-def fit(cases: Cases, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params) -> HazardModel:
+def fit(covariates: Covariates, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows; uncalibrated."""
     known = ~np.isnan(periods.outcome)
-    stacked = [_with_interval(cases.features[known[:, at]], at) for at in range(known.shape[1])]
+    stacked = [_with_interval(covariates.features[known[:, at]], at) for at in range(known.shape[1])]
     widths = np.diff(np.array([0.0, *periods.horizons_days]))
-    base = base_log_odds(cases.fleet_rate[:, None], widths)
+    base = base_log_odds(covariates.fleet_rate[:, None], widths)
     data = lgb.Dataset(
         np.concatenate(stacked),
         label=_by_interval(periods.outcome, known),

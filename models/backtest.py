@@ -1,0 +1,121 @@
+"""Replays a forecast: trained on what was known at the split, judged on what came after, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import TooLittleDataError
+from features import batch
+from features.dataset import days
+from features.grid import Times, to_datetime, to_numpy
+from features.history import RECENT, steady_rate
+from features.labels import Outcomes, label
+from features.risk import Risk, Rows, assess
+from models import cases
+from models.contest import Contest
+from models.hazard import Covariates
+from models.training import Setup, Trained, train
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.view import View
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The test window: forecasts are made from `start` on, and judged by what happens up to `end`."""
+
+    start: datetime
+    end: datetime
+
+    def last_cutoff(self, horizon_days: float) -> np.datetime64:
+        """Give the last time at which a forecast over the horizon can still be judged."""
+        return np.datetime64(to_numpy(self.end) - days(horizon_days))
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The rows at risk in a test window and every model's probability for them: rows x horizons."""
+
+    window: Window
+    setup: Setup
+    trained: Trained
+    risk: Risk
+    rows: Rows
+    probabilities: dict[str, Floats]
+
+    def judged(self, horizon_days: float) -> NDArray[np.bool_]:
+        """Tell which rows can be judged at a horizon."""
+        return self.rows.ts <= self.window.last_cutoff(horizon_days)
+
+    def at(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
+        """Give the rows that can be judged at a horizon, and each model's probabilities for them."""
+        chosen, column = self.judged(horizon_days), self.setup.design.horizons_days.index(horizon_days)
+        return self.rows.take(chosen), {name: told[chosen, column] for name, told in self.probabilities.items()}
+
+
+def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Replay:
+    """Train at the window's start and forecast at every step of it.
+
+    Raises:
+        TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
+    """
+    progress("training")
+    trained = train(hindsight.narrow(window.start), setup)
+    progress("features of the test window")
+    risk = assess(hindsight.narrow(window.end), _cutoffs(window, setup), setup.design.coverage)
+    rows = _from(risk.rows(), to_numpy(window.start))
+    view = hindsight.narrow(to_datetime(risk.cutoffs[-1]))
+    features = batch.compute(trained.training.catalogue, view, risk, rows)
+    rate = steady_rate(view, risk, setup.design.every_days)
+    progress("scores")
+    told = {"model": trained.model.probabilities(Covariates(features, rate[rows.cutoff]))}
+    contest = Contest(trained, view, risk, rows, features, rate[rows.cutoff])
+    for name, forecast in contest.baselines().items():
+        progress(f"baseline {name}")
+        told[name] = forecast()
+    return Replay(window, setup, trained, risk, rows, told)
+
+
+def _cutoffs(window: Window, setup: Setup) -> Times:
+    """List the steps of the window, after those before it that the recent failure rate is counted over."""
+    step, start = days(setup.design.every_days), to_numpy(window.start)
+    before = -(-RECENT // timedelta(days=setup.design.every_days))
+    count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
+    if count < 1:
+        raise TooLittleDataError(
+            f"from {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d} no forecast over "
+            f"{setup.design.horizons_days[0]:g} days can be judged",
+            mend="choose an earlier --test-start, a later --test-end or shorter horizons",
+        )
+    return np.asarray(start + step * np.arange(-before, count))
+
+
+def _from(rows: Rows, start: np.datetime64) -> Rows:
+    return rows.take(rows.ts >= start)
+
+
+def judge_cases(replay: Replay, hindsight: View, horizon_days: float) -> cases.Cases:
+    """Label the rows of one horizon in hindsight."""
+    rows, _ = replay.at(horizon_days)
+    outcomes = Outcomes.of(hindsight, rows.names)
+    return cases.Cases(
+        names=rows.names,
+        node=rows.node.astype(np.int32),
+        ts=rows.ts,
+        label=label(rows, outcomes, days(horizon_days)),
+        failure_node=outcomes.failure_node.astype(np.int32),
+        failure_start=outcomes.failure_start,
+        horizon_days=int(horizon_days),
+        every_days=int(replay.setup.design.every_days),
+    )

@@ -1,0 +1,98 @@
+"""Fits a calibrated hazard model to a training set, walking forward in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.dataset import Periods, TrainingSet
+from features.grid import to_datetime
+from features.labels import Outcomes
+from models import calibrate, hazard
+from models.calibrate import Predictions
+from models.hazard import Covariates, HazardModel, Params
+from models.splits import walk_forward
+
+if TYPE_CHECKING:
+    from data.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained: its trees, and the folds that calibrate it."""
+
+    params: Params
+    folds: int
+    every_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Predictions of rows that their model had not seen: base and score are rows x intervals."""
+
+    chosen: NDArray[np.int64]
+    base: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+def train(training: TrainingSet, view: View, recipe: Recipe) -> HazardModel:
+    """Fit on everything that the view knows, calibrated on walk-forward folds."""
+    model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe.params)
+    told = out_of_fold(training, view, recipe)
+    return model.calibrate(calibrate.fit(_predictions(training, told, recipe))) if told else model
+
+
+def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
+    """Predict each fold by a model that knew only what was known before it; None without folds."""
+    ts, params = training.rows.ts, replace(recipe.params, seeds=1)
+    edges = walk_forward(ts[training.periods.fails], recipe.folds)
+    parts = []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        tested = np.flatnonzero((ts >= start) & (ts < end))
+        known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
+        periods = Periods.of(training.rows, known, training.periods.horizons_days)
+        model = _fit(training, periods, (ts < start) & periods.is_known, params)
+        seen = _covariates(training).take(tested)
+        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen)))
+    if not parts:
+        return None
+    return OutOfFold(
+        np.concatenate([part.chosen for part in parts]),
+        np.concatenate([part.base for part in parts]),
+        np.concatenate([part.score for part in parts]),
+    )
+
+
+def _covariates(training: TrainingSet) -> Covariates:
+    return Covariates(training.features, training.fleet_rate)
+
+
+def _fit(training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_], params: Params) -> HazardModel:
+    return hazard.fit(
+        _covariates(training).take(chosen),
+        periods.take(chosen),
+        training.weight[chosen],
+        training.catalogue.names,
+        params,
+    )
+
+
+def _predictions(training: TrainingSet, told: OutOfFold, recipe: Recipe) -> list[Predictions]:
+    periods, weight = training.periods.take(told.chosen), training.weight[told.chosen]
+    widths = np.diff(np.array([0.0, *periods.horizons_days]))
+    out = []
+    for at, width in enumerate(widths):
+        known = ~np.isnan(periods.outcome[:, at])
+        repeats = max(width / recipe.every_days, 1.0)  # rows in which one failure counts as this interval's
+        out.append(
+            Predictions(
+                told.base[known, at],
+                told.score[known, at],
+                periods.outcome[known, at],
+                weight[known] * periods.exposure[known, at] / repeats,
+            )
+        )
+    return out

@@ -1,0 +1,103 @@
+"""Trains a model on everything that a view knows: from records to a calibrated hazard model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.errors import TooLittleDataError
+from features import dataset
+from features.catalogue import Catalogue, Origin, build
+from features.dataset import Design, TrainingSet, cutoffs_until
+from features.grid import to_numpy, to_times
+from features.labels import merge_failures
+from features.plan import plan
+from features.risk import Risk, assess
+from models import fitting
+from models.fitting import Recipe
+from models.hazard import HazardModel, pooled
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from data.schema import Metric
+    from data.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What to forecast, from which metrics, and how to train."""
+
+    design: Design
+    recipe: Recipe
+    metrics: tuple[Metric, ...]
+    windows: tuple[timedelta, ...]
+    rule: tuple[str, ...]  # metrics whose number above zero is the 'rule' baseline; empty: the best single one
+    min_failures: int
+    history_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model, what it was trained on, and how far it can be trusted."""
+
+    setup: Setup
+    view: View
+    risk: Risk
+    training: TrainingSet
+    model: HazardModel
+    failures: int
+
+    @property
+    def is_supported(self) -> bool:
+        """Tell whether there were enough failures to learn from."""
+        return self.failures >= self.setup.min_failures
+
+
+def catalogue(view: View, setup: Setup) -> Catalogue:
+    """List the features that a view's fleet offers."""
+    return build(plan(view, setup.metrics, setup.windows))
+
+
+def train(view: View, setup: Setup) -> Trained:
+    """Train on what the view knows; with too few failures, fall back to history and pooled rates.
+
+    Raises:
+        TooLittleDataError: if the view knows no failure, or no row at risk.
+    """
+    failures = merge_failures(view.events()).height
+    if not failures:
+        raise TooLittleDataError(
+            f"the records hold no failure (kind = 'failure') known by {view.at:%Y-%m-%d %H:%M} UTC",
+            mend="record failures as events, or choose a later start",
+        )
+    risk = assess(view, cutoffs_until(view, _first_cutoff(view, setup), setup.design.every_days), setup.design.coverage)
+    rng = np.random.default_rng(setup.recipe.params.random_seed)
+    training = dataset.build(view, risk, catalogue(view, setup), setup.design, rng)
+    if not len(training.rows):
+        raise TooLittleDataError(
+            f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
+            mend="check forecast.coverage_metric, and that telemetry begins before the first failures",
+        )
+    if failures < setup.min_failures:
+        model = pooled(training.catalogue.names, setup.design.horizons_days)
+    else:
+        model = fitting.train(training, view, setup.recipe)
+    return Trained(setup, view, risk, training, model, failures)
+
+
+def history_of(trained: Trained) -> HazardModel:
+    """Train the 'history' baseline: the same model on event history and uptime alone."""
+    full = trained.training.catalogue
+    small = Catalogue(tuple(f for f in full.features if f.origin is Origin.HISTORY or f.stat == "uptime"))
+    if not trained.is_supported:
+        return pooled(small.names, trained.setup.design.horizons_days)
+    return fitting.train(trained.training.only(small), trained.view, trained.setup.recipe)
+
+
+def _first_cutoff(view: View, setup: Setup) -> np.datetime64:
+    if setup.history_start is not None:
+        return to_numpy(setup.history_start)
+    return np.datetime64(to_times(view.nodes()["observed_from"]).min())
