@@ -71,9 +71,9 @@ def _source(settings: Settings) -> str:
 
 
 def _state(settings: Settings) -> str:
-    settings.state.path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=settings.state.path):
-        return f"{settings.state.path} can be written"
+    folder = wiring.state_folder(settings)
+    with tempfile.TemporaryFile(dir=folder):
+        return f"{folder} can be written"
 
 
 def _database(settings: Settings) -> str:

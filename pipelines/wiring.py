@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from data.errors import SettingsError
 from data.records import Records
 from data.sources.files import ParquetSource
 from data.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from data.source import Source
     from pipelines.settings_shape import Settings, State
@@ -19,6 +21,20 @@ TABLES: Final = "tables"
 DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
+
+
+def state_folder(settings: Settings) -> Path:
+    """Make the state folder if it is not there.
+
+    Raises:
+        SettingsError: if state.path, or a folder above it, is a file.
+    """
+    folder = settings.state.path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise SettingsError(f"state.path = {folder}: is a file, or lies under one", mend="name a folder") from None
+    return folder
 
 
 def source(settings: Settings) -> Source:
@@ -35,6 +51,7 @@ def store(settings: Settings) -> Store:
 @contextmanager
 def records(settings: Settings) -> Iterator[Records]:
     """Open the database for the block."""
+    state_folder(settings)
     opened = Records.at(database_url(settings.state))
     try:
         yield opened

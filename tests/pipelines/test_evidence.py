@@ -1,0 +1,85 @@
+from datetime import UTC, datetime, timedelta
+from math import sqrt
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from data.schema import EVENT_SCHEMA, NODE_SCHEMA
+from pipelines.evidence import Evidence, weigh, wilson_half_width
+from pipelines.show import evidence_in_words
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def events(*days: float, kind: str = "failure", node: str = "n") -> pl.DataFrame:
+    rows = [
+        {
+            "node": f"{node}{number}",
+            "start": START + day * DAY,
+            "end": None,
+            "kind": kind,
+            "cause": None,
+            "source": "s",
+            "recorded_at": START + day * DAY,
+            "end_recorded_at": None,
+        }
+        for number, day in enumerate(days)
+    ]
+    return pl.DataFrame(rows, schema=EVENT_SCHEMA)
+
+
+def nodes(count: int = 3) -> pl.DataFrame:
+    rows = [{"node": f"n{number}", "observed_from": START} for number in range(count)]
+    return pl.DataFrame(rows, schema=NODE_SCHEMA)
+
+
+def test_failures_are_counted_once_and_by_quarter() -> None:
+    table = pl.concat([events(10, 70, 80, 100), events(10, 70), events(5, 6, kind="maintenance")])
+    found = weigh(table, nodes(), needed=4)
+    assert (found.failures, found.failures_in_last_quarter, found.nodes) == (4, 2, 3)
+    assert (found.start, found.end) == (START, START + 100 * DAY)
+    assert found.is_enough_to_train
+
+
+def test_fewer_failures_than_needed_are_not_enough() -> None:
+    assert not weigh(events(1, 2), nodes(), needed=3).is_enough_to_train
+
+
+def test_records_without_a_failure_are_weighed_too() -> None:
+    found = weigh(events(5, kind="maintenance"), nodes(1), needed=1)
+    assert (found.failures, found.half_width, found.is_enough_to_train) == (0, None, False)
+
+
+def test_an_interval_needs_twenty_failures() -> None:
+    late = [99 + 0.01 * number for number in range(20)]
+    assert weigh(events(*late[:19]), nodes(), needed=1).half_width is None
+    assert weigh(events(*late), nodes(), needed=1).half_width == pytest.approx(wilson_half_width(0.4, 20))
+
+
+@pytest.mark.parametrize("n", [20, 100, 167, 1000])
+def test_the_half_width_is_scipys(n: int) -> None:
+    interval = binomtest(round(0.4 * n), n).proportion_ci(method="wilson")
+    assert wilson_half_width(round(0.4 * n) / n, n) == pytest.approx((interval.high - interval.low) / 2)
+
+
+@given(share=st.floats(0, 1), n=st.integers(1, 10**6))
+def test_more_failures_never_widen_it(share: float, n: int) -> None:
+    assert 0 < wilson_half_width(share, n + 1) < wilson_half_width(share, n) < 0.5
+    assert wilson_half_width(share, n) <= 1.96 / sqrt(4 * n) + 1e-9
+
+
+def evidence(failures: int, half_width: float | None) -> Evidence:
+    return Evidence(START, START + DAY, 9, failures, 50, 7, half_width)
+
+
+def test_words_say_whether_it_is_enough() -> None:
+    assert "60 failures of 9 nodes, 2024-01-01 to 2024-01-02: enough to train on" in evidence_in_words(
+        evidence(60, 0.1)
+    )
+    assert "±0.100 (95%, Wilson's interval)" in evidence_in_words(evidence(60, 0.1))
+    assert "fewer than model.min_failures = 50: low support" in evidence_in_words(evidence(49, None))
+    assert "too few for an interval (under 20)" in evidence_in_words(evidence(49, None))
