@@ -42,14 +42,15 @@ class Buckets:
         """Read node, bucket_end, lateness and some columns (default: all) where start <= bucket_end <= until."""
         wanted = self.table.schema() if columns is None else columns
         rows = self.table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
-        return rows.with_columns(cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}").cast(pl.UInt32)).collect()
+        counts = cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}")  # null in buckets older than their metric
+        return rows.with_columns(counts.fill_null(0).cast(pl.UInt32)).collect()
 
     def refresh(self, telemetry: Telemetry, change: Change) -> int:
         """Roll up anew what a change of telemetry touched; give the number of rows written.
 
-        Each piece, a month at most, is one commit. The last one notes the version of telemetry that the
-        table now stands for. Where the note shows another width, or that a refresh did not finish, the
-        table is emptied and everything is rolled up.
+        Each piece, a month at most, is one commit. A last one notes the version of telemetry that the table
+        now stands for. Where the note shows another width, or that a refresh did not finish, the table is
+        emptied and everything is rolled up.
         """
         version = telemetry.table.version()
         noted = self.table.noted(VERSION_NOTE) if self.table.noted(WIDTH_NOTE) == self._width_note else None
@@ -60,8 +61,9 @@ class Buckets:
             spans = telemetry.spans()
             self._clear()
         pieces = [piece for span in bucket_spans(spans, self.width) for piece in self._pieces(telemetry, span)]
-        versions = [UNFINISHED] * (len(pieces) - 1) + [version]
-        return sum(self._roll(telemetry, piece, noted) for piece, noted in zip(pieces, versions, strict=True))
+        written = sum(self._roll(telemetry, piece) for piece in pieces)
+        self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note})
+        return written
 
     @property
     def _width_note(self) -> int:
@@ -81,15 +83,14 @@ class Buckets:
             yield low, min(low + step - self.width, high)
             low += step
 
-    def _roll(self, telemetry: Telemetry, piece: Span, version: int) -> int:
+    def _roll(self, telemetry: Telemetry, piece: Span) -> int:
         low, high = piece
         rows = telemetry.read(start=low - self.width + MICROSECOND, end=high)
         rolled = rollup(rows, telemetry.metrics(), self.width)
-        note = {VERSION_NOTE: version, WIDTH_NOTE: self._width_note}
         if self.table.scan().filter(within(BUCKET_END, low, high)).head(1).collect().height:
-            self.table.replace(rolled, low, high, note)
+            self.table.replace(rolled, low, high)
         else:
-            self.table.append(rolled, note)
+            self.table.append(rolled)
         return rolled.height
 
 

@@ -74,20 +74,24 @@ class Table:
             raise ColumnError.missing(self.uri, absent, set(names) - {MONTH})
         return frame.select(*self.keys, *wanted, MONTH)
 
-    def append(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
+    def append(self, rows: pl.DataFrame) -> None:
         """Add rows in one commit, and columns that are new; nothing is written for no row."""
         if rows.height:
-            self._write(rows, note, mode="append")
+            self._write(rows, mode="append")
 
-    def replace(self, rows: pl.DataFrame, low: datetime, high: datetime, note: Mapping[str, int] | None = None) -> None:
+    def note(self, numbers: Mapping[str, int]) -> None:
+        """Make a commit that changes no row and carries these numbers."""
+        self._write(pl.DataFrame(schema=dict(self.keys)), mode="append", note=numbers)
+
+    def replace(self, rows: pl.DataFrame, low: datetime, high: datetime) -> None:
         """Put `rows` in the place of all rows with low <= time <= high, in one commit."""
         months = f"{MONTH} >= '{month_of(low)}' AND {MONTH} <= '{month_of(high)}'"
         times = f"{self.time} >= '{low.isoformat()}' AND {self.time} <= '{high.isoformat()}'"
-        self._write(rows, note, mode="overwrite", predicate=f"{months} AND {times}")
+        self._write(rows, mode="overwrite", predicate=f"{months} AND {times}")
 
     def rewrite(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
         """Put `rows` in the place of all rows, and their columns in the place of all columns."""
-        self._write(rows, note, mode="overwrite", schema_mode="overwrite")
+        self._write(rows, mode="overwrite", schema_mode="overwrite", note=note)
 
     def _open(self) -> DeltaTable | None:
         try:
@@ -98,11 +102,11 @@ class Table:
     def _write(
         self,
         rows: pl.DataFrame,
-        note: Mapping[str, int] | None,
         *,
         mode: Literal["append", "overwrite"],
         schema_mode: Literal["merge", "overwrite"] = "merge",
         predicate: str | None = None,
+        note: Mapping[str, int] | None = None,
     ) -> None:
         with naming_full_disk(self.uri):
             write_deltalake(

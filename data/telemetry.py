@@ -88,6 +88,8 @@ class Telemetry:
     def merge(self, batch: pl.DataFrame) -> Change:
         """Merge a batch: one commit for rows with new keys, and one for each month in which a row changes."""
         since = self.table.version()
+        if not batch.height:
+            return Change.nothing(since)
         rows = self._fitted(RULE.resolve(batch)).with_columns(pl.col(TS).dt.strftime(MONTH_FORMAT).alias(MONTH))
         parts = {part[MONTH][0]: part.drop(MONTH) for part in rows.partition_by(MONTH)}
         found = {month: self._compare(month, part) for month, part in sorted(parts.items())}

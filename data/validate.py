@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import polars.selectors as cs
@@ -15,9 +16,10 @@ from data.telemetry import RULE as TELEMETRY_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from data.merge import Rule
+
+DAWN: Final = datetime(1990, 1, 1, tzinfo=UTC)  # clocks that were never set start in 1970 or 1980
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def sift_telemetry(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
         "has no node": _is_empty(NODE),
         "has no ts": pl.col(TS).is_null(),
         "lies in the future": pl.max_horizontal(TS, AVAILABLE_AT) > bounds.latest,
+        "lies before 1990": pl.col(TS) < DAWN,
         "became available before its ts": pl.col(AVAILABLE_AT) < pl.col(TS),
         "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
     }
@@ -68,6 +71,7 @@ def sift_events(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
         "has no kind": _is_empty("kind"),
         "ends before it starts": pl.col("end") < pl.col("start"),
         "lies in the future": (pl.col("recorded_at") > bounds.latest) | is_early,
+        "lies before 1990": pl.col("start") < DAWN,
         "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
     }
     return _resolved(*_sift("events", rows, reasons, bounds.source), EVENT_RULE)
