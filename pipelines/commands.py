@@ -42,4 +42,23 @@ def check(
         raise report.first_error
 
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init, check)
+def ingest(
+    ctx: typer.Context,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Bring the source's records into the state; what is there already changes nothing."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    with invocation.flows():
+        from pipelines.ingest import ingest as flow
+
+        report = flow(*invocation.parameters)
+    from pipelines.show import show_ingest
+
+    invocation.present(report, show_ingest)
+
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest)

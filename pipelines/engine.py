@@ -70,7 +70,8 @@ def _local_server(home: Path) -> Iterator[str]:
     from prefect.server.api.server import create_app  # noqa: PLC0415 - takes 2 s
 
     reach_without_proxy(LOOPBACK)
-    server = uvicorn.Server(uvicorn.Config(create_app(ephemeral=True), log_level="critical", lifespan="on"))
+    app = create_app(ephemeral=True, ignore_cache=True)  # an app runs once: its lifespan is tied to the thread's loop
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
     with socket.socket() as listening:
         listening.bind((LOOPBACK, 0))
         thread = threading.Thread(target=server.run, args=([listening],), name="prefect-server", daemon=True)

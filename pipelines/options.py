@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -48,6 +49,20 @@ class Invocation:
     settings: Settings
     json: Path | None = None
     verbose: bool = False
+
+    @property
+    def parameters(self) -> tuple[str, list[str]]:
+        """Give what a flow needs to read the same settings."""
+        return str(self.config), list(self.overrides)
+
+    @contextmanager
+    def flows(self) -> Iterator[None]:
+        """Have the flows that are called in the block recorded; import them there, not before."""
+        from pipelines.engine import running
+        from pipelines.wiring import state_folder
+
+        with running(state_folder(self.settings), verbose=self.verbose):
+            yield
 
     def present(self, result: T, show: Callable[[T, Console], None]) -> None:
         """Write the result as JSON where that was asked for, and show it, but not twice on standard output."""

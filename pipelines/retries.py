@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
 
 RETRIES: Final = 2
-DELAYS_SECONDS: Final = [2, 15]
+DELAYS_SECONDS: Final = [2.0, 15.0]
 
 
 def may_pass(error: BaseException) -> bool:

@@ -8,10 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
+from pipelines.report import INGEST_COLUMNS, ingest_remarks, ingest_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from data.ingest import IngestReport
     from pipelines.check import CheckReport
     from pipelines.evidence import Evidence
 
@@ -25,6 +27,18 @@ def show_check(report: CheckReport, console: Console) -> None:
     console.print(table)
     if report.evidence:
         console.print(Text(evidence_in_words(report.evidence)), soft_wrap=True)
+
+
+def show_ingest(report: IngestReport, console: Console) -> None:
+    """Show what became of each table's rows."""
+    table = Table(*INGEST_COLUMNS, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in ingest_rows(report):
+        table.add_row(*row)
+    console.print(table)
+    for remark in ingest_remarks(report):
+        console.print(Text(remark), soft_wrap=True)
 
 
 def evidence_in_words(found: Evidence) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from data.errors import SettingsError
+import polars as pl
+
+from data.errors import EmptyTableError, SettingsError
 from data.records import Records
+from data.schema import TELEMETRY_KEYS
+from data.sources import parquet
 from data.sources.files import ParquetSource
 from data.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from data.source import Source
@@ -40,7 +45,9 @@ def state_folder(settings: Settings) -> Path:
 def source(settings: Settings) -> Source:
     """Build the source that the settings name; its rows carry the fleet's name, whichever folder they came from."""
     wanted = settings.source
-    return ParquetSource(wanted.path, wanted.columns.mapping(), wanted.delay, label=settings.fleet.name)
+    columns = wanted.columns.mapping()
+    metrics = _metrics(wanted.path / "telemetry.parquet", columns["telemetry"], settings.metrics.ignore)
+    return ParquetSource(wanted.path, columns, wanted.delay, metrics, settings.fleet.name)
 
 
 def store(settings: Settings) -> Store:
@@ -59,6 +66,25 @@ def records(settings: Settings) -> Iterator[Records]:
         opened.close()
 
 
+def wall_clock() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
+
+
+def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
+    """Choose what now is: the wall clock, or for historical records the newest time that they hold.
+
+    Raises:
+        EmptyTableError: if the clock is the data's, and nothing was ingested yet.
+    """
+    if settings.clock.now == "wall":
+        return wall_clock
+    newest: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
+    if newest is None:
+        raise EmptyTableError("the records", "hold no time to take for now", mend="run `nodeward ingest` first")
+    return lambda: newest
+
+
 def database_url(state: State) -> str:
     """Give the configured database's URL, or that of the SQLite file in the state folder."""
     return state.url or f"sqlite:///{(state.path / DATABASE).absolute()}"
@@ -67,3 +93,12 @@ def database_url(state: State) -> str:
 def tracking_uri(settings: Settings) -> str:
     """Give the configured MLflow server's address, or the SQLite file in the state folder."""
     return settings.tracking.uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
+
+
+def _metrics(file: Path, names: Mapping[str, str], ignored: Collection[str]) -> tuple[str, ...]:
+    """Name the metrics to read; none stands for all of them."""
+    if not ignored or not file.exists():
+        return ()
+    canonical = {own: name for name, own in names.items()}
+    found = [canonical.get(own, own) for own in parquet.schema(file)]
+    return tuple(name for name in found if name not in ignored and name not in TELEMETRY_KEYS)

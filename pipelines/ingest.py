@@ -1,0 +1,37 @@
+"""The flow that brings a source's records into the state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.ingest import IngestOptions, IngestReport
+from data.ingest import ingest as merge
+from pipelines import wiring
+from pipelines.progress import bars
+from pipelines.report import ingest_markdown
+from pipelines.retries import DELAYS_SECONDS, RETRIES, is_worth_retrying
+from pipelines.settings import load
+
+if TYPE_CHECKING:
+    from pipelines.settings_shape import Settings
+
+
+@flow(name="ingest", flow_run_name="ingest {config}")
+def ingest(config: str, overrides: list[str]) -> IngestReport:
+    """Merge the source that a settings file names into the state, and leave a report as an artifact."""
+    report = merge_source(load(Path(config), overrides))
+    create_markdown_artifact(ingest_markdown(report), key="ingest", description="What the last ingest did")
+    return report
+
+
+@task(retries=RETRIES, retry_delay_seconds=DELAYS_SECONDS, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
+def merge_source(settings: Settings) -> IngestReport:
+    """Merge the source into tables and database; a fault that may pass is tried again."""
+    with wiring.records(settings) as records, bars() as progress:
+        options = IngestOptions(progress=progress)
+        return merge(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock, options)
