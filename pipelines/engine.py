@@ -60,6 +60,7 @@ def _prepare(home: Path, *, verbose: bool) -> None:
             "DO_NOT_TRACK": "1",
             "PREFECT_LOGGING_LEVEL": "INFO" if verbose else "CRITICAL",  # errors are told once, at the end
             "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # a failed step's error is stored: not as a pickle
         }
     )
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
 from data.ingest import IngestOptions, IngestReport
 from data.ingest import ingest as merge
 from pipelines import wiring
 from pipelines.progress import bars
 from pipelines.report import ingest_markdown
-from pipelines.retries import DELAYS_SECONDS, RETRIES, is_worth_retrying
 from pipelines.settings import load
+from pipelines.steps import step
 
 if TYPE_CHECKING:
     from pipelines.settings_shape import Settings
 
 
-@flow(name="ingest", flow_run_name="ingest {config}")
+@flow(name="ingest", flow_run_name="ingest {config}", persist_result=False)
 def ingest(config: str, overrides: list[str]) -> IngestReport:
     """Merge the source that a settings file names into the state, and leave a report as an artifact."""
     report = merge_source(load(Path(config), overrides))
@@ -29,7 +28,7 @@ def ingest(config: str, overrides: list[str]) -> IngestReport:
     return report
 
 
-@task(retries=RETRIES, retry_delay_seconds=DELAYS_SECONDS, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
+@step("merge source")
 def merge_source(settings: Settings) -> IngestReport:
     """Merge the source into tables and database; a fault that may pass is tried again."""
     with wiring.records(settings) as records, bars() as progress:
