@@ -61,4 +61,20 @@ def ingest(
     invocation.present(report, show_ingest)
 
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest)
+def status(
+    ctx: typer.Context,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Sum up what the state holds: tables, failures, models, scores and decisions."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    from pipelines.show import show_status
+    from pipelines.status import status as look
+
+    invocation.present(look(invocation.settings), show_status)
+
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, status)

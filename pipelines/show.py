@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.durations import format_duration
 from pipelines.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
 from pipelines.report import INGEST_COLUMNS, ingest_remarks, ingest_rows
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
 
     from data.ingest import IngestReport
     from pipelines.check import CheckReport
     from pipelines.evidence import Evidence
+    from pipelines.status import DecisionStatus, ScoreStatus, Status
 
 
 def show_check(report: CheckReport, console: Console) -> None:
@@ -31,14 +36,64 @@ def show_check(report: CheckReport, console: Console) -> None:
 
 def show_ingest(report: IngestReport, console: Console) -> None:
     """Show what became of each table's rows."""
-    table = Table(*INGEST_COLUMNS, box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _table(*INGEST_COLUMNS)
     for row in ingest_rows(report):
         table.add_row(*row)
     console.print(table)
     for remark in ingest_remarks(report):
         console.print(Text(remark), soft_wrap=True)
+
+
+def show_status(found: Status, console: Console) -> None:
+    """Show what the state holds."""
+    console.print(Text(f"{found.fleet}: state in {found.state}"), soft_wrap=True)
+    if not found.tables:
+        console.print("nothing here yet: run `nodeward ingest`")
+        return
+    table = _table("table", "rows", "newest", "version")
+    for name, held in found.tables.items():
+        table.add_row(name, f"{held.rows:,}", _when(held.newest), "" if held.version is None else str(held.version))
+    console.print(table)
+    for line in (failures_in_words(found), scores_in_words(found.scores), decisions_in_words(found.decisions)):
+        console.print(Text(line), soft_wrap=True)
+
+
+def failures_in_words(found: Status) -> str:
+    """Say how many failures were seen, and when the last one was."""
+    last = f", the last on {_when(found.newest_failure)}" if found.newest_failure else ""
+    return f"{found.failures:,} failures{last}"
+
+
+def scores_in_words(found: ScoreStatus | None) -> str:
+    """Say how fresh the scores are."""
+    if found is None:
+        return "no scores yet: run `nodeward score`"
+    age = "" if found.age is None else f", {format_duration(timedelta(minutes=found.age // timedelta(minutes=1)))} old"
+    stale = " (stale: not acted on)" if found.is_stale else ""
+    return (
+        f"scores as of {_when(found.as_of)}{age}{stale} by model {found.model_version}: "
+        f"{found.nodes:,} nodes, {found.unknown:,} unknown"
+    )
+
+
+def decisions_in_words(found: DecisionStatus | None) -> str:
+    """Say what was decided last."""
+    if found is None:
+        return "no decisions yet: run `nodeward decide`"
+    counts = ", ".join(f"{count:,} {action}" for action, count in found.actions.items())
+    return f"decisions as of {_when(found.as_of)}: {counts}; {found.held_back:,} held back by a limit"
+
+
+def _when(time: datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M}"
+
+
+def _table(*columns: str) -> Table:
+    """Lay out a table with its numbers to the right."""
+    table = Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
 
 
 def evidence_in_words(found: Evidence) -> str:

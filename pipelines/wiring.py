@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data.source import Source
-    from pipelines.settings_shape import Settings, State
+    from pipelines.settings_shape import Settings
 
 TABLES: Final = "tables"
 DATABASE: Final = "nodeward.db"
@@ -59,11 +59,16 @@ def store(settings: Settings) -> Store:
 def records(settings: Settings) -> Iterator[Records]:
     """Open the database for the block."""
     state_folder(settings)
-    opened = Records.at(database_url(settings.state))
+    opened = Records.at(database_url(settings))
     try:
         yield opened
     finally:
         opened.close()
+
+
+def has_records(settings: Settings) -> bool:
+    """Say whether there is a database to open; one on a server is taken to be there."""
+    return bool(settings.state.url) or (settings.state.path / DATABASE).exists()
 
 
 def wall_clock() -> datetime:
@@ -85,9 +90,9 @@ def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
     return lambda: newest
 
 
-def database_url(state: State) -> str:
+def database_url(settings: Settings) -> str:
     """Give the configured database's URL, or that of the SQLite file in the state folder."""
-    return state.url or f"sqlite:///{(state.path / DATABASE).absolute()}"
+    return settings.state.url or f"sqlite:///{(settings.state.path / DATABASE).absolute()}"
 
 
 def tracking_uri(settings: Settings) -> str:
