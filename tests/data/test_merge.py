@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from data.merge import EVENT_RULE, NODE_RULE, Rule
+from tests.data.made_up import HOUR, START, events, nodes
+
+RULE = Rule(("key",), ("newest",))
+SCHEMA = {"key": pl.Int64(), "newest": pl.Int64(), "value": pl.String()}
+SMALL = st.none() | st.integers(0, 2)
+TABLES = st.lists(st.tuples(SMALL, SMALL, st.none() | st.sampled_from(["a", "b"])), max_size=8).map(
+    lambda rows: RULE.resolve(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+)
+HOURS = st.integers(0, 2).map(lambda hours: START + hours * HOUR)
+EVENT_TABLES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "node": st.sampled_from(["n1", "n2"]),
+            "cause": st.none() | st.just("disk"),
+            "end": st.none() | HOURS,
+            "recorded_at": HOURS,
+            "end_recorded_at": st.none() | HOURS,
+            "labels": st.none() | st.sampled_from(["{}", '{"detail":"fan"}']),
+        }
+    ),
+    max_size=6,
+).map(lambda rows: EVENT_RULE.resolve(events(rows)))
+NODE_TABLES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "node": st.sampled_from(["n1", "n2"]),
+            "rack": st.none() | st.sampled_from(["r1", "r2"]),
+            "observed_until": st.none() | HOURS,
+            "as_of": HOURS,
+        }
+    ),
+    max_size=6,
+).map(lambda rows: NODE_RULE.resolve(nodes(rows)))
+
+
+def same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    return one.sort(pl.all()).equals(other.select(one.columns).sort(pl.all()))
+
+
+@given(TABLES, TABLES, TABLES)
+def test_merging_is_commutative_associative_and_idempotent(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
+    assert same(RULE.merge(a, b), RULE.merge(b, a))
+    assert same(RULE.merge(RULE.merge(a, b), c), RULE.merge(a, RULE.merge(b, c)))
+    assert same(RULE.merge(a, a), a)
+
+
+@settings(max_examples=50)
+@given(EVENT_TABLES, EVENT_TABLES, EVENT_TABLES)
+def test_events_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
+    orders = [EVENT_RULE.merge(EVENT_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
+    assert all(same(orders[0], other) for other in orders[1:])
+
+
+@settings(max_examples=50)
+@given(NODE_TABLES, NODE_TABLES, NODE_TABLES)
+def test_inventories_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
+    orders = [NODE_RULE.merge(NODE_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
+    assert all(same(orders[0], other) for other in orders[1:])
+
+
+@given(TABLES, TABLES)
+def test_what_a_comparison_announces_is_what_the_merge_does(old: pl.DataFrame, new: pl.DataFrame) -> None:
+    changes = RULE.compare(old, new)
+    kept = old.join(changes.replaced, on="key", how="anti", nulls_equal=True)
+    assert same(RULE.merge(old, new), pl.concat([kept, changes.replaced, changes.inserted]))
+    assert changes.inserted.height + changes.replaced.height + changes.unchanged == new.height
+    assert RULE.compare(RULE.merge(old, new), new).unchanged == new.height
+
+
+def test_an_events_end_replaces_its_open_interval() -> None:
+    still_open = events([{"end": None, "end_recorded_at": None}])
+    ended = events([{}])
+    assert same(EVENT_RULE.merge(ended, still_open), ended)
+    assert same(EVENT_RULE.merge(still_open, ended), ended)
+
+
+def test_an_end_that_was_recorded_later_wins() -> None:
+    early = events([{"end": START + 5 * HOUR, "end_recorded_at": START + HOUR}])
+    late = events([{"end": START + 2 * HOUR, "end_recorded_at": START + 3 * HOUR}])
+    assert same(EVENT_RULE.merge(late, early), late)
+
+
+def test_events_of_another_source_kind_start_or_cause_are_others() -> None:
+    rows: list[dict[str, object]] = [
+        {}, {"source": "b"}, {"kind": "action"}, {"start": START + HOUR / 2}, {"cause": None},
+    ]  # fmt: skip
+    assert EVENT_RULE.resolve(events(rows)).height == len(rows)
+
+
+def test_the_newer_inventory_wins() -> None:
+    before = nodes([{"rack": "r1", "as_of": START}, {"node": "n2", "as_of": START}])
+    after = nodes([{"rack": "r2", "as_of": START + timedelta(days=1)}])
+    for merged in (NODE_RULE.merge(before, after), NODE_RULE.merge(after, before)):
+        assert merged.sort("node")["rack"].to_list() == ["r2", "r1"]
+
+
+def test_a_column_that_one_side_lacks_is_null_there() -> None:
+    old = pl.DataFrame({"key": [1], "newest": [1], "a": [1.0]})
+    new = pl.DataFrame({"key": [2], "newest": [1], "b": [2.0]})
+    merged = RULE.merge(old, new)
+    assert_frame_equal(merged, pl.DataFrame({"key": [1, 2], "newest": [1, 1], "a": [1.0, None], "b": [None, 2.0]}))
+
+
+def test_a_vanished_column_changes_nothing_of_an_equal_row_but_loses_to_no_newer_one() -> None:
+    old = pl.DataFrame({"key": [1, 2], "newest": [1, 1], "a": [None, 1.0]}, schema_overrides={"a": pl.Float64})
+    new = pl.DataFrame({"key": [1, 2], "newest": [1, 2]})
+    changes = RULE.compare(old, new)
+    assert changes.unchanged == 1
+    assert changes.replaced.to_dicts() == [{"key": 2, "newest": 2, "a": None}]
