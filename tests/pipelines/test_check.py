@@ -1,0 +1,87 @@
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from data.errors import SourceFileError, UnreachableError
+from pipelines.check import check
+from pipelines.reach import require_answer
+from tests.pipelines.made_up import settings_of, write_records
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that answers every request with one status."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_everything_that_works_is_found_to_work(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    with answering(200) as url:
+        report = check(settings_of(tmp_path, f"tracking.uri={url}"), f"{url}/api")
+    assert report.first_error is None
+    assert [finding.what for finding in report.findings] == ["source", "state", "database", "models", "flows"]
+    assert report.evidence is not None
+    assert report.evidence.failures == 1
+
+
+def test_servers_are_not_asked_where_none_is_configured(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    details = {finding.what: finding.detail for finding in check(settings_of(tmp_path), "").findings}
+    assert "opened by the first training" in details["models"]
+    assert "in this process" in details["flows"]
+
+
+def test_one_fault_does_not_hide_the_next(tmp_path: Path) -> None:
+    with answering(503) as url:
+        report = check(settings_of(tmp_path, f"tracking.uri={url}"), "http://127.0.0.1:1")
+    kinds = {finding.what: type(finding.error) for finding in report.findings if finding.error}
+    assert kinds == {"source": SourceFileError, "models": UnreachableError, "flows": UnreachableError}
+    assert isinstance(report.first_error, SourceFileError)
+    assert report.evidence is None
+
+
+def test_a_bug_in_a_trial_is_not_taken_for_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_records(tmp_path / "records")
+    monkeypatch.setattr("pipelines.wiring.source", lambda _: None)
+    with pytest.raises(AttributeError):
+        check(settings_of(tmp_path), "")
+
+
+def test_passwords_stay_out_of_the_report(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    settings = settings_of(tmp_path, "tracking.uri=postgresql://me:hunter2@db/ml")
+    assert "hunter2" not in str(check(settings, "http://me:hunter2@127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://", "nonsense", "http://[::1", "ftp://127.0.0.1"])
+def test_an_address_that_nobody_answers_at_is_named(address: str) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        require_answer("the server", address)
+    assert f"the server at {address} does not answer" in str(caught.value)
+
+
+def test_an_answer_that_says_no_is_no_answer() -> None:
+    with answering(500) as url, pytest.raises(UnreachableError, match="500"):
+        require_answer("the server", url)
+    with answering(200) as url:
+        require_answer("the server", f"{url}/")

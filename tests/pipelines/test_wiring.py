@@ -1,0 +1,100 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from data.errors import EmptyTableError, SettingsError
+from pipelines import wiring
+from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
+
+
+def test_a_source_carries_the_fleets_name_wherever_it_lies(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    source = wiring.source(settings_of(tmp_path, "fleet.name=m100"))
+    source.check()
+    assert source.name == "m100"
+    assert source.events()["source"].unique().to_list() == ["m100"]
+
+
+def test_a_source_is_read_late_and_under_its_own_names(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    file = tmp_path / "records" / "telemetry.parquet"
+    pl.read_parquet(file).rename({"node": "host"}).write_parquet(file)
+    source = wiring.source(settings_of(tmp_path, "source.delay=6h", "source.columns.telemetry.node=host"))
+    (rows,) = source.telemetry()
+    assert rows.columns == ["node", "ts", "available_at", "temperature"]
+    assert (rows["available_at"] - rows["ts"]).unique().to_list() == [timedelta(hours=6)]
+
+
+def test_ignored_columns_are_not_read_even_where_they_are_no_metrics(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    file = tmp_path / "records" / "telemetry.parquet"
+    pl.read_parquet(file).with_columns(note=pl.lit("text"), secs=pl.lit(1.0)).write_parquet(file)
+    settings = settings_of(tmp_path, "metrics.ignore=['note', 'seconds']", "source.columns.telemetry.seconds=secs")
+    source = wiring.source(settings)
+    source.check()
+    (rows,) = source.telemetry()
+    assert rows.columns == ["node", "ts", "available_at", "temperature"]
+
+
+def test_ignoring_columns_needs_no_telemetry(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    (tmp_path / "records" / "telemetry.parquet").unlink()
+    assert list(wiring.source(settings_of(tmp_path, "metrics.ignore=['x']")).telemetry()) == []
+
+
+def test_everything_is_written_under_the_state_folder_by_default(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    assert wiring.database_url(settings) == f"sqlite:///{tmp_path}/var/nodeward.db"
+    assert wiring.tracking_uri(settings) == f"sqlite:///{tmp_path}/var/mlflow.db"
+    ingest_all(settings)
+    assert {path.name for path in (tmp_path / "var").iterdir()} >= {"nodeward.db", "tables"}
+
+
+def test_a_configured_database_and_server_are_used(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    settings = settings_of(tmp_path, f"state.url={url}", "tracking.uri=http://ml:5000")
+    assert (wiring.database_url(settings), wiring.tracking_uri(settings)) == (url, "http://ml:5000")
+    assert wiring.has_records(settings)
+
+
+def test_a_relative_state_folder_starts_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert wiring.database_url(settings_of(tmp_path, "state.path=here")) == f"sqlite:///{tmp_path}/here/nodeward.db"
+
+
+@pytest.mark.parametrize("below", ["", "/var"])
+def test_a_state_folder_that_is_a_file_is_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="is a file"):
+        wiring.state_folder(settings_of(tmp_path, f"state.path={tmp_path}/file{below}"))
+
+
+def test_there_are_no_records_before_the_first_ingest(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    assert not wiring.has_records(settings)
+    ingest_all(settings)
+    assert wiring.has_records(settings)
+
+
+def test_the_datas_clock_is_the_newest_time_that_the_records_hold(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    with wiring.records(settings) as records:
+        assert wiring.clock(settings, records)() == START + 10 * DAY
+
+
+def test_the_datas_clock_needs_data(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    with wiring.records(settings) as records, pytest.raises(EmptyTableError, match="nodeward ingest"):
+        wiring.clock(settings, records)
+
+
+def test_the_wall_clock_goes_on(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "clock.now=wall")
+    before = datetime.now(UTC)
+    with wiring.records(settings) as records:
+        assert before <= wiring.clock(settings, records)() <= datetime.now(UTC)
