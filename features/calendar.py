@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.grid import Times
+if TYPE_CHECKING:
+    from features.grid import Times
 
 Index = NDArray[np.int64]
 FOREVER = np.datetime64("9999-12-31", "us")

@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features import batch
 from features.grid import Times, to_numpy
 from features.history import steady_rate
 from features.labels import Fates, Outcomes, observe
-from features.risk import Coverage, Risk, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from data.view import View
     from features.catalogue import Catalogue
+    from features.risk import Coverage, Risk, Rows
 
 DAY = np.timedelta64(86_400_000_000, "us")
 
@@ -45,8 +46,7 @@ class Periods:
         """Observe every interval of every row."""
         fates, starts = Fates.of(rows, outcomes), (0.0, *horizons_days[:-1])
         told = [
-            observe(fates, outcomes, days(start), days(end))
-            for start, end in zip(starts, horizons_days, strict=True)
+            observe(fates, outcomes, days(start), days(end)) for start, end in zip(starts, horizons_days, strict=True)
         ]
         outcome, exposure = (np.column_stack(parts) for parts in zip(*told, strict=True))
         return cls(tuple(horizons_days), outcome, exposure)

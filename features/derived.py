@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from features.catalogue import Feature
-from features.merging import Array
-from features.panel import Panel
 from features.windows import STATISTICS, window_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from features.catalogue import Feature
+    from features.merging import Array
+    from features.panel import Panel
 
 SECONDS_PER_HOUR = 3_600.0
 

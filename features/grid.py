@@ -40,7 +40,7 @@ def to_step(length: timedelta) -> np.timedelta64:
     return np.timedelta64(length // MICROSECOND, "us")
 
 
-def locate(wanted: pl.Series, names: Sequence[str]) -> NDArray[np.int64]:
+def locate(wanted: pl.Series, names: Sequence[str] | pl.Series) -> NDArray[np.int64]:
     """Give the position of each wanted name in the sorted `names`, -1 where it is unknown."""
     order = pl.DataFrame({"name": names}, schema={"name": pl.String}).with_row_index("position")
     found = wanted.cast(pl.String).rename("name").to_frame().join(order, on="name", how="left", maintain_order="left")

@@ -58,7 +58,9 @@ class Held:
         """Give the position of the newest change known at each (node, bucket), -1 where there is none."""
         low = int(min(self.known.min(initial=0), bucket.min(initial=0)))
         span = int(max(self.known.max(initial=0), bucket.max(initial=0))) - low + 1
-        position = np.searchsorted(self.node * span + (self.known - low), node * span + (bucket - low), side="right") - 1
+        position = (
+            np.searchsorted(self.node * span + (self.known - low), node * span + (bucket - low), side="right") - 1
+        )
         return np.where(np.append(self.node, -1)[position] == node, position, -1)
 
     def take(self, column: str, position: Numbers, missing: float = np.nan) -> Array:

@@ -6,43 +6,46 @@ Training asks the view at the split, so that no label crosses it; judging asks i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from data.schema import NODE, EventKind
-from data.view import HINDSIGHT
 from features.grid import Times, locate, to_numpy, to_times
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from data.view import View
     from features.risk import Rows
 
-REPEAT_HOURS = 24  # a failure this soon after another one's end belongs to it
+REPEAT = timedelta(hours=24)  # a failure this soon after another one's end belongs to it
 MAX_BLIND_SHARE = 0.4  # of a label's span in which nothing could be seen
 _NEVER = np.datetime64("NaT", "us")
+_OPEN = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def merge_failures(events: pl.DataFrame) -> pl.DataFrame:
     """Give each failure once: node and start, sorted.
 
-    Exact duplicates count once; a failure that starts inside an open one of its node, or within 24 hours
-    after its end, belongs to it.
+    A failure that starts inside an open one of its node, or within 24 hours after its end, belongs to it.
     """
-    failures = (
-        events.filter(pl.col("kind") == EventKind.FAILURE)
-        .select(NODE, "start", "end")
-        .unique(maintain_order=True)
-        .sort(NODE, "start", maintain_order=True)
-    )
-    until = pl.col("end").fill_null(pl.lit(HINDSIGHT.replace(year=9000)))
-    covered = pl.max_horizontal(until, "start") + pl.duration(hours=REPEAT_HOURS)
-    reach = covered.cum_max().shift().over(NODE)
-    return failures.filter(reach.is_null() | (pl.col("start") > reach)).select(NODE, "start")
+    failures = events.filter(pl.col("kind") == EventKind.FAILURE).select(NODE, "start", "end").sort(NODE, "start")
+    return failures.filter(pl.Series(_begins(failures), dtype=pl.Boolean)).select(NODE, "start")
+
+
+def _begins(failures: pl.DataFrame) -> Iterator[bool]:
+    """Tell of each failure, sorted by node and start, whether it begins a new one."""
+    node, until = None, _OPEN
+    for name, start, end in failures.iter_rows():
+        is_new = name != node or start > until
+        reach = start if is_new else until - REPEAT
+        node, until = name, max(reach, end or _OPEN) + REPEAT
+        yield is_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,17 @@ class Outcomes:
         events = view.events()
         failures = merge_failures(events)
         stops = events.filter(
-            (pl.col("kind") != EventKind.FAILURE)
-            & pl.col("kind").is_in([EventKind.MAINTENANCE, EventKind.ACTION])
+            pl.col("kind").is_in([EventKind.MAINTENANCE, EventKind.ACTION])
             & (pl.col("end").is_null() | (pl.col("end") > pl.col("start")))
         ).sort(NODE, "start")
-        nodes = view.nodes()
-        left = np.full(len(names), _NEVER)
-        left[locate(nodes[NODE], names)] = to_times(nodes["observed_until"])
-        blind = view.blind()
+        nodes, blind = view.nodes(), view.blind()
+        of_name = locate(pl.Series(names, dtype=pl.String), nodes[NODE])
         return cls(
             locate(failures[NODE], names),
             to_times(failures["start"]),
             locate(stops[NODE], names),
             to_times(stops["start"]),
-            left,
+            np.append(to_times(nodes["observed_until"]), _NEVER)[of_name],
             to_times(blind["start"]),
             to_times(blind["end"]),
             to_numpy(known_until or view.at),
@@ -100,7 +100,7 @@ class Outcomes:
         return inside
 
     def blind_share(self, start: Times, end: Times) -> NDArray[np.float64]:
-        """Give the share of each (start, end] in which nothing could be seen."""
+        """Give the share of each (start, end] in which nothing could be seen; where periods overlap, they add up."""
         lost = np.zeros(len(start), dtype="timedelta64[us]")
         for begin, stop in zip(self.blind_start, self.blind_end, strict=True):
             lost += np.maximum(np.minimum(end, stop) - np.maximum(start, begin), np.timedelta64(0, "us"))
@@ -167,6 +167,6 @@ def observe(
     is_at_risk = ~(fates.failure <= start) & (seen_until > start)
     fails = is_at_risk & (fates.failure <= seen_until)
     exposure = np.where(is_at_risk, (seen_until - start) / (end - begin), 0.0)
-    exposure *= 1.0 - outcomes.blind_share(start, np.maximum(seen_until, start))
+    exposure *= np.maximum(1.0 - outcomes.blind_share(start, np.maximum(seen_until, start)), 0.0)
     outcome = np.where(exposure > 0, 0.0, np.nan)
     return np.where(fails, np.where(fates.failure_is_seen, 1.0, np.nan), outcome), np.where(fails, 1.0, exposure)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from features.calendar import Index
-from features.merging import Array
+if TYPE_CHECKING:
+    from features.calendar import Index
+    from features.merging import Array
 
 FEWEST_PEERS = 5
 IQR_OF_NORMAL = 1.349  # the interquartile range of a standard normal

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
+from data.errors import DataError
+from data.schema import BUCKET_END, LATENESS, NODE, EventKind, bucket_column
 from features.calendar import Calendar
 from features.grid import Times, locate, to_datetime, to_times
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data.view import View
 
 
@@ -78,7 +80,9 @@ def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> Risk:
 
     Raises:
         FutureError: if a cutoff lies after the view.
+        DataError: if the cutoffs do not rise.
     """
+    _require_rising(cutoffs)
     if len(cutoffs):
         view.require(to_datetime(cutoffs[-1]))
     nodes = view.nodes()
@@ -90,12 +94,25 @@ def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> Risk:
     return Risk(names, cutoffs, present, _down(view, names, calendar), reporting)
 
 
+def _require_rising(cutoffs: Times) -> None:
+    falls = np.flatnonzero(cutoffs[1:] <= cutoffs[:-1])
+    if len(falls):
+        before, after = cutoffs[falls[0] : falls[0] + 2]
+        raise DataError(
+            f"cutoff {after} comes after {before}", mend="give each cutoff once, from the first to the last"
+        )
+
+
 def _down(view: View, names: tuple[str, ...], calendar: Calendar) -> NDArray[np.bool_]:
     """Tell where a node is inside an event that is open in the view at the cutoff."""
-    events = view.events().select(
-        NODE,
-        seen=pl.max_horizontal("recorded_at", "start"),
-        over=pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at")),
+    events = (
+        view.events()
+        .filter(pl.col("kind").is_in(list(EventKind)))
+        .select(
+            NODE,
+            seen=pl.max_horizontal("recorded_at", "start"),
+            over=pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at")),
+        )
     )
     unit = locate(events[NODE], names)
     return calendar.count_active(unit, to_times(events["seen"]), to_times(events["over"])) > 0

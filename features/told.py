@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from features.history import Facts, History, Matrix
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from features.catalogue import Feature
 
 Teller = Callable[[History, "timedelta | None"], Matrix]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features import merging
 from features.merging import EXTREMES, FLOW, MOMENTS, SEEN, TREND, Array, Family, Parts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from features.panel import Panel
 
 CELLS_AT_ONCE = 50_000  # late cells patched together: bounds the memory of a patch
@@ -102,9 +104,7 @@ def _known_by_lateness(panel: Panel, metric: str, family: Family) -> list[Parts]
     return levels
 
 
-def _forget_what_came_later(
-    panel: Panel, family: Family, levels: list[Parts], folded: Parts, length: int
-) -> None:
+def _forget_what_came_later(panel: Panel, family: Family, levels: list[Parts], folded: Parts, length: int) -> None:
     """Recompute, in place, the windows that hold a part which only arrived after their end."""
     level_of_age = np.searchsorted(panel.latenesses(), np.arange(length), side="right") - 1
     node, bucket = _cells_with_later_parts(panel, length)
