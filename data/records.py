@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from sqlalchemy import bindparam, create_engine, delete, event, exists, insert, literal, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from data.disk import naming_full_disk
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from data.tables import FrameTable
 
 SQLITE_SETTINGS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 30000")
+SQLITE_UNREACHABLE: Final = tuple(
+    f"SQLITE_{why}" for why in ("BUSY", "LOCKED", "CANTOPEN", "NOTADB", "READONLY", "CORRUPT")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,16 @@ class Records:
         try:
             with naming_full_disk(self._address), self.engine.begin() as connection:
                 yield connection
-        except OperationalError as fault:
+        except DBAPIError as fault:
+            if not _is_unreachable(fault):
+                raise
             raise UnreachableError("the database", self._address, str(fault.orig)) from fault
+
+
+def _is_unreachable(fault: DBAPIError) -> bool:
+    """Say whether the database itself is the trouble, and not what was asked of it."""
+    name = getattr(fault.orig, "sqlite_errorname", None)
+    return isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  - DBAPI connections have no common type

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data.errors import SurroundingsError
+from data.lock import writing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOON = timedelta(seconds=0.1)
+
+
+def test_a_second_writer_is_told_which_process_is_writing(tmp_path: Path) -> None:
+    lock = tmp_path / "var" / "ingest.lock"
+    with (
+        writing(lock, SOON),
+        pytest.raises(SurroundingsError, match=rf"ingest\.lock: process {os.getpid()} is writing"),
+        writing(lock, SOON),
+    ):
+        pass
+
+
+def test_the_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), writing(tmp_path / "lock", SOON):
+        raise KeyError
+    with writing(tmp_path / "lock", SOON):
+        pass
+
+
+def test_a_process_that_is_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, signal, sys, datetime\n"
+        "from data.lock import writing\n"
+        "with writing(pathlib.Path(sys.argv[1]), datetime.timedelta(0)): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "lock")], check=False)  # noqa: S603  - its own words
+    assert killed.returncode == -9
+    with writing(tmp_path / "lock", SOON):
+        pass

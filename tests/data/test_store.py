@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.schema import QUARANTINE_SCHEMA, SCORE_SCHEMA
+from data.store import Store
+from tests.data.made_up import DAY, HOUR, START, telemetry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCORE = ("n1", START, 24.0, 0.25, "3", "full", 1.5)
+
+
+def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCORE_SCHEMA, orient="row")
+
+
+def test_finding_a_store_makes_nothing(tmp_path: Path) -> None:
+    store = Store.at(tmp_path / "var", HOUR)
+    assert store.versions() == {}
+    assert not (tmp_path / "var").exists()
+
+
+def test_versions_name_the_tables_that_hold_something(tmp_path: Path) -> None:
+    store = Store.at(tmp_path, HOUR)
+    store.telemetry.merge(telemetry([("n1", HOUR, timedelta(0), 1.0)]))
+    assert store.versions() == {"telemetry": 0}
+
+
+def test_a_score_is_kept_as_it_was_first_published(tmp_path: Path) -> None:
+    history = Store.at(tmp_path, HOUR).scores
+    assert history.add(scores(SCORE)) == 1
+    assert history.add(scores((*SCORE[:3], 0.75, *SCORE[4:]))) == 0
+    assert history.read().rows() == [SCORE]
+
+
+def test_scores_of_another_time_horizon_or_model_are_others(tmp_path: Path) -> None:
+    history = Store.at(tmp_path, HOUR).scores
+    others = (("n1", START + DAY, *SCORE[2:]), (*SCORE[:2], 48.0, *SCORE[3:]), (*SCORE[:4], "4", *SCORE[5:]))
+    assert history.add(scores(SCORE, *others)) == 4
+    assert history.read(start=START + DAY).rows() == [others[0]]
+
+
+def test_a_quarantined_row_is_kept_once_even_without_node_and_time(tmp_path: Path) -> None:
+    quarantine = Store.at(tmp_path, HOUR).quarantine
+    rows = pl.DataFrame([("telemetry", "has no ts", None, None, "{}", "a")], schema=QUARANTINE_SCHEMA, orient="row")
+    assert [quarantine.add(rows), quarantine.add(rows)] == [1, 0]
+    assert quarantine.read().equals(rows)
+
+
+def test_only_a_store_on_this_machine_has_a_lock_file(tmp_path: Path) -> None:
+    assert Store.at(tmp_path, HOUR).lock == tmp_path / "ingest.lock"
+    remote = Store.at("s3://fleet/tables/", HOUR)
+    assert (remote.lock, remote.telemetry.table.uri) == (None, "s3://fleet/tables/telemetry")
+    with remote.writing(HOUR):
+        pass
