@@ -156,7 +156,8 @@ def _infinite_cells(rows: pl.DataFrame, source: str) -> pl.DataFrame:
 
 def _cells(rows: pl.DataFrame, metric: str, source: str) -> pl.DataFrame:
     cell = rows.select(NODE, TS, pl.lit(metric).alias("metric"), pl.col(metric).cast(pl.String).alias("value"))
-    return _quarantined("telemetry", cell, pl.repeat("holds an infinite value", rows.height, eager=True), source)
+    reason = pl.Series("reason", ["holds an infinite value"]).new_from_index(0, rows.height)
+    return _quarantined("telemetry", cell, reason, source)
 
 
 def _resolved(good: pl.DataFrame, rejected: pl.DataFrame, rule: Rule) -> Sifted:
