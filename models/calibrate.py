@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.hazard import Calibration
 
 Floats = NDArray[np.float64]
-PRIOR_SD = np.array([1.0, 0.25])  # of the offset around 0 and of the scale around 1
+PRIOR_SD = np.array([0.3, 0.08])  # of the offset around 0 and of the scale around 1: few failures say little
 STEPS = 50
 CONVERGED = 1e-9
 

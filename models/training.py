@@ -55,6 +55,11 @@ class Trained:
         """Tell whether there were enough failures to learn from."""
         return self.failures >= self.setup.min_failures
 
+    @property
+    def support(self) -> str:
+        """Say 'ok', or 'low support': history and pooled rates instead of a model."""
+        return "ok" if self.is_supported else "low support"
+
 
 def catalogue(view: View, setup: Setup) -> Catalogue:
     """List the features that a view's fleet offers."""

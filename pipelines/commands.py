@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.output import check_target, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DATES: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 
 
@@ -77,4 +81,43 @@ def status(
     invocation.present(look(invocation.settings), show_status)
 
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, status)
+TestStart = Annotated[
+    datetime, typer.Option("--test-start", formats=DATES, help="Train on what was known then; forecast from there on.")
+]
+TestEnd = Annotated[
+    datetime | None, typer.Option("--test-end", formats=DATES, help="Judge up to then; default: the end of the records.")
+]
+Scores = Annotated[
+    Path | None, typer.Option("--scores", metavar="FILE", help="Write every probability as Parquet as well.")
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the private state folder.")]
+
+
+def backtest(
+    ctx: typer.Context,
+    test_start: TestStart,
+    test_end: TestEnd = None,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    scores: Scores = None,
+    *,
+    keep: Keep = False,
+    verbose: Verbose = False,
+) -> None:
+    """Replay the past: train at a time, forecast what came after, and judge it beside simple baselines."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    check_target(scores, "--scores")
+    from pipelines import backtest_report
+    from pipelines.backtest import run
+    from pipelines.show_backtest import show_backtest
+
+    end = test_end and test_end.replace(tzinfo=UTC)
+    found = run(invocation.settings, test_start.replace(tzinfo=UTC), end, keep=keep)
+    if scores:
+        with whole_file(scores) as part:
+            backtest_report.write_scores(found, part)
+    invocation.present(backtest_report.to_json(found), lambda _, console: show_backtest(found, console))
+
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, backtest, status)

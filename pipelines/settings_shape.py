@@ -2,12 +2,15 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from data.schema import Metric, MetricKind
 from pipelines.durations import format_duration, parse_duration
+
+
+Rising = TypeVar("Rising", float, timedelta)
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -24,7 +27,7 @@ def _path(value: object) -> object:
     return Path(value).expanduser()
 
 
-def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
     if list(values) != sorted(set(values)):
         msg = "should rise from each to the next"
         raise ValueError(msg)
@@ -173,20 +176,31 @@ class Forecast(Section):
         return None if start is None else datetime(start.year, start.month, start.day, tzinfo=UTC)
 
 
+class Features(Section):
+    """Over which windows features look back."""
+
+    windows: Annotated[tuple[LongerThanZero, ...], Field(min_length=2), AfterValidator(_ascending)] = (
+        timedelta(days=1),
+        timedelta(days=7),
+        timedelta(days=30),
+    )
+
+
 class Model(Section):
     """How the hazard model is trained."""
 
     min_failures: AtLeastOne = 50
-    folds: Annotated[int, Field(strict=True, ge=2, le=20)] = 4
+    folds: Annotated[int, Field(strict=True, ge=1, le=20)] = 3
     seeds: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
     random_seed: Count = 1
-    trees: Annotated[int, Field(strict=True, ge=1, le=20_000)] = 300
-    leaves: Annotated[int, Field(strict=True, ge=2, le=4096)] = 15
-    learning_rate: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.03
-    min_child: AtLeastOne = 100
-    feature_share: PositiveShare = 0.3
+    trees: Annotated[int, Field(strict=True, ge=1, le=20_000)] = 150
+    leaves: Annotated[int, Field(strict=True, ge=2, le=4096)] = 8
+    learning_rate: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.05
+    min_child: AtLeastOne = 50
+    feature_share: PositiveShare = 0.2
+    row_share: PositiveShare = 0.7
     l2: Amount = 10.0
-    negatives_per_positive: Positive = 50.0
+    negatives_per_positive: Positive = 30.0
 
 
 class Baselines(Section):
@@ -233,6 +247,7 @@ class Settings(Section):
     buckets: Buckets = Buckets()
     metrics: Metrics = Metrics()
     forecast: Forecast = Forecast()
+    features: Features = Features()
     model: Model = Model()
     baselines: Baselines = Baselines()
     policy: Policy = Policy()

@@ -1,0 +1,124 @@
+"""Runs a backtest from a source's files to the judgement, in a private state folder."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.errors import SettingsError
+from data.ingest import IngestOptions, ingest
+from features.grid import to_numpy
+from models import backtest
+from models.backtest import Replay, Window, judge_cases
+from models.evaluate import Evaluation, evaluate
+from models.resample import draw_resampler
+from pipelines import wiring
+from pipelines.progress import bars
+from pipelines.setup import everything, setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from data.view import View
+    from pipelines.settings_shape import Settings
+
+Progress = "Callable[[str, int, int], None]"
+MEGABYTE = 1024.0  # ru_maxrss counts kibibytes
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a backtest found: every model's probabilities, and their judgement by horizon."""
+
+    dataset: str
+    alarm_shares: tuple[float, ...]
+    replay: Replay
+    evaluations: dict[float, Evaluation]
+    dropped: int  # rows of the shortest horizon whose label can't be told
+    failures: int  # that start in the window
+    seconds: float
+    peak_rss_mb: float
+
+    @property
+    def middle_share(self) -> float:
+        """Give the alarm share that people are shown."""
+        return self.alarm_shares[len(self.alarm_shares) // 2]
+
+
+def run(settings: Settings, start: datetime, end: datetime | None, *, keep: bool) -> Backtest:
+    """Ingest the source into a folder of its own, train at `start`, and judge forecasts up to `end`.
+
+    Without `end`: the last midnight by which something was recorded.
+    """
+    began = time.monotonic()
+    _check_horizons(settings)
+    with _private(settings, keep=keep) as own, wiring.records(own) as database, bars() as progress:
+        store = wiring.store(own)
+        ingest(wiring.source(own), store, database, wiring.wall_clock, IngestOptions(progress=progress))
+        hindsight = everything(store, database)
+        window = Window(start, end or last_midnight(hindsight))
+        told = setup(own, store.telemetry.metrics())
+        replay = backtest.run(hindsight, window, told, lambda stage: progress(stage, 0, 0))
+        evaluations = _judge(replay, hindsight, settings, progress)
+        first = judge_cases(replay, hindsight, told.design.horizons_days[0])
+    in_window = (first.failure_start > to_numpy(window.start)) & (first.failure_start <= to_numpy(window.end))
+    return Backtest(
+        settings.fleet.name,
+        settings.forecast.alarm_shares,
+        replay,
+        evaluations,
+        int(np.count_nonzero(~first.is_kept)),
+        int(np.count_nonzero(in_window)),
+        time.monotonic() - began,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE,
+    )
+
+
+def last_midnight(hindsight: View) -> datetime:
+    """Give the last midnight (UTC) by which something was recorded."""
+    newest = hindsight.events()["recorded_at"].max()
+    assert isinstance(newest, datetime), "training has refused records without events"
+    return newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _check_horizons(settings: Settings) -> None:
+    for days in settings.forecast.horizons_days:
+        if days != int(days):
+            raise SettingsError(
+                f"forecast.horizons_days holds {days:g}: backtests are judged over whole days",
+                mend="backtest with whole days: --set forecast.horizons_days=[1,7]",
+            )
+
+
+@contextmanager
+def _private(settings: Settings, *, keep: bool) -> Iterator[Settings]:
+    """Give the settings with a state folder of their own, which goes at the end unless it is kept."""
+    folder = Path(tempfile.mkdtemp(prefix="backtest-", dir=wiring.state_folder(settings)))
+    try:
+        yield settings.model_copy(update={"state": settings.state.model_copy(update={"path": folder, "url": ""})})
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+
+
+def _judge(
+    replay: Replay, hindsight: View, settings: Settings, progress: Callable[[str, int, int], None]
+) -> dict[float, Evaluation]:
+    horizons, rng = replay.setup.design.horizons_days, np.random.default_rng(settings.model.random_seed)
+    resampler = draw_resampler(replay.rows.names, to_numpy(replay.window.start), to_numpy(replay.window.end), rng)
+    told: dict[float, Evaluation] = {}
+    for done, horizon in enumerate(horizons):
+        progress("judging", done, len(horizons))
+        _, probabilities = replay.at(horizon)
+        cases = judge_cases(replay, hindsight, horizon)
+        told[horizon] = evaluate(cases, probabilities, settings.forecast.alarm_shares, resampler)
+    return told

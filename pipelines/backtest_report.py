@@ -1,0 +1,86 @@
+"""What a backtest leaves behind: its figures as JSON, its scores as Parquet, its table for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from features.grid import to_numpy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from models.evaluate import Evaluation
+    from pipelines.backtest import Backtest
+
+PROTOCOL = 1
+MODEL = "model"
+SCHEMA = pa.schema(
+    [
+        ("node", pa.string()),
+        ("ts", pa.timestamp("us", tz="UTC")),
+        ("horizon_days", pa.int64()),
+        ("model", pa.string()),
+        ("probability", pa.float64()),
+    ]
+)
+
+
+def to_json(found: Backtest) -> dict[str, object]:
+    """Give the figures of the protocol, ready for JSON."""
+    replay = found.replay
+    by_model = _by_model(found.evaluations)
+    return {
+        "protocol": PROTOCOL,
+        "dataset": found.dataset,
+        "test": {
+            "start": replay.window.start.isoformat(),
+            "end": replay.window.end.isoformat(),
+            "nodes": len(np.unique(replay.rows.node)),
+            "node_days": int(len(replay.rows) * replay.setup.design.every_days),
+            "failures": found.failures,
+            "unknown": int(replay.risk.unknown[:, replay.risk.cutoffs >= to_numpy(replay.window.start)].sum()),
+            "dropped": found.dropped,
+        },
+        "training": {
+            "failures": replay.trained.failures,
+            "rows": len(replay.trained.training.rows),
+            "features": len(replay.trained.training.catalogue.names),
+            "support": replay.trained.support,
+        },
+        MODEL: by_model.pop(MODEL),
+        "baselines": by_model,
+        "seconds": round(found.seconds, 1),
+        "peak_rss_mb": round(found.peak_rss_mb),
+    }
+
+
+def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, object]]:
+    told: dict[str, dict[str, object]] = {}
+    for horizon, evaluation in evaluations.items():
+        for name, measures in evaluation.to_json().items():
+            told.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:g}"] = measures  # type: ignore[index]  # the dict made just here
+    return told
+
+
+def write_scores(found: Backtest, path: Path) -> None:
+    """Write one row for each node at risk, horizon and model."""
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for horizon in found.evaluations:
+            rows, probabilities = found.replay.at(horizon)
+            node = pa.array(pl.Series(rows.names).gather(rows.node).to_arrow(), type=pa.string())
+            ts = pa.array(rows.ts.astype("datetime64[us]"), type=pa.timestamp("us", tz="UTC"))
+            for name, probability in probabilities.items():
+                columns = [
+                    node,
+                    ts,
+                    pa.repeat(int(horizon), len(rows)),
+                    pa.repeat(name, len(rows)),
+                    pa.array(probability),
+                ]
+                writer.write_table(pa.table(columns, schema=SCHEMA))

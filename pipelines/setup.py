@@ -1,0 +1,71 @@
+"""Turns settings into what training is told: horizons, metrics, trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data.errors import SettingsError
+from data.view import Records, View, hindsight
+from features.dataset import Design
+from features.risk import Coverage
+from models.fitting import Recipe
+from models.hazard import Params
+from models.training import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data.records import Records as Database
+    from data.schema import Metric
+    from data.store import Store
+    from pipelines.settings_shape import Settings
+
+
+def setup(settings: Settings, columns: Sequence[str]) -> Setup:
+    """Describe training on a fleet whose telemetry has these metric columns.
+
+    Raises:
+        SettingsError: if the settings name a metric that telemetry does not have.
+    """
+    metrics = tuple(settings.metrics.metric(name) for name in sorted(columns) if name not in settings.metrics.ignore)
+    forecast, model = settings.forecast, settings.model
+    coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if forecast.coverage_metric else None
+    _require(metrics, [forecast.coverage_metric] if coverage else [], "forecast.coverage_metric")
+    _require(metrics, settings.baselines.rule, "baselines.rule")
+    params = Params(
+        trees=model.trees,
+        leaves=model.leaves,
+        learning_rate=model.learning_rate,
+        min_child=model.min_child,
+        feature_share=model.feature_share,
+        row_share=model.row_share,
+        l2=model.l2,
+        seeds=model.seeds,
+        random_seed=model.random_seed,
+    )
+    return Setup(
+        Design(forecast.horizons_days, forecast.every_days, coverage, model.negatives_per_positive),
+        Recipe(params, model.folds, forecast.every_days),
+        metrics,
+        settings.features.windows,
+        settings.baselines.rule,
+        model.min_failures,
+        forecast.history_start_time,
+    )
+
+
+def _require(metrics: Sequence[Metric], wanted: Sequence[str], key: str) -> None:
+    known = {metric.name for metric in metrics}
+    for name in wanted:
+        if name not in known:
+            raise SettingsError(
+                f"{key} names {name!r}, which telemetry does not have; it has {', '.join(sorted(known)) or 'no metric'}",
+                mend=f"correct {key}, or ingest telemetry that has it",
+            )
+
+
+def everything(store: Store, database: Database) -> View:
+    """See all that was ever recorded; narrow it to a time before any feature or model sees it."""
+    records = Records(database.events(), database.nodes(), database.blind())
+    buckets = store.buckets if store.telemetry.metrics() else None
+    return hindsight(records, store.buckets.width, buckets)
