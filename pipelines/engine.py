@@ -72,7 +72,7 @@ def _local_server(home: Path) -> Iterator[str]:
 
     reach_without_proxy(LOOPBACK)
     app = create_app(ephemeral=True, ignore_cache=True)  # an app runs once: its lifespan is tied to the thread's loop
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="on"))
     with socket.socket() as listening:
         listening.bind((LOOPBACK, 0))
         thread = threading.Thread(target=server.run, args=([listening],), name="prefect-server", daemon=True)

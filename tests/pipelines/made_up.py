@@ -45,5 +45,10 @@ def settings_of(folder: Path, *overrides: str) -> Settings:
 def ingest_all(settings: Settings) -> IngestReport:
     """Write the records and bring them into the state."""
     write_records(settings.source.path)
+    return merge_all(settings)
+
+
+def merge_all(settings: Settings) -> IngestReport:
+    """Bring the records as they lie there into the state."""
     with wiring.records(settings) as records:
         return ingest(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock)

@@ -1,0 +1,23 @@
+import io
+
+from rich.console import Console
+
+from pipelines.progress import bars
+
+
+def drawn(*, is_terminal: bool) -> str:
+    out = io.StringIO()
+    with bars(Console(file=out, force_terminal=is_terminal, width=80)) as advance:
+        advance("telemetry", 0, 0)
+        advance("telemetry", 5, 10)
+        advance("buckets", 3, 3)
+    return out.getvalue()
+
+
+def test_nothing_is_drawn_where_no_terminal_is() -> None:
+    assert drawn(is_terminal=False).strip() == ""
+
+
+def test_a_bar_is_drawn_for_each_stage() -> None:
+    assert "telemetry" in drawn(is_terminal=True)
+    assert "buckets" in drawn(is_terminal=True)
