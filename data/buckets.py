@@ -10,6 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from data.delta import month_of, within
+from data.errors import DataError
 from data.rollup import MICROSECOND, rollup
 from data.schema import AGGREGATES, BUCKET_END, MONTH, SEPARATOR
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PIECE_CELLS: Final = 1 << 25  # samples that are rolled up at once: a quarter of a gigabyte
 VERSION_NOTE: Final = "telemetry"
 WIDTH_NOTE: Final = "bucket_width_us"
+FINISHED_NOTE: Final = "finished"
 UNFINISHED: Final = -1
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,18 +41,32 @@ class Buckets:
         until: datetime | None = None,
         start: datetime | None = None,
     ) -> pl.DataFrame:
-        """Read node, bucket_end, lateness and some columns (default: all) where start <= bucket_end <= until."""
-        wanted = self.table.schema() if columns is None else columns
-        rows = self.table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
+        """Read node, bucket_end, lateness and some columns (default: all) where start <= bucket_end <= until.
+
+        Reads what the last whole refresh left, also while another one is at work or after one that failed.
+
+        Raises:
+            DataError: if the buckets are of another width.
+        """
+        table = self.finished()
+        if table.noted(WIDTH_NOTE) not in (None, self._width_note):
+            raise DataError(f"{table.uri} holds buckets of another width than {self.width}", mend="ingest again")
+        wanted = table.schema() if columns is None else columns
+        rows = table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
         counts = cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}")  # null in buckets older than their metric
         return rows.with_columns(counts.fill_null(0).cast(pl.UInt32)).collect()
+
+    def finished(self) -> Table:
+        """Give the table as the last whole refresh left it."""
+        version = self.table.noted(FINISHED_NOTE)
+        return self.table.pinned(-1 if version is None else version)
 
     def refresh(self, telemetry: Telemetry, change: Change) -> int:
         """Roll up anew what a change of telemetry touched; give the number of rows written.
 
-        Each piece, a month at most, is one commit. A last one notes the version of telemetry that the table
-        now stands for. Where the note shows another width, or that a refresh did not finish, the table is
-        emptied and everything is rolled up.
+        Each piece, a month at most, is one commit. A last one notes that they are whole, and the version of
+        telemetry that they stand for. Where the notes show another width, or that a refresh did not finish,
+        the table is emptied and everything is rolled up.
         """
         version = telemetry.table.version()
         noted = self.table.noted(VERSION_NOTE) if self.table.noted(WIDTH_NOTE) == self._width_note else None
@@ -62,7 +78,8 @@ class Buckets:
             self._clear()
         pieces = [piece for span in bucket_spans(spans, self.width) for piece in self._pieces(telemetry, span)]
         written = sum(self._roll(telemetry, piece) for piece in pieces)
-        self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note})
+        finished = self.table.version() + 1
+        self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note, FINISHED_NOTE: finished})
         return written
 
     @property

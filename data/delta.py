@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
@@ -28,16 +28,22 @@ NO_MONTH: Final = "undated"
 class Table:
     """A table at a path or URL, partitioned by the month of its column `time`.
 
-    `keys` are the columns, with their types, that the table has before anything is written.
+    `keys` are the columns, with their types, that the table has before anything is written. A pinned table
+    is read as it was at that version.
     """
 
     uri: str
     time: str
     keys: Mapping[str, pl.DataType]
     storage_options: Mapping[str, str] = field(default_factory=dict)
+    pin: int | None = None
+
+    def pinned(self, version: int) -> Table:
+        """Give the table as it was at a version; at -1 there was none."""
+        return replace(self, pin=version)
 
     def version(self) -> int:
-        """Give the newest version; -1 while there is no table."""
+        """Give the newest version, or the pinned one; -1 while there is no table."""
         table = self._open()
         return table.version() if table else -1
 
@@ -57,7 +63,7 @@ class Table:
         return table.transaction_version(note) if table else None
 
     def scan(self) -> pl.LazyFrame:
-        """Read lazily, from the version that is the newest now; with the month."""
+        """Read lazily, from one version; with the month."""
         table = self._open()
         return pl.scan_delta(table) if table else pl.LazyFrame(schema={**self.keys, MONTH: pl.String()})
 
@@ -94,8 +100,10 @@ class Table:
         self._write(rows, mode="overwrite", schema_mode="overwrite", note=note)
 
     def _open(self) -> DeltaTable | None:
+        if self.pin is not None and self.pin < 0:
+            return None
         try:
-            return DeltaTable(self.uri, storage_options=dict(self.storage_options))
+            return DeltaTable(self.uri, version=self.pin, storage_options=dict(self.storage_options))
         except TableNotFoundError:
             return None
 

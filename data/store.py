@@ -81,6 +81,6 @@ class Store:
 
     def versions(self) -> dict[str, int]:
         """Give the version of each table that holds anything, for a run to record what it read."""
-        tables = (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
+        tables = (self.telemetry.table, self.buckets.finished(), self.quarantine.table, self.scores.table)
         found = {table.uri.rsplit("/", 1)[-1]: table.version() for table in tables}
         return {name: version for name, version in found.items() if version >= 0}

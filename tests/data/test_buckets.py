@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from data.buckets import bucket_spans
-from data.errors import ColumnError
+from data.errors import ColumnError, DataError
 from data.rollup import MICROSECOND, rollup
 from data.schema import BUCKET_KEYS
 from data.store import Store
@@ -111,6 +111,32 @@ def test_a_refresh_without_a_change_makes_good_too(tmp_path: Path) -> None:
     store.telemetry.merge(telemetry([("n1", 2 * HOUR, NONE, 2.0)]))
     store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
     assert_up_to_date(store)
+
+
+def test_a_reader_never_sees_half_a_refresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.at(tmp_path, HOUR)
+    refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)]))
+    before, versions = store.buckets.read(), store.versions()
+    broken = RuntimeError("the power failed")
+
+    def fail(*_: object) -> None:
+        raise broken
+
+    two_months = telemetry([("n1", 2 * HOUR, NONE, 2.0), ("n1", 40 * DAY, NONE, 2.0)])
+    monkeypatch.setattr("data.delta.Table.note", fail)
+    with pytest.raises(RuntimeError):
+        refreshed(store, two_months)
+    monkeypatch.undo()
+    assert store.buckets.read().equals(before)
+    assert store.versions() == versions | {"telemetry": 1}
+    refreshed(store, telemetry([]))
+    assert_up_to_date(store)
+
+
+def test_a_reader_of_another_width_is_refused(tmp_path: Path) -> None:
+    refreshed(Store.at(tmp_path, HOUR), telemetry([("n1", HOUR, NONE, 1.0)]))
+    with pytest.raises(DataError, match=r"holds buckets of another width than 1 day, 0:00:00\n  → ingest"):
+        Store.at(tmp_path, DAY).buckets.read()
 
 
 def test_a_widened_metric_does_not_roll_everything_up_again(tmp_path: Path) -> None:
