@@ -81,8 +81,18 @@ def _local_server(home: Path) -> Iterator[str]:
             _await_start(server, thread, home)
             yield f"http://{LOOPBACK}:{listening.getsockname()[1]}/api"
         finally:
+            _send_what_waits()
             server.should_exit = True
             thread.join(_STOP_SECONDS)
+
+
+def _send_what_waits() -> None:
+    """Deliver queued events and logs while there is a server: at exit, Prefect tries each for seconds."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as the server
+    from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - as the server
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=_STOP_SECONDS, at_exit=False)
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread, home: Path) -> None:
