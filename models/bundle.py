@@ -28,6 +28,8 @@ class Manifest:
     fleet: str
     trained_until: str  # ISO 8601
     features: tuple[str, ...]
+    has_racks: bool  # what the fleet offered to the catalogue
+    has_hardware: bool
     causes: tuple[str, ...]  # causes of failure that have features of their own
     horizons_days: tuple[float, ...]
     boosters: tuple[str, ...]  # file names

@@ -102,6 +102,19 @@ class HazardModel:
         """Give the probability of failing by each horizon: rows x horizons, rising along each row."""
         return cumulative(self.hazards(covariates))
 
+    def contributions(self, covariates: Covariates) -> Floats:
+        """Give what each feature adds to the log-odds (SHAP), averaged over seeds and intervals: rows x features."""
+        if not self.boosters:
+            added = np.zeros(covariates.features.shape)
+            added[:, self.feature_names.index(POOLED)] = self._score(covariates.features)
+            return added
+        told = [
+            booster.predict(_with_interval(covariates.features, at), pred_contrib=True)[:, : len(self.feature_names)]
+            for booster in self.boosters
+            for at in range(len(self.horizons_days))
+        ]
+        return np.asarray(np.mean(told, axis=0), dtype=np.float64)
+
     def calibrate(self, calibration: Calibration) -> HazardModel:
         """Use another calibration."""
         return replace(self, calibration=calibration)

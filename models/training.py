@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from data.schema import Metric
     from data.view import View
+    from features.catalogue import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Trained:
 
     setup: Setup
     view: View
+    plan: Plan
     risk: Risk
     training: TrainingSet
     model: HazardModel
@@ -61,11 +63,6 @@ class Trained:
         return "ok" if self.is_supported else "low support"
 
 
-def catalogue(view: View, setup: Setup) -> Catalogue:
-    """List the features that a view's fleet offers."""
-    return build(plan(view, setup.metrics, setup.windows))
-
-
 def train(view: View, setup: Setup) -> Trained:
     """Train on what the view knows; with too few failures, fall back to history and pooled rates.
 
@@ -80,7 +77,8 @@ def train(view: View, setup: Setup) -> Trained:
         )
     risk = assess(view, cutoffs_until(view, _first_cutoff(view, setup), setup.design.every_days), setup.design.coverage)
     rng = np.random.default_rng(setup.recipe.params.random_seed)
-    training = dataset.build(view, risk, catalogue(view, setup), setup.design, rng)
+    fleet_plan = plan(view, setup.metrics, setup.windows)
+    training = dataset.build(view, risk, build(fleet_plan), setup.design, rng)
     if not len(training.rows):
         raise TooLittleDataError(
             f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
@@ -90,7 +88,7 @@ def train(view: View, setup: Setup) -> Trained:
         model = pooled(training.catalogue.names, setup.design.horizons_days)
     else:
         model = fitting.train(training, view, setup.recipe)
-    return Trained(setup, view, risk, training, model, failures)
+    return Trained(setup, view, fleet_plan, risk, training, model, failures)
 
 
 def history_of(trained: Trained) -> HazardModel:

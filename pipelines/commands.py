@@ -85,7 +85,8 @@ TestStart = Annotated[
     datetime, typer.Option("--test-start", formats=DATES, help="Train on what was known then; forecast from there on.")
 ]
 TestEnd = Annotated[
-    datetime | None, typer.Option("--test-end", formats=DATES, help="Judge up to then; default: the end of the records.")
+    datetime | None,
+    typer.Option("--test-end", formats=DATES, help="Judge up to then; default: the end of the records."),
 ]
 Scores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help="Write every probability as Parquet as well.")

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from models.figures import Figure
     from pipelines.backtest import Backtest
 
+WITH_INTERVAL = ("pr_auc", "caught_share")
 COLUMNS = (
-    ("PR-AUC", "pr_auc", None),
-    ("caught", "caught_share", 1),
-    ("precision", "precision", 1),
-    ("lead h", "median_lead_hours", 1),
-    ("observed/expected", "observed_over_expected", None),
-    ("slope", "slope", None),
-    ("Brier skill", "brier_skill", None),
+    ("PR-AUC", "pr_auc", False),
+    ("caught", "caught_share", True),
+    ("precision", "precision", True),
+    ("lead, h", "median_lead_hours", True),
+    ("observed/\nexpected", "observed_over_expected", False),
+    ("slope", "slope", False),
+    ("Brier\nskill", "brier_skill", False),
 )
 
 
@@ -51,23 +52,33 @@ def show_backtest(found: Backtest, console: Console) -> None:
 
 
 def _table(horizon: float, evaluation: Evaluation, share: float) -> Table:
-    table = Table(title=f"{horizon:g} days ahead, alarms on {share:.1%} of the nodes", title_justify="left", box=None)
-    table.add_column("")
+    title = f"{horizon:g} days ahead, alarms on {share:.1%} of the nodes"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
     for name, _, _ in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for model in evaluation.models:
-        cells = [_cell(evaluation.figure(measure, model, share if at else None)) for _, measure, at in COLUMNS]
+        cells = [
+            _cell(evaluation.figure(measure, model, share if at else None), interval=measure in WITH_INTERVAL)
+            for _, measure, at in COLUMNS
+        ]
         table.add_row(model, *cells, style="bold" if model == "model" else None)
     return table
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Figure, *, interval: bool = True) -> str:
     told: dict[str, Any] = figure.to_json()
     if told["value"] is None:
         return "–"
-    if told["low"] is None:
-        return f"{told['value']:.3g}"
-    return f"{told['value']:.3g} [{told['low']:.3g}, {told['high']:.3g}]"
+    if told["low"] is None or not interval:
+        return _digits(told["value"])
+    return f"{_digits(told['value'])} [{_digits(told['low'])}, {_digits(told['high'])}]"
+
+
+def _digits(value: float) -> str:
+    if abs(value) >= 100:  # noqa: PLR2004 - three digits are enough to read
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 0.2 else f"{value:.3f}"  # noqa: PLR2004 - the same
 
 
 def _ratios(evaluation: Evaluation, share: float) -> str:

@@ -1,0 +1,37 @@
+"""Packs a trained model into a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from models.bundle import FORMAT, Bundle, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.training import Trained
+
+
+def pack(trained: Trained, fleet: str, metrics: Mapping[str, float], tables: Mapping[str, int]) -> Bundle:
+    """Pack a trained model with what is needed to score by it."""
+    model, setup, fleet_plan = trained.model, trained.setup, trained.plan
+    manifest = Manifest(
+        format=FORMAT,
+        fleet=fleet,
+        trained_until=trained.view.at.isoformat(),
+        features=model.feature_names,
+        has_racks=fleet_plan.has_racks,
+        has_hardware=fleet_plan.has_hardware,
+        causes=fleet_plan.causes,
+        horizons_days=model.horizons_days,
+        boosters=tuple(f"booster-{at}.txt" for at in range(len(model.boosters))),
+        calibration_offset=tuple(model.calibration.offset.tolist()),
+        calibration_scale=tuple(model.calibration.scale.tolist()),
+        support=trained.support,
+        failures=trained.failures,
+        metrics=dict(metrics),
+        tables=dict(tables),
+        params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
+    )
+    return Bundle(model, manifest)
