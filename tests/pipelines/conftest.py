@@ -1,0 +1,11 @@
+"""Keeps Prefect, which reads its settings when it is imported, out of the home folder of whoever runs the tests."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pipelines.settings import set_default_variables
+
+
+def pytest_configure() -> None:
+    set_default_variables({"PREFECT_HOME": str(Path(tempfile.gettempdir()) / f"nodeward-tests-{os.getuid()}")})
