@@ -48,8 +48,9 @@ SCORE_SCHEMA: Final = {
     "horizon_hours": pl.Float64(),
     "probability": pl.Float64(),  # null where support is 'unknown'
     "model_version": pl.String(),
-    "support": pl.String(),
+    "support": pl.String(),  # 'ok', 'low support' or 'unknown'
     "data_age_hours": pl.Float64(),
+    "reasons": pl.String(),
 }
 DECISION_SCHEMA: Final = {
     NODE: pl.String(),

@@ -73,9 +73,11 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     progress("training")
     trained = train(hindsight.narrow(window.start), setup)
     progress("features of the test window")
-    risk = assess(hindsight.narrow(window.end), _cutoffs(window, setup), setup.design.coverage)
-    rows = _from(risk.rows(), to_numpy(window.start))
-    view = hindsight.narrow(to_datetime(risk.cutoffs[-1]))
+    cutoffs = _cutoffs(window, setup)
+    view = hindsight.narrow(to_datetime(cutoffs[-1]))
+    risk = assess(view, cutoffs, setup.design.coverage)
+    rows = risk.rows()
+    rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)
     rate = steady_rate(view, risk, setup.design.every_days)
     progress("scores")
@@ -99,10 +101,6 @@ def _cutoffs(window: Window, setup: Setup) -> Times:
             mend="choose an earlier --test-start, a later --test-end or shorter horizons",
         )
     return np.asarray(start + step * np.arange(-before, count))
-
-
-def _from(rows: Rows, start: np.datetime64) -> Rows:
-    return rows.take(rows.ts >= start)
 
 
 def judge_cases(replay: Replay, hindsight: View, horizon_days: float) -> cases.Cases:

@@ -113,12 +113,83 @@ def backtest(
     from pipelines.backtest import run
     from pipelines.show_backtest import show_backtest
 
-    end = test_end and test_end.replace(tzinfo=UTC)
-    found = run(invocation.settings, test_start.replace(tzinfo=UTC), end, keep=keep)
+    found = run(invocation.settings, test_start.replace(tzinfo=UTC), _utc(test_end), keep=keep)
     if scores:
         with whole_file(scores) as part:
             backtest_report.write_scores(found, part)
     invocation.present(backtest_report.to_json(found), lambda _, console: show_backtest(found, console))
 
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, backtest, status)
+Until = Annotated[
+    datetime | None, typer.Option("--until", formats=DATES, help="Train on what was known then; default: now.")
+]
+At = Annotated[datetime | None, typer.Option("--at", formats=DATES, help="As of then; default: now.")]
+Model = Annotated[str, typer.Option("--model", help="Alias or version of the registered model.")]
+
+
+def train(
+    ctx: typer.Context,
+    until: Until = None,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Train a model on what the state holds, and register it as the challenger."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    with invocation.flows():
+        from pipelines.train import train_model
+
+        report = train_model(*invocation.parameters, _utc(until))
+    from pipelines.show import show_train
+
+    invocation.present(report, show_train)
+
+
+def score(
+    ctx: typer.Context,
+    model: Model = "champion",
+    at: At = None,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Score every node, and publish the scores."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    with invocation.flows():
+        from pipelines.score import score_fleet
+
+        report = score_fleet(*invocation.parameters, model, _utc(at))
+    from pipelines.show import show_score
+
+    invocation.present(report, show_score)
+
+
+def decide(
+    ctx: typer.Context,
+    at: At = None,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """List what should be drained, why, and what a limit holds back. A dry run: no node is touched."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    with invocation.flows():
+        from pipelines.decide import decide_drains
+
+        report = decide_drains(*invocation.parameters, _utc(at))
+    from pipelines.show import show_decide
+
+    invocation.present(report, show_decide)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, train, backtest, score, decide, status)

@@ -10,7 +10,18 @@ from rich.text import Text
 
 from pipelines.durations import format_duration
 from pipelines.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
-from pipelines.report import INGEST_COLUMNS, ingest_remarks, ingest_rows
+from pipelines.report import (
+    DECISION_COLUMNS,
+    INGEST_COLUMNS,
+    RISKIEST_COLUMNS,
+    decide_lines,
+    decision_rows,
+    ingest_remarks,
+    ingest_rows,
+    riskiest_rows,
+    score_line,
+    train_lines,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +30,11 @@ if TYPE_CHECKING:
 
     from data.ingest import IngestReport
     from pipelines.check import CheckReport
+    from pipelines.decide import DecideReport
     from pipelines.evidence import Evidence
+    from pipelines.score import ScoreReport
     from pipelines.status import DecisionStatus, ScoreStatus, Status
+    from pipelines.train import TrainReport
 
 
 def show_check(report: CheckReport, console: Console) -> None:
@@ -42,6 +56,35 @@ def show_ingest(report: IngestReport, console: Console) -> None:
     console.print(table)
     for remark in ingest_remarks(report):
         console.print(Text(remark), soft_wrap=True)
+
+
+def show_train(report: TrainReport, console: Console) -> None:
+    """Show what was trained."""
+    for line in train_lines(report):
+        console.print(Text(line), soft_wrap=True)
+
+
+def show_score(report: ScoreReport, console: Console) -> None:
+    """Show the riskiest nodes."""
+    _print_rows(console, RISKIEST_COLUMNS, riskiest_rows(report))
+    console.print(Text(score_line(report)), soft_wrap=True)
+
+
+def show_decide(report: DecideReport, console: Console) -> None:
+    """Show what should be drained, and what held the rest back."""
+    _print_rows(console, DECISION_COLUMNS, decision_rows(report))
+    for line in decide_lines(report):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _print_rows(console: Console, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=name == "node", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    if rows:
+        console.print(table)
 
 
 def show_status(found: Status, console: Console) -> None:

@@ -1,0 +1,111 @@
+"""The flow that scores every node by a registered model and publishes the scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from features.catalogue import Plan, build
+from pipelines import wiring
+from pipelines.report import score_markdown
+from pipelines.settings import load
+from pipelines.setup import everything, setup
+from pipelines.steps import step
+from serving.scorer import Asked, score
+
+if TYPE_CHECKING:
+    from data.records import Records
+    from data.store import Store
+    from models.bundle import Bundle
+    from models.training import Setup
+    from pipelines.settings_shape import Settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RISKIEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """What was scored: as of when, by which model, how many nodes, and the riskiest ones."""
+
+    as_of: datetime
+    model_version: str
+    support: str
+    horizon_days: float
+    nodes: int
+    unknown: int
+    riskiest: tuple[dict[str, object], ...]  # node, probability, reasons
+
+
+@flow(name="score", flow_run_name="score {config} by {model}", persist_result=False)
+def score_fleet(config: str, overrides: list[str], model: str, at: datetime | None = None) -> ScoreReport:
+    """Score the fleet that a settings file names, publish the scores, and leave the riskiest as an artifact."""
+    report = publish(load(Path(config), overrides), model, at)
+    create_markdown_artifact(score_markdown(report), key="score", description="The newest scores")
+    return report
+
+
+@step("score and publish")
+def publish(settings: Settings, model: str, at: datetime | None) -> ScoreReport:
+    """Score every node as of a time (default: now, on the grid of buckets), and put the scores where readers look."""
+    version, bundle = wiring.registry(settings).load(model)
+    with wiring.records(settings) as records:
+        store = wiring.store(settings)
+        when = on_grid(at or wiring.clock(settings, records)(), settings.buckets.width)
+        table = _scores(store, records, settings, when, (version, bundle))
+        store.scores.add(table)
+        records.publish_scores(table)
+    return _report(table, settings.policy.horizon_days, bundle)
+
+
+def on_grid(moment: datetime, width: timedelta) -> datetime:
+    """Round down to the end of a bucket."""
+    return EPOCH + (moment - EPOCH) // width * width
+
+
+def _scores(
+    store: Store, records: Records, settings: Settings, when: datetime, model: tuple[str, Bundle]
+) -> pl.DataFrame:
+    version, bundle = model
+    told = setup(settings, store.telemetry.metrics())
+    asked = Asked(
+        bundle,
+        version,
+        build(_plan(told, bundle)),
+        told.design.coverage,
+        told.design.every_days,
+        is_sampled=any(metric.sampling == "sampled" for metric in told.metrics),
+    )
+    return score(everything(store, records).narrow(when), asked)
+
+
+def _plan(told: Setup, bundle: Bundle) -> Plan:
+    """Offer the catalogue today's metrics, and what the fleet offered when the model was trained."""
+    manifest = bundle.manifest
+    return Plan(told.metrics, told.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
+
+
+def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreReport:
+    at_horizon = table.filter(pl.col("horizon_hours") == _nearest(table, horizon_days))
+    ranked = at_horizon.drop_nulls("probability").sort("probability", "node", descending=[True, False])
+    as_of = at_horizon["ts"].max()
+    assert isinstance(as_of, datetime), "a fleet with no node present has been refused"
+    return ScoreReport(
+        as_of=as_of,
+        model_version=str(at_horizon["model_version"][0]),
+        support=bundle.manifest.support,
+        horizon_days=_nearest(table, horizon_days) / 24,
+        nodes=ranked.height,
+        unknown=at_horizon.height - ranked.height,
+        riskiest=tuple(ranked.head(RISKIEST).select("node", "probability", "reasons").iter_rows(named=True)),
+    )
+
+
+def _nearest(table: pl.DataFrame, horizon_days: float) -> float:
+    return min(table["horizon_hours"].unique().to_list(), key=lambda hours: (abs(hours - 24 * horizon_days), hours))

@@ -1,0 +1,78 @@
+"""The flow that trains a model on all that is known, and registers it as a challenger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from models import packing, review, training
+from pipelines import wiring
+from pipelines.report import train_markdown
+from pipelines.score import on_grid
+from pipelines.settings import load
+from pipelines.setup import everything, setup
+from pipelines.steps import step
+
+if TYPE_CHECKING:
+    from data.store import Store
+    from models.training import Trained
+    from pipelines.settings_shape import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What was trained, on what, how well it forecast the folds that it had not seen, and where it is registered."""
+
+    trained_until: datetime
+    version: str
+    aliases: tuple[str, ...]
+    support: str
+    failures: int
+    min_failures: int
+    rows: int
+    features: int
+    metrics: dict[str, float]
+    tables: dict[str, int]
+
+
+@flow(name="train", flow_run_name="train {config}", persist_result=False)
+def train_model(config: str, overrides: list[str], until: datetime | None = None) -> TrainReport:
+    """Train on the fleet that a settings file names, register the model, and leave a report as an artifact."""
+    report = train_and_register(load(Path(config), overrides), until)
+    create_markdown_artifact(train_markdown(report), key="train", description="The newest model")
+    return report
+
+
+@step("train and register")
+def train_and_register(settings: Settings, until: datetime | None) -> TrainReport:
+    """Train on what was known at a time (default: now), and register the model with its metrics and plots."""
+    with wiring.records(settings) as records:
+        store = wiring.store(settings)
+        when = on_grid(until or wiring.clock(settings, records)(), settings.buckets.width)
+        tables = versions(store)
+        trained = training.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
+    found = review.review(trained)
+    bundle = packing.pack(trained, settings.fleet.name, found.metrics, tables)
+    registered = wiring.registry(settings).log(wiring.training_run(bundle, found.figures))
+    return TrainReport(
+        trained_until=when,
+        version=registered.version,
+        aliases=registered.aliases,
+        support=trained.support,
+        failures=trained.failures,
+        min_failures=trained.setup.min_failures,
+        rows=len(trained.training.rows),
+        features=len(trained.training.catalogue.names),
+        metrics=found.metrics,
+        tables=tables,
+    )
+
+
+def versions(store: Store) -> dict[str, int]:
+    """Give the versions of the tables that training reads."""
+    return {"telemetry": store.telemetry.table.version(), "buckets": store.buckets.table.version()}
