@@ -26,18 +26,18 @@ def publish(settings: Settings, age: timedelta) -> None:
     """Scores of two nodes at two horizons, one node unknown, and one decision of two held back."""
     as_of = NEWEST - age
     scores = [
-        (node, as_of, horizon, probability, "v3", support, 1.0)
-        for node, probability, support in (("a", 0.5, "ok"), ("b", None, "unknown"))
+        {"node": node, "ts": as_of, "horizon_hours": horizon, "probability": probability, "model_version": "v3"}
+        for node, probability in (("a", 0.5), ("b", None))
         for horizon in (24.0, 168.0)
     ]
     decisions = [
-        ("a", as_of, "drain", "why", None, 0.5, 168.0, "v3"),
-        ("c", as_of, "drain", "why", "per_rack", 0.4, 168.0, "v3"),
-        ("b", as_of - DAY, "drain", "earlier", None, 0.4, 168.0, "v2"),
+        {"node": "a", "ts": as_of, "action": "drain", "limit": None},
+        {"node": "c", "ts": as_of, "action": "hold back", "limit": "per_rack"},
+        {"node": "b", "ts": as_of - DAY, "action": "drain", "limit": None},
     ]
     with wiring.records(settings) as records:
-        records.publish_scores(pl.DataFrame(scores, schema=SCORE_SCHEMA, orient="row"))
-        records.record_decisions(pl.DataFrame(decisions, schema=DECISION_SCHEMA, orient="row"))
+        records.publish_scores(pl.DataFrame(scores, schema=SCORE_SCHEMA))
+        records.record_decisions(pl.DataFrame(decisions, schema=DECISION_SCHEMA))
 
 
 def test_an_empty_state_is_summed_up_and_stays_empty(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_the_newest_scores_and_decisions_are_summed_up(tmp_path: Path) -> None:
     assert (found.scores.nodes, found.scores.unknown, found.scores.model_version) == (1, 1, "v3")
     assert found.scores.is_stale is False
     assert found.decisions is not None
-    assert (found.decisions.actions, found.decisions.held_back) == ({"drain": 2}, 1)
+    assert (found.decisions.actions, found.decisions.held_back) == ({"drain": 1, "hold back": 1}, 1)
     assert ", 1d6h old by model v3: 1 nodes, 1 unknown" in words(found)
-    assert "2 drain; 1 held back by a limit" in words(found)
+    assert "1 drain, 1 hold back; 1 held back by a limit" in words(found)
 
 
 @pytest.mark.parametrize(("age", "is_stale"), [(timedelta(hours=36), False), (timedelta(hours=36, seconds=1), True)])
