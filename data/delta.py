@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import unquote
 
 import polars as pl
 import polars.selectors as cs
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1 << 17)
 MONTH_FORMAT: Final = "%Y-%m"
 NO_MONTH: Final = "undated"
+
+
+class LocalTable(DeltaTable):
+    """A Delta table in a folder, whose files are named as the file system knows them.
+
+    Delta names them percent-encoded, and Polars takes the names literally: it would find nothing below a
+    folder that has a space or an accent in its name.
+    """
+
+    def file_uris(self, *args: Any, **options: Any) -> list[str]:  # noqa: ANN401  - passed on as they are
+        """List the files."""
+        return [unquote(file) for file in super().file_uris(*args, **options)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +115,9 @@ class Table:
     def _open(self) -> DeltaTable | None:
         if self.pin is not None and self.pin < 0:
             return None
+        kind = DeltaTable if "://" in self.uri else LocalTable
         try:
-            return DeltaTable(self.uri, version=self.pin, storage_options=dict(self.storage_options))
+            return kind(self.uri, version=self.pin, storage_options=dict(self.storage_options))
         except TableNotFoundError:
             return None
 

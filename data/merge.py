@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.content import content_hash
-from data.schema import NODE
+from data.schema import AVAILABLE_AT, NODE, TS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,7 @@ def _changed(old: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.Da
     return both.filter(differs).select(new.columns)
 
 
+TELEMETRY_RULE: Final = Rule((NODE, TS), (AVAILABLE_AT,))
 EVENT_RULE: Final = Rule(("source", NODE, "kind", "start", "cause"), ("end_recorded_at", "end", "recorded_at"))
 NODE_RULE: Final = Rule((NODE,), ("as_of",))
 BLIND_RULE: Final = Rule(("start", "end"), ("recorded_at",))

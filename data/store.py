@@ -11,6 +11,7 @@ import polars as pl
 
 from data.buckets import Buckets
 from data.delta import Table, within
+from data.errors import SettingsError
 from data.lock import writing
 from data.schema import BUCKET_END, BUCKET_KEYS, MONTH, NODE, QUARANTINE_SCHEMA, SCORE_SCHEMA, TELEMETRY_KEYS, TS
 from data.telemetry import Telemetry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+IMPOSSIBLE: Final = frozenset("=[]^|\\")
 SCORE_KEYS: Final = (NODE, TS, "horizon_hours", "model_version")
 
 
@@ -57,8 +59,16 @@ class Store:
 
     @classmethod
     def at(cls, root: Path | str, width: timedelta, storage_options: Mapping[str, str] | None = None) -> Store:
-        """Find the tables under a folder or a URL, with buckets of `width`; nothing is made before it is written."""
+        """Find the tables under a folder or a URL, with buckets of `width`; nothing is made before it is written.
+
+        Raises:
+            SettingsError: if the folder's path has a character that Delta tables can't have in theirs.
+        """
         base, options = str(root).rstrip("/"), dict(storage_options or {})
+        if "://" not in base and (odd := IMPOSSIBLE & set(base)):
+            raise SettingsError(
+                f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", mend="set state.path to another"
+            )
 
         def table(name: str, time: str, keys: Mapping[str, pl.DataType]) -> Table:
             return Table(f"{base}/{name}", time, keys, options)

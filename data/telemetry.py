@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from data.delta import MONTH_FORMAT, within
-from data.merge import Changes, Rule
-from data.schema import AVAILABLE_AT, MONTH, NODE, TELEMETRY_KEYS, TS
+from data.merge import TELEMETRY_RULE, Changes
+from data.schema import AVAILABLE_AT, MONTH, TELEMETRY_KEYS, TS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from data.delta import Table
 
 Span = tuple[datetime, datetime]
-RULE: Final = Rule((NODE, TS), (AVAILABLE_AT,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,9 @@ class Telemetry:
         since = self.table.version()
         if not batch.height:
             return Change.nothing(since)
-        rows = self._fitted(RULE.resolve(batch)).with_columns(pl.col(TS).dt.strftime(MONTH_FORMAT).alias(MONTH))
+        rows = self._fitted(TELEMETRY_RULE.resolve(batch)).with_columns(
+            pl.col(TS).dt.strftime(MONTH_FORMAT).alias(MONTH)
+        )
         parts = {part[MONTH][0]: part.drop(MONTH) for part in rows.partition_by(MONTH)}
         found = {month: self._compare(month, part) for month, part in sorted(parts.items())}
         self.table.append(pl.concat(changes.inserted for changes in found.values()))
@@ -103,7 +104,9 @@ class Telemetry:
         if month not in self.table.months():
             return Changes(rows, rows.clear(), 0)
         stored = self.table.scan().filter(pl.col(MONTH) == month).drop(MONTH)
-        return RULE.compare(stored.join(rows.lazy().select(RULE.keys), on=RULE.keys, how="semi").collect(), rows)
+        return TELEMETRY_RULE.compare(
+            stored.join(rows.lazy().select(TELEMETRY_RULE.keys), on=TELEMETRY_RULE.keys, how="semi").collect(), rows
+        )
 
     def _replace(self, rows: pl.DataFrame) -> None:
         """Put rows of one month in the place of those with the same keys."""
@@ -111,7 +114,8 @@ class Telemetry:
             return
         low, high = _span(rows[TS])
         stored = self.table.scan().filter(within(TS, low, high)).drop(MONTH)
-        kept = stored.join(rows.lazy().select(RULE.keys), on=RULE.keys, how="anti").collect()
+        keys = TELEMETRY_RULE.keys
+        kept = stored.join(rows.lazy().select(keys), on=keys, how="anti").collect()
         self.table.replace(pl.concat([kept, rows], how="diagonal"), low, high)
 
     def _fitted(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,9 +10,8 @@ import polars as pl
 import polars.selectors as cs
 
 from data.errors import EmptyTableError
-from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE
+from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE, TELEMETRY_RULE
 from data.schema import AVAILABLE_AT, NODE, QUARANTINE_SCHEMA, TELEMETRY_KEYS, TS, EventKind
-from data.telemetry import RULE as TELEMETRY_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

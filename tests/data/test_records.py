@@ -35,7 +35,7 @@ def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
 
 
 def score(node: str, probability: float | None) -> tuple[object, ...]:
-    return (node, START, 24.0, probability, "3", "full", 1.5)
+    return (node, START, 24.0, probability, "3", "ok", 1.5, "its fans")
 
 
 def decision(node: str, action: str) -> pl.DataFrame:

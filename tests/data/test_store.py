@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
+import pytest
 
+from data.errors import SettingsError
 from data.schema import QUARANTINE_SCHEMA, SCORE_SCHEMA
 from data.store import Store
 from tests.data.made_up import DAY, HOUR, START, telemetry
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-SCORE = ("n1", START, 24.0, 0.25, "3", "full", 1.5)
+SCORE = ("n1", START, 24.0, 0.25, "3", "ok", 1.5, "its fans")
 
 
 def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
@@ -23,6 +22,21 @@ def test_finding_a_store_makes_nothing(tmp_path: Path) -> None:
     store = Store.at(tmp_path / "var", HOUR)
     assert store.versions() == {}
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("name", ["my fleet", "Geräte 100%", "a+b&c", "#1", "a;b"])
+def test_a_folder_may_have_any_usual_name(tmp_path: Path, name: str) -> None:
+    store, batch = Store.at(tmp_path / name, HOUR), telemetry([("n1", HOUR, timedelta(0), 1.0)])
+    store.buckets.refresh(store.telemetry, store.telemetry.merge(batch))
+    assert store.telemetry.read().equals(batch)
+    assert store.buckets.read().height == 1
+    assert (tmp_path / name / "telemetry").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a=b", "fleet[1]", "a|b", "a^b"])
+def test_a_folder_that_delta_could_not_open_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="a state folder's path can't have"):
+        Store.at(Path("var") / name, HOUR)
 
 
 def test_versions_name_the_tables_that_hold_something(tmp_path: Path) -> None:
