@@ -6,13 +6,14 @@ begins; the same application on a thread of this process is up in 3 s.
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from data.errors import SurroundingsError
+from data.errors import DiskFullError, SurroundingsError
 from pipelines.reach import require_answer
 from pipelines.settings import reach_without_proxy, set_default_variables
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 _STOP_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
+_LEAST_FREE_BYTES: Final = 1 << 23  # an empty database and its journal
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
         yield
         return
     with (
-        _local_server(state / "prefect") as local,
+        _local_server(state / "prefect", verbose=verbose) as local,
         # no beat: nothing outlives this process to miss it, and its thread would hold each flow's end for 1 s
         temporary_settings({PREFECT_API_URL: local, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
@@ -66,13 +68,15 @@ def _prepare(home: Path, *, verbose: bool) -> None:
 
 
 @contextmanager
-def _local_server(home: Path) -> Iterator[str]:
+def _local_server(home: Path, *, verbose: bool) -> Iterator[str]:
     import uvicorn  # noqa: PLC0415 - only when a flow runs
     from prefect.server.api.server import create_app  # noqa: PLC0415 - takes 2 s
 
     reach_without_proxy(LOOPBACK)
     app = create_app(ephemeral=True, ignore_cache=True)  # an app runs once: its lifespan is tied to the thread's loop
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, log_level="error" if verbose else "critical", lifespan="on")
+    )
     with socket.socket() as listening:
         listening.bind((LOOPBACK, 0))
         thread = threading.Thread(target=server.run, args=([listening],), name="prefect-server", daemon=True)
@@ -98,8 +102,15 @@ def _send_what_waits() -> None:
 def _await_start(server: uvicorn.Server, thread: threading.Thread, home: Path) -> None:
     while not server.started:
         if not thread.is_alive():
-            raise SurroundingsError(
-                f"Prefect's records in {home} can't be opened",
-                mend="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
-            )
+            raise _why_not(home)
         time.sleep(_PAUSE_SECONDS)
+
+
+def _why_not(home: Path) -> SurroundingsError:
+    """Guess why the server did not start; it only logs the reason."""
+    if shutil.disk_usage(home).free < _LEAST_FREE_BYTES:
+        return DiskFullError(home, "no space left for Prefect's records")
+    return SurroundingsError(
+        f"Prefect's records in {home} can't be opened",
+        mend="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
+    )

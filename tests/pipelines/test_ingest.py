@@ -92,3 +92,14 @@ def test_a_prefect_server_that_does_not_answer_is_4(tmp_path: Path) -> None:
     process = run(tmp_path, "-m", "pipelines.cli", "ingest", PREFECT_API_URL="http://127.0.0.1:1/api")
     assert process.returncode == 4
     assert process.stderr.startswith("error: the Prefect server (PREFECT_API_URL) at http://127.0.0.1:1/api")
+
+
+def test_records_of_prefects_that_can_not_be_opened_are_4(tmp_path: Path) -> None:
+    (tmp_path / "nodeward.toml").write_text(template())
+    write_records(tmp_path / "records")
+    (tmp_path / "var" / "prefect").mkdir(parents=True)
+    (tmp_path / "var" / "prefect" / "prefect.db").write_text("this is no database")
+    process = run(tmp_path, "-m", "pipelines.cli", "ingest")
+    assert process.returncode == 4
+    assert process.stderr.startswith("error: Prefect's records in var/prefect can't be opened")
+    assert "Traceback" not in process.stderr
