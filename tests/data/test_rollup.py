@@ -77,6 +77,7 @@ def test_every_aggregate_is_what_its_definition_says(samples: list[Sample]) -> N
             assert found == value or (value is not None and isclose(found, value, rel_tol=1e-9, abs_tol=1e-3)), name
 
 
+@settings(max_examples=40)
 @given(SAMPLES, st.integers(0, 99))
 def test_a_bucket_has_the_same_bits_alone_and_among_others(samples: list[Sample], seed: int) -> None:
     rows = telemetry(samples)
