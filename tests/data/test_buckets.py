@@ -189,6 +189,7 @@ def test_spans_of_a_month_are_joined_and_cut_where_it_ends() -> None:
     assert bucket_spans(spans, HOUR) == [(START + HOUR, FIRST - HOUR), (FIRST, FIRST + 2 * HOUR)]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**8), st.integers(0, 10**8), st.integers(1, 10**7))
 def test_spans_cover_the_buckets_of_both_ends_and_lie_on_the_grid(low: int, length: int, width_seconds: int) -> None:
     first = START + timedelta(seconds=low)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.content import content_hash
@@ -39,12 +39,14 @@ def test_no_row_has_no_hash() -> None:
     assert content_hash(ROWS.clear()).to_list() == []
 
 
+@settings(deadline=None)
 @given(st.lists(FLOATS, min_size=1))
 def test_the_width_of_a_float_does_not_matter(values: list[float]) -> None:
     narrow = pl.DataFrame({"a": values}, schema={"a": pl.Float32})
     assert content_hash(narrow).equals(content_hash(narrow.cast(pl.Float64)))
 
 
+@settings(deadline=None)
 @given(st.lists(FLOATS, unique=True, min_size=2))
 def test_different_floats_hash_differently(values: list[float]) -> None:
     assert content_hash(pl.DataFrame({"a": values})).n_unique() == len(set(values))

@@ -48,7 +48,7 @@ def same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
     return one.sort(pl.all()).equals(other.select(one.columns).sort(pl.all()))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TABLES, TABLES, TABLES)
 def test_merging_is_commutative_associative_and_idempotent(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
     assert same(RULE.merge(a, b), RULE.merge(b, a))
@@ -56,21 +56,21 @@ def test_merging_is_commutative_associative_and_idempotent(a: pl.DataFrame, b: p
     assert same(RULE.merge(a, a), a)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(EVENT_TABLES, EVENT_TABLES, EVENT_TABLES)
 def test_events_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
     orders = [EVENT_RULE.merge(EVENT_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
     assert all(same(orders[0], other) for other in orders[1:])
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(NODE_TABLES, NODE_TABLES, NODE_TABLES)
 def test_inventories_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
     orders = [NODE_RULE.merge(NODE_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
     assert all(same(orders[0], other) for other in orders[1:])
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TABLES, TABLES)
 def test_what_a_comparison_announces_is_what_the_merge_does(old: pl.DataFrame, new: pl.DataFrame) -> None:
     changes = RULE.compare(old, new)

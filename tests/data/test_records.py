@@ -62,7 +62,7 @@ def test_what_was_written_is_read_back_by_another_process(records: Records) -> N
     again.close()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.none() | TIMES, min_size=1))
 def test_times_survive_to_the_microsecond(times: list[datetime | None]) -> None:
     rows = events([{"cause": str(number), "end": time} for number, time in enumerate(times)])

@@ -59,6 +59,7 @@ def by_hand(samples: list[tuple[datetime, float]]) -> dict[str, float | None]:
     }
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_every_aggregate_is_what_its_definition_says(samples: list[Sample]) -> None:
     expected: dict[tuple[str, datetime, int], list[tuple[datetime, float]]] = {}
@@ -77,7 +78,7 @@ def test_every_aggregate_is_what_its_definition_says(samples: list[Sample]) -> N
             assert found == value or (value is not None and isclose(found, value, rel_tol=1e-9, abs_tol=1e-3)), name
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SAMPLES, st.integers(0, 99))
 def test_a_bucket_has_the_same_bits_alone_and_among_others(samples: list[Sample], seed: int) -> None:
     rows = telemetry(samples)
@@ -89,7 +90,7 @@ def test_a_bucket_has_the_same_bits_alone_and_among_others(samples: list[Sample]
     assert pl.concat([rolled.clear(), *apart]).sort(*BUCKET_KEYS).equals(rolled)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(SAMPLES)
 def test_the_path_for_lone_samples_gives_the_bits_of_the_general_one(samples: list[Sample]) -> None:
     lone = telemetry(samples)
