@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 from data.errors import FutureError
-from data.schema import BUCKET_END, LATENESS
+from data.schema import BUCKET_END, BUCKET_KEYS, LATENESS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,8 @@ HINDSIGHT = datetime.max.replace(tzinfo=UTC)
 class BucketReader(Protocol):
     """Reads the bucket table."""
 
-    def read(self, columns: Sequence[str], until: datetime) -> pl.DataFrame:
-        """Give node, bucket_end, lateness and `columns` of the buckets that end at or before `until`."""
+    def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
+        """Give node, bucket_end, lateness and `columns` of the buckets with start <= bucket_end <= until."""
         ...
 
 
@@ -78,12 +78,12 @@ class View:
         """Give the periods known by now in which the collectors were down."""
         return self._records.blind.filter(pl.col("recorded_at") <= self.at)
 
-    def buckets(self, columns: Sequence[str]) -> pl.DataFrame:
-        """Give node, bucket_end, lateness and `columns` of every bucket that was complete or known by now."""
+    def buckets(self, columns: Sequence[str], start: datetime | None = None) -> pl.DataFrame:
+        """Give node, bucket_end, lateness and `columns` of the buckets known by now that end at `start` or later."""
         if self._buckets is None:
-            return pl.DataFrame(schema={"node": pl.String, BUCKET_END: pl.Datetime("us", "UTC"), LATENESS: pl.Int32})
+            return pl.DataFrame(schema=BUCKET_KEYS | dict.fromkeys(columns, pl.Float64()))
         known_at = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * self.width
-        return self._buckets.read(columns, self.at).filter(known_at <= self.at)
+        return self._buckets.read(columns, self.at, start).filter(known_at <= self.at)
 
 
 def hindsight(records: Records, width: timedelta, buckets: BucketReader | None = None) -> View:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from data.schema import SEPARATOR, Metric, MetricKind
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FAILURES = "failures"
+FAILURES_OF = f"{FAILURES}_"  # before a cause
 EVER = None
 
 
@@ -67,6 +69,13 @@ class Catalogue:
         """Keep the features of some origins, and those of some metrics."""
         wanted = set(metrics)
         return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in wanted))
+
+
+def by_metric(features: Iterable[Feature]) -> Iterator[tuple[str, list[Feature]]]:
+    """Part features by metric."""
+    ordered = sorted(features, key=lambda feature: feature.metric)
+    for metric, own in groupby(ordered, key=lambda feature: feature.metric):
+        yield metric, list(own)
 
 
 def window_name(window: timedelta | None) -> str:
@@ -124,7 +133,7 @@ def _history(plan: Plan) -> Iterator[Feature]:
     yield one("fleet", "failure_rate", timedelta(days=7), "1/d", "a bad week of the whole fleet")
     for cause in plan.causes:
         for window in (timedelta(days=30), timedelta(days=365)):
-            yield one(f"failures_{cause}", "count", window, "failures", "causes repeat at their own pace")
+            yield one(f"{FAILURES_OF}{cause}", "count", window, "failures", "causes repeat at their own pace")
     yield from _groups(plan)
 
 
@@ -135,9 +144,9 @@ def _groups(plan: Plan) -> Iterator[Feature]:
         for window in (timedelta(days=7), timedelta(days=30)):
             why = f"what strikes one node of a {group} strikes its neighbours"
             yield Feature(Origin.HISTORY, group, "failures", window, "failures", why)
-        for window in RATE_WINDOWS:
+        for span in RATE_WINDOWS:
             why = f"some {group} values fail more than others"
-            yield Feature(Origin.HISTORY, group, "relative_rate", window, "x fleet", why)
+            yield Feature(Origin.HISTORY, group, "relative_rate", span, "x fleet", why)
 
 
 def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:

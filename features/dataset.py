@@ -54,12 +54,12 @@ class Periods:
     @property
     def fails(self) -> NDArray[np.bool_]:
         """Tell which rows fail within the longest horizon."""
-        return np.any(self.outcome == 1, axis=1)
+        return np.asarray(np.any(self.outcome == 1, axis=1))
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
         """Tell which rows have an outcome in at least one interval."""
-        return np.any(~np.isnan(self.outcome), axis=1)
+        return np.asarray(np.any(~np.isnan(self.outcome), axis=1))
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:
         """Keep some rows."""
@@ -132,8 +132,8 @@ def sample(periods: Periods, negatives_per_positive: float, rng: np.random.Gener
     Horvitz and Thompson (1952): a row that was kept with chance q weighs 1 / q.
     """
     fails, known = periods.fails, periods.is_known
-    others = np.count_nonzero(known & ~fails)
-    share = min(1.0, negatives_per_positive * max(np.count_nonzero(fails), 1) / max(others, 1))
+    failing, others = int(np.count_nonzero(fails)), int(np.count_nonzero(known & ~fails))
+    share = min(1.0, negatives_per_positive * max(failing, 1) / max(others, 1))
     kept = known & (fails | (rng.random(len(fails)) < share))
     chosen = np.flatnonzero(kept)
     return Sample(chosen, np.where(fails[chosen], 1.0, 1.0 / share))

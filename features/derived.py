@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from features.windows import STATISTICS, window_values
+import numpy as np
+
+from data.errors import ModelMismatchError
+from features.windows import STATISTICS, Wanted, window_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from features.catalogue import Feature
-    from features.merging import Array
+    from features.merging import Array, Stops
     from features.panel import Panel
 
 SECONDS_PER_HOUR = 3_600.0
+MICROSECONDS_PER_HOUR = 3_600e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +25,45 @@ class Derived:
     """A statistic made of others: (base statistic, over one bucket rather than the window) in order."""
 
     bases: tuple[tuple[str, bool], ...]
-    combine: Callable[[list[Array], Array], Array]  # the bases' values, and each column's Unix time in seconds
+    combine: Callable[[list[Array], Array], Array]  # the bases' values, and each stop's Unix time in seconds
 
 
 DERIVED = {
     "change": Derived((("mean", True), ("mean", False)), lambda v, _: v[0] - v[1]),
     "uptime": Derived((("last", False),), lambda v, now: (now - v[0]) / SECONDS_PER_HOUR),
     "span": Derived((("max", False), ("min", False)), lambda v, _: (v[0] - v[1]) / SECONDS_PER_HOUR),
-    "silence": Derived((("last_ts", False),), lambda v, now: (now - v[0] / 1e6) / SECONDS_PER_HOUR),
+    "silence": Derived((("last_ts", False),), lambda v, now: (now * 1e6 - v[0]) / MICROSECONDS_PER_HOUR),
 }
 
 
 def base_statistics(stat: str) -> tuple[str, ...]:
-    """List the window statistics that a statistic is made of."""
+    """List the window statistics that a statistic is made of.
+
+    Raises:
+        ModelMismatchError: if there is no such statistic.
+    """
+    if stat not in STATISTICS and stat not in DERIVED:
+        known = ", ".join(sorted({*STATISTICS, *DERIVED}))
+        raise ModelMismatchError(f"windows have no statistic {stat}; they have {known}", mend="train the model anew")
     return tuple(base for base, _ in DERIVED[stat].bases) if stat in DERIVED else (stat,)
 
 
-def compute(panel: Panel, metric: str, features: list[Feature]) -> Iterator[tuple[Feature, Array]]:
-    """Compute features of one metric, without their peers, at every node and bucket end."""
-    recipes = {feature: _recipe(panel, feature) for feature in features}
-    wanted = list(dict.fromkeys(base for bases in recipes.values() for base in bases))
-    values = window_values(panel, metric, wanted)
-    now = panel.grid.numbers * panel.grid.width.total_seconds()
-    for feature, bases in recipes.items():
-        if feature.stat in DERIVED:
-            yield feature, DERIVED[feature.stat].combine([values[base] for base in bases], now)
-        else:
-            yield feature, values[bases[0]]
+def compute(panel: Panel, wanted: Iterable[Wanted], at: Stops) -> dict[Wanted, Array]:
+    """Compute statistics of one metric at every node and stop, a block of nodes after the other."""
+    recipes = {one: _bases(one) for one in wanted}
+    bases = list(dict.fromkeys(base for recipe in recipes.values() for base in recipe))
+    now = panel.grid.numbers[at] * panel.grid.width.total_seconds()
+    values = {one: np.empty((len(panel.nodes), len(now))) for one in recipes}
+    for nodes, block in panel.blocks():
+        told = window_values(block, bases, at)
+        for one, recipe in recipes.items():
+            parts = [told[base] for base in recipe]
+            values[one][nodes] = DERIVED[one[0]].combine(parts, now) if one[0] in DERIVED else parts[0]
+    return values
 
 
-def _recipe(panel: Panel, feature: Feature) -> list[tuple[str, int]]:
-    assert feature.window is not None, "window features have a window"
-    length = panel.grid.length(feature.window)
-    if feature.stat in DERIVED:
-        return [(base, 1 if newest else length) for base, newest in DERIVED[feature.stat].bases]
-    assert feature.stat in STATISTICS, feature.stat
-    return [(feature.stat, length)]
+def _bases(wanted: Wanted) -> list[Wanted]:
+    stat, length = wanted
+    if stat in DERIVED:
+        return [(base, 1 if newest else length) for base, newest in DERIVED[stat].bases]
+    return [wanted]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Times = NDArray[np.datetime64]  # datetime64[us], UTC
+Index = NDArray[np.int64]
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,16 +41,11 @@ def to_step(length: timedelta) -> np.timedelta64:
     return np.timedelta64(length // MICROSECOND, "us")
 
 
-def locate(wanted: pl.Series, names: Sequence[str] | pl.Series) -> NDArray[np.int64]:
+def locate(wanted: pl.Series, names: Sequence[str] | pl.Series) -> Index:
     """Give the position of each wanted name in the sorted `names`, -1 where it is unknown."""
     order = pl.DataFrame({"name": names}, schema={"name": pl.String}).with_row_index("position")
     found = wanted.cast(pl.String).rename("name").to_frame().join(order, on="name", how="left", maintain_order="left")
     return found["position"].cast(pl.Int64).fill_null(-1).to_numpy()
-
-
-def bucket_numbers(ends: pl.Series, width: timedelta) -> NDArray[np.int64]:
-    """Give the whole bucket widths since the epoch at which each bucket ends."""
-    return to_times(ends).astype(np.int64) // (width // MICROSECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +64,22 @@ class Grid:
         high = int(end.astype("datetime64[us]").astype(np.int64)) // step
         return cls(low, max(high - low + 1, 0), width)
 
+    @classmethod
+    def clock(cls, width: timedelta) -> Grid:
+        """Count bucket widths since the epoch."""
+        return cls(0, 0, width)
+
+    @property
+    def start(self) -> datetime:
+        """When the first bucket ends."""
+        return EPOCH + self.first * self.width
+
     @property
     def numbers(self) -> NDArray[np.float64]:
         """Whole bucket widths since the epoch at which each bucket ends."""
         return np.arange(self.first, self.first + self.count, dtype=np.float64)
 
-    def position(self, ends: Times) -> NDArray[np.int64]:
+    def position(self, ends: Times) -> Index:
         """Give the bucket that ends at each time.
 
         Raises:

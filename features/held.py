@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
-from features.grid import bucket_numbers, locate
+from features.grid import Grid, locate, to_times
 from features.merging import Array
+from features.timeline import Known, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Numbers = NDArray[np.int64]  # whole bucket widths since the epoch
+    from features.grid import Index
+
+AGGREGATES = ("last", "last_ts")
+MICROSECONDS_PER_HOUR = 3_600e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,43 +32,34 @@ class Held:
     """
 
     width: timedelta
-    node: Numbers
-    known: Numbers
+    timeline: Timeline
     columns: dict[str, Array]
 
     @classmethod
     def of(cls, table: pl.DataFrame, metric: str, names: Sequence[str], width: timedelta) -> Held:
         """Read a metric's changes from a bucket table."""
-        end = bucket_numbers(table[BUCKET_END], width)
+        value, when = (bucket_column(metric, aggregate) for aggregate in AGGREGATES)
+        end = Grid.clock(width).position(to_times(table[BUCKET_END]))
         changes = (
             pl.DataFrame(
                 {
                     "node": locate(table[NODE], names),
-                    "end": end,
                     "known": end + table[LATENESS].to_numpy(),
-                    "value": table[bucket_column(metric, "last")].cast(pl.Float64).fill_nan(None),
+                    "at": table[when].cast(pl.Float64),
+                    "value": table[value].cast(pl.Float64).fill_nan(None),
                 }
             )
             .filter((pl.col("node") >= 0) & pl.col("value").is_not_null())
-            .sort("node", "known", "end")
-            .filter(pl.col("end") == pl.col("end").cum_max().over("node"))
+            .sort("node", "known", "at")
+            .filter(pl.col("at") == pl.col("at").cum_max().over("node"))
+            .with_columns(_accumulated())
         )
-        told = changes.with_columns(_accumulated())
-        columns = {name: told[name].cast(pl.Float64).to_numpy() for name in told.columns if name not in ("node", "end")}
-        return cls(width, told["node"].to_numpy(), told["known"].to_numpy(), columns)
+        columns = {name: changes[name].cast(pl.Float64).to_numpy() for name in changes.columns if name != "node"}
+        return cls(width, Timeline(changes["node"].to_numpy(), changes["known"].to_numpy()), columns)
 
-    def find(self, node: Numbers, bucket: Numbers) -> Numbers:
-        """Give the position of the newest change known at each (node, bucket), -1 where there is none."""
-        low = int(min(self.known.min(initial=0), bucket.min(initial=0)))
-        span = int(max(self.known.max(initial=0), bucket.max(initial=0))) - low + 1
-        position = (
-            np.searchsorted(self.node * span + (self.known - low), node * span + (bucket - low), side="right") - 1
-        )
-        return np.where(np.append(self.node, -1)[position] == node, position, -1)
-
-    def take(self, column: str, position: Numbers, missing: float = np.nan) -> Array:
-        """Gather a column at positions that `find` gave."""
-        return np.append(self.columns[column], missing)[position]
+    def at(self, node: Index, bucket: Index) -> Then:
+        """Look up what was known of each node at the end of each bucket."""
+        return Then(self, bucket, self.timeline.known(node, bucket))
 
 
 def _accumulated() -> list[pl.Expr]:
@@ -76,74 +70,74 @@ def _accumulated() -> list[pl.Expr]:
     return [
         step.cum_sum().over("node").alias("risen"),
         (step > 0).cast(pl.Float64).cum_sum().over("node").alias("rises"),
-        pl.when(step > 0).then(known).forward_fill().over("node").alias("last_rise"),
+        pl.when(step > 0).then("at").forward_fill().over("node").alias("last_rise"),
         value.cum_max().over("node").alias("highest"),
         (before * age).fill_null(0.0).cum_sum().over("node").alias("area"),
     ]
 
 
-Statistic = Callable[["Held", Numbers, Numbers, int], Array]  # held, node, bucket, window in buckets
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What was known of some nodes, each at the end of its bucket."""
+
+    held: Held
+    bucket: Index
+    known: Known
+
+    def take(self, column: str, missing: float = np.nan) -> Array:
+        """Give a fact of the newest change that was known."""
+        return self.known.newest(self.held.columns[column], missing)
+
+    def area(self) -> Array:
+        """Sum the held values up to now, each as long as it held; NaN before the first."""
+        return self.take("area") + self.take("value") * (self.bucket - self.take("known"))
+
+    def first_known(self) -> Array:
+        """Give the bucket in which each node's first change became known; NaN if none has yet."""
+        first = np.append(self.held.columns["known"], np.nan)[self.known.first]
+        return np.where(self.known.count > 0, first, np.nan)
+
+    def hours_since(self, column: str) -> Array:
+        """Give the hours from a moment of the newest change to the end of the bucket."""
+        width = self.held.width / timedelta(microseconds=1)
+        return np.asarray((self.bucket * width - self.take(column)) / MICROSECONDS_PER_HOUR)
 
 
-def _last(held: Held, node: Numbers, bucket: Numbers, _length: int) -> Array:
-    return held.take("value", held.find(node, bucket))
+Statistic = Callable[[Then, Then], Array]  # at the end of the window, and at its start
 
 
-def _highest(held: Held, node: Numbers, bucket: Numbers, _length: int) -> Array:
-    return held.take("highest", held.find(node, bucket))
+def _taken(column: str) -> Statistic:
+    return lambda now, _: now.take(column)
 
 
 def _growth(column: str) -> Statistic:
     """Difference of a running sum over the window; a node without an earlier value counts from its first."""
-
-    def growth(held: Held, node: Numbers, bucket: Numbers, length: int) -> Array:
-        now = held.take(column, held.find(node, bucket))
-        return now - held.take(column, held.find(node, bucket - length), missing=0.0)
-
-    return growth
+    return lambda now, then: now.take(column) - then.take(column, missing=0.0)
 
 
-def _mean(held: Held, node: Numbers, bucket: Numbers, length: int) -> Array:
+def _mean(now: Then, then: Then) -> Array:
     """Mean of the held value, weighted by how long each value held inside the window."""
-    area_now, area_then = _area(held, node, bucket), np.nan_to_num(_area(held, node, bucket - length))
-    return (area_now - area_then) / _held_for(held, node, bucket, length)
+    span = np.minimum(now.bucket - now.first_known(), now.bucket - then.bucket)
+    area = now.area() - np.nan_to_num(then.area())
+    return np.asarray(area / np.where(span > 0, span, np.nan))
 
 
-def _area(held: Held, node: Numbers, bucket: Numbers) -> Array:
-    position = held.find(node, bucket)
-    return held.take("area", position) + held.take("value", position) * (bucket - held.take("known", position))
+def _days_since(column: str) -> Statistic:
+    return lambda now, _: now.hours_since(column) / 24
 
 
-def _held_for(held: Held, node: Numbers, bucket: Numbers, length: int) -> Array:
-    """Buckets of the window in which a value was held; NaN where none was."""
-    starts = np.searchsorted(held.node, node)
-    first = np.append(held.known, np.iinfo(np.int64).max)[starts]
-    span = np.minimum(bucket - first, length).astype(np.float64)
-    return np.where(span > 0, span, np.nan)
-
-
-def _days_since_rise(held: Held, node: Numbers, bucket: Numbers, _length: int) -> Array:
-    rose = held.take("last_rise", held.find(node, bucket))
-    return (bucket - rose) * (held.width / timedelta(days=1))
-
-
-def _days_since_change(held: Held, node: Numbers, bucket: Numbers, _length: int) -> Array:
-    changed = held.take("known", held.find(node, bucket))
-    return (bucket - changed) * (held.width / timedelta(days=1))
-
-
-def _running(held: Held, node: Numbers, bucket: Numbers, length: int) -> Array:
+def _running(now: Then, _then: Then) -> Array:
     """Give the value of a clock that goes on while nothing is reported, in hours."""
-    return _last(held, node, bucket, length) + 24 * _days_since_change(held, node, bucket, length)
+    return now.take("value") + now.hours_since("at")
 
 
 STATISTICS: dict[str, Statistic] = {
-    "last": _last,
-    "max": _highest,
+    "last": _taken("value"),
+    "max": _taken("highest"),
     "mean": _mean,
     "increase": _growth("risen"),
     "rises": _growth("rises"),
-    "days_since_rise": _days_since_rise,
-    "days_since_change": _days_since_change,
+    "days_since_rise": _days_since("last_rise"),
+    "days_since_change": _days_since("at"),
     "running": _running,
 }

@@ -1,4 +1,4 @@
-"""The event history of every node at every cutoff, as it was known at that cutoff."""
+"""The event history of every row, as it was known at the row's cutoff."""
 
 from __future__ import annotations
 
@@ -10,180 +10,139 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from data.schema import NODE, EventKind
-from features.calendar import Calendar, Index
-from features.grid import Times, locate, to_step, to_times
+from data.schema import EventKind
+from features.facts import Facts, Past, Places
+from features.grid import to_step
+from features.presence import Presence, inventory
+from features.repeats import separate
 
 if TYPE_CHECKING:
     from data.view import View
-    from features.risk import Risk
+    from features.grid import Index, Times
+    from features.risk import Risk, Rows
 
-Matrix = NDArray[np.floating]
-SECOND = np.timedelta64(1_000_000, "us")
+Floats = NDArray[np.float64]
 DAY_SECONDS = 86_400
+HOUR_MICROSECONDS = 3_600_000_000
+DAY_MICROSECONDS = 86_400_000_000
 PRIOR_FAILURES = 1.0  # weight, in failures, of the fleet's own rate in a shrunk rate
 PRIOR_RATE = 1e-3  # failures a node-day before any was seen
 PRIOR_DAYS = 500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Events of one sort: whom they struck, when they began and ended, when each became known."""
-
-    unit: Index
-    start: Times
-    end: Times
-    known: Times
-    over: Times  # when its end became known; NaT while it is open
-
-    @classmethod
-    def of(cls, events: pl.DataFrame, names: tuple[str, ...]) -> Facts:
-        """Turn events of known nodes into arrays; an event counts from when it was recorded."""
-        over = pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at"))
-        table = events.with_columns(known=pl.max_horizontal("recorded_at", "start"), over=over)
-        unit = locate(table[NODE], names)
-        return cls(unit, *(to_times(table[name]) for name in ("start", "end", "known", "over")))
-
-    @classmethod
-    def none(cls) -> Facts:
-        """Give no facts at all."""
-        return cls(np.empty(0, np.int64), *(np.empty(0, "datetime64[us]") for _ in range(4)))
-
-    def of_groups(self, group: Index) -> Facts:
-        """See the same facts by group: `group` maps each node to its group."""
-        unit = np.where(self.unit >= 0, group[self.unit], -1)
-        return Facts(unit, self.start, self.end, self.known, self.over)
-
-    def ended(self) -> Facts:
-        """Keep those whose end is known, counting from when it was."""
-        done = ~np.isnat(self.over)
-        return Facts(self.unit[done], self.start[done], self.end[done], self.over[done], self.over[done])
-
-
-@dataclass(frozen=True, slots=True)
 class History:
-    """Failures, maintenance and presence, on the nodes and cutoffs of a `Risk`."""
+    """Failures, maintenance and presence, as each row knows them."""
 
-    names: tuple[str, ...]
-    cutoffs: Times
-    present: NDArray[np.bool_]
-    observed_from: Times
-    failures: Facts
-    failures_by_cause: dict[str, Facts]
-    maintenance: Facts
-    groups: dict[str, Index]  # 'rack' and 'hardware': each node's group
+    rows: Rows
+    presence: Presence
+    failures: Past
+    repaired: Past  # failures whose end is known
+    failures_by_cause: dict[str, Past]
+    maintenance: Past
+    maintained: Past  # maintenance whose end is known
+    groups: dict[str, Index]  # 'rack', 'hardware' and 'fleet': each node's group
 
     @classmethod
-    def of(cls, view: View, risk: Risk) -> History:
-        """Read the history from the view that `risk` was assessed from."""
-        events, nodes = view.events(), view.nodes()
-        failed = events.filter(pl.col("kind") == EventKind.FAILURE)
+    def of(cls, view: View, rows: Rows) -> History:
+        """Read the history of rows from a view."""
+        presence, events = Presence.of(view, rows.names, rows.cutoffs), view.events()
+        places = Places.of_rows(rows)
+        failures = events.filter(pl.col("kind") == EventKind.FAILURE)
+        maintenance = events.filter(pl.col("kind") == EventKind.MAINTENANCE)
+
+        def past(own: pl.DataFrame) -> Past:
+            return Past.of(Facts.of(own, rows.names, presence.observed_from), places)
+
+        def ended(own: Past) -> Past:
+            return Past.of(own.facts.ended(), places)
+
+        failed, maintained = past(failures), past(maintenance)
+        by_cause = {str(cause): past(own) for (cause,), own in failures.group_by("cause")}
         return cls(
-            risk.names,
-            risk.cutoffs,
-            risk.present,
-            to_times(nodes["observed_from"]),
-            Facts.of(failed, risk.names),
-            {str(cause): Facts.of(own, risk.names) for (cause,), own in failed.group_by("cause")},
-            Facts.of(events.filter(pl.col("kind") == EventKind.MAINTENANCE), risk.names),
-            cls.groups_of(view),
+            rows, presence, failed, ended(failed), by_cause, maintained, ended(maintained), groups_of(view, rows)
         )
 
-    @staticmethod
-    def groups_of(view: View) -> dict[str, Index]:
-        """Give each node's rack and hardware model as numbers."""
-        nodes = view.nodes()
-        return {
-            name: nodes[name].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
-            for name in ("rack", "hardware")
-        }
+    def count(self, past: Past | None, window: timedelta | None) -> Floats:
+        """Count the facts that began in the window before each row's cutoff."""
+        return np.zeros(len(self.rows)) if past is None else past.count(window).astype(np.float64)
 
-    @property
-    def calendar(self) -> Calendar:
-        """Nodes x cutoffs."""
-        return Calendar(len(self.names), self.cutoffs)
+    def days_since(self, moment: Times) -> Floats:
+        """Give the days from each row's moment to its cutoff; NaN where there is none."""
+        days = (self.rows.ts - moment).astype(np.int64) / DAY_MICROSECONDS
+        return np.where(np.isnat(moment), np.nan, days)
 
-    def count(self, facts: Facts, window: timedelta | None) -> Matrix:
-        """Count each node's facts that began in the window before each cutoff."""
-        return _count(self.calendar, facts, window)
+    def days_observed(self) -> Floats:
+        """Give the days since each row's node was first observed."""
+        return self.days_since(self.presence.observed_from[self.rows.node])
 
-    def count_in_group(self, group: str, window: timedelta | None) -> Matrix:
-        """Count the failures of each node's group, its own included."""
-        of_node = self.groups[group]
-        return _count(Calendar(int(of_node.max()) + 1, self.cutoffs), self.failures.of_groups(of_node), window)[of_node]
+    def days_up(self) -> Floats:
+        """Give the days since each row's node last came back from an event, or was first observed."""
+        back = np.fmax(self.repaired.latest_end(), self.maintained.latest_end())
+        return np.fmin(self.days_since(back), self.days_observed())
 
-    def days_since_start(self, facts: Facts) -> Matrix:
-        """Give the days since the latest known start of a node's facts; NaN where there is none."""
-        return self._days_since(self.calendar.latest(facts.unit, facts.known, facts.start))
+    def mean_repair_hours(self) -> Floats:
+        """Give the mean time to repair of the failures whose end is known; NaN where there is none."""
+        count = self.repaired.known.count
+        hours = self.repaired.microseconds() / HOUR_MICROSECONDS
+        return np.where(count > 0, hours / np.maximum(count, 1), np.nan)
 
-    def days_since_end(self, facts: Facts) -> Matrix:
-        """Give the days since the latest known end of a node's facts; NaN where there is none."""
-        return self._days_since(self.calendar.latest(facts.unit, facts.over, facts.end))
+    def failures_in_group(self, group: str, window: timedelta | None) -> Floats:
+        """Count the failures of the group of each row's node, its own included."""
+        return self._of_rows(group, self._group_failures(group, window))
 
-    def days_up(self) -> Matrix:
-        """Give the days since a node last came back from an event, or was first seen."""
-        return np.fmin(
-            np.fmin(self.days_since_end(self.failures), self.days_since_end(self.maintenance)),
-            self.days_observed(),
-        )
+    def fleet_rate(self, window: timedelta | None) -> Floats:
+        """Give the fleet's failures a node-day in the window before each row's cutoff."""
+        return self._fleet_rate(window)[self.rows.cutoff]
 
-    def days_observed(self) -> Matrix:
-        """Give the days that each node has been observed."""
-        return self._days_since(self.observed_from[:, None])
+    def relative_rate(self, window: timedelta | None) -> Floats:
+        """Give how often each row's node failed beside the fleet, shrunk towards 1: lemons stand out."""
+        days = self.presence.seconds(self.rows, window) / DAY_SECONDS
+        return _shrunk(self.failures.count(window), days * self.fleet_rate(window))
 
-    def _days_since(self, moment: Times) -> Matrix:
-        return np.where(np.isnat(moment), np.nan, (self.cutoffs - moment) / SECOND / DAY_SECONDS)
+    def relative_group_rate(self, group: str, window: timedelta | None) -> Floats:
+        """Give how often the group of each row's node failed beside the fleet, shrunk towards 1."""
+        days = self.presence.seconds_of_groups(self.groups[group], window) / DAY_SECONDS
+        rate = _shrunk(self._group_failures(group, window), days * self._fleet_rate(window))
+        return self._of_rows(group, rate)
 
-    def exposure_seconds(self, window: timedelta | None) -> NDArray[np.int64]:
-        """Give the whole seconds of the window before each cutoff in which each present node was observed."""
-        seconds = ((self.cutoffs - self.observed_from[:, None]) // SECOND).astype(np.int64)
-        longest = np.iinfo(np.int64).max if window is None else int(window.total_seconds())
-        return np.clip(seconds, 0, longest) * self.present
-
-    def fleet_rate(self, window: timedelta | None) -> NDArray[np.float64]:
-        """Give the fleet's failures a node-day in the window before each cutoff, by cutoff."""
-        failures = self.count(self.failures, window).sum(axis=0, dtype=np.float64)
-        days = self.exposure_seconds(window).sum(axis=0) / DAY_SECONDS
+    def _fleet_rate(self, window: timedelta | None) -> Floats:
+        failures = self._group_failures(FLEET, window).sum(axis=0)
+        days = self.presence.seconds_of_groups(self.groups[FLEET], window).sum(axis=0) / DAY_SECONDS
         return np.asarray((failures + PRIOR_RATE * PRIOR_DAYS) / (days + PRIOR_DAYS))
 
-    def relative_rate(self, window: timedelta | None) -> Matrix:
-        """Give how often each node failed beside the fleet, shrunk towards 1: lemons stand out."""
-        expected = self.exposure_seconds(window) / DAY_SECONDS * self.fleet_rate(window)
-        return _shrunk(self.count(self.failures, window), expected)
+    def _group_failures(self, group: str, window: timedelta | None) -> Index:
+        """Count the failures of each group at each cutoff."""
+        of_node, cutoffs = self.groups[group], self.rows.cutoffs
+        count = int(of_node.max(initial=-1)) + 1
+        past = Past.of(self.failures.facts.of_groups(of_node), Places.of_groups(count, cutoffs))
+        return past.count(window).reshape(count, len(cutoffs))
 
-    def relative_group_rate(self, group: str, window: timedelta | None) -> Matrix:
-        """Give how often each node's group failed beside the fleet, shrunk towards 1."""
-        of_node = self.groups[group]
-        seconds = np.zeros((int(of_node.max()) + 1, len(self.cutoffs)), dtype=np.int64)
-        np.add.at(seconds, of_node, self.exposure_seconds(window))
-        expected = seconds[of_node] / DAY_SECONDS * self.fleet_rate(window)
-        return _shrunk(self.count_in_group(group, window), expected)
-
-    def mean_repair_hours(self) -> Matrix:
-        """Give the mean time to repair of each node's failures whose end is known; NaN where there is none."""
-        ended = self.failures.ended()
-        hours = (ended.end - ended.start) / SECOND / 3_600
-        count = self.count(ended, None)
-        total = self.calendar.total(ended.unit, ended.known, hours)
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    def _of_rows(self, group: str, values: NDArray[np.number]) -> Floats:
+        return values[self.groups[group][self.rows.node], self.rows.cutoff].astype(np.float64)
 
 
-def _count(calendar: Calendar, facts: Facts, window: timedelta | None) -> Matrix:
-    stop = np.full(len(facts.start), np.datetime64("NaT", "us"))
-    if window is not None:
-        stop = facts.start + to_step(window)
-    return calendar.count_active(facts.unit, facts.known, stop)
+FLEET = "fleet"
 
 
-def _shrunk(observed: Matrix, expected: Matrix) -> Matrix:
-    return (observed + PRIOR_FAILURES) / (expected + PRIOR_FAILURES)
+def groups_of(view: View, rows: Rows) -> dict[str, Index]:
+    """Number each node's rack and hardware model, and put all into one fleet."""
+    nodes = inventory(view, rows.names)
+    numbers = {
+        name: nodes[name].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1 for name in ("rack", "hardware")
+    }
+    return {**numbers, FLEET: np.zeros(nodes.height, np.int64)}
+
+
+def _shrunk(observed: NDArray[np.number], expected: Floats) -> Floats:
+    return np.asarray((observed + PRIOR_FAILURES) / (expected + PRIOR_FAILURES))
 
 
 RECENT = timedelta(days=90)
 PRIOR_WINDOW_DAYS = 30.0
 
 
-def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> NDArray[np.float64]:
+def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> Floats:
     """Give, by cutoff, the failures known by then that began in the window before it, per node-day at risk.
 
     NaN where no node was at risk in the window.
@@ -192,7 +151,7 @@ def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = REC
     return np.asarray(failures / np.where(exposure > 0, exposure, np.nan))
 
 
-def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> NDArray[np.float64]:
+def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> Floats:
     """Give the same, steadied by the rate of the whole past, which weighs as much as a month of the fleet."""
     failures, exposure = _failures_and_exposure(view, risk, every_days, window)
     all_failures, all_exposure = _failures_and_exposure(view, risk, every_days, None)
@@ -201,12 +160,20 @@ def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = R
     return np.asarray((failures + long_run * weight) / (exposure + weight))
 
 
-def _failures_and_exposure(
-    view: View, risk: Risk, every_days: float, window: timedelta | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    events = view.events()
-    failures = Facts.of(events.filter(pl.col("kind") == EventKind.FAILURE), risk.names)
-    count = _count(Calendar(len(risk.names), risk.cutoffs), failures, window).sum(axis=0, dtype=np.float64)
-    days_at_risk = np.concatenate([[0.0], np.cumsum(risk.at_risk.sum(axis=0) * every_days)])
-    begin = 0 if window is None else np.searchsorted(risk.cutoffs, risk.cutoffs - to_step(window), side="right")
-    return count, days_at_risk[1:] - days_at_risk[begin]
+def _failures_and_exposure(view: View, risk: Risk, every_days: float, window: timedelta | None) -> tuple[Index, Floats]:
+    """Count, by cutoff, failures and node-days at risk; neither before the first cutoff's own step."""
+    facts = _separate_failures(view, risk)
+    if len(risk.cutoffs):
+        begin = risk.cutoffs[0] - to_step(timedelta(days=every_days))
+        facts = facts.take(np.flatnonzero(facts.start > begin))
+    fleet = facts.of_groups(np.zeros(len(risk.names), np.int64))
+    count = Past.of(fleet, Places.of_groups(1, risk.cutoffs)).count(window)
+    at_risk = np.concatenate([[0], np.cumsum(risk.at_risk.sum(axis=0))])
+    first = 0 if window is None else np.searchsorted(risk.cutoffs, risk.cutoffs - to_step(window), side="right")
+    return count, (at_risk[1:] - at_risk[first]) * every_days
+
+
+def _separate_failures(view: View, risk: Risk) -> Facts:
+    failures = view.events().filter(pl.col("kind") == EventKind.FAILURE)
+    observed_from = Presence.of(view, risk.names, risk.cutoffs).observed_from
+    return separate(Facts.of(failures, risk.names, observed_from))

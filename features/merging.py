@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.grid import Index
+
 Array = NDArray[np.float64]
 Parts = tuple[Array, ...]
 Merge = Callable[[Parts, Parts], Parts]
+Stops = Index | slice  # buckets at which windows end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,13 @@ def _weights(n_old: Array, n_new: Array) -> tuple[Array, Array]:
     return total, n_new / np.maximum(total, 1.0)
 
 
+def _zeroed(part: Array) -> Array:
+    """Put 0 where there is nothing, and where there is -0, which a merge with nothing would turn into 0."""
+    return np.where(np.isnan(part), 0.0, part) + 0.0
+
+
 def _lift_moments(raw: Parts, _numbers: Array) -> Parts:
-    return tuple(np.nan_to_num(part) for part in raw)
+    return tuple(_zeroed(part) for part in raw)
 
 
 def _merge_moments(old: Parts, new: Parts) -> Parts:
@@ -47,11 +55,11 @@ def _merge_moments(old: Parts, new: Parts) -> Parts:
     (n_old, mean_old, m2_old), (n_new, mean_new, m2_new) = old, new
     total, share = _weights(n_old, n_new)
     gap = mean_new - mean_old
-    return total, mean_old + gap * share, m2_old + m2_new + gap * gap * (n_old * share)
+    return total, mean_old + gap * share, m2_old + m2_new + gap * (n_old * share) * gap
 
 
 def _lift_trend(raw: Parts, numbers: Array) -> Parts:
-    n, mean = (np.nan_to_num(part) for part in raw)
+    n, mean = (_zeroed(part) for part in raw)
     zero = np.zeros_like(n)
     return n, mean, np.where(n > 0, numbers, 0.0), zero, zero
 
@@ -65,8 +73,8 @@ def _merge_trend(old: Parts, new: Parts) -> Parts:
         total,
         mean_old + gap * share,
         at_old + gap_at * share,
-        at_m2_old + at_m2_new + gap_at * gap_at * both,
-        co_old + co_new + gap_at * gap * both,
+        at_m2_old + at_m2_new + gap_at * both * gap_at,
+        co_old + co_new + gap_at * both * gap,
     )
 
 
@@ -86,7 +94,7 @@ def rise(before: Array, after: Array) -> Array:
 
 def _lift_flow(raw: Parts, _numbers: Array) -> Parts:
     first, last, increase, first_ts, last_ts = raw
-    return first, last, np.nan_to_num(increase), first_ts, last_ts
+    return first, last, _zeroed(increase), first_ts, last_ts
 
 
 def _merge_flow(old: Parts, new: Parts) -> Parts:
@@ -114,7 +122,7 @@ def _join_flow(one: Parts, other: Parts) -> Parts:
 
 
 def _lift_seen(raw: Parts, _numbers: Array) -> Parts:
-    return ((np.nan_to_num(raw[0]) > 0).astype(np.float64),)
+    return ((raw[0] > 0).astype(np.float64),)
 
 
 def _merge_seen(old: Parts, new: Parts) -> Parts:
@@ -135,29 +143,31 @@ FLOW = Family(
 SEEN = Family(("n",), (0,), _lift_seen, _merge_seen, _join_seen)
 
 
-def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...]) -> dict[int, Parts]:
-    """Fold every run of `length` buckets along the last axis, for each length.
+def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...], at: Stops) -> dict[int, Parts]:
+    """Fold the `length` buckets that end at each bucket of `at`, for each length; `buckets` reach back that far.
 
     Doubling: a block of 2^k buckets merges two of 2^(k-1), and a window joins the blocks of its length's
-    binary digits, newest first. The merges of a window depend on its own buckets alone.
+    binary digits, newest first. So the merges of a window depend on its own buckets alone.
     """
     blocks = {1: buckets}
     size = 1
     while 2 * size <= max(lengths):
-        blocks[2 * size] = _shifted(merge, blocks[size], blocks[size], size)
+        older = tuple(part[..., :-size] for part in blocks[size])
+        blocks[2 * size] = merge(older, tuple(part[..., size:] for part in blocks[size]))
         size *= 2
-    return {length: _assemble(merge, blocks, length) for length in lengths}
+    return {length: _assemble(merge, blocks, length, at) for length in lengths}
 
 
-def _assemble(merge: Merge, blocks: dict[int, Parts], length: int) -> Parts:
-    sizes = [1 << bit for bit in range(length.bit_length()) if length >> bit & 1]
-    newest, covered = blocks[sizes[0]], sizes[0]
-    for size in sizes[1:]:
-        newest, covered = _shifted(merge, blocks[size], newest, covered), covered + size
-    return newest
+def _assemble(merge: Merge, blocks: dict[int, Parts], length: int, at: Stops) -> Parts:
+    newest, *older = [1 << bit for bit in range(length.bit_length()) if length >> bit & 1]
+    folded, covered = _ending(blocks, newest, at, 0), newest
+    for size in older:
+        folded, covered = merge(_ending(blocks, size, at, covered), folded), covered + size
+    return folded
 
 
-def _shifted(merge: Merge, older: Parts, newer: Parts, shift: int) -> Parts:
-    """Merge the block that ends `shift` buckets earlier with the newer one; the first ones have none."""
-    merged = merge(tuple(part[..., :-shift] for part in older), tuple(part[..., shift:] for part in newer))
-    return tuple(np.concatenate([part[..., :shift], both], axis=-1) for part, both in zip(newer, merged, strict=True))
+def _ending(blocks: dict[int, Parts], size: int, at: Stops, before: int) -> Parts:
+    """Pick the blocks of a size that end so many buckets before each bucket of `at`."""
+    back = before + size - 1  # a block stands where its oldest bucket stood
+    ends = slice(at.start - back, at.stop - back, at.step) if isinstance(at, slice) else at - back
+    return tuple(part[..., ends] for part in blocks[size])

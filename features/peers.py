@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from features.calendar import Index
+    from features.grid import Index
     from features.merging import Array
 
 FEWEST_PEERS = 5
@@ -16,17 +16,19 @@ IQR_OF_NORMAL = 1.349  # the interquartile range of a standard normal
 
 def quantiles(values: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
     """Give quantiles of each column, missing values left out (linear between ranks); NaN below five peers."""
-    ranked = np.sort(values, axis=0)  # NaN sorts last
-    count = np.sum(~np.isnan(values), axis=0)
+    ranked = np.sort(np.ascontiguousarray(values.T), axis=1)  # NaN sorts last
+    count = np.count_nonzero(~np.isnan(ranked), axis=1)
     return tuple(np.where(count >= FEWEST_PEERS, _ranked_at(ranked, count, share), np.nan) for share in shares)
 
 
 def _ranked_at(ranked: Array, count: Index, share: float) -> Array:
+    """Interpolate between ranks; 0 and -0 tie in any order, so that neither may show."""
     place = share * np.maximum(count - 1, 0)
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
-    low, high = (np.take_along_axis(ranked, row[None, :], axis=0)[0] for row in (below, above))
-    return np.asarray(low + (high - low) * (place - below))
+    each = np.arange(len(ranked))
+    low, high = ranked[each, below], ranked[each, above]
+    return np.asarray(low + (high - low) * (place - below) + 0.0)
 
 
 def fleet_deviation(values: Array) -> Array:

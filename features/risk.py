@@ -90,7 +90,7 @@ def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> Risk:
     calendar = Calendar(len(names), cutoffs)
     everyone = np.arange(len(names))
     present = calendar.count_active(everyone, to_times(nodes["observed_from"]), to_times(nodes["observed_until"])) > 0
-    reporting = np.ones_like(present) if coverage is None else _reporting(view, coverage, names, cutoffs)
+    reporting = _reporting(view, coverage, names, cutoffs) if coverage and len(cutoffs) else np.ones_like(present)
     return Risk(names, cutoffs, present, _down(view, names, calendar), reporting)
 
 
@@ -121,7 +121,7 @@ def _down(view: View, names: tuple[str, ...], calendar: Calendar) -> NDArray[np.
 def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: Times) -> NDArray[np.bool_]:
     """Tell where the sample at the cutoff covers enough, beside the fleet's median at that cutoff."""
     value, when = (bucket_column(coverage.metric, part) for part in ("last", "last_ts"))
-    seen = view.buckets([value, when]).filter(
+    seen = view.buckets([value, when], start=to_datetime(cutoffs[0])).filter(
         (pl.col(LATENESS) == 0) & (pl.col(when) == pl.col(BUCKET_END).dt.timestamp("us")) & (pl.col(value) > 0)
     )
     enough = seen.filter(pl.col(value) >= coverage.share * pl.col(value).median().over(BUCKET_END))

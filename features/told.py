@@ -5,41 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from features.history import Facts, History, Matrix
+from features.catalogue import FAILURES_OF
+from features.history import Floats, History
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from features.catalogue import Feature
 
-Teller = Callable[[History, "timedelta | None"], Matrix]
+Teller = Callable[[History, "timedelta | None"], Floats]
 
 _TELLERS: dict[tuple[str, str], Teller] = {
     ("failures", "count"): lambda history, window: history.count(history.failures, window),
     ("failures", "relative_rate"): lambda history, window: history.relative_rate(window),
-    ("failures", "days_since_start"): lambda history, _: history.days_since_start(history.failures),
-    ("failures", "days_since_end"): lambda history, _: history.days_since_end(history.failures),
+    ("failures", "days_since_start"): lambda history, _: history.days_since(history.failures.latest_start()),
+    ("failures", "days_since_end"): lambda history, _: history.days_since(history.repaired.latest_end()),
     ("failures", "mean_repair_hours"): lambda history, _: history.mean_repair_hours(),
     ("maintenance", "count"): lambda history, window: history.count(history.maintenance, window),
-    ("maintenance", "days_since_start"): lambda history, _: history.days_since_start(history.maintenance),
+    ("maintenance", "days_since_start"): lambda history, _: history.days_since(history.maintenance.latest_start()),
     ("node", "days_up"): lambda history, _: history.days_up(),
     ("node", "days_observed"): lambda history, _: history.days_observed(),
-    ("fleet", "failure_rate"): lambda history, window: np.broadcast_to(
-        history.fleet_rate(window), (len(history.names), len(history.cutoffs))
-    ),
-    ("rack", "failures"): lambda history, window: history.count_in_group("rack", window),
+    ("fleet", "failure_rate"): lambda history, window: history.fleet_rate(window),
+    ("rack", "failures"): lambda history, window: history.failures_in_group("rack", window),
     ("rack", "relative_rate"): lambda history, window: history.relative_group_rate("rack", window),
-    ("hardware", "failures"): lambda history, window: history.count_in_group("hardware", window),
+    ("hardware", "failures"): lambda history, window: history.failures_in_group("hardware", window),
     ("hardware", "relative_rate"): lambda history, window: history.relative_group_rate("hardware", window),
 }
 
 
-def value(history: History, feature: Feature) -> Matrix:
-    """Compute a history feature for every node and cutoff."""
+def value(history: History, feature: Feature) -> Floats:
+    """Compute a history feature for every row."""
     teller = _TELLERS.get((feature.metric, feature.stat))
     if teller is not None:
         return teller(history, feature.window)
-    cause = feature.metric.removeprefix("failures_")
-    return history.count(history.failures_by_cause.get(cause, Facts.none()), feature.window)
+    cause = feature.metric.removeprefix(FAILURES_OF)
+    return history.count(history.failures_by_cause.get(cause), feature.window)

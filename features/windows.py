@@ -11,13 +11,14 @@ from features import merging
 from features.merging import EXTREMES, FLOW, MOMENTS, SEEN, TREND, Array, Family, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
+    from features.grid import Index
+    from features.merging import Stops
     from features.panel import Panel
 
-CELLS_AT_ONCE = 50_000  # late cells patched together: bounds the memory of a patch
+PATCH_CELLS = 1 << 20  # buckets of late windows that are gathered at once
+Wanted = tuple[str, int]  # a statistic, and the length of its window in buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,77 +70,84 @@ def columns_of(statistics: set[str]) -> list[str]:
     return sorted({column for name in statistics for column in STATISTICS[name].family.columns})
 
 
-def window_values(panel: Panel, metric: str, wanted: list[tuple[str, int]]) -> dict[tuple[str, int], Array]:
-    """Compute (statistic, window length in buckets) of a metric at every node and bucket end.
+def window_values(panel: Panel, wanted: Sequence[Wanted], at: Stops) -> dict[Wanted, Array]:
+    """Compute statistics over windows of a length in buckets that end at the buckets `at`.
 
     Returns:
-        Arrays of shape nodes x buckets; NaN where the window holds no sample.
+        Arrays of shape nodes x stops; NaN where the window holds no sample.
     """
     per_day = 86_400 / panel.grid.width.total_seconds()
-    values: dict[tuple[str, int], Array] = {}
+    values: dict[Wanted, Array] = {}
     for family in dict.fromkeys(STATISTICS[statistic].family for statistic, _ in wanted):
         own = [(statistic, length) for statistic, length in wanted if STATISTICS[statistic].family is family]
-        folded = _fold(panel, metric, family, tuple(sorted({length for _, length in own})))
+        folded = _fold(panel, family, tuple(sorted({length for _, length in own})), at)
         for statistic, length in own:
             values[statistic, length] = STATISTICS[statistic].value(folded[length], length, per_day)
     return values
 
 
-def _fold(panel: Panel, metric: str, family: Family, lengths: tuple[int, ...]) -> dict[int, Parts]:
-    levels = _known_by_lateness(panel, metric, family)
-    folded = merging.window(family.merge, levels[-1], lengths)
+def _fold(panel: Panel, family: Family, lengths: tuple[int, ...], at: Stops) -> dict[int, Parts]:
+    levels = _known_by_lateness(panel, family)
+    folded = merging.window(family.merge, levels[-1], lengths, at)
     if len(levels) > 1:
         for length in lengths:
-            _forget_what_came_later(panel, family, levels, folded[length], length)
+            folded[length] = tuple(part.copy() for part in folded[length])
+            _forget_what_came_later(_Late(panel, family, levels, at), folded[length], length)
     return folded
 
 
-def _known_by_lateness(panel: Panel, metric: str, family: Family) -> list[Parts]:
+def _known_by_lateness(panel: Panel, family: Family) -> list[Parts]:
     """Give the buckets as known when on time, then with each later arrival; the last one is complete."""
     levels: list[Parts] = []
-    for late in panel.latenesses():
-        raw = tuple(panel.dense(metric, name, lateness=late) for name in family.columns)
+    for late in panel.latenesses:
+        raw = tuple(panel.dense(name, lateness=late) for name in family.columns)
         part = family.lift(raw, panel.grid.numbers)
         levels.append(family.join(levels[-1], part) if levels else part)
     return levels
 
 
-def _forget_what_came_later(panel: Panel, family: Family, levels: list[Parts], folded: Parts, length: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A panel of which some parts only arrived after the end of a window that holds them."""
+
+    panel: Panel
+    family: Family
+    levels: list[Parts]
+    at: Stops
+
+    @property
+    def stops(self) -> Index:
+        """The buckets at which windows end."""
+        return np.arange(self.panel.grid.count)[self.at]
+
+
+def _forget_what_came_later(late: _Late, folded: Parts, length: int) -> None:
     """Recompute, in place, the windows that hold a part which only arrived after their end."""
-    level_of_age = np.searchsorted(panel.latenesses(), np.arange(length), side="right") - 1
-    node, bucket = _cells_with_later_parts(panel, length)
-    for at in range(0, len(node), CELLS_AT_ONCE):
-        cells = node[at : at + CELLS_AT_ONCE], bucket[at : at + CELLS_AT_ONCE]
-        known = _as_known(family, levels, cells, level_of_age)
-        exact = merging.window(family.merge, known, (length,))[length]
+    node, stop = _windows_with_later_parts(late, length)
+    step = max(PATCH_CELLS // length, 1)
+    for first in range(0, len(node), step):
+        cells = node[first : first + step], stop[first : first + step]
+        known = _as_known(late, cells[0], late.stops[cells[1]], length)
+        exact = merging.window(late.family.merge, known, (length,), slice(length - 1, length, 1))[length]
         for target, value in zip(folded, exact, strict=True):
-            target[cells] = value[..., -1]
+            target[cells] = value[..., 0]
 
 
-def _cells_with_later_parts(panel: Panel, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    affected = np.zeros((panel.node_count, panel.grid.count), dtype=bool)
-    for late in panel.latenesses()[1:]:
-        at = panel.lateness == late
-        for age in range(min(late, length)):
-            bucket = panel.bucket[at] + age
-            inside = bucket < panel.grid.count
-            affected[panel.node[at][inside], bucket[inside]] = True
-    node, bucket = np.nonzero(affected)
-    return node, bucket
+def _windows_with_later_parts(late: _Late, length: int) -> tuple[Index, Index]:
+    panel = late.panel
+    affected = np.zeros((len(panel.nodes), panel.grid.count), dtype=bool)
+    for lateness in panel.latenesses[1:]:
+        node, bucket = panel.cells(lateness)
+        for age in range(min(lateness, length)):
+            inside = bucket + age < panel.grid.count
+            affected[node[inside], bucket[inside] + age] = True
+    node, stop = np.nonzero(affected[:, late.at])
+    return node, stop
 
 
-def _as_known(
-    family: Family,
-    levels: list[Parts],
-    cells: tuple[NDArray[np.int64], NDArray[np.int64]],
-    level_of_age: NDArray[np.int64],
-) -> Parts:
-    """Gather, for each cell, the buckets of its window as they were known at its end: cells x length."""
-    node, bucket = cells
-    age = np.arange(len(level_of_age))[::-1]
-    column = bucket[:, None] - age
-    level, row, inside = level_of_age[age][None, :], node[:, None], np.maximum(column, 0)
-    return tuple(
-        np.where(column < 0, empty, np.stack([known[part] for known in levels])[level, row, inside])
-        for part, empty in enumerate(family.empty)
-    )
+def _as_known(late: _Late, node: Index, bucket: Index, length: int) -> Parts:
+    """Gather the buckets of each window as they were known at its end: windows x length."""
+    age = np.arange(length)[::-1]
+    level = np.searchsorted(late.panel.latenesses, age, side="right") - 1
+    where = level[None, :], node[:, None], bucket[:, None] - age
+    return tuple(np.stack([known[part] for known in late.levels])[where] for part in range(len(late.family.empty)))

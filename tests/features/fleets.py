@@ -42,8 +42,9 @@ class Buckets:
     def __init__(self, table: pl.DataFrame) -> None:
         self._table = table
 
-    def read(self, columns: Sequence[str], until: datetime) -> pl.DataFrame:
-        return self._table.filter(pl.col(BUCKET_END) <= until).select(*BUCKET_KEYS, *columns)
+    def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
+        own = (pl.col(BUCKET_END) <= until) & (True if start is None else pl.col(BUCKET_END) >= start)
+        return self._table.filter(own).select(*BUCKET_KEYS, *columns)
 
 
 @dataclass(frozen=True, slots=True)
