@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,9 @@ from pipelines.report import decide_markdown
 from pipelines.settings import load
 from pipelines.setup import everything
 from pipelines.steps import step
-from serving.limits import Limits
-from serving.policy import Costs, Decision, Fleet, NodeScore, Policy, Support, Verdict, decide
+from serving.limits import Fleet, Limits
+from serving.orders import carry_out
+from serving.policy import Costs, Decision, NodeScore, Policy, Support, Verdict, decide
 
 if TYPE_CHECKING:
     from data.view import View
@@ -60,11 +62,11 @@ def weigh(settings: Settings, at: datetime | None) -> DecideReport:
         now = at or wiring.clock(settings, records)()
         view = everything(wiring.store(settings), records).narrow(now)
         scores = _at_horizon(records.latest_scores(), settings.policy.horizon_days)
-        fleet, racks = _fleet(view), dict(view.nodes().select(NODE, "rack").iter_rows())
-        told = decide([_node_score(row, racks) for row in scores.iter_rows(named=True)], fleet, policy(settings), now)
+        fleet = _fleet(view)
+        told = decide([_node_score(row) for row in scores.iter_rows(named=True)], fleet, policy(settings), now)
         table = _table(told, scores, now, settings.policy.horizon_days)
         records.record_decisions(table)
-    wiring.actuator(settings).carry_out(table)
+    carry_out(told, now, wiring.actuator(settings))
     return _report(told, scores, fleet, settings, now)
 
 
@@ -92,19 +94,21 @@ def _at_horizon(scores: pl.DataFrame, horizon_days: float) -> pl.DataFrame:
 
 
 def _fleet(view: View) -> Fleet:
-    """Count the nodes that are present now, and find the racks of those that are down or under repair."""
+    """Find the nodes that are present now, their racks, and those that are down or under repair."""
     risk = assess(view, np.array([to_numpy(view.at)]), None)
-    present, out = risk.present[:, 0], risk.present[:, 0] & risk.down[:, 0]
-    racks = view.nodes()["rack"].to_list()
-    return Fleet(int(present.sum()), tuple(racks[at] for at in np.flatnonzero(out)))
+    racks = dict(view.nodes().select(NODE, "rack").iter_rows())
+    present = risk.present[:, 0]
+    return Fleet(
+        {node: racks[node] for node in compress(risk.names, present)},
+        frozenset(compress(risk.names, present & risk.down[:, 0])),
+    )
 
 
-def _node_score(row: dict[str, object], racks: dict[str, str | None]) -> NodeScore:
+def _node_score(row: dict[str, object]) -> NodeScore:
     age, at, chance = row["data_age_hours"], row["ts"], row["probability"]
     assert isinstance(at, datetime), "the table's schema"
     return NodeScore(
         node=str(row[NODE]),
-        rack=racks.get(str(row[NODE])),
         probability=chance if isinstance(chance, float) else None,
         scored_at=at,
         data_age=timedelta(hours=age) if isinstance(age, float) else None,
@@ -141,7 +145,7 @@ def _report(
         as_of=now,
         horizon_days=settings.policy.horizon_days,
         model_version=str(scores["model_version"][0]),
-        fleet=fleet.size,
+        fleet=len(fleet.racks),
         out=len(fleet.out),
         threshold=policy(settings).costs.threshold,
         drains=of(Verdict.DRAIN),

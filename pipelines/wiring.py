@@ -14,6 +14,7 @@ from data.schema import TELEMETRY_KEYS
 from data.sources import parquet
 from data.sources.files import ParquetSource
 from data.store import Store
+from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
     from data.source import Source
     from pipelines.settings_shape import Settings
+    from serving.orders import Actuator
 
 TABLES: Final = "tables"
 DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
+DRY_RUN: Final = "dry_run.jsonl"
 
 
 def state_folder(settings: Settings) -> Path:
@@ -64,6 +67,11 @@ def records(settings: Settings) -> Iterator[Records]:
         yield opened
     finally:
         opened.close()
+
+
+def actuator(settings: Settings) -> Actuator:
+    """Choose what carries drains out: so far nothing touches a node, a dry run writes them down in the state folder."""
+    return DryRun(state_folder(settings) / DRY_RUN)
 
 
 def has_records(settings: Settings) -> bool:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROUNDING = 1e-9  # nodes: 0.29 of 100 nodes is 29 of them, not the 28.999… of binary fractions
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,31 +21,44 @@ class Limits:
     fleet_count: int
     per_rack: int
 
-    def fleet(self, size: int) -> int:
-        """Give the most nodes of a fleet of `size` that may be out at once."""
-        return min(self.fleet_count, math.floor(self.fleet_share * size))
+    def by_share(self, size: int) -> int:
+        """Give the most nodes of a fleet of `size` that its share allows to be out at once."""
+        return math.floor(self.fleet_share * size + ROUNDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The nodes that are present, each with its rack (None: not known), and those of them that are out of service."""
+
+    racks: Mapping[str, str | None]
+    out: frozenset[str]
 
 
 @dataclass(slots=True)
 class Headroom:
-    """What is left of the limits as nodes are taken out."""
+    """What is left of the limits as nodes are taken out; a rack that is not known has no limit of its own."""
 
     limits: Limits
-    fleet_size: int
+    size: int
     out: int
-    out_by_rack: Counter[str] = field(default_factory=Counter)
+    out_by_rack: Counter[str]
+
+    @classmethod
+    def of(cls, fleet: Fleet, limits: Limits) -> Headroom:
+        """Count what is out already."""
+        racks = Counter(rack for node in fleet.out if (rack := fleet.racks.get(node)) is not None)
+        return cls(limits, len(fleet.racks), len(fleet.out), racks)
 
     def refusal(self, rack: str | None) -> str | None:
         """Name the limit that one more node of a rack would break, or None."""
-        if self.out >= self.limits.fleet_count:
-            return f"{self.out} nodes are out, policy.limits.fleet_count allows {self.limits.fleet_count}"
-        if self.out >= self.limits.fleet(self.fleet_size):
-            share = f"policy.limits.fleet_share {self.limits.fleet_share:g} of {self.fleet_size} nodes"
-            return f"{self.out} nodes are out, {share} allows {self.limits.fleet(self.fleet_size)}"
-        if rack is not None and self.out_by_rack[rack] >= self.limits.per_rack:
-            return (
-                f"{self.out_by_rack[rack]} of {rack} are out, policy.limits.per_rack allows {self.limits.per_rack}"
-            )
+        limits, share = self.limits, self.limits.by_share(self.size)
+        if self.out >= limits.fleet_count:
+            return f"{self.out} nodes are out, policy.limits.fleet_count allows {limits.fleet_count}"
+        if self.out >= share:
+            part = f"policy.limits.fleet_share {limits.fleet_share:g} of {self.size} nodes"
+            return f"{self.out} nodes are out, {part} allows {share}"
+        if rack is not None and self.out_by_rack[rack] >= limits.per_rack:
+            return f"{self.out_by_rack[rack]} of rack {rack} are out, policy.limits.per_rack allows {limits.per_rack}"
         return None
 
     def take(self, rack: str | None) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from serving.limits import Headroom, Limits
+from serving.limits import Fleet, Headroom, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
 
 
 class Support(StrEnum):
@@ -25,12 +28,16 @@ class NodeScore:
     """A node's probability of failing within the policy's horizon, as of `scored_at`."""
 
     node: str
-    rack: str | None
     probability: float | None
     scored_at: datetime
-    data_age: timedelta | None  # None: the fleet has no telemetry
+    data_age: timedelta | None  # when it was scored; None: no telemetry, or one that tells only of changes
     support: Support
     reasons: str = ""
+
+    @property
+    def chance(self) -> float | None:
+        """The probability if it is one, from 0 to 1."""
+        return self.probability if self.probability is not None and 0 <= self.probability <= 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,6 @@ class Policy:
     stale_after: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """How many nodes there are, and the racks of those already out of service (None: no rack known)."""
-
-    size: int
-    out: tuple[str | None, ...] = ()
-
-
 class Verdict(StrEnum):
     """What should be done to a node."""
 
@@ -94,31 +93,43 @@ class Decision:
 
 
 def decide(scores: Iterable[NodeScore], fleet: Fleet, policy: Policy, now: datetime) -> tuple[Decision, ...]:
-    """Decide on every scored node, the greatest expected saving first.
+    """Decide on every scored node, the greatest expected saving per drained node-hour first.
 
-    Every drain costs the same node-hours here, so the order by saving per drained node-hour is the order by
-    probability. Ties are broken by name, and a node that was scored twice counts by its newest score.
+    A drain takes the same node-hours from every node here, so that order is the order by probability. Drains
+    are granted in it, which saves the most that the limits allow: fleet and rack limits form a laminar
+    matroid, on which the greedy choice is the best (Edmonds 1971). Ties are broken by name, and of a node
+    that was scored twice the newest score counts.
     """
-    newest = _newest_each(scores)
-    headroom = Headroom(policy.limits, fleet.size, len(fleet.out), Counter(rack for rack in fleet.out if rack))
-    ranked = sorted(newest, key=lambda score: (-_chance(score), score.node))
-    return tuple(_decide_one(score, headroom, policy, now) for score in ranked)
+    headroom = Headroom.of(fleet, policy.limits)
+    ranked = sorted(_newest_each(scores), key=lambda score: (-_rank(score), score.node))
+    return tuple(_decide_one(score, headroom, fleet, policy, now) for score in ranked)
 
 
-def _decide_one(score: NodeScore, headroom: Headroom, policy: Policy, now: datetime) -> Decision:
+def _decide_one(score: NodeScore, headroom: Headroom, fleet: Fleet, policy: Policy, now: datetime) -> Decision:
+    def leave(why: str, saving: float | None = None) -> Decision:
+        return Decision(score.node, Verdict.LEAVE, score.chance, saving, why)
+
     doubt = _doubt(score, policy, now)
-    if score.probability is None or math.isnan(score.probability):
-        return Decision(score.node, Verdict.LEAVE, None, None, doubt or "no probability")
-    saving, chance = policy.costs.saving(score.probability), f"P(failure) {score.probability:.1%}"
+    if score.chance is None:
+        return leave(doubt or "it has no probability from 0 to 1")
+    if absent := _absence(score.node, fleet):
+        return leave(absent)
+    saving, chance = policy.costs.saving(score.chance), f"P(failure) {score.chance:.1%}"
     if saving <= 0:
-        threshold = policy.costs.threshold
-        why = f"{chance}: a drain pays from {threshold:.1%}" if threshold <= 1 else f"{chance}: a drain never pays"
-        return Decision(score.node, Verdict.LEAVE, score.probability, saving, why)
-    if barrier := doubt or headroom.refusal(score.rack):
-        return Decision(score.node, Verdict.HOLD_BACK, score.probability, saving, _with(chance, score.reasons), barrier)
-    headroom.take(score.rack)
-    why = f"{chance}, expected saving {saving:.1f} node-hours"
-    return Decision(score.node, Verdict.DRAIN, score.probability, saving, _with(why, score.reasons))
+        return leave(f"{chance}: {_pays(policy.costs.threshold)}", saving)
+    why = "; ".join(part for part in (f"{chance}, expected saving {saving:.1f} node-hours", score.reasons) if part)
+    rack = fleet.racks[score.node]
+    if barrier := doubt or headroom.refusal(rack):
+        return Decision(score.node, Verdict.HOLD_BACK, score.chance, saving, why, barrier)
+    headroom.take(rack)
+    return Decision(score.node, Verdict.DRAIN, score.chance, saving, why)
+
+
+def _absence(node: str, fleet: Fleet) -> str | None:
+    """Say why there is nothing to drain, or None."""
+    if node in fleet.out:
+        return "already out of service"
+    return None if node in fleet.racks else "no longer in the fleet"
 
 
 def _doubt(score: NodeScore, policy: Policy, now: datetime) -> str | None:
@@ -129,28 +140,34 @@ def _doubt(score: NodeScore, policy: Policy, now: datetime) -> str | None:
         return "low support: too few failures to have learned from"
     if score.scored_at > now:
         return f"scored at {score.scored_at:%Y-%m-%d %H:%M} UTC, which is still to come"
-    for what, age in (("the score", now - score.scored_at), ("its telemetry", score.data_age)):
-        if age is not None and age > policy.stale_after:
-            return f"{what} is {_hours(age)} old, policy.stale_after is {_hours(policy.stale_after)}"
+    age = now - score.scored_at
+    for what, old in (("the score", age), ("its telemetry", age + (score.data_age or timedelta(0)))):
+        if old > policy.stale_after:
+            return f"{what} is {_hours(old)} old, policy.stale_after is {_hours(policy.stale_after)}"
     return None
 
 
-def _newest_each(scores: Iterable[NodeScore]) -> Sequence[NodeScore]:
+def _newest_each(scores: Iterable[NodeScore]) -> list[NodeScore]:
+    """Keep each node's newest score; of several at one time, one that does not depend on their order."""
     newest: dict[str, NodeScore] = {}
-    for score in sorted(scores, key=lambda one: (one.scored_at, _chance(one), one.support)):
+    for score in sorted(scores, key=_order):
         newest[score.node] = score
     return list(newest.values())
 
 
-def _chance(score: NodeScore) -> float:
+def _order(score: NodeScore) -> tuple[object, ...]:
+    age = timedelta(0) if score.data_age is None else score.data_age
+    return score.scored_at, score.support is not Support.OK, score.support, age, _rank(score), score.reasons
+
+
+def _rank(score: NodeScore) -> float:
     """Give the probability for ranking; nothing known ranks last."""
-    known = score.probability is not None and not math.isnan(score.probability)
-    return score.probability if known and score.probability is not None else -1.0
+    return -1.0 if score.chance is None else score.chance
+
+
+def _pays(threshold: float) -> str:
+    return f"a drain pays from {threshold:.1%}" if threshold <= 1 else "a drain never pays"
 
 
 def _hours(age: timedelta) -> str:
-    return f"{age.total_seconds() / 3600:.0f} h"
-
-
-def _with(why: str, reasons: str) -> str:
-    return f"{why}; {reasons}" if reasons else why
+    return f"{age.total_seconds() / 3600:.4g} h"
