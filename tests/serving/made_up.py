@@ -1,0 +1,35 @@
+"""A small fleet, its scores and a policy, for tests to spoil one thing at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from serving.limits import Fleet, Limits
+from serving.policy import Costs, NodeScore, Policy, Support
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+COSTS = Costs(failure=60.0, averted_share=0.8, drain=2.0, idle=8.0)
+NO_LIMITS = Limits(fleet_share=1.0, fleet_count=1_000, per_rack=1_000)
+POLICY = Policy(COSTS, NO_LIMITS, stale_after=36 * HOUR)
+SCORE = NodeScore("n1", 0.9, NOW, timedelta(0), Support.OK)
+
+
+def scored(node: str, probability: float | None, **changed: object) -> NodeScore:
+    """Score a node now, from data of now, but for what is changed."""
+    return replace(SCORE, node=node, probability=probability, **changed)  # type: ignore[arg-type]  # dataclasses' own limit
+
+
+def limited(fleet_share: float = 1.0, fleet_count: int = 1_000, per_rack: int = 1_000) -> Policy:
+    """Limit the policy."""
+    return replace(POLICY, limits=Limits(fleet_share, fleet_count, per_rack))
+
+
+def fleet(size: int, out: Collection[str] = (), rack_size: int = 4) -> Fleet:
+    """Make nodes n1, n2… in racks r0, r1…"""
+    return Fleet({f"n{at + 1}": f"r{at // rack_size}" for at in range(size)}, frozenset(out))
