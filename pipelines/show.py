@@ -24,6 +24,7 @@ from pipelines.report import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rich.console import Console
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pipelines.decide import DecideReport
     from pipelines.evidence import Evidence
     from pipelines.score import ScoreReport
-    from pipelines.status import DecisionStatus, ScoreStatus, Status
+    from pipelines.status import DecisionStatus, ModelStatus, ScoreStatus, Status
     from pipelines.train import TrainReport
 
 
@@ -97,7 +98,12 @@ def show_status(found: Status, console: Console) -> None:
     for name, held in found.tables.items():
         table.add_row(name, f"{held.rows:,}", _when(held.newest), "" if held.version is None else str(held.version))
     console.print(table)
-    for line in (failures_in_words(found), scores_in_words(found.scores), decisions_in_words(found.decisions)):
+    for line in (
+        failures_in_words(found),
+        *models_in_words(found.models),
+        scores_in_words(found.scores),
+        decisions_in_words(found.decisions),
+    ):
         console.print(Text(line), soft_wrap=True)
 
 
@@ -105,6 +111,20 @@ def failures_in_words(found: Status) -> str:
     """Say how many failures were seen, and when the last one was."""
     last = f", the last on {_when(found.newest_failure)}" if found.newest_failure else ""
     return f"{found.failures:,} failures{last}"
+
+
+def models_in_words(found: Sequence[ModelStatus]) -> list[str]:
+    """Say which models have a role, and how many others are registered."""
+    if not found:
+        return ["no model yet: run `nodeward train`"]
+    lines = [
+        f"{' and '.join(sorted(one.aliases))}: model {one.version}, trained until {_when(one.trained_until) or 'unknown'}"
+        + ("" if one.support == "ok" else f" ({one.support})")
+        for one in found
+        if one.aliases
+    ]
+    rest = sum(not one.aliases for one in found)
+    return [*lines, f"{rest} more models"] if rest else lines
 
 
 def scores_in_words(found: ScoreStatus | None) -> str:

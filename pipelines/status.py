@@ -30,6 +30,16 @@ class TableStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A registered version of the model."""
+
+    version: str
+    aliases: tuple[str, ...]
+    trained_until: datetime | None
+    support: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreStatus:
     """The scores that were published last: as of when, how old, by which model, for how many nodes."""
 
@@ -59,6 +69,7 @@ class Status:
     tables: dict[str, TableStatus]
     failures: int
     newest_failure: datetime | None
+    models: tuple[ModelStatus, ...]
     scores: ScoreStatus | None
     decisions: DecisionStatus | None
 
@@ -66,7 +77,7 @@ class Status:
 def status(settings: Settings) -> Status:
     """Look at the state; one that was never written to is empty, and stays unwritten."""
     if not wiring.has_records(settings):
-        return Status(settings.fleet.name, str(settings.state.path), {}, 0, None, None, None)
+        return Status(settings.fleet.name, str(settings.state.path), {}, 0, None, (), None, None)
     with wiring.records(settings) as records:
         failures = merge_failures(records.events())
         return Status(
@@ -75,6 +86,7 @@ def status(settings: Settings) -> Status:
             tables=_tables(settings, records),
             failures=failures.height,
             newest_failure=_newest(failures, "start"),
+            models=_models(settings),
             scores=_scores(settings, records),
             decisions=_decisions(records.decisions()),
         )
@@ -101,6 +113,13 @@ def _large(table: Table) -> TableStatus:
         return TableStatus(0, None)
     rows, newest = table.scan().select(pl.len(), pl.col(table.time).max()).collect().row(0)
     return TableStatus(rows, newest, version)
+
+
+def _models(settings: Settings) -> tuple[ModelStatus, ...]:
+    if not wiring.has_models(settings):
+        return ()
+    found = wiring.registry(settings).versions()
+    return tuple(ModelStatus(one.version, one.aliases, one.trained_until, one.support) for one in found)
 
 
 def _scores(settings: Settings, records: Records) -> ScoreStatus | None:

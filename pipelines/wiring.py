@@ -15,19 +15,27 @@ from data.sources import parquet
 from data.sources.files import ParquetSource
 from data.store import Store
 from serving.actuators.dry_run import DryRun
+from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
+    from matplotlib.figure import Figure
+
     from data.source import Source
+    from models.bundle import Bundle
+    from models.registry import Registry
+    from models.tracking import TrainingRun
     from pipelines.settings_shape import Settings
+    from serving.orders import Actuator
     from serving.orders import Actuator
 
 TABLES: Final = "tables"
 DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
+DRAINS: Final = "drains.jsonl"
 DRY_RUN: Final = "dry_run.jsonl"
 
 
@@ -106,6 +114,31 @@ def database_url(settings: Settings) -> str:
 def tracking_uri(settings: Settings) -> str:
     """Give the configured MLflow server's address, or the SQLite file in the state folder."""
     return settings.tracking.uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
+
+
+def has_models(settings: Settings) -> bool:
+    """Say whether there is a place where models may be registered; one that is configured is taken to be there."""
+    return bool(settings.tracking.uri) or (settings.state.path / TRACKING).exists()
+
+
+def registry(settings: Settings) -> Registry:
+    """Find the models of the fleet: on the MLflow server that the settings name, or in the state folder."""
+    from models.registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
+
+    artifacts = (state_folder(settings) / ARTIFACTS).absolute().as_uri()
+    return Registry(tracking_uri(settings), artifacts, settings.tracking.experiment, settings.tracking.model_name)
+
+
+def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
+    """Gather what a training run leaves behind."""
+    from models.tracking import TrainingRun  # noqa: PLC0415 - as above: LightGBM
+
+    return TrainingRun.of(bundle, figures)
+
+
+def actuator(settings: Settings) -> Actuator:
+    """Give what carries decisions out: so far, only what writes down what would have been done."""
+    return DryRun(state_folder(settings) / DRAINS)
 
 
 def _metrics(file: Path, names: Mapping[str, str], ignored: Collection[str]) -> tuple[str, ...]:

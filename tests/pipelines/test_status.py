@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
+from models.tracking import ModelVersion
 from pipelines import wiring
 from pipelines.settings_shape import Settings
 from pipelines.show import show_status
@@ -110,3 +111,34 @@ def test_scores_without_records_have_no_age_by_the_datas_clock(tmp_path: Path) -
     assert found.scores is not None
     assert (found.scores.age, found.scores.is_stale) == (None, None)
     assert " old" not in words(found)
+
+
+class FakeRegistry:
+    """Holds three versions of a model, the newest first."""
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        return tuple(
+            ModelVersion(version, aliases, NEWEST, support, {}, "run")
+            for version, aliases, support in (
+                ("3", ("challenger",), "low support"),
+                ("2", (), "ok"),
+                ("1", ("champion",), "ok"),
+            )
+        )
+
+
+def test_models_are_listed_by_their_roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path, "tracking.uri=http://127.0.0.1:1")
+    ingest_all(settings)
+    monkeypatch.setattr("pipelines.wiring.registry", lambda _: FakeRegistry())
+    told = words(status(settings))
+    assert "challenger: model 3, trained until 2024-01-11 00:00 (low support)\n" in told
+    assert "champion: model 1, trained until 2024-01-11 00:00\n" in told
+    assert "1 more models" in told
+
+
+def test_no_tracking_store_is_made_to_look_for_models(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    assert "run `nodeward train`" in words(status(settings))
+    assert not (tmp_path / "var" / "mlflow.db").exists()

@@ -6,6 +6,7 @@ import pytest
 
 from data.errors import EmptyTableError, SettingsError
 from pipelines import wiring
+from serving.orders import Order
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
 
 
@@ -98,3 +99,19 @@ def test_the_wall_clock_goes_on(tmp_path: Path) -> None:
     before = datetime.now(UTC)
     with wiring.records(settings) as records:
         assert before <= wiring.clock(settings, records)() <= datetime.now(UTC)
+
+
+def test_models_are_registered_in_the_state_folder_by_default(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "tracking.model_name=m100")
+    registry = wiring.registry(settings)
+    assert (registry.uri, registry.model_name) == (f"sqlite:///{tmp_path}/var/mlflow.db", "m100")
+    assert registry.artifacts == f"file://{tmp_path}/var/mlflow"
+    assert registry.versions() == ()
+    assert not wiring.has_models(settings)
+
+
+def test_drains_are_only_written_down(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    order = Order("a", START, "why")
+    assert [wiring.actuator(settings).drain(order), wiring.actuator(settings).drain(order)] == [True, False]
+    assert (tmp_path / "var" / wiring.DRAINS).exists()
