@@ -117,14 +117,15 @@ def models_in_words(found: Sequence[ModelStatus]) -> list[str]:
     """Say which models have a role, and how many others are registered."""
     if not found:
         return ["no model yet: run `nodeward train`"]
-    lines = [
-        f"{' and '.join(sorted(one.aliases))}: model {one.version}, trained until {_when(one.trained_until) or 'unknown'}"
-        + ("" if one.support == "ok" else f" ({one.support})")
-        for one in found
-        if one.aliases
-    ]
+    lines = [_role(one) for one in found if one.aliases]
     rest = sum(not one.aliases for one in found)
     return [*lines, f"{rest} more models"] if rest else lines
+
+
+def _role(model: ModelStatus) -> str:
+    until = _when(model.trained_until) or "unknown"
+    support = "" if model.support == "ok" else f" ({model.support})"
+    return f"{' and '.join(sorted(model.aliases))}: model {model.version}, trained until {until}{support}"
 
 
 def scores_in_words(found: ScoreStatus | None) -> str:

@@ -15,7 +15,6 @@ from data.sources import parquet
 from data.sources.files import ParquetSource
 from data.store import Store
 from serving.actuators.dry_run import DryRun
-from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -29,13 +28,11 @@ if TYPE_CHECKING:
     from models.tracking import TrainingRun
     from pipelines.settings_shape import Settings
     from serving.orders import Actuator
-    from serving.orders import Actuator
 
 TABLES: Final = "tables"
 DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
-DRAINS: Final = "drains.jsonl"
 DRY_RUN: Final = "dry_run.jsonl"
 
 
@@ -134,11 +131,6 @@ def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
     from models.tracking import TrainingRun  # noqa: PLC0415 - as above: LightGBM
 
     return TrainingRun.of(bundle, figures)
-
-
-def actuator(settings: Settings) -> Actuator:
-    """Give what carries decisions out: so far, only what writes down what would have been done."""
-    return DryRun(state_folder(settings) / DRAINS)
 
 
 def _metrics(file: Path, names: Mapping[str, str], ignored: Collection[str]) -> tuple[str, ...]:

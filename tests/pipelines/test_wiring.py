@@ -114,4 +114,4 @@ def test_drains_are_only_written_down(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     order = Order("a", START, "why")
     assert [wiring.actuator(settings).drain(order), wiring.actuator(settings).drain(order)] == [True, False]
-    assert (tmp_path / "var" / wiring.DRAINS).exists()
+    assert (tmp_path / "var" / wiring.DRY_RUN).exists()
