@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.dataset import Periods, TrainingSet
 from features.grid import to_datetime
@@ -17,6 +16,8 @@ from models.hazard import Covariates, HazardModel, Params
 from models.splits import walk_forward
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data.view import View
 
 
@@ -38,27 +39,42 @@ class OutOfFold:
     score: NDArray[np.float64]
 
 
-def train(training: TrainingSet, view: View, recipe: Recipe) -> HazardModel:
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A calibrated model, and the out-of-fold predictions that calibrated it; None without folds."""
+
+    model: HazardModel
+    told: OutOfFold | None
+
+
+def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     """Fit on everything that the view knows, calibrated on walk-forward folds."""
     model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe.params)
     told = out_of_fold(training, view, recipe)
-    return model.calibrate(calibrate.fit(_predictions(training, told, recipe))) if told else model
+    if told is None:
+        return Fitted(model, None)
+    return Fitted(model.calibrate(calibrate.fit(_predictions(training, told, recipe))), told)
 
 
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
     ts, params = training.rows.ts, replace(recipe.params, seeds=1)
-    edges = walk_forward(ts[training.periods.fails], recipe.folds)
+    starts = walk_forward(ts[training.periods.fails], recipe.folds)
+    fold = np.searchsorted(starts, ts, side="right")  # 0: before the first one
     parts = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
-        tested = np.flatnonzero((ts >= start) & (ts < end))
+    for number, start in enumerate(starts, start=1):
         known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
         periods = Periods.of(training.rows, known, training.periods.horizons_days)
-        model = _fit(training, periods, (ts < start) & periods.is_known, params)
+        learned = (fold < number) & periods.is_known
+        if not np.any(periods.fails[learned]):
+            continue  # a model that saw no failure says nothing about one that did
+        model, tested = _fit(training, periods, learned, params), np.flatnonzero(fold == number)
         seen = _covariates(training).take(tested)
         parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen)))
-    if not parts:
-        return None
+    return _joined(parts) if parts else None
+
+
+def _joined(parts: list[OutOfFold]) -> OutOfFold:
     return OutOfFold(
         np.concatenate([part.chosen for part in parts]),
         np.concatenate([part.base for part in parts]),

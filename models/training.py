@@ -16,7 +16,7 @@ from features.labels import merge_failures
 from features.plan import plan
 from features.risk import Risk, assess
 from models import fitting
-from models.fitting import Recipe
+from models.fitting import Fitted, Recipe
 from models.hazard import HazardModel, pooled
 
 if TYPE_CHECKING:
@@ -49,8 +49,13 @@ class Trained:
     plan: Plan
     risk: Risk
     training: TrainingSet
-    model: HazardModel
+    fitted: Fitted
     failures: int
+
+    @property
+    def model(self) -> HazardModel:
+        """The model itself."""
+        return self.fitted.model
 
     @property
     def is_supported(self) -> bool:
@@ -85,10 +90,10 @@ def train(view: View, setup: Setup) -> Trained:
             mend="check forecast.coverage_metric, and that telemetry begins before the first failures",
         )
     if failures < setup.min_failures:
-        model = pooled(training.catalogue.names, setup.design.horizons_days)
+        fitted = Fitted(pooled(training.catalogue.names, setup.design.horizons_days), None)
     else:
-        model = fitting.train(training, view, setup.recipe)
-    return Trained(setup, view, fleet_plan, risk, training, model, failures)
+        fitted = fitting.train(training, view, setup.recipe)
+    return Trained(setup, view, fleet_plan, risk, training, fitted, failures)
 
 
 def history_of(trained: Trained) -> HazardModel:
@@ -97,7 +102,7 @@ def history_of(trained: Trained) -> HazardModel:
     small = Catalogue(tuple(f for f in full.features if f.origin is Origin.HISTORY or f.stat == "uptime"))
     if not trained.is_supported:
         return pooled(small.names, trained.setup.design.horizons_days)
-    return fitting.train(trained.training.only(small), trained.view, trained.setup.recipe)
+    return fitting.train(trained.training.only(small), trained.view, trained.setup.recipe).model
 
 
 def _first_cutoff(view: View, setup: Setup) -> np.datetime64:

@@ -94,14 +94,12 @@ def _at_horizon(scores: pl.DataFrame, horizon_days: float) -> pl.DataFrame:
 
 
 def _fleet(view: View) -> Fleet:
-    """Find the nodes that are present now, their racks, and those that are down or under repair."""
+    """Find the nodes that are present now, their racks, and those of them that are down or under repair."""
     risk = assess(view, np.array([to_numpy(view.at)]), None)
-    racks = dict(view.nodes().select(NODE, "rack").iter_rows())
-    present = risk.present[:, 0]
-    return Fleet(
-        {node: racks[node] for node in compress(risk.names, present)},
-        frozenset(compress(risk.names, present & risk.down[:, 0])),
-    )
+    rack = dict(view.nodes().select(NODE, "rack").iter_rows())
+    present = {name: rack[name] for name in np.array(risk.names)[risk.present[:, 0]].tolist()}
+    out = np.array(risk.names)[risk.present[:, 0] & risk.down[:, 0]].tolist()
+    return Fleet(present, frozenset(out))
 
 
 def _node_score(row: dict[str, object]) -> NodeScore:
