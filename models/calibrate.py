@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from models.hazard import Calibration
 
@@ -26,19 +27,24 @@ class Predictions:
 
 
 def fit_interval(predictions: Predictions) -> tuple[float, float]:
-    """Fit offset and scale by penalised maximum likelihood (Platt 1999, with a normal prior around no change)."""
+    """Fit offset and scale by penalised maximum likelihood (Platt 1999, with a normal prior around no change).
+
+    The scale is at least 0: scores that point the wrong way are given no say.
+    """
     design = np.column_stack([np.ones_like(predictions.score), predictions.score])
     prior_mean, precision = np.array([0.0, 1.0]), np.diag(1.0 / PRIOR_SD**2)
     beta = prior_mean.copy()
     for _ in range(STEPS):
-        chance = 1.0 / (1.0 + np.exp(-(predictions.base + design @ beta)))
+        chance = expit(predictions.base + design @ beta)
         gradient = design.T @ (predictions.weight * (predictions.outcome - chance)) - precision @ (beta - prior_mean)
         curvature = (design * (predictions.weight * chance * (1 - chance))[:, None]).T @ design + precision
         step = np.linalg.solve(curvature, gradient)
         beta = beta + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < CONVERGED:
             break
-    return float(beta[0]), float(max(beta[1], 0.0))
+    if beta[1] < 0:
+        return fit_interval(replace(predictions, score=np.zeros_like(predictions.score)))[0], 0.0
+    return float(beta[0]), float(beta[1])
 
 
 def fit(intervals: list[Predictions]) -> Calibration:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 if TYPE_CHECKING:
     from features.dataset import Periods
@@ -92,7 +93,8 @@ class HazardModel:
     def _score(self, matrix: Matrix) -> Floats:
         if not self.boosters:
             return np.asarray(np.log(matrix[:, self.feature_names.index(POOLED)]), dtype=np.float64)
-        return np.mean([booster.predict(matrix, raw_score=True) for booster in self.boosters], axis=0)
+        told: list[Floats] = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
+        return np.asarray(np.stack(told).mean(axis=0))
 
     def hazards(self, covariates: Covariates) -> Floats:
         """Give the calibrated hazard of each interval: rows x intervals."""
@@ -103,17 +105,18 @@ class HazardModel:
         return cumulative(self.hazards(covariates))
 
     def contributions(self, covariates: Covariates) -> Floats:
-        """Give what each feature adds to the log-odds (SHAP), averaged over seeds and intervals: rows x features."""
+        """Give what each feature adds to the score (SHAP), averaged over seeds and intervals: rows x features."""
+        added = np.zeros(covariates.features.shape)
         if not self.boosters:
-            added = np.zeros(covariates.features.shape)
             added[:, self.feature_names.index(POOLED)] = self._score(covariates.features)
-            return added
-        told = [
-            booster.predict(_with_interval(covariates.features, at), pred_contrib=True)[:, : len(self.feature_names)]
-            for booster in self.boosters
-            for at in range(len(self.horizons_days))
-        ]
-        return np.asarray(np.mean(told, axis=0), dtype=np.float64)
+        elif len(added):  # LightGBM divides by the number of rows
+            told: list[Floats] = [
+                np.asarray(booster.predict(_with_interval(covariates.features, at), pred_contrib=True))[:, :-2]
+                for booster in self.boosters
+                for at in range(len(self.horizons_days))
+            ]
+            added += np.stack(told).mean(axis=0)  # without the last two: the interval's, and the bias
+        return added
 
     def calibrate(self, calibration: Calibration) -> HazardModel:
         """Use another calibration."""
@@ -136,13 +139,12 @@ def base_log_odds(rate: Floats, width_days: Floats) -> Floats:
 
 def calibrated(base: Floats, scores: Floats, calibration: Calibration) -> Floats:
     """Turn scores above the base into hazards."""
-    log_odds = base + calibration.offset + calibration.scale * scores
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+    return np.asarray(expit(base + calibration.offset + calibration.scale * scores))
 
 
 def cumulative(hazards: Floats) -> Floats:
     """Turn hazards of the intervals into probabilities by their ends."""
-    return -np.expm1(np.cumsum(np.log1p(-np.minimum(hazards, 1 - TINY)), axis=1))
+    return np.asarray(-np.expm1(np.cumsum(_log_survival(hazards), axis=1)))
 
 
 def by_time(hazards: Floats, horizons_days: tuple[float, ...], after_days: float) -> Floats:
@@ -155,10 +157,16 @@ def by_time(hazards: Floats, horizons_days: tuple[float, ...], after_days: float
         return np.full(len(hazards), np.nan)
     starts = np.array([0.0, *horizons_days[:-1]])
     share = np.clip((after_days - starts) / (np.array(horizons_days) - starts), 0, 1)
-    return -np.expm1(np.log1p(-np.minimum(hazards, 1 - TINY)) @ share)
+    return np.asarray(-np.expm1(_log_survival(hazards) @ share))
 
 
-def fit(covariates: Covariates, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params) -> HazardModel:
+def _log_survival(hazards: Floats) -> Floats:
+    return np.asarray(np.log1p(-np.minimum(hazards, 1 - TINY)))
+
+
+def fit(
+    covariates: Covariates, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params
+) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows; uncalibrated."""
     known = ~np.isnan(periods.outcome)
     stacked = [_with_interval(covariates.features[known[:, at]], at) for at in range(known.shape[1])]
@@ -169,7 +177,7 @@ def fit(covariates: Covariates, periods: Periods, weight: Floats, names: tuple[s
         label=_by_interval(periods.outcome, known),
         weight=_by_interval(weight[:, None] * periods.exposure, known),
         init_score=_by_interval(base, known),
-        params={"max_bin": 63, "verbose": -1},
+        params={"max_bin": 63, "feature_pre_filter": False, "verbose": -1},
         feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
     ).construct()
     boosters = tuple(lgb.train(_options(params, seed), data, params.trees) for seed in range(params.seeds))

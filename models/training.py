@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,8 @@ from data.errors import TooLittleDataError
 from features import dataset
 from features.catalogue import Catalogue, Origin, build
 from features.dataset import Design, TrainingSet, cutoffs_until
-from features.grid import to_numpy, to_times
-from features.labels import merge_failures
+from features.grid import to_numpy
+from features.labels import Outcomes, merge_failures
 from features.plan import plan
 from features.risk import Risk, assess
 from models import fitting
@@ -20,11 +21,12 @@ from models.fitting import Fitted, Recipe
 from models.hazard import HazardModel, pooled
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from data.schema import Metric
     from data.view import View
     from features.catalogue import Plan
+    from features.grid import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Trained:
     risk: Risk
     training: TrainingSet
     fitted: Fitted
-    failures: int
+    failures: int  # in training: those that a row was followed by
 
     @property
     def model(self) -> HazardModel:
@@ -74,26 +76,52 @@ def train(view: View, setup: Setup) -> Trained:
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
-    failures = merge_failures(view.events()).height
-    if not failures:
-        raise TooLittleDataError(
-            f"the records hold no failure (kind = 'failure') known by {view.at:%Y-%m-%d %H:%M} UTC",
-            mend="record failures as events, or choose a later start",
-        )
-    risk = assess(view, cutoffs_until(view, _first_cutoff(view, setup), setup.design.every_days), setup.design.coverage)
+    _require_failure(view)
+    risk = assess(view, cutoffs(view, setup), setup.design.coverage)
     rng = np.random.default_rng(setup.recipe.params.random_seed)
     fleet_plan = plan(view, setup.metrics, setup.windows)
     training = dataset.build(view, risk, build(fleet_plan), setup.design, rng)
-    if not len(training.rows):
-        raise TooLittleDataError(
-            f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
-            mend="check forecast.coverage_metric, and that telemetry begins before the first failures",
-        )
+    _require_rows(training, view)
+    failures = count_failures(training, view)
     if failures < setup.min_failures:
         fitted = Fitted(pooled(training.catalogue.names, setup.design.horizons_days), None)
     else:
         fitted = fitting.train(training, view, setup.recipe)
     return Trained(setup, view, fleet_plan, risk, training, fitted, failures)
+
+
+def cutoffs(view: View, setup: Setup) -> Times:
+    """List the cutoffs at which training looks: every step back from the view's time to the start of the history."""
+    first = setup.history_start or view.nodes()["observed_from"].min()
+    return cutoffs_until(view, to_numpy(first if isinstance(first, datetime) else view.at), setup.design.every_days)
+
+
+def count_failures(training: TrainingSet, view: View) -> int:
+    """Count the failures that the rows of a training set are followed by; those that nobody could see coming are not.
+
+    That is what there is to learn from: a failure during another one's repair, before the history's start or of a
+    node that was not reporting is in no row.
+    """
+    fails = training.rows.take(training.periods.fails)
+    ahead = Outcomes.of(view, fails.names).next_failure(fails)
+    return len(set(zip(fails.node.tolist(), ahead.tolist(), strict=True)))
+
+
+def _require_failure(view: View) -> None:
+    if merge_failures(view.events()).is_empty():
+        raise TooLittleDataError(
+            f"the records hold no failure (kind = 'failure') known by {view.at:%Y-%m-%d %H:%M} UTC",
+            mend="record failures as events, or choose a later start",
+        )
+
+
+def _require_rows(training: TrainingSet, view: View) -> None:
+    if not len(training.rows):
+        raise TooLittleDataError(
+            f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
+            mend="check forecast.coverage_metric and forecast.history_start, and that observed_from and telemetry "
+            "begin before the first failures",
+        )
 
 
 def history_of(trained: Trained) -> HazardModel:
@@ -103,9 +131,3 @@ def history_of(trained: Trained) -> HazardModel:
     if not trained.is_supported:
         return pooled(small.names, trained.setup.design.horizons_days)
     return fitting.train(trained.training.only(small), trained.view, trained.setup.recipe).model
-
-
-def _first_cutoff(view: View, setup: Setup) -> np.datetime64:
-    if setup.history_start is not None:
-        return to_numpy(setup.history_start)
-    return np.datetime64(to_times(view.nodes()["observed_from"]).min())
