@@ -7,9 +7,8 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ LEAST_PROBABILITY: Final = 1e-6
 SMALLEST_SHARE: Final = 1e-3
 BINS: Final = 12  # of a reliability diagram
 MOST_FEATURES: Final = 25
+MONTH_STEPS: Final = (1, 2, 3, 6, 12, 24, 60)
+MOST_TICKS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Reliability:
 
     forecast: Floats
     observed: Floats
-    failing_rows: Floats
+    weight: Floats
 
 
 def curve(forecast: Forecast) -> Curve:
@@ -76,7 +77,7 @@ def reliability(forecast: Forecast, bins: int = BINS) -> Reliability:
     return Reliability(
         sums(forecast.weight * forecast.probability) / weight,
         sums(forecast.weight * forecast.label) / weight,
-        sums(forecast.label),
+        weight,
     )
 
 
@@ -84,15 +85,16 @@ def draw_curves(curves: Mapping[str, Curve], title: str, budgets: Sequence[float
     """Draw failing rows caught against rows alarmed, a line a curve, with the budgets marked."""
     figure = Figure((8, 4.8), layout="constrained")
     axes = _plain(figure.add_subplot(), title)
-    chance = np.geomspace(SMALLEST_SHARE, 1, 100)
-    axes.plot(chance, chance, color=PALE, lw=1.5, label="by chance")
+    shares = np.geomspace(SMALLEST_SHARE, 1, 400)
+    axes.plot(shares, shares, color=PALE, lw=1.5, label="by chance")
     for budget in budgets:
-        axes.axvline(budget, color=PALE, lw=1, ls=":", zorder=0)
-        axes.annotate(f"{budget:.3g}", (budget, 1.0), xycoords=("data", "axes fraction"))
+        axes.axvline(budget, color=INK, lw=1, ls=":", zorder=0)
     for (name, told), colour, stroke in zip(curves.items(), cycle(COLOURS), cycle(STROKES), strict=False):
-        axes.plot(told.alarmed, told.caught, color=colour, ls=stroke, lw=2, label=name)
+        caught = np.interp(shares, told.alarmed, told.caught)
+        axes.plot(shares, caught, color=colour, ls=stroke, lw=2, label=name)
     axes.set(xscale="log", xlim=(SMALLEST_SHARE, 1), ylim=(0, 1.01))
-    axes.set(xlabel="share of node-days alarmed", ylabel="share of failing node-days caught")
+    dotted = f" (dotted: {', '.join(f'{100 * budget:g}%' for budget in budgets)})" if budgets else ""
+    axes.set(xlabel=f"share of node-days alarmed{dotted}", ylabel="share of failing node-days caught")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_percent())
     axes.legend(frameon=False, loc="upper left")
@@ -127,7 +129,8 @@ def _draw_bins(axes: Axes, bins: Reliability, ends: tuple[float, float]) -> None
     seen = bins.observed > 0
     axes.plot(ends, ends, color=PALE, lw=1.5, zorder=0)
     axes.plot(bins.forecast[seen], bins.observed[seen], color=BLUE, lw=1.2, marker="o", ms=5)
-    axes.plot(bins.forecast[~seen], np.full(np.count_nonzero(~seen), ends[0]), "v", mec=BLUE, mfc="white", zorder=3)
+    at_edge = np.full(np.count_nonzero(~seen), 1.2 * ends[0])
+    axes.plot(bins.forecast[~seen], at_edge, "v", mec=BLUE, mfc="white")
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_percent())
@@ -144,15 +147,17 @@ def _ends(told: Iterable[Reliability]) -> tuple[float, float]:
 
 def draw_importance(gain: Mapping[str, float], title: str) -> Figure:
     """Draw the features that the trees gained most by, as shares of the whole gain."""
-    total = sum(gain.values()) or 1.0
-    top = sorted(gain.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FEATURES]
-    figure = Figure((8, 1.2 + 0.24 * max(len(top), 1)), layout="constrained")
+    ranked = sorted(gain.items(), key=lambda pair: (-pair[1], pair[0]))
+    top = {name: value / sum(gain.values()) for name, value in ranked[:MOST_FEATURES] if value > 0}
+    figure = Figure((8, 1.2 + 0.24 * max(len(top), 2)), layout="constrained")
     axes = _plain(figure.add_subplot(), title)
-    shares = [value / total for _, value in top]
-    bars = axes.barh([name for name, _ in top], shares, color=BLUE, height=0.7)
-    axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3, fontsize=8, color=INK)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1.12 * max(shares, default=1.0)), xlabel="share of the trees' total gain")
+    if not top:
+        axes.annotate("no trees: history and pooled rates stand in for them", (0.02, 0.5), xycoords="axes fraction")
+    bars = axes.barh(range(len(top)), list(top.values()), color=BLUE, height=0.7)
+    axes.set_yticks(range(len(top)), list(top))
+    axes.bar_label(bars, [f"{share:.1%}" for share in top.values()], padding=3, fontsize=8, color=INK)
+    axes.set(xlim=(0, 1.12 * max(top.values(), default=1.0)), ylim=(len(top) - 0.4, -0.6))
+    axes.set_xlabel("share of the trees' total gain")
     axes.xaxis.set_major_formatter(_percent())
     axes.tick_params(axis="y", labelsize=8, length=0)
     axes.grid(visible=False, axis="y")
@@ -160,24 +165,30 @@ def draw_importance(gain: Mapping[str, float], title: str) -> Figure:
 
 
 def draw_timeline(starts: Times, marks: Mapping[str, np.datetime64], title: str) -> Figure:
-    """Draw failures a month with marks at times of note; months from the first mark on are of another colour."""
+    """Draw failures a month with marks at times of note; months after the first mark are of another colour."""
     figure = Figure((9, 3.4), layout="constrained")
     axes = _plain(figure.add_subplot(), title)
-    months, count = np.unique(starts.astype("datetime64[M]"), return_counts=True)
-    first = min(marks.values(), default=np.datetime64("NaT"))
-    for chosen, colour in ((~(months >= first), BLUE), (months >= first, ORANGE)):
-        left = months[chosen].astype("datetime64[D]")
-        width = (months[chosen] + 1).astype("datetime64[D]") - left
-        axes.bar(date2num(left), count[chosen], 0.9 * width.astype(np.float64), align="edge", color=colour)
-    for name, moment in marks.items():
-        axes.axvline(date2num(moment), color=INK, lw=1.2, ls="--")
-        axes.annotate(f"{name} ", (date2num(moment), 1), xycoords=("data", "axes fraction"), va="top", ha="right")
-    axes.xaxis.set_major_locator(AutoDateLocator())
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    months, count = np.unique(_months(starts).astype(np.int64), return_counts=True)
+    places = {name: float(_months(np.array([moment]))[0]) for name, moment in marks.items()}
+    is_after = months >= min(places.values(), default=np.inf)
+    axes.bar(months, count, 0.9, align="edge", color=np.where(is_after, ORANGE, BLUE).tolist())
+    for name, place in places.items():
+        axes.axvline(place, color=INK, lw=1.2, ls="--")
+        axes.annotate(f"{name} ", (place, 1), xycoords=("data", "axes fraction"), va="top", ha="right")
+    span = float(np.ptp(axes.get_xlim()))
+    axes.xaxis.set_major_locator(MultipleLocator(next((step for step in MONTH_STEPS if span / step < MOST_TICKS), 120)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda month, _: str(np.datetime64(round(month), "M"))))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(ylabel="failures a month")
+    axes.set(ylabel="failures a month", ylim=(0, 1.15 * max(count, default=1)))
     axes.grid(visible=False, axis="x")
     return figure
+
+
+def _months(moments: Times) -> Floats:
+    """Count months since 1970, with the part of the month that has passed."""
+    month = moments.astype("datetime64[M]")
+    start, end = month.astype("datetime64[us]"), (month + 1).astype("datetime64[us]")
+    return np.asarray(month.astype(np.float64) + (moments - start) / (end - start))
 
 
 def _plain(axes: Axes, title: str) -> Axes:
