@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.disk import is_full
 from data.errors import DataError, DiskFullError, NodewardError, SourceFileError, SurroundingsError, UnreachableError
+from data.lock import writing
 from models import bundle as bundles
 from models.tracking import CHALLENGER, CHAMPION, MODEL, SUPPORT, TRAINED_UNTIL, ModelVersion
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from models.tracking import TrainingRun
 
 _GONE: Final = "RESOURCE_DOES_NOT_EXIST"
+_PATIENCE: Final = timedelta(minutes=1)  # for another process to make the store
 _HTTP_RETRIES: Final = 2  # 6 s; MLflow's own 7 keep a user waiting for 4 minutes
 
 
@@ -100,7 +103,21 @@ class Registry:
 
     def _client(self) -> MlflowClient:
         _quieten()
+        if self._is_unborn():
+            self._bear()
         return MlflowClient(self.uri, self.uri)
+
+    def _bear(self) -> None:
+        """Make a SQLite store aside and move it into place: MLflow can't go on with one that was half made."""
+        file = Path(make_url(self.uri).database or "")
+        aside = file.with_suffix(".new")
+        with writing(file.with_suffix(".lock"), _PATIENCE):
+            if not self._is_unborn():
+                return  # another process was faster
+            shutil.rmtree(aside, ignore_errors=True)
+            MlflowClient(f"sqlite:///{aside / file.name}").search_experiments(max_results=1)
+            (aside / file.name).rename(file)
+            aside.rmdir()
 
     def _is_unborn(self) -> bool:
         """Tell whether this is a SQLite file that is not there: to look into it would make it."""
@@ -209,7 +226,7 @@ def _quieten() -> None:
             variable.set(value)  # type: ignore[no-untyped-call]  # MLflow's
     set_telemetry_client()  # type: ignore[no-untyped-call]  # MLflow's; made on import, sends from the first call on
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # faults are raised, and told once
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # faults are raised, and told once
 
 
 @contextmanager
@@ -246,9 +263,13 @@ def _named(error: Exception, address: str) -> NodewardError:
     fault: BaseException | None = error
     while fault is not None:
         if isinstance(fault, Exception) and is_full(fault):
-            return DiskFullError(f"MLflow's files at {address}", str(fault))
+            return DiskFullError(f"MLflow at {address}", _short(fault))
         if isinstance(fault, OSError) and fault.errno is None and address.startswith("http"):
             return UnreachableError("the MLflow server (tracking.uri)", address, str(fault))
         fault = fault.__cause__ or fault.__context__
-    why = " ".join(str(error).split())
-    return SurroundingsError(f"MLflow at {address}: {why}", mend="check tracking.uri and the rights to it")
+    return SurroundingsError(f"MLflow at {address}: {_short(error)}", mend="check tracking.uri and the rights to it")
+
+
+def _short(error: Exception) -> str:
+    """Say what a driver said, without the SQL around it."""
+    return " ".join(str(getattr(error, "orig", None) or error).partition("[SQL:")[0].split())

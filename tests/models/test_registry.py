@@ -35,8 +35,11 @@ def _registry(folder: Path, model_name: str = "nodeward") -> Registry:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder whose name must be quoted in a URI."""
-    return tmp_path_factory.mktemp("a state #")
+    """Give a folder whose name must be quoted in a URI, where a process was killed as it made the store."""
+    folder = tmp_path_factory.mktemp("a state #")
+    (folder / "mlflow.new").mkdir()
+    (folder / "mlflow.new" / "mlflow.db").write_bytes(b"half a database")
+    return folder
 
 
 @pytest.fixture
@@ -101,6 +104,11 @@ def test_the_first_model_is_champion_and_challenger(registry: Registry, bundle: 
     logged = registry.log(_run(bundle))
     assert (logged.version, set(logged.aliases)) == ("1", {"champion", "challenger"})
     assert (logged.trained_until, logged.support, logged.metrics) == (TRAINED_UNTIL, "ok", {"pr_auc_7d": 0.25})
+
+
+def test_a_store_that_was_left_half_made_is_made_anew(registry: Registry, bundle: Bundle, store: Path) -> None:
+    registry.log(_run(bundle))
+    assert {path.name for path in store.iterdir()} == {"mlflow", "mlflow.db", "mlflow.lock"}
 
 
 def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bundle: Bundle) -> None:
