@@ -55,7 +55,8 @@ def compute(panel: Panel, wanted: Iterable[Wanted], at: Stops) -> dict[Wanted, A
     now = panel.grid.numbers[at] * panel.grid.width.total_seconds()
     values = {one: np.empty((len(panel.nodes), len(now))) for one in recipes}
     for nodes, block in panel.blocks():
-        told = window_values(block, bases, at)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large to square has no spread
+            told = window_values(block, bases, at)
         for one, recipe in recipes.items():
             parts = [told[base] for base in recipe]
             values[one][nodes] = DERIVED[one[0]].combine(parts, now) if one[0] in DERIVED else parts[0]

@@ -79,7 +79,7 @@ def _merge_trend(old: Parts, new: Parts) -> Parts:
 
 
 def _lift_extremes(raw: Parts, _numbers: Array) -> Parts:
-    return raw
+    return raw[0] + 0.0, raw[1] + 0.0  # which of 0 and -0 is the smaller one depends on where they lie in memory
 
 
 def _merge_extremes(old: Parts, new: Parts) -> Parts:
