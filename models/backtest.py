@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from data.errors import TooLittleDataError
 from features import batch
 from features.dataset import days
 from features.grid import Times, to_datetime, to_numpy
-from features.history import RECENT, steady_rate
+from features.history import steady_rate
 from features.labels import Outcomes, label
 from features.risk import Risk, Rows, assess
 from models import cases
@@ -70,12 +69,12 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     Raises:
         TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
     """
+    steps = _steps(window, setup)
     progress("training")
     trained = train(hindsight.narrow(window.start), setup)
     progress("features of the test window")
-    cutoffs = _cutoffs(window, setup)
-    view = hindsight.narrow(to_datetime(cutoffs[-1]))
-    risk = assess(view, cutoffs, setup.design.coverage)
+    view = hindsight.narrow(to_datetime(steps[-1]))
+    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], steps]), setup.design.coverage)
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)
@@ -89,10 +88,9 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     return Replay(window, setup, trained, risk, rows, told)
 
 
-def _cutoffs(window: Window, setup: Setup) -> Times:
-    """List the steps of the window, after those before it that the recent failure rate is counted over."""
+def _steps(window: Window, setup: Setup) -> Times:
+    """List the times of the window at which a forecast over the shortest horizon can be judged."""
     step, start = days(setup.design.every_days), to_numpy(window.start)
-    before = -(-RECENT // timedelta(days=setup.design.every_days))
     count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
     if count < 1:
         raise TooLittleDataError(
@@ -100,7 +98,7 @@ def _cutoffs(window: Window, setup: Setup) -> Times:
             f"{setup.design.horizons_days[0]:g} days can be judged",
             mend="choose an earlier --test-start, a later --test-end or shorter horizons",
         )
-    return np.asarray(start + step * np.arange(-before, count))
+    return np.asarray(start + step * np.arange(count))
 
 
 def judge_cases(replay: Replay, hindsight: View, horizon_days: float) -> cases.Cases:

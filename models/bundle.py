@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm as lgb
 import numpy as np
 
 from data.errors import ModelMismatchError, SourceFileError
-from models.hazard import Calibration, HazardModel
+from models.hazard import Calibration, Covariates, HazardModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-MANIFEST = "manifest.json"
-FORMAT = 1
+    from numpy.typing import NDArray
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+DIGESTS: Final = "sha256"  # of each booster's file: LightGBM reads what it makes of a damaged one
+SHOWN: Final = 5  # names in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,14 @@ class Bundle:
     model: HazardModel
     manifest: Manifest
 
+    def probabilities(self, features: NDArray[np.float32], fleet_rate: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the probability of failing by each horizon, from features and the fleet's failures a node-day."""
+        return self.model.probabilities(Covariates(features, fleet_rate))
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Give what each feature adds to the log-odds: rows x features."""
+        return self.model.contributions(Covariates(features, np.zeros(len(features))))
+
     def require(self, features: Sequence[str]) -> None:
         """Raise ModelMismatchError unless the model was built for exactly these features, in this order."""
         if tuple(features) == self.manifest.features:
@@ -65,16 +78,21 @@ class Bundle:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown  # noqa: PLR2004 - as many as are shown
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
 
 
 def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle into a folder; the manifest comes last, so half a bundle can't be read."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    digests = {}
     for name, booster in zip(bundle.manifest.boosters, bundle.model.boosters, strict=True):
-        (folder / name).write_text(booster.model_to_string(), encoding="utf-8")
-    (folder / MANIFEST).write_text(json.dumps(asdict(bundle.manifest), indent=1), encoding="utf-8")
+        text = booster.model_to_string().encode()
+        (folder / name).write_bytes(text)
+        digests[name] = sha256(text).hexdigest()
+    written = json.dumps({**asdict(bundle.manifest), DIGESTS: digests}, indent=1, allow_nan=False)
+    (folder / MANIFEST).write_text(written, encoding="utf-8")
 
 
 def load(folder: Path) -> Bundle:
@@ -84,27 +102,57 @@ def load(folder: Path) -> Bundle:
         SourceFileError: if a file is missing or broken.
         ModelMismatchError: if the bundle was written in another format.
     """
-    manifest = _read_manifest(folder / MANIFEST)
-    boosters = tuple(_read_booster(folder / name) for name in manifest.boosters)
+    read = _read_json(folder / MANIFEST)
+    digests = read.pop(DIGESTS, {})
+    manifest = _manifest(read, folder / MANIFEST)
+    boosters = tuple(_read_booster(folder / name, str(digests.get(name, ""))) for name in manifest.boosters)
     calibration = Calibration(np.array(manifest.calibration_offset), np.array(manifest.calibration_scale))
     return Bundle(HazardModel(manifest.features, manifest.horizons_days, boosters, calibration), manifest)
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        found = read.get("format")
-        if found != FORMAT:
-            raise ModelMismatchError(
-                f"{path}: the model is of format {found!r}, this version reads {FORMAT}", mend="train again"
-            )
-        return Manifest(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SourceFileError(path, f"is no model manifest: {error}", mend="train again") from error
+    except (OSError, ValueError) as error:
+        raise _broken(path, f"is no model manifest: {error}") from error
+    if not isinstance(read, dict) or not isinstance(read.get(DIGESTS, {}), dict):
+        raise _broken(path, "is no model manifest: it holds no JSON object of the manifest's keys")
+    return read
 
 
-def _read_booster(path: Path) -> lgb.Booster:
+def _manifest(read: Mapping[str, Any], path: Path) -> Manifest:
+    found = read.get("format")
+    if found != FORMAT:
+        raise ModelMismatchError(
+            f"{path}: the model is of format {found!r}, this version reads {FORMAT}", mend="train again"
+        )
+    known = {field.name for field in fields(Manifest)}
+    if odd := sorted(known ^ set(read)):
+        raise _broken(path, f"is no model manifest of format {FORMAT}: " + _difference(odd, known))
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    manifest = Manifest(**values)
+    sizes = {len(manifest.horizons_days), len(manifest.calibration_offset), len(manifest.calibration_scale)}
+    if len(sizes) > 1:
+        raise _broken(path, "horizons_days, calibration_offset and calibration_scale differ in length")
+    return manifest
+
+
+def _difference(odd: Sequence[str], known: set[str]) -> str:
+    """Say which keys lack and which are not known."""
+    lacking, unknown = [key for key in odd if key in known], [key for key in odd if key not in known]
+    parts = [f"it lacks {_some(lacking)}"] if lacking else []
+    return " and ".join(parts + ([f"it has the unknown {_some(unknown)}"] if unknown else []))
+
+
+def _read_booster(path: Path, digest: str) -> lgb.Booster:
     try:
-        return lgb.Booster(model_str=path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, lgb.basic.LightGBMError) as error:
-        raise SourceFileError(path, f"is no LightGBM model: {error}", mend="train again") from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise _broken(path, f"can't be read: {error}") from error
+    if sha256(text).hexdigest() != digest:
+        raise _broken(path, f"is not the model that {MANIFEST} describes: it was cut short or changed")
+    return lgb.Booster(model_str=text.decode())
+
+
+def _broken(path: Path, why: str) -> SourceFileError:
+    return SourceFileError(path, why, mend="train again, or copy the whole model again")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.schema import MetricKind
 from features import batch
 from features.catalogue import Catalogue, Feature, Origin
 from features.dataset import days
@@ -18,13 +16,14 @@ from features.labels import Outcomes, label
 from models import baselines
 from models.baselines import Labelled, Rule
 from models.hazard import Covariates
-from models.training import Trained, history_of
+from models.training import history_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from data.view import View
     from features.risk import Risk, Rows
+    from models.training import Trained
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -87,27 +86,27 @@ class Contest:
 
     def _rule(self) -> Floats:
         training = self.trained.training
-        seen, now = self._rule_values(training.rows, self.trained.view, self.trained.risk), None
-        now = self._rule_values(self.rows, self.view, self.risk)
+        seen = self._rule_values(training.rows, self.trained.view, self.trained.risk, training.features)
+        now = self._rule_values(self.rows, self.view, self.risk, self.features)
         rule = self._chosen_rule(training.rows, seen, training.weight)
         return self._each_horizon(
             training.rows, seen, training.weight, lambda labelled: baselines.apply_rule(rule, labelled, now)
         )
 
-    def _rule_values(self, rows: Rows, view: View, risk: Risk) -> Matrix:
+    def _rule_values(self, rows: Rows, view: View, risk: Risk, features: Matrix) -> Matrix:
+        """Give what the rule chooses from: the newest values, how many of some are above zero, or past failures."""
         setup = self.trained.setup
         if not setup.metrics:
-            column = self.trained.training.catalogue.names.index(YEAR_COUNT)
-            own = self.trained.training.features if rows is self.trained.training.rows else self.features
-            return own[:, [column]]
+            return features[:, [self.trained.training.catalogue.names.index(YEAR_COUNT)]]
         values = batch.compute(self._newest(setup.rule), view, risk, rows)
         return np.sum(values > 0, axis=1, keepdims=True).astype(np.float32) if setup.rule else values
 
     def _chosen_rule(self, rows: Rows, values: Matrix, weight: Floats) -> Rule:
-        if values.shape[1] == 1:
-            return Rule(0, 1.0)
+        """Choose the best metric; a count of failures or of errors is risky when it is high, whatever the data say."""
+        setup = self.trained.setup
         labelled = self._labelled(rows, values, weight, self._horizons[len(self._horizons) // 2])
-        return baselines.choose_rule(labelled) if labelled.has_both else Rule(0, 1.0)
+        is_count = setup.rule or not setup.metrics
+        return baselines.choose_rule(labelled) if labelled.has_both and not is_count else Rule(0, 1.0)
 
     def _lightgbm_raw(self) -> Floats:
         rows, weight = self._raw_rows()
@@ -152,9 +151,7 @@ class Contest:
     def _each_horizon(
         self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled], Floats]
     ) -> Floats:
-        return np.column_stack(
-            [forecast(self._labelled(rows, values, weight, length)) for length in self._horizons]
-        )
+        return np.column_stack([forecast(self._labelled(rows, values, weight, length)) for length in self._horizons])
 
     def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> Labelled:
         told = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))

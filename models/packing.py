@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from models.bundle import FORMAT, Bundle, Manifest
@@ -30,7 +31,7 @@ def pack(trained: Trained, fleet: str, metrics: Mapping[str, float], tables: Map
         calibration_scale=tuple(model.calibration.scale.tolist()),
         support=trained.support,
         failures=trained.failures,
-        metrics=dict(metrics),
+        metrics={name: value for name, value in metrics.items() if isfinite(value)},  # JSON has no NaN
         tables=dict(tables),
         params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
     )

@@ -21,5 +21,6 @@ def walk_forward(failing_cutoffs: Times, folds: int) -> Times:
     """
     if not len(failing_cutoffs):
         return failing_cutoffs
-    shares = np.linspace(FIRST_SHARE, 1.0, folds, endpoint=False)
-    return np.unique(np.sort(failing_cutoffs)[(shares * len(failing_cutoffs)).astype(np.int64)])
+    first = int(FIRST_SHARE * len(failing_cutoffs))
+    ranks = first + (len(failing_cutoffs) - first) * np.arange(folds) // folds
+    return np.unique(np.sort(failing_cutoffs)[ranks])
