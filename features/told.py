@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from data.errors import ModelMismatchError
 from features.catalogue import FAILURES_OF
 from features.history import Floats, History
 
@@ -34,9 +35,15 @@ _TELLERS: dict[tuple[str, str], Teller] = {
 
 
 def value(history: History, feature: Feature) -> Floats:
-    """Compute a history feature for every row."""
+    """Compute a history feature for every row.
+
+    Raises:
+        ModelMismatchError: if there is no such feature.
+    """
     teller = _TELLERS.get((feature.metric, feature.stat))
     if teller is not None:
         return teller(history, feature.window)
     cause = feature.metric.removeprefix(FAILURES_OF)
+    if cause == feature.metric or feature.stat != "count":
+        raise ModelMismatchError(f"the event history can't tell {feature.name}", mend="train the model anew")
     return history.count(history.failures_by_cause.get(cause), feature.window)

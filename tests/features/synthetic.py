@@ -113,7 +113,7 @@ def _values(
     count = len(node)
     rises = rng.poisson(0.3, count).cumsum() % 50
     return {
-        "temperature": 20 + node / 7 + rng.normal(0, 3, count),
+        "temperature": np.where(rng.random(count) < 0.1, rng.choice([0.0, -0.0], count), 20 + rng.normal(0, 3, count)),
         "ecc": rises.astype(np.float64),
         "seen_n": rng.integers(40, 100, count).astype(np.float64),
         "boot": START.timestamp() + 3_600.0 * (step // 40) * (node % 5),

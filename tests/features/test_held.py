@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +73,7 @@ def slow(found: Sequence[Sample], node: str, bucket: int, length: int) -> dict[s
         return dict.fromkeys(STATISTICS, np.nan)
     rises = [
         (known, minute, value - before if value >= before else value)
-        for (_, _, before), (known, minute, value) in zip(steps, steps[1:], strict=False)
+        for (_, _, before), (known, minute, value) in pairwise(steps)
     ]
     up = [(known, minute, rise) for known, minute, rise in rises if rise > 0]
     values = [held_at(steps, hour) for hour in range(bucket - length + 1, bucket + 1)]

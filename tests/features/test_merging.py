@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from features.merging import EXTREMES, FLOW, MOMENTS, SEEN, TREND, Family, Parts, window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 FAMILIES = {"moments": MOMENTS, "trend": TREND, "extremes": EXTREMES, "flow": FLOW, "seen": SEEN}
@@ -42,15 +44,27 @@ def lifted(family: Family, buckets: list[list[float]], first: int = 18_000) -> P
     return family.lift(tuple(raw[name] for name in family.columns), np.arange(first, first + len(buckets), dtype=float))
 
 
-_AGGREGATES = {
-    "mean": np.mean,
-    "m2": lambda values: np.sum((values - np.mean(values)) ** 2),
-    "min": np.min,
-    "max": np.max,
-    "first": lambda values: values[0],
-    "last": lambda values: values[-1],
-    "increase": lambda values: sum(b - a if b >= a else b for a, b in zip(values, values[1:], strict=False)),
+def _increase(values: NDArray[np.float64]) -> float:
+    return float(sum(b - a if b >= a else b for a, b in pairwise(values)))
+
+
+_AGGREGATES: dict[str, Callable[[NDArray[np.float64]], float]] = {
+    "mean": lambda values: float(np.mean(values)),
+    "m2": lambda values: float(np.sum((values - np.mean(values)) ** 2)),
+    "min": lambda values: float(np.min(values)),
+    "max": lambda values: float(np.max(values)),
+    "first": lambda values: float(values[0]),
+    "last": lambda values: float(values[-1]),
+    "increase": _increase,
 }
+
+
+def fold(family: Family, slices: list[Parts]) -> Parts:
+    """Merge slices one after the other."""
+    folded, *rest = slices
+    for newer in rest:
+        folded = family.merge(folded, newer)
+    return folded
 
 
 def column(parts: Parts, place: int) -> Parts:
@@ -102,7 +116,7 @@ def test_a_window_is_a_fold_of_its_buckets(name: str, buckets: list[list[float]]
     largest = max((abs(value) for bucket in buckets for value in bucket), default=0.0)
     for place, stop in enumerate(stops):
         inside = [column(parts, bucket) for bucket in range(stop - length + 1, stop + 1)]
-        for one, other in zip(column(folded, place), reduce(family.merge, inside), strict=True):
+        for one, other in zip(column(folded, place), fold(family, inside), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * (1 + largest**2))
 
 
