@@ -1,4 +1,4 @@
-"""Keeps numerical libraries to one thread: tests run side by side, and their arrays are small."""
+"""Keeps numerical libraries to one thread, since tests run side by side, and gives slow machines time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import lightgbm  # noqa: F401  - its threads can be limited once it is loaded
 import pytest
+from hypothesis import settings
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("nodeward", deadline=None)  # a loaded machine is no defect
+settings.load_profile("nodeward")
 
 
 @pytest.fixture(scope="session", autouse=True)
