@@ -88,7 +88,7 @@ def draw_curves(curves: Mapping[str, Curve], title: str, budgets: Sequence[float
     shares = np.geomspace(SMALLEST_SHARE, 1, 400)
     axes.plot(shares, shares, color=PALE, lw=1.5, label="by chance")
     for budget in budgets:
-        axes.axvline(budget, color=INK, lw=1, ls=":", zorder=0)
+        axes.axvline(budget, color=INK, lw=1, ls=":")
     for (name, told), colour, stroke in zip(curves.items(), cycle(COLOURS), cycle(STROKES), strict=False):
         caught = np.interp(shares, told.alarmed, told.caught)
         axes.plot(shares, caught, color=colour, ls=stroke, lw=2, label=name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,20 +116,24 @@ def _node_score(row: dict[str, object]) -> NodeScore:
 
 def _table(told: tuple[Decision, ...], scores: pl.DataFrame, now: datetime, horizon_days: float) -> pl.DataFrame:
     """Lay the decisions out as DECISION_SCHEMA."""
-    return pl.DataFrame(
-        {
-            NODE: [one.node for one in told],
-            "action": [one.verdict.value for one in told],
-            "reason": [one.reason for one in told],
-            "limit": [one.limit for one in told],
-            "probability": [one.probability for one in told],
-        },
-        schema_overrides=DECISION_SCHEMA,
-    ).with_columns(
-        ts=pl.lit(now).cast(pl.Datetime("us", "UTC")),
-        horizon_hours=pl.lit(horizon_days * 24.0),
-        model_version=pl.lit(scores["model_version"][0]),
-    ).select(DECISION_SCHEMA)
+    return (
+        pl.DataFrame(
+            {
+                NODE: [one.node for one in told],
+                "action": [one.verdict.value for one in told],
+                "reason": [one.reason for one in told],
+                "limit": [one.limit for one in told],
+                "probability": [one.probability for one in told],
+            },
+            schema_overrides=DECISION_SCHEMA,
+        )
+        .with_columns(
+            ts=pl.lit(now).cast(pl.Datetime("us", "UTC")),
+            horizon_hours=pl.lit(horizon_days * 24.0),
+            model_version=pl.lit(scores["model_version"][0]),
+        )
+        .select(*DECISION_SCHEMA)
+    )
 
 
 def _report(

@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from features.catalogue import Plan, build
+from models.training import cutoffs
 from pipelines import wiring
 from pipelines.report import score_markdown
 from pipelines.settings import load
@@ -73,16 +74,17 @@ def _scores(
     store: Store, records: Records, settings: Settings, when: datetime, model: tuple[str, Bundle]
 ) -> pl.DataFrame:
     version, bundle = model
-    told = setup(settings, store.telemetry.metrics())
+    told, view = setup(settings, store.telemetry.metrics()), everything(store, records).narrow(when)
     asked = Asked(
         bundle,
         version,
         build(_plan(told, bundle)),
-        told.design.coverage,
+        cutoffs(view, told),
         told.design.every_days,
+        told.design.coverage,
         is_sampled=any(metric.sampling == "sampled" for metric in told.metrics),
     )
-    return score(everything(store, records).narrow(when), asked)
+    return score(view, asked)
 
 
 def _plan(told: Setup, bundle: Bundle) -> Plan:
@@ -108,4 +110,5 @@ def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreRe
 
 
 def _nearest(table: pl.DataFrame, horizon_days: float) -> float:
-    return min(table["horizon_hours"].unique().to_list(), key=lambda hours: (abs(hours - 24 * horizon_days), hours))
+    known: list[float] = table["horizon_hours"].unique().to_list()
+    return min(known, key=lambda hours: (abs(hours - 24 * horizon_days), hours))

@@ -2,64 +2,86 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
     from features.catalogue import Catalogue, Feature
-    from models.hazard import Covariates, HazardModel
 
-MOST_REASONS = 3
-LEAST_CONTRIBUTION = 0.05  # log-odds: below this a metric is no reason
-MEANINGFUL_DIGITS = 3
+MOST_REASONS: Final = 3
+LEAST_LOG_ODDS: Final = 0.05  # below this a metric is no reason
+DIGITS: Final = 3
 
 
-def explain(model: HazardModel, catalogue: Catalogue, seen: Covariates) -> list[str]:
-    """Name, for each row, the metrics that raise its score most: the strongest feature, its value, the median."""
-    if not len(seen.features):
-        return []
-    contribution = model.contributions(seen)
-    metrics = sorted({feature.metric for feature in catalogue.features})
-    of_metric = np.array([metrics.index(feature.metric) for feature in catalogue.features])
-    by_metric = np.zeros((len(contribution), len(metrics)))
-    np.add.at(by_metric.T, of_metric, contribution.T)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a feature that no node has has no median
-        median = np.nanmedian(seen.features, axis=0)
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one metric adds to a node's log-odds of failing, and its feature that adds most of it."""
+
+    feature: Feature
+    value: float  # NaN: missing
+    fleet_median: float  # NaN: no node has it
+    log_odds: float
+
+    def __str__(self) -> str:
+        """Say it on one line."""
+        told = "missing" if math.isnan(self.value) else f"{_number(self.value)} {self.feature.unit}".rstrip()
+        beside = "" if math.isnan(self.fleet_median) else f" (fleet {_number(self.fleet_median)})"
+        return f"{self.feature.name} {told}{beside}, odds x{math.exp(self.log_odds):.{DIGITS - 1}g}"
+
+
+def explain(
+    catalogue: Catalogue, features: NDArray[np.float32], contributions: NDArray[np.float64]
+) -> list[tuple[Reason, ...]]:
+    """Name, for each row, up to three metrics that raise its score most, the strongest first."""
+    owners = _owners(catalogue)
+    by_metric = contributions @ owners
+    median = _medians(features)
     return [
-        _sentence(catalogue, seen.features[row], median, contribution[row], _strongest(by_metric[row], of_metric))
-        for row in range(len(contribution))
+        tuple(
+            _reason(catalogue, row, median, np.where(owners[:, metric] > 0, added, -np.inf), total[metric])
+            for metric in np.argsort(-total, kind="stable")[:MOST_REASONS]
+            if total[metric] >= LEAST_LOG_ODDS
+        )
+        for row, added, total in zip(features, contributions, by_metric, strict=True)
     ]
 
 
-def _strongest(by_metric: NDArray[np.float64], of_metric: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Give the features of the metrics that raise a score most, the strongest metric first."""
-    ranked = np.argsort(-by_metric, kind="stable")[:MOST_REASONS]
-    return [np.flatnonzero(of_metric == metric) for metric in ranked if by_metric[metric] >= LEAST_CONTRIBUTION]
+def in_words(reasons: Iterable[Reason]) -> str:
+    """Put reasons on one line."""
+    return "; ".join(str(reason) for reason in reasons)
 
 
-def _sentence(
+def _owners(catalogue: Catalogue) -> NDArray[np.float64]:
+    """Tell which metric each feature is of: features x metrics, 1 or 0."""
+    metrics = sorted({feature.metric for feature in catalogue.features})
+    return np.array([[float(feature.metric == metric) for metric in metrics] for feature in catalogue.features])
+
+
+def _medians(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give each feature's median over the rows that have it; NaN where none has."""
+    has_any = ~np.all(np.isnan(features), axis=0)
+    out = np.full(features.shape[1], np.nan, dtype=np.float32)
+    out[has_any] = np.nanmedian(features[:, has_any], axis=0)
+    return out
+
+
+def _reason(
     catalogue: Catalogue,
-    values: NDArray[np.float32],
+    row: NDArray[np.float32],
     median: NDArray[np.float32],
-    contribution: NDArray[np.float64],
-    groups: list[NDArray[np.int64]],
-) -> str:
-    parts = []
-    for group in groups:
-        at = int(group[np.argmax(contribution[group])])
-        parts.append(_clause(catalogue.features[at], float(values[at]), float(median[at])))
-    return "; ".join(parts)
-
-
-def _clause(feature: Feature, value: float, median: float) -> str:
-    told = "missing" if np.isnan(value) else f"{_number(value)} {feature.unit}".rstrip()
-    beside = "" if np.isnan(median) else f" (fleet {_number(median)})"
-    return f"{feature.name} {told}{beside}"
+    added: NDArray[np.float64],
+    log_odds: float,
+) -> Reason:
+    at = int(np.argmax(added))
+    return Reason(catalogue.features[at], float(row[at]), float(median[at]), float(log_odds))
 
 
 def _number(value: float) -> str:
-    return f"{value:.{MEANINGFUL_DIGITS}g}" if abs(value) < 10**MEANINGFUL_DIGITS else f"{value:,.0f}"
+    return f"{value:.{DIGITS}g}" if abs(value) < 10**DIGITS else f"{value:,.0f}"

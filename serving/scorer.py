@@ -3,97 +3,125 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from data.errors import EmptyTableError
 from data.schema import BUCKET_END, NODE, SCORE_SCHEMA, TS
 from features import batch
-from features.dataset import cutoffs_until
-from features.grid import to_numpy
-from features.history import RECENT, steady_rate
-from features.risk import Coverage, Risk, assess
-from models.hazard import Covariates
-from serving.reasons import explain
+from features.grid import to_datetime
+from features.history import steady_rate
+from features.risk import assess
+from serving.policy import Support
+from serving.reasons import explain, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from data.view import View
     from features.catalogue import Catalogue
+    from features.grid import Times
+    from features.risk import Coverage, Risk
     from models.bundle import Bundle
 
-UNKNOWN = "unknown"
-DAY_HOURS = 24.0
+HOURS_A_DAY: Final = 24.0
+NOT_REPORTING: Final = "not reporting"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How to score: by which model, on which features, and for which nodes."""
+    """How to score: by which model, on which features, at which time, and for which nodes."""
 
     bundle: Bundle
     version: str
     catalogue: Catalogue
-    coverage: Coverage | None
+    cutoffs: Times  # the last one is scored; the fleet's failure rate is told from all, as in training
     every_days: float
+    coverage: Coverage | None
     is_sampled: bool  # telemetry comes on a schedule, so that its age means something
 
 
 def score(view: View, asked: Asked) -> pl.DataFrame:
-    """Score, as of the view's time, every node that is present and not under repair.
+    """Score every node that is present and not under repair at the last cutoff.
 
     Returns:
-        SCORE_SCHEMA, a row for each node and horizon. A node that is not reporting is 'unknown' and has no
-        probability.
+        SCORE_SCHEMA, a row for each node and horizon, sorted by them. A node that is not reporting is
+        'unknown' and has no probability.
 
     Raises:
         ModelMismatchError: if the model was built for another catalogue.
+        EmptyTableError: if there is no node to score.
+        FutureError: if the last cutoff lies after the view.
     """
     asked.bundle.require(asked.catalogue.names)
-    risk = assess(view, cutoffs_until(view, to_numpy(view.at), asked.every_days), asked.coverage)
-    rows = risk.rows()
-    features = batch.compute(asked.catalogue, view, risk, rows)
-    seen = Covariates(features, np.full(len(rows), _fleet_rate(view, asked)))
-    known = _table(
-        [rows.names[at] for at in rows.node],
-        asked,
-        asked.bundle.model.probabilities(seen),
-        asked.bundle.manifest.support,
-        explain(asked.bundle.model, asked.catalogue, seen),
+    now = view.narrow(to_datetime(asked.cutoffs[-1]))
+    risk = assess(now, asked.cutoffs[-1:], asked.coverage)
+    table = pl.concat([_at_risk(now, asked, risk), _silent(asked, risk)])
+    if table.is_empty():
+        raise _nothing(now, risk)
+    return (
+        table.join(_data_ages(now, asked), on=NODE, how="left")
+        .with_columns(pl.lit(now.at).cast(SCORE_SCHEMA[TS]).alias(TS), model_version=pl.lit(asked.version))
+        .select(*SCORE_SCHEMA)
+        .sort(NODE, "horizon_hours")
     )
-    silent = [risk.names[at] for at in np.flatnonzero(risk.unknown[:, -1])]
-    nothing = np.full((len(silent), len(asked.bundle.model.horizons_days)), np.nan)
-    unknown = _table(silent, asked, nothing, UNKNOWN, ["not reporting"] * len(silent))
-    ages = _data_ages(view, asked)
-    table = pl.concat([known, unknown]).join(ages, on=NODE, how="left", maintain_order="left")
-    return table.with_columns(pl.lit(view.at).cast(pl.Datetime("us", "UTC")).alias(TS)).select(SCORE_SCHEMA)
 
 
-def _fleet_rate(view: View, asked: Asked) -> float:
-    start = np.datetime64(to_numpy(view.at) - np.timedelta64(RECENT))
-    past: Risk = assess(view, cutoffs_until(view, start, asked.every_days), asked.coverage)
-    return float(steady_rate(view, past, asked.every_days)[-1])
+def _at_risk(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
+    """Score the nodes at risk by the model; what it can't tell is unknown."""
+    rows = risk.rows()
+    if not len(rows):
+        return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [])
+    features = batch.compute(asked.catalogue, now, risk, rows)
+    past = assess(now, asked.cutoffs, asked.coverage)
+    rate = np.full(len(rows), steady_rate(now, past, asked.every_days)[-1])
+    told = explain(asked.catalogue, features, asked.bundle.contributions(features))
+    nodes = [rows.names[at] for at in rows.node]
+    return _table(asked, nodes, asked.bundle.probabilities(features, rate), [in_words(why) for why in told])
+
+
+def _silent(asked: Asked, risk: Risk) -> pl.DataFrame:
+    """List the nodes that are up as far as anyone knows, but not reporting."""
+    nodes = [risk.names[at] for at in np.flatnonzero(risk.unknown[:, 0])]
+    nothing = np.full((len(nodes), len(asked.bundle.manifest.horizons_days)), np.nan)
+    return _table(asked, nodes, nothing, [NOT_REPORTING] * len(nodes))
 
 
 def _table(
-    nodes: list[str], asked: Asked, probabilities: NDArray[np.float64], support: str, reasons: list[str]
+    asked: Asked, nodes: Sequence[str], probabilities: NDArray[np.float64], reasons: Sequence[str]
 ) -> pl.DataFrame:
-    horizons = asked.bundle.model.horizons_days
-    count = len(horizons)
-    return pl.DataFrame(
-        {
-            NODE: pl.Series(np.repeat(np.array(nodes, dtype=object), count), dtype=pl.String),
-            "horizon_hours": np.tile(np.array(horizons) * DAY_HOURS, len(nodes)),
-            "probability": pl.Series(probabilities.ravel(), dtype=pl.Float64).fill_nan(None),
-            "reasons": pl.Series(np.repeat(np.array(reasons, dtype=object), count), dtype=pl.String),
-        }
-    ).with_columns(model_version=pl.lit(asked.version), support=pl.lit(support))
+    """Lay probabilities (nodes x horizons) out as rows; those that are NaN become null and 'unknown'."""
+    hours = pl.Series([days * HOURS_A_DAY for days in asked.bundle.manifest.horizons_days], dtype=pl.Float64)
+    told = {
+        NODE: pl.Series(nodes, dtype=pl.String),
+        "reasons": pl.Series(reasons, dtype=pl.String),
+        "horizon_hours": pl.Series([hours] * len(nodes), dtype=pl.List(pl.Float64)),
+    }
+    table = pl.DataFrame(told).explode("horizon_hours")
+    chance = pl.Series("probability", probabilities.ravel(), dtype=pl.Float64).fill_nan(None)
+    support = pl.when(pl.col("probability").is_null()).then(pl.lit(Support.UNKNOWN))
+    return table.with_columns(chance).with_columns(
+        support.otherwise(pl.lit(asked.bundle.manifest.support)).alias("support")
+    )
 
 
-def _data_ages(view: View, asked: Asked) -> pl.DataFrame:
+def _data_ages(now: View, asked: Asked) -> pl.DataFrame:
     """Give the hours since each node's newest telemetry; none where telemetry tells only of changes."""
     if not asked.is_sampled:
         return pl.DataFrame(schema={NODE: pl.String, "data_age_hours": pl.Float64})
-    newest = view.buckets([]).group_by(NODE).agg(pl.col(BUCKET_END).max())
-    age = (pl.lit(view.at) - pl.col(BUCKET_END)).dt.total_seconds() / 3600.0
+    newest = now.buckets([]).group_by(NODE).agg(pl.col(BUCKET_END).max())
+    age = (pl.lit(now.at) - pl.col(BUCKET_END)).dt.total_microseconds() / 3.6e9
     return newest.select(NODE, age.alias("data_age_hours"))
+
+
+def _nothing(now: View, risk: Risk) -> EmptyTableError:
+    present = np.count_nonzero(risk.present)
+    return EmptyTableError(
+        f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC",
+        f"holds no node to score: {present} are present, all of them down or under repair",
+        mend="score again when one is up" if present else "ingest an inventory whose nodes are observed at that time",
+    )
