@@ -116,7 +116,7 @@ def _fit_curve(values: Matrix, training: Labelled) -> _Curve:
 
 def logistic(training: Labelled, features: Matrix, seed: int) -> Floats:
     """Fit scikit-learn's logistic regression on standardised features, medians in place of missing ones."""
-    if not training.has_both:
+    if not training.has_both or not len(features):  # scikit-learn refuses to forecast nothing
         return np.full(len(features), training.rate)
     usable = ~np.all(np.isnan(training.features), axis=0)
     model = make_pipeline(
