@@ -119,9 +119,8 @@ def _data_ages(now: View, asked: Asked) -> pl.DataFrame:
 
 
 def _nothing(now: View, risk: Risk) -> EmptyTableError:
-    present = np.count_nonzero(risk.present)
-    return EmptyTableError(
-        f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC",
-        f"holds no node to score: {present} are present, all of them down or under repair",
-        mend="score again when one is up" if present else "ingest an inventory whose nodes are observed at that time",
-    )
+    where, present = f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
+    if not present:
+        return EmptyTableError(where, "holds no node", mend="ingest an inventory whose nodes are observed at that time")
+    why = f"holds no node to score: all {present} that are present are down or under repair"
+    return EmptyTableError(where, why, mend="score again when one is up")
