@@ -14,6 +14,7 @@ from data.schema import TELEMETRY_KEYS
 from data.sources import parquet
 from data.sources.files import ParquetSource
 from data.store import Store
+from pipelines.settings import set_default_variables
 from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def has_models(settings: Settings) -> bool:
 
 def registry(settings: Settings) -> Registry:
     """Find the models of the fleet: on the MLflow server that the settings name, or in the state folder."""
+    set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})  # else its import leaves an id in the home folder
     from models.registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
 
     artifacts = (state_folder(settings) / ARTIFACTS).absolute().as_uri()
