@@ -16,7 +16,7 @@ import numpy as np
 
 from data.errors import SettingsError
 from data.ingest import IngestOptions, ingest
-from features.grid import to_numpy
+from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases
 from models.evaluate import Evaluation, evaluate
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from data.view import View
+    from models.cases import Cases
     from pipelines.settings_shape import Settings
 
-Progress = "Callable[[str, int, int], None]"
 MEGABYTE = 1024.0  # ru_maxrss counts kibibytes
 
 
@@ -47,6 +47,7 @@ class Backtest:
     failures: int  # that start in the window
     seconds: float
     peak_rss_mb: float
+    kept: Path | None  # the private state folder, if it is still there
 
     @property
     def middle_share(self) -> float:
@@ -60,43 +61,60 @@ def run(settings: Settings, start: datetime, end: datetime | None, *, keep: bool
     Without `end`: the last midnight by which something was recorded.
     """
     began = time.monotonic()
-    _check_horizons(settings)
+    _require_whole_days(settings)
+    _require_order(start, end)
     with _private(settings, keep=keep) as own, wiring.records(own) as database, bars() as progress:
         store = wiring.store(own)
         ingest(wiring.source(own), store, database, wiring.wall_clock, IngestOptions(progress=progress))
         hindsight = everything(store, database)
         window = Window(start, end or last_midnight(hindsight))
         told = setup(own, store.telemetry.metrics())
+        if told.metrics:
+            Grid.clock(own.buckets.width).position(np.array([to_numpy(start)]))  # refuses a start between buckets
         replay = backtest.run(hindsight, window, told, lambda stage: progress(stage, 0, 0))
         evaluations = _judge(replay, hindsight, settings, progress)
         first = judge_cases(replay, hindsight, told.design.horizons_days[0])
-    in_window = (first.failure_start > to_numpy(window.start)) & (first.failure_start <= to_numpy(window.end))
+        kept = own.state.path if keep else None
     return Backtest(
         settings.fleet.name,
         settings.forecast.alarm_shares,
         replay,
         evaluations,
         int(np.count_nonzero(~first.is_kept)),
-        int(np.count_nonzero(in_window)),
+        _failures(first, window),
         time.monotonic() - began,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE,
+        kept,
     )
 
 
 def last_midnight(hindsight: View) -> datetime:
     """Give the last midnight (UTC) by which something was recorded."""
     newest = hindsight.events()["recorded_at"].max()
-    assert isinstance(newest, datetime), "training has refused records without events"
+    assert isinstance(newest, datetime), "a source without events has been refused"
     return newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _check_horizons(settings: Settings) -> None:
+def _failures(cases: Cases, window: Window) -> int:
+    start = cases.failure_start
+    return int(np.count_nonzero((start > to_numpy(window.start)) & (start <= to_numpy(window.end))))
+
+
+def _require_whole_days(settings: Settings) -> None:
     for days in settings.forecast.horizons_days:
         if days != int(days):
             raise SettingsError(
                 f"forecast.horizons_days holds {days:g}: backtests are judged over whole days",
                 mend="backtest with whole days: --set forecast.horizons_days=[1,7]",
             )
+
+
+def _require_order(start: datetime, end: datetime | None) -> None:
+    if end is not None and end <= start:
+        raise SettingsError(
+            f"--test-end {end:%Y-%m-%d} does not come after --test-start {start:%Y-%m-%d}",
+            mend="give a later --test-end, or an earlier --test-start",
+        )
 
 
 @contextmanager

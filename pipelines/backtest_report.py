@@ -1,4 +1,4 @@
-"""What a backtest leaves behind: its figures as JSON, its scores as Parquet, its table for people."""
+"""What a backtest leaves behind for programs: its figures as JSON, its scores as Parquet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.table import Table
 
 from features.grid import to_numpy
 
@@ -47,12 +46,6 @@ def to_json(found: Backtest) -> dict[str, object]:
             "unknown": int(replay.risk.unknown[:, replay.risk.cutoffs >= to_numpy(replay.window.start)].sum()),
             "dropped": found.dropped,
         },
-        "training": {
-            "failures": replay.trained.failures,
-            "rows": len(replay.trained.training.rows),
-            "features": len(replay.trained.training.catalogue.names),
-            "support": replay.trained.support,
-        },
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
         "seconds": round(found.seconds, 1),
@@ -60,11 +53,11 @@ def to_json(found: Backtest) -> dict[str, object]:
     }
 
 
-def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, object]]:
-    told: dict[str, dict[str, object]] = {}
+def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
+    told: dict[str, dict[str, dict[str, object]]] = {}
     for horizon, evaluation in evaluations.items():
         for name, measures in evaluation.to_json().items():
-            told.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:g}"] = measures  # type: ignore[index]  # the dict made just here
+            told.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = measures
     return told
 
 

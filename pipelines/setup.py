@@ -55,11 +55,11 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
 
 
 def _require(metrics: Sequence[Metric], wanted: Sequence[str], key: str) -> None:
-    known = {metric.name for metric in metrics}
+    known = sorted(metric.name for metric in metrics)
     for name in wanted:
         if name not in known:
             raise SettingsError(
-                f"{key} names {name!r}, which telemetry does not have; it has {', '.join(sorted(known)) or 'no metric'}",
+                f"{key} names {name!r}, which telemetry does not have; it has {', '.join(known) or 'no metric'}",
                 mend=f"correct {key}, or ingest telemetry that has it",
             )
 
