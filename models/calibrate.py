@@ -11,7 +11,7 @@ from scipy.special import expit
 from models.hazard import Calibration
 
 Floats = NDArray[np.float64]
-PRIOR_SD = np.array([0.3, 0.08])  # of the offset around 0 and of the scale around 1: few failures say little
+PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: few failures say little
 STEPS = 50
 CONVERGED = 1e-9
 

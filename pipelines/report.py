@@ -130,9 +130,12 @@ def _why(limit: str | None, reason: str) -> str:
 def decide_lines(report: DecideReport) -> list[str]:
     """Sum the decisions up."""
     pays = "a drain never pays" if report.threshold > 1 else f"a drain pays from {report.threshold:.1%}"
-    return [
+    counts = (
         f"as of {report.as_of:%Y-%m-%d %H:%M} UTC: {len(report.drains)} to drain, {len(report.held_back)} held back, "
-        f"{report.left:,} left alone, {report.unknown:,} of them unknown; nothing was done to any node",
+        f"{report.left:,} left alone, {report.unknown:,} of them unknown; nothing was done to any node"
+    )
+    grounds = (
         f"fleet of {report.fleet:,}, {report.out:,} of them out already; {pays} "
-        f"over {report.horizon_days:g} days; scores by version {report.model_version}",
-    ]
+        f"over {report.horizon_days:g} days; scores by version {report.model_version}"
+    )
+    return [counts, grounds]

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from data.schema import Metric, MetricKind
 from pipelines.durations import format_duration, parse_duration
 
-
 Rising = TypeVar("Rising", float, timedelta)
 
 

@@ -20,7 +20,6 @@ from pipelines.steps import step
 
 if TYPE_CHECKING:
     from data.store import Store
-    from models.training import Trained
     from pipelines.settings_shape import Settings
 
 
