@@ -22,13 +22,12 @@ def quantiles(values: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
 
 
 def _ranked_at(ranked: Array, count: Index, share: float) -> Array:
-    """Interpolate between ranks; 0 and -0 tie in any order, so that neither may show."""
     place = share * np.maximum(count - 1, 0)
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
     each = np.arange(len(ranked))
     low, high = ranked[each, below], ranked[each, above]
-    return np.asarray(low + (high - low) * (place - below) + 0.0)
+    return np.asarray(low + (high - low) * (place - below))  # 0 where 0 and -0 tie, in any order
 
 
 def fleet_deviation(values: Array) -> Array:

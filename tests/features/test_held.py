@@ -44,7 +44,8 @@ def table_of(found: Sequence[Sample]) -> pl.DataFrame:
         for node, minute, late, value in found
     ]
     frame = pl.DataFrame(rows, schema={**TELEMETRY_KEYS, "x": pl.Float64()}, orient="row")
-    return rollup(frame.with_columns(pl.col("x").fill_nan(None)), ["x"], HOUR)
+    table = rollup(frame.with_columns(pl.col("x").fill_nan(None)), ["x"], HOUR)
+    return table[np.random.default_rng(len(rows)).permutation(table.height)]
 
 
 def told(table: pl.DataFrame, bucket: int, length: int) -> dict[str, NDArray[np.float64]]:

@@ -170,7 +170,7 @@ def test_a_failure_inside_a_blind_period_is_not_seen() -> None:
     assert outcome == [None, None]
 
 
-@pytest.mark.parametrize(("hours", "expected"), [(9, 0.0), (9.6, 0.0), (10, np.nan)])
+@pytest.mark.parametrize(("hours", "expected"), [(9, 0.0), (9.6, 0.0), (9.7, np.nan)])
 def test_a_label_is_dropped_when_over_two_fifths_of_its_span_are_blind(hours: float, expected: float) -> None:
     view = fleet(nodes=[NODE], blind=[blind(0, hours)]).view()
     rows = rows_of(view, 1)

@@ -87,6 +87,15 @@ def test_merging_or_joining_with_nothing_changes_no_bit(name: str, buckets: list
     assert bits(family.join(own, nothing)) == bits(own)
 
 
+@pytest.mark.parametrize("name", ["moments", "trend", "extremes"])
+def test_minus_zero_is_zero(name: str) -> None:
+    """Else its sign would tell what it was merged with, and in which place of a vector."""
+    family = FAMILIES[name]
+    raw = {"n": 1.0, "mean": -0.0, "m2": 0.0, "min": -0.0, "max": -0.0}
+    parts = family.lift(tuple(np.array([raw[part]]) for part in family.columns), np.array([18_000.0]))
+    assert not np.signbit(parts).any()
+
+
 def test_merging_huge_values_with_nothing_changes_no_bit() -> None:
     for family in (MOMENTS, TREND):
         own, nothing = lifted(family, [[1e200]]), lifted(family, [[]])

@@ -111,6 +111,11 @@ def test_a_node_reports_with_nine_tenths_of_the_fleets_median() -> None:
     assert covered([("a", START + day * DAY, START + day * DAY, value) for day, value in enumerate(values)]) == [0, 1]
 
 
+def test_nodes_that_sent_nothing_do_not_lower_the_median() -> None:
+    dead = [(name, START, START, 0.0) for name in ("e", "f", "g", "h")]
+    assert covered([("a", START, START, 80.0), *dead]) == []
+
+
 def test_a_node_without_a_sample_at_the_cutoff_does_not_report() -> None:
     assert covered([("a", START + DAY - timedelta(seconds=1), START + DAY, 100.0)]) == []
 

@@ -146,7 +146,8 @@ def test_blocks_of_nodes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(same_bits(whole[key], cut[key]) for key in wanted)
 
 
-def test_the_order_of_the_table_and_unknown_nodes_change_no_bit() -> None:
+def test_the_order_of_the_table_and_unknown_nodes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.panel.BLOCK_CELLS", 1)
     rng = np.random.default_rng(2)
     found = [("ab"[minute % 2], minute, 0, float(rng.normal())) for minute in range(0, 600, 7)]
     table, wanted = table_of(found), [(stat, 4) for stat in ALL]
