@@ -93,7 +93,7 @@ def _held_metric(asked: Asked, metric: str, features: list[Feature]) -> None:
         then = now if window is None else changes.at(rows.node, bucket - clock.length(window))
         for feature in features:
             if feature.window == window:
-                asked.put(feature, held.STATISTICS[feature.stat](now, then))
+                asked.put(feature, held.statistic(feature.stat)(now, then))
 
 
 def _windows(asked: Asked, features: list[Feature]) -> None:

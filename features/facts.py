@@ -47,11 +47,6 @@ class Facts:
         known = np.maximum(known, observed_from[unit])
         return cls(unit, start, end, known, np.maximum(ended, known))
 
-    @classmethod
-    def none(cls) -> Facts:
-        """Give no facts at all."""
-        return cls(np.empty(0, np.int64), *(np.empty(0, "datetime64[us]") for _ in range(4)))
-
     def of_groups(self, group: Index) -> Facts:
         """See the same facts by group: `group` maps each node to its group."""
         return Facts(group[self.unit], self.start, self.end, self.known, self.over)

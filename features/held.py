@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from data.errors import ModelMismatchError
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
 from features.grid import Grid, locate, to_times
 from features.merging import Array
@@ -129,6 +130,20 @@ def _days_since(column: str) -> Statistic:
 def _running(now: Then, _then: Then) -> Array:
     """Give the value of a clock that goes on while nothing is reported, in hours."""
     return now.take("value") + now.hours_since("at")
+
+
+def statistic(name: str) -> Statistic:
+    """Find a statistic by name.
+
+    Raises:
+        ModelMismatchError: if there is no such statistic.
+    """
+    if name not in STATISTICS:
+        known = ", ".join(sorted(STATISTICS))
+        raise ModelMismatchError(
+            f"on-change metrics have no statistic {name}; they have {known}", mend="train the model anew"
+        )
+    return STATISTICS[name]
 
 
 STATISTICS: dict[str, Statistic] = {

@@ -36,9 +36,9 @@ class History:
 
     rows: Rows
     presence: Presence
+    failed: pl.DataFrame  # the failures as events
     failures: Past
     repaired: Past  # failures whose end is known
-    failures_by_cause: dict[str, Past]
     maintenance: Past
     maintained: Past  # maintenance whose end is known
     groups: dict[str, Index]  # 'rack', 'hardware' and 'fleet': each node's group
@@ -48,24 +48,26 @@ class History:
         """Read the history of rows from a view."""
         presence, events = Presence.of(view, rows.names, rows.cutoffs), view.events()
         places = Places.of_rows(rows)
-        failures = events.filter(pl.col("kind") == EventKind.FAILURE)
-        maintenance = events.filter(pl.col("kind") == EventKind.MAINTENANCE)
-
-        def past(own: pl.DataFrame) -> Past:
-            return Past.of(Facts.of(own, rows.names, presence.observed_from), places)
-
-        def ended(own: Past) -> Past:
-            return Past.of(own.facts.ended(), places)
-
-        failed, maintained = past(failures), past(maintenance)
-        by_cause = {str(cause): past(own) for (cause,), own in failures.group_by("cause")}
+        failed = events.filter(pl.col("kind") == EventKind.FAILURE)
+        failures, maintenance = (
+            Facts.of(own, rows.names, presence.observed_from)
+            for own in (failed, events.filter(pl.col("kind") == EventKind.MAINTENANCE))
+        )
         return cls(
-            rows, presence, failed, ended(failed), by_cause, maintained, ended(maintained), groups_of(view, rows)
+            rows,
+            presence,
+            failed,
+            Past.of(failures, places),
+            Past.of(failures.ended(), places),
+            Past.of(maintenance, places),
+            Past.of(maintenance.ended(), places),
+            groups_of(view, rows),
         )
 
-    def count(self, past: Past | None, window: timedelta | None) -> Floats:
-        """Count the facts that began in the window before each row's cutoff."""
-        return np.zeros(len(self.rows)) if past is None else past.count(window).astype(np.float64)
+    def failures_of(self, cause: str) -> Past:
+        """See the failures of one cause."""
+        own = self.failed.filter(pl.col("cause") == cause)
+        return Past.of(Facts.of(own, self.rows.names, self.presence.observed_from), self.failures.places)
 
     def days_since(self, moment: Times) -> Floats:
         """Give the days from each row's moment to its cutoff; NaN where there is none."""

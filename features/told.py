@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from data.errors import ModelMismatchError
 from features.catalogue import FAILURES_OF
 from features.history import Floats, History
@@ -13,16 +15,17 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from features.catalogue import Feature
+    from features.grid import Index
 
 Teller = Callable[[History, "timedelta | None"], Floats]
 
 _TELLERS: dict[tuple[str, str], Teller] = {
-    ("failures", "count"): lambda history, window: history.count(history.failures, window),
+    ("failures", "count"): lambda history, window: _whole(history.failures.count(window)),
     ("failures", "relative_rate"): lambda history, window: history.relative_rate(window),
     ("failures", "days_since_start"): lambda history, _: history.days_since(history.failures.latest_start()),
     ("failures", "days_since_end"): lambda history, _: history.days_since(history.repaired.latest_end()),
     ("failures", "mean_repair_hours"): lambda history, _: history.mean_repair_hours(),
-    ("maintenance", "count"): lambda history, window: history.count(history.maintenance, window),
+    ("maintenance", "count"): lambda history, window: _whole(history.maintenance.count(window)),
     ("maintenance", "days_since_start"): lambda history, _: history.days_since(history.maintenance.latest_start()),
     ("node", "days_up"): lambda history, _: history.days_up(),
     ("node", "days_observed"): lambda history, _: history.days_observed(),
@@ -46,4 +49,8 @@ def value(history: History, feature: Feature) -> Floats:
     cause = feature.metric.removeprefix(FAILURES_OF)
     if cause == feature.metric or feature.stat != "count":
         raise ModelMismatchError(f"the event history can't tell {feature.name}", mend="train the model anew")
-    return history.count(history.failures_by_cause.get(cause), feature.window)
+    return _whole(history.failures_of(cause).count(feature.window))
+
+
+def _whole(count: Index) -> Floats:
+    return count.astype(np.float64)

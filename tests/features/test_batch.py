@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.errors import ModelMismatchError
 from data.schema import TELEMETRY_KEYS, Metric, MetricKind
 from data.view import Records, View
 from features import batch
@@ -136,5 +137,5 @@ def test_no_rows_and_no_features_are_an_empty_matrix() -> None:
 
 
 def test_what_a_thread_raises_is_raised() -> None:
-    with pytest.raises(KeyError, match="median"):
+    with pytest.raises(ModelMismatchError, match="no statistic median"):
         told(fleet_of({"a": [1.0]}), Catalogue((replace(ON_CHANGE, stat="median"),)))
