@@ -15,7 +15,7 @@ from features.catalogue import Feature, Origin, by_metric
 from features.grid import Grid, to_datetime
 from features.held import Held
 from features.history import History
-from features.sampled import Sampled
+from features.sampled import Sampled, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.catalogue import Catalogue
+    from features.grid import Index
     from features.merging import Array
     from features.risk import Risk, Rows
 
@@ -33,12 +34,20 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Of which rows features are asked for, from which view, and where they go."""
+    """Of which rows which features are asked for, from which view, and the matrix that they fill."""
 
     view: View
     risk: Risk
     rows: Rows
-    put: Callable[[Feature, Array], None]
+    column: dict[str, int]
+    out: NDArray[np.float32]
+
+    def put(self, feature: Feature, values: Array, chosen: Index | slice = slice(None)) -> None:
+        """Fill in a feature of some rows; a value that is too large for float32 is unknown."""
+        with np.errstate(over="ignore"):
+            told = values.astype(np.float32)
+        told[np.isinf(told)] = np.nan
+        self.out[chosen, self.column[feature.name]] = told
 
 
 def compute(catalogue: Catalogue, view: View, risk: Risk, rows: Rows) -> NDArray[np.float32]:
@@ -54,18 +63,11 @@ def compute(catalogue: Catalogue, view: View, risk: Risk, rows: Rows) -> NDArray
     if len(rows.cutoffs):
         view.require(to_datetime(rows.cutoffs.max()))
     out = np.empty((len(rows), len(catalogue.features)), dtype=np.float32, order="F")
-    column = {name: at for at, name in enumerate(catalogue.names)}
-
-    def put(feature: Feature, values: Array) -> None:
-        with np.errstate(over="ignore"):
-            told = values.astype(np.float32)
-        told[np.isinf(told)] = np.nan
-        out[:, column[feature.name]] = told
-
+    asked = Asked(view, risk, rows, {name: at for at, name in enumerate(catalogue.names)}, out)
     for origin, execute in _EXECUTORS.items():
         own = [feature for feature in catalogue.features if feature.origin is origin]
         if own and len(rows):
-            execute(Asked(view, risk, rows, put), own)
+            execute(asked, own)
     return out
 
 
@@ -97,9 +99,11 @@ def _held_metric(asked: Asked, metric: str, features: list[Feature]) -> None:
 
 
 def _windows(asked: Asked, features: list[Feature]) -> None:
-    sampled = Sampled.of(asked.view, asked.risk, asked.rows, features)
-    for metrics in sampled.readable(features):
-        _side_by_side(partial(sampled.read(metrics).compute, put=asked.put), metrics)
+    longest = max(feature.window for feature in features if feature.window is not None)
+    for chosen in spans(asked.rows, asked.view.width, longest):
+        sampled = Sampled.of(asked.view, asked.risk, asked.rows.take(chosen), longest)
+        for metrics in sampled.readable(features):
+            _side_by_side(partial(sampled.read(metrics).compute, put=partial(asked.put, chosen=chosen)), metrics)
 
 
 _EXECUTORS: dict[Origin, Callable[[Asked, list[Feature]], None]] = {

@@ -53,28 +53,29 @@ class Held:
             .filter((pl.col("node") >= 0) & pl.col("value").is_not_null())
             .sort("node", "known", "at")
             .filter(pl.col("at") == pl.col("at").cum_max().over("node"))
-            .with_columns(_accumulated())
         )
-        columns = {name: changes[name].cast(pl.Float64).to_numpy() for name in changes.columns if name != "node"}
-        return cls(width, Timeline(changes["node"].to_numpy(), changes["known"].to_numpy()), columns)
+        told = _accumulated(changes)
+        columns = {name: told[name].cast(pl.Float64).to_numpy() for name in told.columns if name != "node"}
+        return cls(width, Timeline(told["node"].to_numpy(), told["known"].to_numpy()), columns)
 
     def at(self, node: Index, bucket: Index) -> Then:
         """Look up what was known of each node at the end of each bucket."""
         return Then(self, bucket, self.timeline.known(node, bucket))
 
 
-def _accumulated() -> list[pl.Expr]:
-    """Running facts of each node's changes; every one depends on the changes up to it alone."""
-    value, known = pl.col("value"), pl.col("known")
-    before, age = value.shift().over("node"), known - known.shift().over("node")
-    step = pl.when(value >= before).then(value - before).when(before.is_not_null()).then(value).otherwise(0.0)
-    return [
-        step.cum_sum().over("node").alias("risen"),
-        (step > 0).cast(pl.Float64).cum_sum().over("node").alias("rises"),
-        pl.when(step > 0).then("at").forward_fill().over("node").alias("last_rise"),
+def _accumulated(changes: pl.DataFrame) -> pl.DataFrame:
+    """Add running facts of each node's changes; every one depends on the changes up to it alone."""
+    value, is_first = pl.col("value"), pl.col("node").ne_missing(pl.col("node").shift())
+    before, held_for = value.shift(), pl.col("known") - pl.col("known").shift()
+    rise = pl.when(is_first).then(0.0).when(value >= before).then(value - before).otherwise(value)
+    told = changes.with_columns(rise=rise, area=pl.when(is_first).then(0.0).otherwise(before * held_for))
+    return told.with_columns(
+        pl.col("rise").cum_sum().over("node").alias("risen"),
+        (pl.col("rise") > 0).cast(pl.Float64).cum_sum().over("node").alias("rises"),
+        pl.when(pl.col("rise") > 0).then("at").forward_fill().over("node").alias("last_rise"),
         value.cum_max().over("node").alias("highest"),
-        (before * age).fill_null(0.0).cum_sum().over("node").alias("area"),
-    ]
+        pl.col("area").cum_sum().over("node"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

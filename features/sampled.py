@@ -17,6 +17,7 @@ from features.windows import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import timedelta
 
     import polars as pl
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from features.merging import Array, Stops
     from features.risk import Risk, Rows
 
+SPAN_CELLS = 1 << 24  # nodes x buckets that are laid out at once
 READ_CELLS = 1 << 24  # bucket aggregates that are read at once
 Metrics = list[tuple[str, "list[Feature]"]]
 
@@ -44,11 +46,10 @@ class Sampled:
     rack: Index
 
     @classmethod
-    def of(cls, view: View, risk: Risk, rows: Rows, features: Iterable[Feature]) -> Sampled:
-        """Lay out the buckets that the features' windows reach, and the cutoffs that rows use."""
+    def of(cls, view: View, risk: Risk, rows: Rows, longest: timedelta) -> Sampled:
+        """Lay out the buckets that the longest window reaches, and the cutoffs that rows use."""
         used = np.unique(rows.cutoff)
         cutoffs = rows.cutoffs[used]
-        longest = max(feature.window for feature in features if feature.window is not None)
         first = cutoffs[0] - to_step(longest - view.width)
         grid = Grid.spanning(first, cutoffs[-1], view.width)
         row = rows.node * len(used) + np.searchsorted(used, rows.cutoff)
@@ -106,6 +107,15 @@ class Work:
         values = derived.compute(panel, dict.fromkeys(wanted.values()), self.sampled.at)
         for feature, key in wanted.items():
             put(feature, self.sampled.of_rows(values[key], feature.peer))
+
+
+def spans(rows: Rows, width: timedelta, longest: timedelta) -> Iterator[Index]:
+    """Part the rows by time, so that the buckets of a span, and of the window before it, can be held at once."""
+    before = Grid.clock(width).length(longest)
+    buckets = max(SPAN_CELLS // max(len(rows.names), 1), 2 * before) - before
+    number = (rows.cutoffs - rows.cutoffs[0]) // to_step(buckets * width)
+    for span in np.unique(number[rows.cutoff]):
+        yield np.flatnonzero(number[rows.cutoff] == span)
 
 
 def aggregates_of(features: Iterable[Feature]) -> list[str]:

@@ -15,6 +15,7 @@ from data.view import Records, View
 from features import batch
 from features.catalogue import Catalogue, Feature, Origin, Peer, Plan, build
 from features.risk import Coverage, Risk, assess
+from features.sampled import spans
 from tests.features.fleets import DAY, START, Fleet, fleet
 from tests.features.protocol import daily
 from tests.features.synthetic import METRICS, synthetic
@@ -58,6 +59,16 @@ def test_a_part_of_the_rows_has_the_bits_of_all_rows() -> None:
     every = batch.compute(catalogue, view, risk, rows)
     for chosen in (np.arange(len(rows))[::3], np.flatnonzero(rows.cutoff == 4), np.array([len(rows) - 1, 0])):
         assert same_bits(batch.compute(catalogue, view, risk, rows.take(chosen)), every[chosen])
+
+
+def test_spans_of_time_and_runs_of_metrics_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = synthetic(np.random.default_rng(5), nodes=12, days=30).view()
+    risk, catalogue = assess(view, daily(START + 2 * DAY, 25), None), build(PLAN)
+    every = batch.compute(catalogue, view, risk, risk.rows())
+    monkeypatch.setattr("features.sampled.SPAN_CELLS", 1)
+    monkeypatch.setattr("features.sampled.READ_CELLS", 1)
+    assert len(list(spans(risk.rows(), view.width, 7 * DAY))) > 2
+    assert same_bits(batch.compute(catalogue, view, risk, risk.rows()), every)
 
 
 def test_a_feature_has_the_same_bits_alone_and_among_all() -> None:

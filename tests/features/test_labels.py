@@ -59,7 +59,7 @@ def test_the_labels_and_failures_of_lanl_are_the_references() -> None:
     assert_same_failures(lanl, folder)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(fleets(), st.sampled_from([1, 2, 5]))
 def test_the_labels_and_failures_of_any_folder_are_the_references(made_up: Fleet, horizon: int) -> None:
     risk = assess(made_up.view(), daily(START, DAYS), None)

@@ -49,7 +49,7 @@ def test_the_rows_of_lanl_are_the_references() -> None:
     assert_same_rows(risk, SHARED / "datasets" / "lanl", None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(fleets())
 def test_the_rows_of_any_folder_are_the_references(made_up: Fleet) -> None:
     for coverage in (None, COVERAGE):
