@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from features.catalogue import Plan, build
 from models.training import cutoffs
 from pipelines import wiring
+from pipelines.progress import bars
 from pipelines.report import score_markdown
 from pipelines.settings import load
 from pipelines.setup import everything, setup
@@ -56,7 +57,8 @@ def score_fleet(config: str, overrides: list[str], model: str, at: datetime | No
 def publish(settings: Settings, model: str, at: datetime | None) -> ScoreReport:
     """Score every node as of a time (default: now, on the grid of buckets), and put the scores where readers look."""
     version, bundle = wiring.registry(settings).load(model)
-    with wiring.records(settings) as records:
+    with wiring.records(settings) as records, bars() as progress:
+        progress("scoring", 0, 0)
         store = wiring.store(settings)
         when = on_grid(at or wiring.clock(settings, records)(), settings.buckets.width)
         table = _scores(store, records, settings, when, (version, bundle))

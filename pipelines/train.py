@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from models import packing, review, training
 from pipelines import wiring
+from pipelines.progress import bars
 from pipelines.report import train_markdown
 from pipelines.score import on_grid
 from pipelines.settings import load
@@ -50,7 +51,8 @@ def train_model(config: str, overrides: list[str], until: datetime | None = None
 @step("train and register")
 def train_and_register(settings: Settings, until: datetime | None) -> TrainReport:
     """Train on what was known at a time (default: now), and register the model with its metrics and plots."""
-    with wiring.records(settings) as records:
+    with wiring.records(settings) as records, bars() as progress:
+        progress("training", 0, 0)
         store = wiring.store(settings)
         when = on_grid(until or wiring.clock(settings, records)(), settings.buckets.width)
         tables = versions(store)
