@@ -140,10 +140,13 @@ def _doubt(score: NodeScore, policy: Policy, now: datetime) -> str | None:
         return "low support: too few failures to have learned from"
     if score.scored_at > now:
         return f"scored at {score.scored_at:%Y-%m-%d %H:%M} UTC, which is still to come"
-    age = now - score.scored_at
-    for what, old in (("the score", age), ("its telemetry", age + (score.data_age or timedelta(0)))):
-        if old > policy.stale_after:
-            return f"{what} is {_hours(old)} old, policy.stale_after is {_hours(policy.stale_after)}"
+    age, data_age = _hours(now - score.scored_at), _hours(score.data_age or timedelta(0))
+    if data_age < 0:
+        return f"its telemetry is {-data_age:.4g} h newer than its score: a clock is wrong"
+    limit = _hours(policy.stale_after)
+    for what, old in (("the score", age), ("its telemetry", age + data_age)):
+        if old > limit:
+            return f"{what} is {old:.4g} h old, policy.stale_after is {limit:.4g} h"
     return None
 
 
@@ -169,5 +172,5 @@ def _pays(threshold: float) -> str:
     return f"a drain pays from {threshold:.1%}" if threshold <= 1 else "a drain never pays"
 
 
-def _hours(age: timedelta) -> str:
-    return f"{age.total_seconds() / 3600:.4g} h"
+def _hours(age: timedelta) -> float:
+    return age.total_seconds() / 3600

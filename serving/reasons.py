@@ -33,7 +33,7 @@ class Reason:
         """Say it on one line."""
         told = "missing" if math.isnan(self.value) else f"{_number(self.value)} {self.feature.unit}".rstrip()
         beside = "" if math.isnan(self.fleet_median) else f" (fleet {_number(self.fleet_median)})"
-        return f"{self.feature.name} {told}{beside}, odds x{math.exp(self.log_odds):.{DIGITS - 1}g}"
+        return f"{self.feature.name} {told}{beside}, odds x{_number(math.exp(self.log_odds), 2)}"
 
 
 def explain(
@@ -83,5 +83,6 @@ def _reason(
     return Reason(catalogue.features[at], float(row[at]), float(median[at]), float(log_odds))
 
 
-def _number(value: float) -> str:
-    return f"{value:.{DIGITS}g}" if abs(value) < 10**DIGITS else f"{value:,.0f}"
+def _number(value: float, digits: int = DIGITS) -> str:
+    """Write a number with so many digits, and no power of ten where it is large."""
+    return f"{value:.{digits}g}" if abs(value) < 10**digits - 0.5 else f"{value:,.0f}"

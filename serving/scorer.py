@@ -110,12 +110,16 @@ def _table(
 
 
 def _data_ages(now: View, asked: Asked) -> pl.DataFrame:
-    """Give the hours since each node's newest telemetry; none where telemetry tells only of changes."""
+    """Give the hours since each node's newest telemetry, or since it came if it never sent any.
+
+    None where telemetry tells only of changes, since silence then means nothing.
+    """
     if not asked.is_sampled:
         return pl.DataFrame(schema={NODE: pl.String, "data_age_hours": pl.Float64})
     newest = now.buckets([]).group_by(NODE).agg(pl.col(BUCKET_END).max())
-    age = (pl.lit(now.at) - pl.col(BUCKET_END)).dt.total_microseconds() / 3.6e9
-    return newest.select(NODE, age.alias("data_age_hours"))
+    seen = now.nodes().select(NODE, "observed_from").join(newest, on=NODE, how="left")
+    age = (pl.lit(now.at) - pl.coalesce(BUCKET_END, "observed_from")).dt.total_microseconds() / 3.6e9
+    return seen.select(NODE, age.alias("data_age_hours"))
 
 
 def _nothing(now: View, risk: Risk) -> EmptyTableError:

@@ -63,6 +63,12 @@ def test_a_drain_that_costs_nothing_and_averts_nothing_is_not_worth_it() -> None
             {"data_age": 20 * HOUR, "scored_at": NOW - 20 * HOUR},
             "its telemetry is 40 h old, policy.stale_after is 36 h",
         ),
+        ({"data_age": timedelta.max}, "its telemetry is 2.4e+10 h old, policy.stale_after is 36 h"),
+        ({"data_age": -2 * HOUR}, "its telemetry is 2 h newer than its score: a clock is wrong"),
+        (
+            {"data_age": -100 * HOUR, "scored_at": NOW - 20 * HOUR},
+            "its telemetry is 100 h newer than its score: a clock is wrong",
+        ),
         ({"scored_at": NOW + HOUR}, "scored at 2024-06-01 01:00 UTC, which is still to come"),
     ],
 )
@@ -153,13 +159,14 @@ NODES = [f"n{at}" for at in range(8)]
 RACKS = ["r0", "r1", "r2", None]
 PROBABILITIES = st.one_of(st.none(), st.floats(0, 1), st.just(1.0), st.sampled_from([math.nan, math.inf, -1.0]))
 AGES = st.sampled_from([timedelta(0), HOUR, 30 * HOUR, 40 * HOUR])
+DATA_AGES = st.none() | AGES | st.sampled_from([-HOUR, 1e6 * HOUR, timedelta.max, timedelta.min])
 SCORES = st.lists(
     st.builds(
         NodeScore,
         node=st.sampled_from([*NODES, "elsewhere"]),
         probability=PROBABILITIES,
         scored_at=AGES.map(lambda age: NOW - age),
-        data_age=st.none() | AGES,
+        data_age=DATA_AGES,
         support=st.sampled_from(Support),
         reasons=st.sampled_from(["", "hot"]),
     ),
@@ -196,7 +203,9 @@ def test_every_drain_pays_and_rests_on_a_fresh_trusted_score(
             assert one.probability is not None
             assert COSTS.saving(one.probability) > 0
             assert all(score.support is Support.OK for score in basis)
-            assert all(NOW - newest + (score.data_age or 0 * HOUR) <= POLICY.stale_after for score in basis)
+            assert all(
+                0 * HOUR <= (score.data_age or 0 * HOUR) <= POLICY.stale_after - (NOW - newest) for score in basis
+            )
 
 
 @given(SCORES, FLEETS, LIMITS)

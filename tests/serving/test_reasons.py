@@ -67,6 +67,8 @@ def test_no_rows_have_no_reasons() -> None:
     [
         (Reason(POWER_MEAN, 1234.5, 1000.0, math.log(2)), "power__mean__ever 1,234 W (fleet 1,000), odds x2"),
         (Reason(HEAT, 0.012345, -3.0, 0.05), "heat__mean__ever 0.0123 °C (fleet -3), odds x1.1"),
+        (Reason(HEAT, 999.7, 999.4, 6.0), "heat__mean__ever 1,000 °C (fleet 999), odds x403"),
+        (Reason(HEAT, 99.96, -1e7, 4.6), "heat__mean__ever 100 °C (fleet -10,000,000), odds x99"),
         (Reason(LOAD, 12.0, NAN, 3.0), "load__mean__ever 12, odds x20"),
         (Reason(ERRORS, NAN, 0.0, 1.0), "errors__count__ever missing (fleet 0), odds x2.7"),
     ],

@@ -97,11 +97,12 @@ def test_data_age_is_the_time_since_the_newest_bucket_that_was_known() -> None:
     assert all(value % 6 == 0 and value < 72 for value in age.values())
 
 
-def test_a_node_that_was_never_seen_has_no_age_of_data_and_is_unknown() -> None:
+def test_a_node_that_was_never_seen_has_been_silent_since_it_came_and_is_unknown() -> None:
     node = scores_at(SPLIT)["node"][0]
     unseen = replace(made_up(), telemetry=made_up().telemetry.filter(pl.col("node") != node))
     told = scores_at(SPLIT, unseen).filter(pl.col("node") == node)
-    assert told["data_age_hours"].null_count() == len(HORIZONS)
+    came = made_up().nodes.filter(pl.col("node") == node)["observed_from"][0]
+    assert told["data_age_hours"].unique().to_list() == [(SPLIT - came).total_seconds() / 3600]
     assert told["support"].unique().to_list() == ["unknown"]
 
 
@@ -180,7 +181,7 @@ def test_a_fleet_that_is_not_there_yet_has_nothing_to_score() -> None:
 
 def test_one_node_alone_is_scored_even_without_telemetry() -> None:
     view = alone().view(SPLIT)
-    told = score(view, asked_of(view, coverage=None))
+    told = score(view, replace(asked_of(view, coverage=None), is_sampled=False))
     assert told["node"].to_list() == ["a"] * len(HORIZONS)
     assert told["probability"].is_between(0, 1).all()
     assert told["data_age_hours"].null_count() == len(HORIZONS)
