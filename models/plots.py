@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from features.grid import Times
-    from models.review import Forecast
+    from models.unseen import Forecast
 
 Floats = NDArray[np.float64]
 

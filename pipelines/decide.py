@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from features.grid import to_numpy
 from features.risk import assess
 from pipelines import wiring
 from pipelines.report import decide_markdown
+from pipelines.results import DecideReport
 from pipelines.settings import load
 from pipelines.setup import everything
 from pipelines.steps import step
@@ -28,22 +28,6 @@ from serving.policy import Costs, Decision, NodeScore, Policy, Support, Verdict,
 if TYPE_CHECKING:
     from data.view import View
     from pipelines.settings_shape import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class DecideReport:
-    """What should be done, as of when, by which scores; nothing of it was done."""
-
-    as_of: datetime
-    horizon_days: float
-    model_version: str
-    fleet: int
-    out: int
-    threshold: float
-    drains: tuple[Decision, ...]
-    held_back: tuple[Decision, ...]
-    left: int
-    unknown: int
 
 
 @flow(name="decide", flow_run_name="decide {config}", persist_result=False)

@@ -8,9 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from data.ingest import IngestReport
-    from pipelines.decide import DecideReport
-    from pipelines.score import ScoreReport
-    from pipelines.train import TrainReport
+    from pipelines.results import DecideReport, ScoreReport, TrainReport
 
 INGEST_COLUMNS = ("table", "new", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from models.training import cutoffs
 from pipelines import wiring
 from pipelines.progress import bars
 from pipelines.report import score_markdown
+from pipelines.results import ScoreReport
 from pipelines.settings import load
 from pipelines.setup import everything, setup
 from pipelines.steps import step
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RISKIEST = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreReport:
-    """What was scored: as of when, by which model, how many nodes, and the riskiest ones."""
-
-    as_of: datetime
-    model_version: str
-    support: str
-    horizon_days: float
-    nodes: int
-    unknown: int
-    riskiest: tuple[dict[str, object], ...]  # node, probability, reasons
 
 
 @flow(name="score", flow_run_name="score {config} by {model}", persist_result=False)

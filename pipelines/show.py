@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
     from data.ingest import IngestReport
     from pipelines.check import CheckReport
-    from pipelines.decide import DecideReport
     from pipelines.evidence import Evidence
-    from pipelines.score import ScoreReport
+    from pipelines.results import DecideReport, ScoreReport, TrainReport
     from pipelines.status import DecisionStatus, ModelStatus, ScoreStatus, Status
-    from pipelines.train import TrainReport
 
 
 def show_check(report: CheckReport, console: Console) -> None:

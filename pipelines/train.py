@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from models import packing, review, training
 from pipelines import wiring
 from pipelines.progress import bars
 from pipelines.report import train_markdown
+from pipelines.results import TrainReport
 from pipelines.score import on_grid
 from pipelines.settings import load
 from pipelines.setup import everything, setup
@@ -22,22 +22,6 @@ from pipelines.steps import step
 if TYPE_CHECKING:
     from data.store import Store
     from pipelines.settings_shape import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What was trained, on what, how well it forecast the folds that it had not seen, and where it is registered."""
-
-    trained_until: datetime
-    version: str
-    aliases: tuple[str, ...]
-    support: str
-    failures: int
-    min_failures: int
-    rows: int
-    features: int
-    metrics: dict[str, float]
-    tables: dict[str, int]
 
 
 @flow(name="train", flow_run_name="train {config}", persist_result=False)

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from models import plots
 from models.plots import Curve
-from models.review import Forecast
+from models.unseen import Forecast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
