@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from features.risk import Risk, Rows
 
 SPAN_CELLS = 1 << 24  # nodes x buckets that are laid out at once
-READ_CELLS = 1 << 24  # bucket aggregates that are read at once
+READ_CELLS = 1 << 23  # bucket aggregates that are read at once
 Metrics = list[tuple[str, "list[Feature]"]]
 
 
