@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from models import baselines
 from models.baselines import Labelled, Rule
 from models.hazard import Covariates
 from models.training import history_of
+from models.workers import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,7 +83,7 @@ class Contest:
             training.rows,
             training.features,
             training.weight,
-            lambda labelled: baselines.logistic(labelled, self.features, self._seed),
+            lambda labelled, _: baselines.logistic(labelled, self.features, self._seed),
         )
 
     def _rule(self) -> Floats:
@@ -90,7 +92,7 @@ class Contest:
         now = self._rule_values(self.rows, self.view, self.risk, self.features)
         rule = self._chosen_rule(training.rows, seen, training.weight)
         return self._each_horizon(
-            training.rows, seen, training.weight, lambda labelled: baselines.apply_rule(rule, labelled, now)
+            training.rows, seen, training.weight, lambda labelled, _: baselines.apply_rule(rule, labelled, now)
         )
 
     def _rule_values(self, rows: Rows, view: View, risk: Risk, features: Matrix) -> Matrix:
@@ -113,7 +115,7 @@ class Contest:
         seen = self._raw(rows, self.trained.view, self.trained.risk)
         now = self._raw(self.rows, self.view, self.risk)
         return self._each_horizon(
-            rows, seen, weight, lambda labelled: baselines.lightgbm_raw(labelled, now, self._seed)
+            rows, seen, weight, lambda labelled, threads: baselines.lightgbm_raw(labelled, now, self._seed, threads)
         )
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
@@ -149,9 +151,12 @@ class Contest:
         )
 
     def _each_horizon(
-        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled], Floats]
+        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled, int], Floats]
     ) -> Floats:
-        return np.column_stack([forecast(self._labelled(rows, values, weight, length)) for length in self._horizons])
+        def of(length: float, threads: int) -> Floats:
+            return forecast(self._labelled(rows, values, weight, length), threads)
+
+        return np.column_stack(side_by_side([partial(of, length) for length in self._horizons]))
 
     def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> Labelled:
         told = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))

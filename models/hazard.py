@@ -37,6 +37,7 @@ class Params:
     l2: float = 10.0
     seeds: int = 3
     random_seed: int = 1
+    threads: int = 0  # 0: as many as there are; the trees are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,13 @@ def fit(
         label=_by_interval(periods.outcome, known),
         weight=_by_interval(weight[:, None] * periods.exposure, known),
         init_score=_by_interval(base, known),
-        params={"max_bin": 63, "bin_construct_sample_cnt": 50_000, "feature_pre_filter": False, "verbose": -1},
+        params={
+            "max_bin": 63,
+            "bin_construct_sample_cnt": 50_000,
+            "feature_pre_filter": False,
+            "num_threads": params.threads,
+            "verbose": -1,
+        },
         feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
     ).construct()
     boosters = tuple(lgb.train(_options(params, seed), data, params.trees) for seed in range(params.seeds))
@@ -197,6 +204,7 @@ def _options(params: Params, seed: int) -> dict[str, Any]:
         "lambda_l2": params.l2,
         "seed": params.random_seed + seed,
         "deterministic": True,
+        "num_threads": params.threads,
         "force_col_wise": True,  # twice as fast where a tree sees a fifth of the features
         "verbose": -1,
     }
