@@ -8,6 +8,7 @@ survivals (Tutz and Schmid 2016), so it can't fall from one horizon to the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
@@ -170,11 +171,10 @@ def fit(
 ) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows; uncalibrated."""
     known = ~np.isnan(periods.outcome)
-    stacked = [_with_interval(covariates.features[known[:, at]], at) for at in range(known.shape[1])]
     widths = np.diff(np.array([0.0, *periods.horizons_days]))
     base = base_log_odds(covariates.fleet_rate[:, None], widths)
     data = lgb.Dataset(
-        np.concatenate(stacked),
+        _stacked(covariates.features, known),
         label=_by_interval(periods.outcome, known),
         weight=_by_interval(weight[:, None] * periods.exposure, known),
         init_score=_by_interval(base, known),
@@ -212,6 +212,16 @@ def _options(params: Params, seed: int) -> dict[str, Any]:
 
 def _with_interval(features: Matrix, at: int) -> Matrix:
     return np.column_stack([features, np.full(len(features), at, dtype=np.float32)])
+
+
+def _stacked(features: Matrix, known: NDArray[np.bool_]) -> Matrix:
+    """Lay the rows of every interval below those of the one before, the interval's number in the last column."""
+    ends = np.cumsum(known.sum(axis=0))
+    out = np.empty((int(ends[-1]), features.shape[1] + 1), dtype=np.float32)
+    for at, (begin, end) in enumerate(pairwise([0, *ends.tolist()])):
+        out[begin:end, :-1] = features[known[:, at]]
+        out[begin:end, -1] = at
+    return out
 
 
 def _by_interval(values: Floats, known: NDArray[np.bool_]) -> Floats:

@@ -1,0 +1,104 @@
+"""Train, score and decide as flows under a real Prefect server, in a process of their own, from ingest to status."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data.schema import NODE
+from pipelines import wiring
+from pipelines.settings import load
+from tests.pipelines.records import NODES, write_folder
+from tests.pipelines.test_ingest import Ran, run
+
+SCRIPT = """
+from pipelines.cli import main
+source = ["--set", "clock.now=data"]
+codes = [
+    main(["score", *source]),
+    main(["ingest"]),
+    main(["decide", *source]),
+    main(["train", *source, "--json", "train.json"]),
+    main(["score", *source, "--json", "score.json"]),
+    main(["decide", *source, "--set", "policy.horizon_days=7", "--json", "decide.json"]),
+    main(["decide", *source, "--set", "policy.horizon_days=5"]),
+    main(["score", *source, "--set", "metrics.ignore=['errors']"]),
+    main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
+    main(["score", *source, "--model", "2"]),
+    main(["decide", *source, "--json", "refused.json"]),
+    main(["status", *source, "--json", "status.json"]),
+]
+print(codes)
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = tmp_path_factory.mktemp("flows")
+    write_folder(folder)
+    process = run(folder, "-c", SCRIPT)
+    return Ran(folder, process.stdout, process.stderr)
+
+
+def told(ran: Ran, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((ran.folder / f"{name}.json").read_text())
+    return report
+
+
+def test_every_command_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0]\n"), ran.err
+    assert "run `nodeward train` first" in ran.err
+    assert "run `nodeward score` first" in ran.err
+    assert "policy.horizon_days = 5" in ran.err
+
+
+def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: Ran) -> None:
+    assert "errors__increase__1d" in ran.err
+    assert "which the catalogue lacks" in ran.err
+
+
+def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_alone(ran: Ran) -> None:
+    assert told(ran, "train")["aliases"] == ["challenger", "champion"]
+    assert told(ran, "low")["aliases"] == ["challenger"]
+    assert told(ran, "train")["tables"].keys() == {"telemetry", "buckets"}
+
+
+def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
+    score = told(ran, "score")
+    assert 0 < score["nodes"] + score["unknown"] <= NODES
+    assert all(0 <= row["probability"] <= 1 and row[NODE] for row in score["riskiest"])
+
+
+def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ran.folder)
+    with wiring.records(load(ran.folder / "nodeward.toml")) as records:
+        latest = records.latest_scores().drop_nulls("probability").sort(NODE, "horizon_hours")
+    steps = latest.select(pl.col("probability").diff().over(NODE).alias("step"))["step"].drop_nulls()
+    assert len(steps) > 0
+    assert (steps >= 0).all()
+
+
+def test_decisions_stay_inside_the_limits_and_say_why(ran: Ran) -> None:
+    decide = told(ran, "decide")
+    assert len(decide["drains"]) + decide["out"] <= max(decide["out"], int(0.01 * NODES))
+    assert all(one["reason"] for one in (*decide["drains"], *decide["held_back"]))
+
+
+def test_nothing_is_drained_on_low_support(ran: Ran) -> None:
+    low, refused = told(ran, "low"), told(ran, "refused")
+    assert low["support"] == "low support"
+    assert refused["drains"] == []
+
+
+def test_each_flow_leaves_an_artifact(ran: Ran) -> None:
+    keys = {key for (key,) in ran.query("SELECT DISTINCT key FROM artifact")}
+    assert {"ingest", "train", "score", "decide"} <= keys
+
+
+def test_status_names_the_models_and_the_scores(ran: Ran) -> None:
+    status = told(ran, "status")
+    assert status["failures"] > 0
+    assert status["scores"]["model_version"] == "2"
