@@ -33,7 +33,7 @@ def be_silent(_stage: str, _done: int, _total: int) -> None:
 class IngestOptions:
     """How far a clock may run ahead, how long to wait for another writer, and whom to tell of the progress.
 
-    `progress` is called with the stage, how much of it is done, and how much there is to do.
+    `progress` is called with the stage, how much of it is done, and how much there is to do (0: not known).
     """
 
     tolerance: timedelta = timedelta(minutes=5)
@@ -99,7 +99,7 @@ def ingest(
         notices = _notices(found, store.telemetry.metrics())
         tables = _merge_records(store, records, found)
         telemetry, change = _merge_telemetry(source, store, found, options.progress)
-        options.progress("buckets", 0, telemetry.inserted + telemetry.replaced)
+        options.progress("buckets", 0, 0)
         buckets = store.buckets.refresh(store.telemetry, change)
         return IngestReport({**tables, "telemetry": telemetry}, buckets, notices, found.newest)
 

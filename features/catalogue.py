@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FAILURES = "failures"
 FAILURES_OF = f"{FAILURES}_"  # before a cause
 EVER = None
+TIMES_FLEET = "x fleet"  # the unit of what is a multiple of the fleet's
+OF_ONE = "of 1"  # the unit of a rank
 
 
 class Origin(StrEnum):
@@ -121,7 +123,7 @@ def _history(plan: Plan) -> Iterator[Feature]:
     for window in (*HISTORY_WINDOWS, EVER):
         yield one(FAILURES, "count", window, "failures", "a node that failed lately fails again")
     for window in RATE_WINDOWS:
-        yield one(FAILURES, "relative_rate", window, "x fleet", "lemons fail more often than the fleet, for life")
+        yield one(FAILURES, "relative_rate", window, TIMES_FLEET, "lemons fail more often than the fleet, for life")
     yield one(FAILURES, "days_since_start", EVER, "d", "the hazard falls with the time since a failure")
     yield one(FAILURES, "days_since_end", EVER, "d", "the first days back in service are the riskiest")
     yield one(FAILURES, "mean_repair_hours", EVER, "h", "long repairs tell of hardware")
@@ -146,7 +148,7 @@ def _groups(plan: Plan) -> Iterator[Feature]:
             yield Feature(Origin.HISTORY, group, "failures", window, "failures", why)
         for span in RATE_WINDOWS:
             why = f"some {group} values fail more than others"
-            yield Feature(Origin.HISTORY, group, "relative_rate", span, "x fleet", why)
+            yield Feature(Origin.HISTORY, group, "relative_rate", span, TIMES_FLEET, why)
 
 
 def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:
@@ -173,7 +175,7 @@ def _count(metric: Metric, plan: Plan) -> Iterator[Feature]:
     now, *longer = plan.windows
 
     def one(stat: str, window: timedelta, why: str, peer: Peer = Peer.NONE) -> Feature:
-        unit = {Peer.RATIO: "x fleet", Peer.NONE: metric.unit}[peer]
+        unit = {Peer.RATIO: TIMES_FLEET, Peer.NONE: metric.unit}[peer]
         return Feature(Origin.WINDOW, metric.name, stat, window, "share" if stat == "seen" else unit, why, peer)
 
     yield one("mean", now, "samples that went missing, beside the fleet's", Peer.RATIO)
@@ -188,14 +190,14 @@ def _counter(metric: Metric, plan: Plan) -> Iterator[Feature]:
         why = "errors that are being counted now"
         yield Feature(Origin.WINDOW, metric.name, "increase", window, metric.unit, why)
         why = "more errors than the peers count"
-        yield Feature(Origin.WINDOW, metric.name, "increase", window, "x fleet", why, Peer.RANK)
+        yield Feature(Origin.WINDOW, metric.name, "increase", window, OF_ONE, why, Peer.RANK)
     yield Feature(Origin.WINDOW, metric.name, "last", plan.windows[-1], metric.unit, "errors so far")
 
 
 def _boot_time(metric: Metric, plan: Plan) -> Iterator[Feature]:
     longest = plan.windows[-1]
     yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "h", "leaks and wear since the last boot")
-    yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "rank", "up longer than the fleet", Peer.RANK)
+    yield Feature(Origin.WINDOW, metric.name, "uptime", longest, OF_ONE, "up longer than the fleet", Peer.RANK)
     for window in plan.windows[1:]:
         yield Feature(Origin.WINDOW, metric.name, "span", window, "h", "boots within the window", Peer.NONE)
 

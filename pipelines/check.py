@@ -84,7 +84,8 @@ def _database(settings: Settings) -> str:
 def _tracking(settings: Settings) -> str:
     address = wiring.tracking_uri(settings)
     if not address.startswith(("http://", "https://")):
-        return f"{make_url(address).render_as_string(hide_password=True)}, opened by the first training"
+        store = make_url(address).render_as_string(hide_password=True)
+        return store if wiring.has_models(settings) else f"{store}, made by the first training"
     require_answer("the MLflow server (tracking.uri)", address)
     return f"{address} answers"
 

@@ -14,7 +14,7 @@ from pipelines.output import check_target, whole_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DATES: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+DATES: Final = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 
 
@@ -82,11 +82,19 @@ def status(
 
 
 TestStart = Annotated[
-    datetime, typer.Option("--test-start", formats=DATES, help="Train on what was known then; forecast from there on.")
+    datetime,
+    typer.Option(
+        "--test-start",
+        formats=DATES,
+        metavar="DATE",
+        help="Train on what was known then (UTC); forecast from there on.",
+    ),
 ]
 TestEnd = Annotated[
     datetime | None,
-    typer.Option("--test-end", formats=DATES, help="Judge up to then; default: the end of the records."),
+    typer.Option(
+        "--test-end", formats=DATES, metavar="DATE", help="Judge up to then; default: the end of the records."
+    ),
 ]
 Scores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help="Write every probability as Parquet as well.")
@@ -113,7 +121,7 @@ def backtest(
     from pipelines.backtest import run
     from pipelines.show_backtest import show_backtest
 
-    found = run(invocation.settings, test_start.replace(tzinfo=UTC), _utc(test_end), keep=keep)
+    found = run(invocation.settings, _in_utc(test_start), _utc(test_end), keep=keep)
     if scores:
         with whole_file(scores) as part:
             backtest_report.write_scores(found, part)
@@ -121,10 +129,13 @@ def backtest(
 
 
 Until = Annotated[
-    datetime | None, typer.Option("--until", formats=DATES, help="Train on what was known then; default: now.")
+    datetime | None,
+    typer.Option("--until", formats=DATES, metavar="DATE", help="Train on what was known then (UTC); default: now."),
 ]
-At = Annotated[datetime | None, typer.Option("--at", formats=DATES, help="As of then; default: now.")]
-Model = Annotated[str, typer.Option("--model", help="Alias or version of the registered model.")]
+At = Annotated[
+    datetime | None, typer.Option("--at", formats=DATES, metavar="DATE", help="As of then (UTC); default: now.")
+]
+Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Alias or version of the registered model.")]
 
 
 def train(
@@ -189,7 +200,11 @@ def decide(
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+    return None if moment is None else _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, train, backtest, score, decide, status)

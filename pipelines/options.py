@@ -96,4 +96,7 @@ def _set_up_logging(*, verbose: bool) -> None:
     """Send what libraries log to standard error: everything worth telling, or only what went wrong."""
     import logging
 
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s: %(message)s")
+    level = logging.INFO if verbose else logging.ERROR
+    shown = logging.StreamHandler()
+    shown.setLevel(level)  # Prefect sets the root logger's own level anew
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s", handlers=[shown])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.reasons import LEGEND, SEPARATOR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -31,8 +33,8 @@ def ingest_remarks(report: IngestReport) -> list[str]:
         for name, table in report.tables.items()
         for reason, count in table.rejected.items()
     ]
-    newest = [f"newest time: {report.newest.isoformat()}"] if report.newest else []
-    return [f"{report.buckets:,} rows of buckets rolled up", *newest, *rejected, *report.notices]
+    newest = [f"newest time: {report.newest:%Y-%m-%d %H:%M} UTC"] if report.newest else []
+    return [f"{report.buckets:,} buckets rolled up", *newest, *rejected, *report.notices]
 
 
 def ingest_markdown(report: IngestReport) -> str:
@@ -54,9 +56,15 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
+TRAIN_MEASURES = ("pr_auc", "roc_auc", "observed_over_expected")
+TRAIN_COLUMNS = ("horizon", "PR-AUC", "ROC-AUC", "observed/expected")
+
+
 def train_markdown(report: TrainReport) -> str:
     """Write what was trained and how well it did on folds that it had not seen."""
-    return "\n".join(["# Train", "", *(f"- {line}" for line in train_lines(report))])
+    told = (f"- {line}" for line in train_lines(report))
+    table = markdown_table(TRAIN_COLUMNS, train_rows(report)) if report.metrics else []
+    return "\n".join(["# Train", "", *told, "", *table])
 
 
 def train_lines(report: TrainReport) -> list[str]:
@@ -64,23 +72,41 @@ def train_lines(report: TrainReport) -> list[str]:
     names = ", ".join(report.aliases) or "no alias"
     lines = [
         f"version {report.version} ({names}), trained on what was known at {report.trained_until:%Y-%m-%d %H:%M} UTC",
-        f"{report.failures:,} failures, {report.rows:,} sampled rows, {report.features} features",
+        f"{report.failures:,} failures to learn from, {report.rows:,} sampled rows, {report.features} features",
     ]
     if report.support != "ok":
         lines.append(
             f"{report.support}: {report.min_failures} failures are needed (model.min_failures); history and pooled "
             "rates stand in for a model, and its scores are never acted on"
         )
-    return lines + [f"walk-forward {name}: {value:.4g}" for name, value in report.metrics.items()]
+    return [*lines, "on folds that it had not seen:"] if report.metrics else lines
 
 
-RISKIEST_COLUMNS = ("node", "probability", "reasons")
+def train_rows(report: TrainReport) -> list[tuple[str, ...]]:
+    """List each horizon's figures on unseen folds, under TRAIN_COLUMNS; `metrics` names them <measure>_<days>d."""
+    horizons = dict.fromkeys(name.rpartition("_")[2] for name in report.metrics)
+    return [
+        (days, *(_figure(report.metrics.get(f"{measure}_{days}")) for measure in TRAIN_MEASURES)) for days in horizons
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+RISKIEST_COLUMNS = ("node", "P(fail)", "reasons")
 
 
 def score_markdown(report: ScoreReport) -> str:
     """Write the riskiest nodes."""
     return "\n".join(
-        ["# Scores", "", *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report)), "", f"- {score_line(report)}"]
+        [
+            "# Scores",
+            "",
+            *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report)),
+            "",
+            *(f"- {line}" for line in score_lines(report)),
+        ]
     )
 
 
@@ -89,15 +115,18 @@ def riskiest_rows(report: ScoreReport) -> list[tuple[str, ...]]:
     return [(str(row["node"]), f"{row['probability']:.1%}", str(row["reasons"])) for row in report.riskiest]
 
 
-def score_line(report: ScoreReport) -> str:
-    """Say what was scored."""
-    return (
-        f"{report.nodes:,} nodes scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by version {report.model_version} "
-        f"({report.support}), {report.unknown:,} unknown; probabilities for {report.horizon_days:g} days"
+def score_lines(report: ScoreReport) -> list[str]:
+    """Say what was scored, and how to read it."""
+    support = "" if report.support == "ok" else f" ({report.support})"
+    told = (
+        f"{report.nodes:,} nodes scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by model {report.model_version}"
+        f"{support}, {report.unknown:,} unknown (not reporting); probabilities of a failure within "
+        f"{report.horizon_days:g} days"
     )
+    return [told, LEGEND] if report.riskiest else [told]
 
 
-DECISION_COLUMNS = ("node", "verdict", "saving, node-h", "why")
+DECISION_COLUMNS = ("node", "verdict", "why")
 
 
 def decide_markdown(report: DecideReport) -> str:
@@ -116,13 +145,9 @@ def decide_markdown(report: DecideReport) -> str:
 def decision_rows(report: DecideReport) -> list[tuple[str, ...]]:
     """List the drains, then what was held back, under DECISION_COLUMNS."""
     return [
-        (one.node, one.verdict.value, f"{one.expected_saving or 0:.1f}", _why(one.limit, one.reason))
+        (one.node, one.verdict.value, SEPARATOR.join(part for part in (one.limit, one.reason) if part))
         for one in (*report.drains, *report.held_back)
     ]
-
-
-def _why(limit: str | None, reason: str) -> str:
-    return f"{limit}. {reason}" if limit else reason
 
 
 def decide_lines(report: DecideReport) -> list[str]:
@@ -134,6 +159,6 @@ def decide_lines(report: DecideReport) -> list[str]:
     )
     grounds = (
         f"fleet of {report.fleet:,}, {report.out:,} of them out already; {pays} "
-        f"over {report.horizon_days:g} days; scores by version {report.model_version}"
+        f"over {report.horizon_days:g} days; scores by model {report.model_version}"
     )
-    return [counts, grounds]
+    return [counts, grounds, LEGEND] if report.drains or report.held_back else [counts, grounds]

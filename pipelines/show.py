@@ -14,14 +14,17 @@ from pipelines.report import (
     DECISION_COLUMNS,
     INGEST_COLUMNS,
     RISKIEST_COLUMNS,
+    TRAIN_COLUMNS,
     decide_lines,
     decision_rows,
     ingest_remarks,
     ingest_rows,
     riskiest_rows,
-    score_line,
+    score_lines,
     train_lines,
+    train_rows,
 )
+from serving.reasons import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +64,18 @@ def show_train(report: TrainReport, console: Console) -> None:
     """Show what was trained."""
     for line in train_lines(report):
         console.print(Text(line), soft_wrap=True)
+    if report.metrics:
+        table = _table(*TRAIN_COLUMNS)
+        for row in train_rows(report):
+            table.add_row(*row)
+        console.print(table)
 
 
 def show_score(report: ScoreReport, console: Console) -> None:
     """Show the riskiest nodes."""
     _print_rows(console, RISKIEST_COLUMNS, riskiest_rows(report))
-    console.print(Text(score_line(report)), soft_wrap=True)
+    for line in score_lines(report):
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_decide(report: DecideReport, console: Console) -> None:
@@ -77,11 +86,11 @@ def show_decide(report: DecideReport, console: Console) -> None:
 
 
 def _print_rows(console: Console, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for name in columns:
-        table.add_column(name, no_wrap=name == "node", overflow="fold")
+        table.add_column(name, no_wrap=name in {"node", "verdict"}, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(cell.replace(SEPARATOR, "\n")) for cell in row))
     if rows:
         console.print(table)
 
@@ -92,7 +101,7 @@ def show_status(found: Status, console: Console) -> None:
     if not found.tables:
         console.print("nothing here yet: run `nodeward ingest`")
         return
-    table = _table("table", "rows", "newest", "version")
+    table = _table("table", "rows", "newest (UTC)", "version")
     for name, held in found.tables.items():
         table.add_row(name, f"{held.rows:,}", _when(held.newest), "" if held.version is None else str(held.version))
     console.print(table)
@@ -117,7 +126,7 @@ def models_in_words(found: Sequence[ModelStatus]) -> list[str]:
         return ["no model yet: run `nodeward train`"]
     lines = [_role(one) for one in found if one.aliases]
     rest = sum(not one.aliases for one in found)
-    return [*lines, f"{rest} more models"] if rest else lines
+    return [*lines, f"models without a role: {rest}"] if rest else lines
 
 
 def _role(model: ModelStatus) -> str:

@@ -100,7 +100,7 @@ def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
         return wall_clock
     newest: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
     if newest is None:
-        raise EmptyTableError("the records", "hold no time to take for now", mend="run `nodeward ingest` first")
+        raise EmptyTableError("the state", "holds no records yet", mend="run `nodeward ingest` first")
     return lambda: newest
 
 

@@ -53,12 +53,13 @@ class Headroom:
         """Name the limit that one more node of a rack would break, or None."""
         limits, share = self.limits, self.limits.by_share(self.size)
         if self.out >= limits.fleet_count:
-            return f"{self.out} nodes are out, policy.limits.fleet_count allows {limits.fleet_count}"
+            return f"{self.out} out or to be drained, policy.limits.fleet_count allows {limits.fleet_count}"
         if self.out >= share:
             part = f"policy.limits.fleet_share {limits.fleet_share:g} of {self.size} nodes"
-            return f"{self.out} nodes are out, {part} allows {share}"
+            return f"{self.out} out or to be drained, {part} allows {share}"
         if rack is not None and self.out_by_rack[rack] >= limits.per_rack:
-            return f"{self.out_by_rack[rack]} of rack {rack} are out, policy.limits.per_rack allows {limits.per_rack}"
+            taken = f"{self.out_by_rack[rack]} of rack {rack} out or to be drained"
+            return f"{taken}, policy.limits.per_rack allows {limits.per_rack}"
         return None
 
     def take(self, rack: str | None) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from features.catalogue import TIMES_FLEET, Peer, window_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from features.catalogue import Catalogue, Feature
 
 MOST_REASONS: Final = 3
+SEPARATOR: Final = "; "
+LEGEND: Final = "odds x2: the metric doubles the node's odds of failing; fleet: the median of all nodes"
 LEAST_LOG_ODDS: Final = 0.05  # below this a metric is no reason
 DIGITS: Final = 3
 
@@ -32,8 +36,9 @@ class Reason:
     def __str__(self) -> str:
         """Say it on one line."""
         told = "missing" if math.isnan(self.value) else f"{_number(self.value)} {self.feature.unit}".rstrip()
-        beside = "" if math.isnan(self.fleet_median) else f" (fleet {_number(self.fleet_median)})"
-        return f"{self.feature.name} {told}{beside}, odds x{_number(math.exp(self.log_odds), 2)}"
+        is_relative = self.feature.peer != Peer.NONE or self.feature.unit == TIMES_FLEET
+        beside = "" if is_relative or math.isnan(self.fleet_median) else f" (fleet {_number(self.fleet_median)})"
+        return f"{_title(self.feature)}: {told}{beside}, odds x{_number(math.exp(self.log_odds), 2)}"
 
 
 def explain(
@@ -55,7 +60,7 @@ def explain(
 
 def in_words(reasons: Iterable[Reason]) -> str:
     """Put reasons on one line."""
-    return "; ".join(str(reason) for reason in reasons)
+    return SEPARATOR.join(str(reason) for reason in reasons)
 
 
 def _owners(catalogue: Catalogue) -> NDArray[np.float64]:
@@ -81,6 +86,13 @@ def _reason(
 ) -> Reason:
     at = int(np.argmax(added))
     return Reason(catalogue.features[at], float(row[at]), float(median[at]), float(log_odds))
+
+
+def _title(feature: Feature) -> str:
+    """Name a feature in words; the metric keeps its own name, to be looked up by."""
+    told = f"{feature.stat} {feature.peer}".replace("_", " ").rstrip()
+    over = "" if feature.window is None else f" over {window_name(feature.window)}"
+    return f"{feature.metric} {told}{over}"
 
 
 def _number(value: float, digits: int = DIGITS) -> str:

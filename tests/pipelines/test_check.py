@@ -47,7 +47,7 @@ def test_everything_that_works_is_found_to_work(tmp_path: Path) -> None:
 def test_servers_are_not_asked_where_none_is_configured(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     details = {finding.what: finding.detail for finding in check(settings_of(tmp_path), "").findings}
-    assert "opened by the first training" in details["models"]
+    assert "made by the first training" in details["models"]
     assert "in this process" in details["flows"]
 
 

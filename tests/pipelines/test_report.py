@@ -1,11 +1,19 @@
 import io
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pytest
 from rich.console import Console
 
-from pipelines.report import ingest_markdown, markdown_table
-from pipelines.show import show_ingest
+from pipelines.report import decide_markdown, ingest_markdown, markdown_table, score_markdown, train_markdown
+from pipelines.results import DecideReport, ScoreReport, TrainReport
+from pipelines.show import show_decide, show_ingest, show_score, show_train
+from serving.policy import Decision, Verdict
+from serving.reasons import LEGEND
 from tests.pipelines.made_up import ingest_all, merge_all, settings_of, write_records
 
 
@@ -17,8 +25,8 @@ def test_an_ingest_is_reported_table_by_table(tmp_path: Path) -> None:
     report = ingest_markdown(ingest_all(settings_of(tmp_path)))
     assert report.startswith("# Ingest\n\n| table | new |")
     assert "| telemetry | 30 | 0 | 0 | 0 | 0 | 0 |" in report
-    assert "- 30 rows of buckets rolled up" in report
-    assert "- newest time: 2024-01-11T00:00:00+00:00" in report
+    assert "- 30 buckets rolled up" in report
+    assert "- newest time: 2024-01-11 00:00 UTC" in report
 
 
 def test_quarantined_rows_are_reported_with_the_reason(tmp_path: Path) -> None:
@@ -35,3 +43,92 @@ def test_an_ingest_is_shown_table_by_table(tmp_path: Path) -> None:
     out = io.StringIO()
     show_ingest(ingest_all(settings_of(tmp_path)), Console(file=out, width=120))
     assert "telemetry   30         0" in out.getvalue()
+
+
+NOON = datetime(2024, 1, 11, 12, tzinfo=UTC)
+REASONS = (
+    "a_metric_of_a_long_name mean vs fleet over 30d: -4.2 robust sd, odds x2; load mean over 1d: 9 (fleet 3), odds x2"
+)
+TRAINED = TrainReport(
+    trained_until=NOON,
+    version="3",
+    aliases=("challenger",),
+    support="ok",
+    failures=504,
+    min_failures=50,
+    rows=162_952,
+    features=274,
+    metrics={"pr_auc_1d": 0.0241, "roc_auc_1d": 0.82, "pr_auc_14d": 0.135, "observed_over_expected_14d": 1.174},
+    tables={},
+)
+SCORED = ScoreReport(
+    as_of=NOON,
+    model_version="3",
+    support="ok",
+    horizon_days=7.0,
+    nodes=973,
+    unknown=15,
+    riskiest=({"node": "m100-0980", "probability": 0.428, "reasons": REASONS},),
+)
+DECIDED = DecideReport(
+    as_of=NOON,
+    horizon_days=7.0,
+    model_version="3",
+    fleet=990,
+    out=2,
+    threshold=0.179,
+    drains=(Decision("n1", Verdict.DRAIN, 0.428, 14.0, f"P(failure) 42.8%; {REASONS}"),),
+    held_back=(Decision("n2", Verdict.HOLD_BACK, 0.4, 12.0, "P(failure) 40.0%", "1 of rack r1 out or to be drained"),),
+    left=972,
+    unknown=15,
+)
+
+
+def shown(show: Callable[[Any, Console], None], report: object) -> list[str]:
+    out = io.StringIO()
+    show(report, Console(file=out, width=80))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_a_training_is_reported_with_a_row_for_each_horizon() -> None:
+    told = train_markdown(TRAINED)
+    assert "- 504 failures to learn from, 162,952 sampled rows, 274 features" in told
+    assert "| horizon | PR-AUC | ROC-AUC | observed/expected |" in told
+    assert told.endswith("| 1d | 0.024 | 0.820 | - |\n| 14d | 0.135 | - | 1.174 |")
+    assert shown(show_train, TRAINED)[-2:] == [
+        "1d        0.024    0.820                  -",
+        "14d       0.135        -              1.174",
+    ]
+
+
+def test_a_training_without_folds_has_no_table_of_figures() -> None:
+    fallback = replace(TRAINED, metrics={}, support="low support")
+    assert "| horizon" not in train_markdown(fallback)
+    assert "its scores are never acted on" in shown(show_train, fallback)[-1]
+
+
+def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
+    told = score_markdown(SCORED)
+    assert f"| m100-0980 | 42.8% | {REASONS} |" in told
+    assert told.endswith(f"- {LEGEND}")
+    assert "15 unknown (not reporting); probabilities of a failure within 7 days" in told
+    assert LEGEND not in score_markdown(replace(SCORED, riskiest=()))
+    assert "by model 3 (low support)," in score_markdown(replace(SCORED, support="low support"))
+
+
+def test_decisions_are_reported_with_what_held_them_back() -> None:
+    told = decide_markdown(DECIDED)
+    assert "| n2 | hold back | 1 of rack r1 out or to be drained; P(failure) 40.0% |" in told
+    assert "1 to drain, 1 held back, 972 left alone, 15 of them unknown" in told
+    assert LEGEND not in decide_markdown(replace(DECIDED, drains=(), held_back=()))
+
+
+@pytest.mark.parametrize(("show", "report"), [(show_score, SCORED), (show_decide, DECIDED)])
+def test_every_reason_has_a_line_of_its_own_and_none_is_cut(
+    show: Callable[[Any, Console], None], report: ScoreReport | DecideReport
+) -> None:
+    lines = shown(show, report)
+    table = lines[: next(at for at, line in enumerate(lines) if "as of" in line)]
+    assert all(len(line) <= 80 for line in table)
+    assert not any("…" in line for line in lines)
+    assert table[-1].endswith(("load mean over 1d: 9 (fleet 3), odds x2", "P(failure) 40.0%"))

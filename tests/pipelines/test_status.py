@@ -134,7 +134,7 @@ def test_models_are_listed_by_their_roles(tmp_path: Path, monkeypatch: pytest.Mo
     told = words(status(settings))
     assert "challenger: model 3, trained until 2024-01-11 00:00 (low support)\n" in told
     assert "champion: model 1, trained until 2024-01-11 00:00\n" in told
-    assert "1 more models" in told
+    assert "models without a role: 1" in told
 
 
 def test_no_tracking_store_is_made_to_look_for_models(tmp_path: Path) -> None:

@@ -17,16 +17,16 @@ def test_a_share_of_a_fleet_is_exact_arithmetic(percent: int, size: int) -> None
 
 def test_a_share_below_one_node_allows_none() -> None:
     assert Headroom.of(fleet(99), Limits(0.01, 10, 10)).refusal("r0") == (
-        "0 nodes are out, policy.limits.fleet_share 0.01 of 99 nodes allows 0"
+        "0 out or to be drained, policy.limits.fleet_share 0.01 of 99 nodes allows 0"
     )
 
 
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        (Limits(1.0, 2, 9), "2 nodes are out, policy.limits.fleet_count allows 2"),
-        (Limits(0.25, 9, 9), "2 nodes are out, policy.limits.fleet_share 0.25 of 8 nodes allows 2"),
-        (Limits(1.0, 9, 2), "2 of rack r0 are out, policy.limits.per_rack allows 2"),
+        (Limits(1.0, 2, 9), "2 out or to be drained, policy.limits.fleet_count allows 2"),
+        (Limits(0.25, 9, 9), "2 out or to be drained, policy.limits.fleet_share 0.25 of 8 nodes allows 2"),
+        (Limits(1.0, 9, 2), "2 of rack r0 out or to be drained, policy.limits.per_rack allows 2"),
     ],
 )
 def test_the_limit_that_is_reached_is_named_with_its_number(limits: Limits, why: str) -> None:
@@ -36,10 +36,10 @@ def test_the_limit_that_is_reached_is_named_with_its_number(limits: Limits, why:
 
 def test_nodes_that_are_out_already_count_against_fleet_and_rack() -> None:
     headroom = Headroom.of(fleet(8, out={"n1", "n5"}), Limits(1.0, 3, 1))
-    assert headroom.refusal("r1") == "1 of rack r1 are out, policy.limits.per_rack allows 1"
+    assert headroom.refusal("r1") == "1 of rack r1 out or to be drained, policy.limits.per_rack allows 1"
     assert headroom.refusal("r2") is None
     headroom.take("r2")
-    assert headroom.refusal("r3") == "3 nodes are out, policy.limits.fleet_count allows 3"
+    assert headroom.refusal("r3") == "3 out or to be drained, policy.limits.fleet_count allows 3"
 
 
 def test_a_rack_that_is_not_known_has_no_limit_of_its_own() -> None:
@@ -55,5 +55,5 @@ def test_a_node_that_is_out_counts_even_if_the_inventory_lost_it() -> None:
 
 def test_nothing_fits_into_an_empty_fleet() -> None:
     assert Headroom.of(fleet(0), NO_LIMITS).refusal(None) == (
-        "0 nodes are out, policy.limits.fleet_share 1 of 0 nodes allows 0"
+        "0 out or to be drained, policy.limits.fleet_share 1 of 0 nodes allows 0"
     )

@@ -114,7 +114,7 @@ def test_the_riskiest_nodes_get_the_room_that_a_limit_leaves() -> None:
     scores = [scored("n1", 0.5), scored("n2", 0.9), scored("n3", 0.7)]
     told = decide(scores, fleet(3), limited(fleet_count=2), NOW)
     assert drained(told) == ["n2", "n3"]
-    assert told[2].limit == "2 nodes are out, policy.limits.fleet_count allows 2"
+    assert told[2].limit == "2 out or to be drained, policy.limits.fleet_count allows 2"
 
 
 def test_a_full_rack_does_not_keep_other_racks_from_being_drained() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import Catalogue, Feature, Origin
+from features.catalogue import OF_ONE, TIMES_FLEET, Catalogue, Feature, Origin, Peer
 from serving.reasons import LEAST_LOG_ODDS, MOST_REASONS, Reason, explain, in_words
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_the_median_is_over_the_nodes_that_have_the_feature() -> None:
     assert [reason.fleet_median for (reason,) in told[:2]] == [2.0, 2.0]
     ((lonely,),) = told[2:]
     assert math.isnan(lonely.fleet_median)
-    assert str(lonely) == "load__mean__ever missing, odds x2.7"
+    assert str(lonely) == "load mean: missing, odds x2.7"
 
 
 def test_no_rows_have_no_reasons() -> None:
@@ -65,21 +66,39 @@ def test_no_rows_have_no_reasons() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason(POWER_MEAN, 1234.5, 1000.0, math.log(2)), "power__mean__ever 1,234 W (fleet 1,000), odds x2"),
-        (Reason(HEAT, 0.012345, -3.0, 0.05), "heat__mean__ever 0.0123 °C (fleet -3), odds x1.1"),
-        (Reason(HEAT, 999.7, 999.4, 6.0), "heat__mean__ever 1,000 °C (fleet 999), odds x403"),
-        (Reason(HEAT, 99.96, -1e7, 4.6), "heat__mean__ever 100 °C (fleet -10,000,000), odds x99"),
-        (Reason(LOAD, 12.0, NAN, 3.0), "load__mean__ever 12, odds x20"),
-        (Reason(ERRORS, NAN, 0.0, 1.0), "errors__count__ever missing (fleet 0), odds x2.7"),
+        (Reason(POWER_MEAN, 1234.5, 1000.0, math.log(2)), "power mean: 1,234 W (fleet 1,000), odds x2"),
+        (Reason(HEAT, 0.012345, -3.0, 0.05), "heat mean: 0.0123 °C (fleet -3), odds x1.1"),
+        (Reason(HEAT, 999.7, 999.4, 6.0), "heat mean: 1,000 °C (fleet 999), odds x403"),
+        (Reason(HEAT, 99.96, -1e7, 4.6), "heat mean: 100 °C (fleet -10,000,000), odds x99"),
+        (Reason(LOAD, 12.0, NAN, 3.0), "load mean: 12, odds x20"),
+        (Reason(ERRORS, NAN, 0.0, 1.0), "errors count: missing (fleet 0), odds x2.7"),
     ],
 )
 def test_a_reason_is_told_in_words_and_units(reason: Reason, words: str) -> None:
     assert str(reason) == words
 
 
+@pytest.mark.parametrize(
+    ("metric", "stat", "unit", "peer", "words"),
+    [
+        ("power_max", "mean", "robust sd", Peer.FLEET, "power_max mean vs fleet over 7d: -4.2 robust sd, odds x2"),
+        ("power_max", "mean", "W", Peer.RACK, "power_max mean vs rack over 7d: -4.2 W, odds x2"),
+        ("boot_n", "min", TIMES_FLEET, Peer.RATIO, "boot_n min of fleet over 7d: -4.2 x fleet, odds x2"),
+        ("ecc", "increase", OF_ONE, Peer.RANK, "ecc increase rank over 7d: -4.2 of 1, odds x2"),
+        ("failures", "relative_rate", TIMES_FLEET, Peer.NONE, "failures relative rate over 7d: -4.2 x fleet, odds x2"),
+        ("node", "days_up", "d", Peer.NONE, "node days up over 7d: -4.2 d (fleet 0.1), odds x2"),
+    ],
+)
+def test_the_median_stands_beside_a_value_only_where_that_is_not_relative(
+    metric: str, stat: str, unit: str, peer: Peer, words: str
+) -> None:
+    feature = Feature(Origin.WINDOW, metric, stat, timedelta(days=7), unit, "why", peer)
+    assert str(Reason(feature, -4.2, 0.1, math.log(2))) == words
+
+
 def test_reasons_share_a_line() -> None:
     told = [Reason(HEAT, 1.0, 1.0, math.log(2)), Reason(LOAD, 2.0, 1.0, math.log(1.5))]
-    assert in_words(told) == "heat__mean__ever 1 °C (fleet 1), odds x2; load__mean__ever 2 (fleet 1), odds x1.5"
+    assert in_words(told) == "heat mean: 1 °C (fleet 1), odds x2; load mean: 2 (fleet 1), odds x1.5"
     assert in_words([]) == ""
 
 
