@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
@@ -19,29 +20,46 @@ if TYPE_CHECKING:
     from models.figures import Figure
     from pipelines.backtest import Backtest
 
-COLUMNS: Final = (  # heading, measure, whether it is one of the alarms'
-    ("PR-AUC", "pr_auc", False),
-    ("caught", "caught_share", True),
-    ("precision", "precision", True),
-    ("lead, h", "median_lead_hours", True),
-    ("obs/exp", "observed_over_expected", False),
-    ("slope", "slope", False),
-    ("skill", "brier_skill", False),
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A measure under a heading, whether it is one of the alarms', and its decimals."""
+
+    heading: str
+    measure: str
+    is_of_alarms: bool
+    decimals: int
+
+
+PR_AUC: Final = Column("PR-AUC", "pr_auc", is_of_alarms=False, decimals=3)
+CAUGHT: Final = Column("caught", "caught_share", is_of_alarms=True, decimals=3)
+COLUMNS: Final = (
+    PR_AUC,
+    CAUGHT,
+    Column("precision", "precision", is_of_alarms=True, decimals=3),
+    Column("lead, h", "median_lead_hours", is_of_alarms=True, decimals=0),
+    Column("obs/exp", "observed_over_expected", is_of_alarms=False, decimals=2),
+    Column("slope", "slope", is_of_alarms=False, decimals=2),
+    Column("skill", "brier_skill", is_of_alarms=False, decimals=3),
 )
-PAIRED: Final = (("caught", "caught_share", True), ("PR-AUC", "pr_auc", False))
+LEGEND: Final = """caught: share of all failures that an alarm preceded, within the horizon
+lead, h: median hours from the first such alarm to the failure
+obs/exp, slope: 1 where probabilities are right; skill: Brier's over base_rate
+ratios to others are paired: above 1 the model does better
+"""
 RIVALS: Final = ("history", "lightgbm_raw", "rule")
+RATIO_DECIMALS: Final = 2
 NOTHING: Final = "-"
-MANY: Final = 100  # from here on, decimals are noise
-FEW: Final = 0.2  # below, two decimals are too few
+MANY: Final = 10  # from here on, a third decimal is noise
 
 
 def show_backtest(found: Backtest, console: Console) -> None:
     """Show a table and the paired ratios of each horizon, and a warning where the window says little."""
-    console.print(_summary(found), soft_wrap=True, highlight=False)
+    console.print(_summary(found), soft_wrap=True, highlight=False, end="\n\n")
     for horizon, evaluation in found.evaluations.items():
-        console.print(_table(horizon, evaluation, found.middle_share))
-        for line in _intervals(evaluation, found.middle_share):
-            console.print(line, soft_wrap=True, highlight=False)
+        console.print(figures_table(horizon, evaluation, found.middle_share))
+        console.print(intervals_table(evaluation, found.middle_share), end="\n\n")
+    console.print(Text(LEGEND))
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)
     if found.kept:
@@ -51,8 +69,8 @@ def show_backtest(found: Backtest, console: Console) -> None:
 def _summary(found: Backtest) -> str:
     replay, trained = found.replay, found.replay.trained
     return (
-        f"{found.dataset}: trained on {trained.failures:,} failures known by {replay.window.start:%Y-%m-%d} "
-        f"({trained.support}), {len(trained.training.catalogue.names)} features; "
+        f"{found.dataset}: trained on {trained.failures:,} failures known by {replay.window.start:%Y-%m-%d}, "
+        f"{len(trained.training.catalogue.names)} features; "
         f"judged up to {replay.window.end:%Y-%m-%d}: {found.failures:,} failures, "
         f"{len(replay.rows):,} forecasts in {found.seconds:.0f} s"
     )
@@ -73,41 +91,53 @@ def _warnings(found: Backtest) -> Iterator[str]:
         )
 
 
-def _table(horizon: float, evaluation: Evaluation, share: float) -> Table:
-    title = f"{horizon:g} days ahead, alarms on {share:.1%} of the nodes"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+def figures_table(horizon: float, evaluation: Evaluation, share: float) -> Table:
+    """Lay out every model's figures at one horizon, within 80 columns."""
+    days = "1 day" if horizon == 1 else f"{horizon:g} days"
+    table = Table(title=f"{days} ahead, alarms on {share:.1%} of the nodes", title_justify="left", title_style="bold")
+    table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
     table.add_column("", no_wrap=True)
-    for name, _, _ in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
+    for column in COLUMNS:
+        table.add_column(column.heading, justify="right", no_wrap=True)
     for model in evaluation.models:
-        cells = [_value(evaluation.figure(name, model, share if of_alarms else None)) for _, name, of_alarms in COLUMNS]
+        cells = [_value(_figure(evaluation, column, model, share), column.decimals) for column in COLUMNS]
         table.add_row(model, *cells, style="bold" if model == MODEL else None)
     return table
 
 
-def _intervals(evaluation: Evaluation, share: float) -> Iterator[str]:
-    """Give the model's own figures and its ratios to the strongest baselines, with their 95% intervals."""
-    for name, measure, of_alarms in PAIRED:
-        at = share if of_alarms else None
-        ratios = [
-            f"/ {other} {_with_interval(evaluation.ratio(measure, MODEL, other, at))}"
-            for other in RIVALS
-            if other in evaluation.models
-        ]
-        yield f"  {name} {_with_interval(evaluation.figure(measure, MODEL, at))}; {'; '.join(ratios)}"
-    yield ""
+def intervals_table(evaluation: Evaluation, share: float) -> Table:
+    """Lay out the model's own figures and its ratios to the strongest baselines, with their 95% intervals."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("  95% intervals", no_wrap=True)
+    for column in (PR_AUC, CAUGHT):
+        table.add_column(column.heading, no_wrap=True)
+    own = (_with_interval(_figure(evaluation, column, MODEL, share), column.decimals) for column in (PR_AUC, CAUGHT))
+    table.add_row(f"  {MODEL}", *own)
+    for other in RIVALS:
+        if other in evaluation.models:
+            table.add_row(f"  {MODEL} / {other}", *_ratios(evaluation, other, share))
+    return table
 
 
-def _with_interval(figure: Figure) -> str:
+def _ratios(evaluation: Evaluation, other: str, share: float) -> Iterator[str]:
+    for column in (PR_AUC, CAUGHT):
+        at = share if column.is_of_alarms else None
+        yield _with_interval(evaluation.ratio(column.measure, MODEL, other, at), RATIO_DECIMALS)
+
+
+def _figure(evaluation: Evaluation, column: Column, model: str, share: float) -> Figure:
+    return evaluation.figure(column.measure, model, share if column.is_of_alarms else None)
+
+
+def _with_interval(figure: Figure, decimals: int) -> str:
     low, high = figure.bounds()
-    return _value(figure) if low is None or high is None else f"{_value(figure)} [{_digits(low)}, {_digits(high)}]"
+    value = _value(figure, decimals)
+    return value if low is None or high is None else f"{value} [{_digits(low, decimals)}, {_digits(high, decimals)}]"
 
 
-def _value(figure: Figure) -> str:
-    return NOTHING if figure.value is None else _digits(figure.value)
+def _value(figure: Figure, decimals: int) -> str:
+    return NOTHING if figure.value is None else _digits(figure.value, decimals)
 
 
-def _digits(value: float) -> str:
-    if abs(value) >= MANY:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= FEW else f"{value:.3f}"
+def _digits(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals if abs(value) < MANY else min(decimals, 1)}f}"

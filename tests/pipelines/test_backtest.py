@@ -140,6 +140,8 @@ def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys:
     out = capsys.readouterr().out
     assert "7 days ahead, alarms on 1.0% of the nodes" in out
     assert "…" not in out
+    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith(("made", "warning")))
+    assert "  model / history" in out
     for model in ("model", *BASELINES):
         (line,) = (line for line in out.splitlines() if line.startswith(f"{model} "))
         assert len(line.split()) == 8
