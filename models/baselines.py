@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 NEVER = 1e-12
+ROWS_AT_ONCE = 20_000  # of a forecast by a pipeline that copies its input at every step
 LEAST_SLOPE = 1e-3
 UNTYING = 1e-5  # over 2^32 places, that is twenty times the steps between doubles near 1
 
@@ -125,7 +126,8 @@ def logistic(training: Labelled, features: Matrix, seed: int) -> Floats:
         LogisticRegression(C=0.1, max_iter=300, tol=1e-3, random_state=seed),
     )
     model.fit(training.features[:, usable], training.label, logisticregression__sample_weight=training.weight)
-    return np.asarray(model.predict_proba(features[:, usable])[:, 1], dtype=np.float64)
+    slices = (features[at : at + ROWS_AT_ONCE, usable] for at in range(0, len(features), ROWS_AT_ONCE))
+    return np.concatenate([model.predict_proba(part)[:, 1] for part in slices]).astype(np.float64)
 
 
 def lightgbm_raw(training: Labelled, features: Matrix, seed: int, threads: int = 0) -> Floats:
