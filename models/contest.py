@@ -78,13 +78,10 @@ class Contest:
         return model.probabilities(Covariates(own, self.rate))
 
     def _logistic(self) -> Floats:
+        """Fit one horizon after the other: each copies the training set several times."""
         training = self.trained.training
-        return self._each_horizon(
-            training.rows,
-            training.features,
-            training.weight,
-            lambda labelled, _: baselines.logistic(labelled, self.features, self._seed),
-        )
+        labelled = (self._labelled(training.rows, training.features, training.weight, at) for at in self._horizons)
+        return np.column_stack([baselines.logistic(one, self.features, self._seed) for one in labelled])
 
     def _rule(self) -> Floats:
         training = self.trained.training
