@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FAILURES = "failures"
+FLEET = "fleet"  # tells of all nodes alike
 FAILURES_OF = f"{FAILURES}_"  # before a cause
 EVER = None
 TIMES_FLEET = "x fleet"  # the unit of what is a multiple of the fleet's
@@ -132,7 +133,7 @@ def _history(plan: Plan) -> Iterator[Feature]:
     yield one("maintenance", "days_since_start", EVER, "d", "new parts and new software fail early")
     yield one("node", "days_up", EVER, "d", "time in service since the last event")
     yield one("node", "days_observed", EVER, "d", "infant mortality and wear")
-    yield one("fleet", "failure_rate", timedelta(days=7), "1/d", "a bad week of the whole fleet")
+    yield one(FLEET, "failure_rate", timedelta(days=7), "1/d", "a bad week of the whole fleet")
     for cause in plan.causes:
         for window in (timedelta(days=30), timedelta(days=365)):
             yield one(f"{FAILURES_OF}{cause}", "count", window, "failures", "causes repeat at their own pace")

@@ -15,7 +15,7 @@ from data.errors import EmptyTableError, SettingsError
 from data.schema import DECISION_SCHEMA, NODE
 from features.grid import to_numpy
 from features.risk import assess
-from pipelines import wiring
+from pipelines import moments, wiring
 from pipelines.report import decide_markdown
 from pipelines.results import DecideReport
 from pipelines.settings import load
@@ -42,7 +42,7 @@ def decide_drains(config: str, overrides: list[str], at: datetime | None = None)
 def weigh(settings: Settings, at: datetime | None) -> DecideReport:
     """Weigh every node's published score by costs and limits, and record the decisions."""
     with wiring.records(settings) as records:
-        now = at or wiring.clock(settings, records)()
+        now = moments.as_of(settings, records, at)
         view = everything(wiring.store(settings), records).narrow(now)
         scores = _at_horizon(records.latest_scores(), settings.policy.horizon_days)
         fleet = _fleet(view)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from data.schema import EventKind
 from features.labels import merge_failures
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Evidence:
     failures_needed: int
     failures_in_last_quarter: int
     half_width: float | None
+    ignored_kinds: dict[str, int] = field(default_factory=dict)  # events of a kind that means nothing here
 
     @property
     def is_enough_to_train(self) -> bool:
@@ -55,7 +57,14 @@ def weigh(events: pl.DataFrame, nodes: pl.DataFrame, needed: int) -> Evidence:
         failures_needed=needed,
         failures_in_last_quarter=late,
         half_width=wilson_half_width(CAUGHT_SHARE, late) if late >= FEWEST_FOR_AN_INTERVAL else None,
+        ignored_kinds=_ignored(events),
     )
+
+
+def _ignored(events: pl.DataFrame) -> dict[str, int]:
+    """Count the events of each kind that means nothing here."""
+    others = events.filter(~pl.col("kind").is_in(list(EventKind)))
+    return dict(others.group_by("kind").len().sort("kind").iter_rows())
 
 
 def wilson_half_width(share: float, n: int, confidence: float = 0.95) -> float:

@@ -79,7 +79,7 @@ def train_lines(report: TrainReport) -> list[str]:
             f"{report.support}: {report.min_failures} failures are needed (model.min_failures); history and pooled "
             "rates stand in for a model, and its scores are never acted on"
         )
-    return [*lines, "on folds that it had not seen:"] if report.metrics else lines
+    return [*lines, *_warnings(report), *(["on folds that it had not seen:"] if report.metrics else [])]
 
 
 def train_rows(report: TrainReport) -> list[tuple[str, ...]]:
@@ -123,7 +123,11 @@ def score_lines(report: ScoreReport) -> list[str]:
         f"{support}, {report.unknown:,} unknown (not reporting); probabilities of a failure within "
         f"{report.horizon_days:g} days"
     )
-    return [told, LEGEND] if report.riskiest else [told]
+    return [told, *([LEGEND] if report.riskiest else []), *_warnings(report)]
+
+
+def _warnings(report: TrainReport | ScoreReport) -> list[str]:
+    return [f"warning: {notice}" for notice in report.notices]
 
 
 DECISION_COLUMNS = ("node", "verdict", "why")

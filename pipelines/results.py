@@ -25,6 +25,7 @@ class TrainReport:
     features: int
     metrics: dict[str, float]
     tables: dict[str, int]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ScoreReport:
     nodes: int
     unknown: int
     riskiest: tuple[dict[str, object], ...]  # node, probability, reasons
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

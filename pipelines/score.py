@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from features.catalogue import Plan, build
 from models.training import cutoffs
-from pipelines import wiring
+from pipelines import moments, wiring
 from pipelines.progress import bars
 from pipelines.report import score_markdown
 from pipelines.results import ScoreReport
@@ -47,11 +48,12 @@ def publish(settings: Settings, model: str, at: datetime | None) -> ScoreReport:
     with wiring.records(settings) as records, bars() as progress:
         progress("scoring", 0, 0)
         store = wiring.store(settings)
-        when = on_grid(at or wiring.clock(settings, records)(), settings.buckets.width)
+        when = on_grid(moments.as_of(settings, records, at), settings.buckets.width)
         table = _scores(store, records, settings, when, (version, bundle))
         store.scores.add(table)
         records.publish_scores(table)
-    return _report(table, settings.policy.horizon_days, bundle)
+        notices = moments.doubts(settings, store, records, when)
+    return replace(_report(table, settings.policy.horizon_days, bundle), notices=notices)
 
 
 def on_grid(moment: datetime, width: timedelta) -> datetime:

@@ -177,6 +177,9 @@ def evidence_in_words(found: Evidence) -> str:
     span = f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}"
     first = f"{found.failures} failures of {found.nodes} nodes, {span}: {enough}."
     late = f"A backtest on the last quarter would be judged on {found.failures_in_last_quarter} failures: "
+    if found.ignored_kinds:
+        kinds = ", ".join(f"{count:,} of kind {kind!r}" for kind, count in found.ignored_kinds.items())
+        first = f"{first}\nIgnored events: {kinds}; those that count are of kind 'failure', 'maintenance' or 'action'."
     if found.half_width is None:
         return f"{first}\n{late}too few for an interval (under {FEWEST_FOR_AN_INTERVAL})."
     width = f"a caught share of {CAUGHT_SHARE:.2f} would be known to ±{found.half_width:.3f} (95%, Wilson's interval)."

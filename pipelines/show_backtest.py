@@ -58,7 +58,8 @@ def show_backtest(found: Backtest, console: Console) -> None:
     console.print(_summary(found), soft_wrap=True, highlight=False, end="\n\n")
     for horizon, evaluation in found.evaluations.items():
         console.print(figures_table(horizon, evaluation, found.middle_share))
-        console.print(intervals_table(evaluation, found.middle_share), end="\n\n")
+        console.print(intervals_table(evaluation, found.middle_share))
+        console.print()
     console.print(Text(LEGEND))
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)

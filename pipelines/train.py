@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from models import packing, review, training
-from pipelines import wiring
+from pipelines import moments, wiring
 from pipelines.progress import bars
 from pipelines.report import train_markdown
 from pipelines.results import TrainReport
@@ -38,7 +38,8 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
     with wiring.records(settings) as records, bars() as progress:
         progress("training", 0, 0)
         store = wiring.store(settings)
-        when = on_grid(until or wiring.clock(settings, records)(), settings.buckets.width)
+        when = on_grid(moments.as_of(settings, records, until), settings.buckets.width)
+        notices = moments.doubts(settings, store, records, when)
         tables = versions(store)
         trained = training.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
     found = review.review(trained)
@@ -55,6 +56,7 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         features=len(trained.training.catalogue.names),
         metrics=found.metrics,
         tables=tables,
+        notices=notices,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.catalogue import TIMES_FLEET, Peer, window_name
+from features.catalogue import FLEET, TIMES_FLEET, Peer, window_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,10 @@ class Reason:
 def explain(
     catalogue: Catalogue, features: NDArray[np.float32], contributions: NDArray[np.float64]
 ) -> list[tuple[Reason, ...]]:
-    """Name, for each row, up to three metrics that raise its score most, the strongest first."""
+    """Name, for each row, up to three metrics that raise its score most, the strongest first.
+
+    What is of the whole fleet is no reason for one node.
+    """
     owners = _owners(catalogue)
     by_metric = contributions @ owners
     median = _medians(features)
@@ -65,7 +68,7 @@ def in_words(reasons: Iterable[Reason]) -> str:
 
 def _owners(catalogue: Catalogue) -> NDArray[np.float64]:
     """Tell which metric each feature is of: features x metrics, 1 or 0."""
-    metrics = sorted({feature.metric for feature in catalogue.features})
+    metrics = sorted({feature.metric for feature in catalogue.features} - {FLEET})
     return np.array([[float(feature.metric == metric) for metric in metrics] for feature in catalogue.features])
 
 

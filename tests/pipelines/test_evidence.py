@@ -54,6 +54,13 @@ def test_records_without_a_failure_are_weighed_too() -> None:
     assert (found.failures, found.half_width, found.is_enough_to_train) == (0, None, False)
 
 
+def test_events_of_another_kind_are_named_and_count_for_nothing() -> None:
+    found = weigh(pl.concat([events(1, kind="crash"), events(2, 3), events(4, kind="action")]), nodes(), needed=1)
+    assert (found.failures, found.ignored_kinds) == (2, {"crash": 1})
+    assert "Ignored events: 1 of kind 'crash'; those that count are of kind 'failure'" in evidence_in_words(found)
+    assert "Ignored" not in evidence_in_words(weigh(events(2, 3), nodes(), needed=1))
+
+
 def test_an_interval_needs_twenty_failures() -> None:
     late = [99 + 0.01 * number for number in range(20)]
     assert weigh(events(*late[:19]), nodes(), needed=1).half_width is None

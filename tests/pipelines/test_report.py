@@ -116,6 +116,11 @@ def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
     assert "by model 3 (low support)," in score_markdown(replace(SCORED, support="low support"))
 
 
+def test_doubts_are_told_as_warnings() -> None:
+    assert "- warning: too old" in score_markdown(replace(SCORED, notices=("too old",)))
+    assert "- warning: too old" in train_markdown(replace(TRAINED, notices=("too old",)))
+
+
 def test_decisions_are_reported_with_what_held_them_back() -> None:
     told = decide_markdown(DECIDED)
     assert "| n2 | hold back | 1 of rack r1 out or to be drained; P(failure) 40.0% |" in told

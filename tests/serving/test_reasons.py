@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import OF_ONE, TIMES_FLEET, Catalogue, Feature, Origin, Peer
+from features.catalogue import FLEET, OF_ONE, TIMES_FLEET, Catalogue, Feature, Origin, Peer
 from serving.reasons import LEAST_LOG_ODDS, MOST_REASONS, Reason, explain, in_words
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ def test_the_median_is_over_the_nodes_that_have_the_feature() -> None:
     ((lonely,),) = told[2:]
     assert math.isnan(lonely.fleet_median)
     assert str(lonely) == "load mean: missing, odds x2.7"
+
+
+def test_what_is_of_the_whole_fleet_is_no_reason_for_a_node() -> None:
+    catalogue = Catalogue((feature(FLEET, "failure_rate", "1/d"), LOAD))
+    (told,) = explain(catalogue, values([1, 2]), np.array([[3.0, 0.5]]))
+    assert [reason.feature for reason in told] == [LOAD]
 
 
 def test_no_rows_have_no_reasons() -> None:

@@ -1,0 +1,53 @@
+"""The time that a flow works as of, and whether the records reach it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.errors import SettingsError
+from pipelines import wiring
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.records import Records
+    from data.store import Store
+    from pipelines.settings_shape import Settings
+
+
+def as_of(settings: Settings, records: Records, asked: datetime | None) -> datetime:
+    """Take the time that was asked for, or else now.
+
+    Raises:
+        SettingsError: if that time is still to come.
+    """
+    now = wiring.clock(settings, records)()
+    if asked is not None and asked > now:
+        raise SettingsError(
+            f"{asked:%Y-%m-%d %H:%M} UTC is still to come: now is {now:%Y-%m-%d %H:%M} UTC "
+            f"(clock.now = {settings.clock.now!r})",
+            mend="ask for an earlier time, or ingest newer records",
+        )
+    return asked or now
+
+
+def doubts(settings: Settings, store: Store, records: Records, when: datetime) -> tuple[str, ...]:
+    """Say so if the records end long before a time: the silence after them would pass for health."""
+    newest = _newest(store, records)
+    if newest is None or when - newest <= settings.policy.stale_after:
+        return ()
+    what, days = "telemetry" if store.telemetry.metrics() else "record", (when - newest) / timedelta(days=1)
+    told = f"the newest {what} is of {newest:%Y-%m-%d %H:%M} UTC, {days:.1f} days before"
+    return (f"{told}: ingest newer records, or set clock.now = 'data' where the records have ended",)
+
+
+def _newest(store: Store, records: Records) -> datetime | None:
+    if not store.telemetry.metrics():
+        found: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
+        return found
+    table = store.telemetry.table
+    newest: datetime | None = table.scan().select(pl.col(table.time).max()).collect().item()
+    return newest
