@@ -21,6 +21,7 @@ from mlflow.environment_variables import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -64,7 +65,7 @@ class Registry:
         """
         with self._naming_faults():
             client = self._client()
-            tracked = client.create_run(self._experiment_id(client), run_name=run.bundle.manifest.trained_until)
+            tracked = client.create_run(self._experiment_id(client), run_name=run.title)
             with _failing(client, tracked):
                 _track(client, tracked, run)
                 client.set_terminated(tracked.info.run_id)
@@ -137,7 +138,9 @@ class Registry:
         if self._aliases(client) is None:
             client.create_registered_model(self.model_name)
         source, tags = f"{tracked.info.artifact_uri}/{MODEL}", dict(run.tags)
-        return client.create_model_version(self.model_name, source, tracked.info.run_id, tags)
+        return client.create_model_version(
+            self.model_name, source, tracked.info.run_id, tags, description=run.description
+        )
 
     def _set_aliases(self, client: MlflowClient, version: str) -> tuple[str, ...]:
         names = (CHALLENGER,) if CHAMPION in (self._aliases(client) or {}) else (CHALLENGER, CHAMPION)
@@ -247,7 +250,7 @@ def _track(client: MlflowClient, tracked: Run, run: TrainingRun) -> None:
         run_id,
         [Metric(name, value, now, 0) for name, value in run.metrics.items()],
         [Param(name, str(value)) for name, value in params.items()],
-        [RunTag(name, value) for name, value in run.tags.items()],
+        [RunTag(name, value) for name, value in {**run.tags, MLFLOW_RUN_NOTE: run.description}.items()],
     )
     with tempfile.TemporaryDirectory(prefix="nodeward-run-") as folder:
         run.write(Path(folder))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from models import bundle as bundles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -44,6 +44,23 @@ class TrainingRun:
         params = {**told.params, "horizons_days": horizons, "features": len(told.features), "failures": told.failures}
         tags = {"fleet": told.fleet, TRAINED_UNTIL: told.trained_until, SUPPORT: told.support}
         return cls(bundle, params, told.metrics, figures, told.tables, tags)
+
+    @property
+    def title(self) -> str:
+        """Name the run for people."""
+        told = self.bundle.manifest
+        return f"{told.fleet} until {datetime.fromisoformat(told.trained_until):%Y-%m-%d %H:%M}"
+
+    @property
+    def description(self) -> str:
+        """Say what was trained, and what its figures and plots are of."""
+        told = self.bundle.manifest
+        trained = (
+            f"Trained on what was known of {told.fleet} at {told.trained_until}: {told.failures} failures to learn "
+            f"from, {len(told.features)} features, support {told.support!r}."
+        )
+        judged = "Its metrics, named <measure>_<horizon>, are of walk-forward folds that it had not seen."
+        return f"{trained} {judged}" if told.metrics else trained
 
     def write(self, folder: Path) -> None:
         """Write plots and model as files, each kind in a folder of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -141,6 +142,21 @@ def test_a_run_keeps_parameters_metrics_plots_table_versions_and_no_pickle(
     files = {str(path.relative_to(store / "mlflow" / run_id / "artifacts")) for path in store.rglob(f"{run_id}/*/*/*")}
     assert files == {"plots/reliability.png", "model/manifest.json", "model/booster-0.txt"}
     assert (store / "mlflow" / run_id / "artifacts/plots/reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_and_versions_say_in_words_what_they_are(registry: Registry, bundle: Bundle, store: Path) -> None:
+    registry.log(_run(bundle))
+    told = _run(bundle)
+    assert told.title == "m100 until 2021-07-01 00:00"
+    assert "77 failures to learn from, 2 features, support 'ok'. Its metrics" in told.description
+    assert "metrics" not in _run(Bundle(bundle.model, replace(bundle.manifest, metrics={}))).description
+    with closing(sqlite3.connect(store / "mlflow.db")) as database:
+        runs = database.execute("SELECT name FROM runs").fetchall()
+        notes = database.execute("SELECT value FROM tags WHERE key = 'mlflow.note.content'").fetchall()
+        versions = database.execute("SELECT description FROM model_versions").fetchall()
+    assert (told.title,) in runs
+    assert (told.description,) in notes
+    assert (told.description,) in versions
 
 
 @pytest.mark.parametrize("stop", [ValueError("no such font"), KeyboardInterrupt()], ids=["fails", "interrupted"])
