@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.naming import require_metrics
 from data.schema import NODE
 from data.survey import survey
 from data.telemetry import Change
@@ -96,7 +97,9 @@ def ingest(
     with store.writing(options.patience):
         known = records.nodes()[NODE]
         found = survey(source, Bounds(source.name, clock() + options.tolerance, known))
-        notices = _notices(found, store.telemetry.metrics())
+        stored = store.telemetry.metrics()
+        require_metrics(source.name, {*stored, *found.telemetry.metrics})
+        notices = _notices(found, stored)
         tables = _merge_records(store, records, found)
         telemetry, change = _merge_telemetry(source, store, found, options.progress)
         options.progress("buckets", 0, 0)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.content import content_hash
-from data.schema import AVAILABLE_AT, NODE, TS
+from data.schema import AVAILABLE_AT, NODE, SEPARATOR, TS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-THEIRS: Final = "__new"  # ends a column of the newer table while two are compared
+THEIRS: Final = f"{SEPARATOR}new"  # ends a column of the newer table while two are compared
+CONTENT: Final = f"{SEPARATOR}content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Rule:
             return rows
         is_contested = rows.select(pl.struct(self.keys).is_duplicated()).to_series()
         contested = rows.filter(is_contested).unique(maintain_order=True)
-        ranked = contested.with_columns(content_hash(contested)).sort(*self.newest, "content")
-        winners = ranked.unique(self.keys, keep="last", maintain_order=True).drop("content")
+        ranked = contested.with_columns(content_hash(contested).alias(CONTENT)).sort(*self.newest, CONTENT)
+        winners = ranked.unique(self.keys, keep="last", maintain_order=True).drop(CONTENT)
         return pl.concat([rows.filter(~is_contested), winners])
 
     def merge(self, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

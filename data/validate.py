@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from data.merge import Rule
 
 DAWN: Final = datetime(1990, 1, 1, tzinfo=UTC)  # clocks that were never set start in 1970 or 1980
+CALENDAR: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+IS_OFF_THE_CALENDAR: Final = ~cs.datetime().is_between(*CALENDAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def sift_nodes(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
     reasons = {
         "has no node": _is_empty(NODE),
         "has no observed_from": pl.col("observed_from").is_null(),
+        "lies before 1990": pl.col("observed_from") < DAWN,
         "left before it came": pl.col("observed_until") <= pl.col("observed_from"),
         "lies in the future": pl.max_horizontal("observed_from", "as_of") > bounds.latest,
     }
@@ -123,6 +126,7 @@ def _sift(
     table: str, rows: pl.DataFrame, reasons: Mapping[str, pl.Expr], source: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows with a reason against them from the others; the first reason counts."""
+    reasons = {"holds a time outside the years 1 to 9999": pl.any_horizontal(IS_OFF_THE_CALENDAR), **reasons}
     found = pl.coalesce(pl.when(is_bad).then(pl.lit(reason)) for reason, is_bad in reasons.items())
     reason = rows.select(found.alias("reason")).to_series()
     bad = rows.filter(reason.is_not_null())
@@ -135,10 +139,16 @@ def _quarantined(table: str, bad: pl.DataFrame, reason: pl.Series, source: str) 
         pl.lit(table).alias("table"),
         reason,
         (pl.col(NODE) if NODE in bad.columns else pl.lit(None, pl.String)).alias(NODE),
-        moment.alias(TS),
-        pl.struct(pl.all()).struct.json_encode().alias("row"),
+        pl.when(moment.is_between(*CALENDAR)).then(moment).alias(TS),
+        pl.struct(_writable(bad)).struct.json_encode().alias("row"),
         pl.lit(source).alias("source"),
     ).cast(pl.Schema(QUARANTINE_SCHEMA))
+
+
+def _writable(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Take every column, but those with a time off the calendar as microseconds since 1970."""
+    is_off = rows.select(IS_OFF_THE_CALENDAR.any()).row(0, named=True)
+    return [pl.col(name).to_physical() if is_off.get(name) else pl.col(name) for name in rows.columns]
 
 
 def _infinite_cells(rows: pl.DataFrame, source: str) -> pl.DataFrame:

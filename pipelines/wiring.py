@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import EmptyTableError, SettingsError
+from data.naming import is_row_number
 from data.records import Records
 from data.schema import TELEMETRY_KEYS
 from data.sources import parquet
@@ -140,5 +141,5 @@ def _metrics(file: Path, names: Mapping[str, str], ignored: Collection[str]) -> 
     if not ignored or not file.exists():
         return ()
     canonical = {own: name for name, own in names.items()}
-    found = [canonical.get(own, own) for own in parquet.schema(file)]
+    found = [canonical.get(own, own) for own in parquet.schema(file) if not is_row_number(own)]
     return tuple(name for name in found if name not in ignored and name not in TELEMETRY_KEYS)

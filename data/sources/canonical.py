@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import ColumnError
+from data.naming import is_row_number, require_columns, require_metrics
 from data.schema import AVAILABLE_AT, NODE, TS, UTC
+from data.validate import CALENDAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 LABELS: Final = "labels"
 
 
@@ -65,10 +68,11 @@ class Mapped:
         """Match the columns `found` in the file `where`, and check what each of them holds.
 
         Raises:
-            ColumnError: if a column is missing or holds another type than its shape asks for.
+            ColumnError: if a column is missing, holds another type than its shape asks for, or has an impossible name.
         """
+        require_columns(where, found)
         taken = {*mapping.values(), *mapping}
-        own = {name: name for name in found if name not in taken} | dict(mapping)
+        own = {name: name for name in found if name not in taken and not is_row_number(name)} | dict(mapping)
         own = {name: column for name, column in own.items() if shape.wants(name)}
         missing = [column for column in own.values() if column not in found]
         missing += [name for name in shape.required if name not in own]
@@ -78,7 +82,10 @@ class Mapped:
             fault = _fault(shape, name, found[column])
             if fault is not None:
                 raise ColumnError.wrong_type(where, column, found[column], fault)
-        return cls(shape, own)
+        mapped = cls(shape, own)
+        if shape.others_are_metrics:
+            require_metrics(where, mapped.others)
+        return mapped
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -95,7 +102,15 @@ class Mapped:
             return column.cast(UTC) if found == pl.Null else column.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
         if name in self.shape.texts:
             return column.cast(pl.String)
-        return column.cast(_float_type(found)) if self.shape.others_are_metrics else column
+        if self.shape.others_are_metrics:
+            return column.cast(_float_type(found))
+        return pl.when(_is_on_the_calendar(column)).then(column) if isinstance(found, pl.Datetime) else column
+
+
+def _is_on_the_calendar(column: pl.Expr) -> pl.Expr:
+    """Compare microseconds, since a label's times need no zone."""
+    low, high = (pl.lit(bound).to_physical() for bound in CALENDAR)
+    return column.to_physical().is_between(low, high)
 
 
 def _float_type(found: pl.DataType) -> type[pl.DataType]:
@@ -112,12 +127,10 @@ def _fault(shape: Shape, name: str, found: pl.DataType) -> str | None:
     if name in shape.texts:
         is_text = found in (pl.String, pl.Categorical, pl.Enum, pl.Null) or found.is_integer()
         return None if is_text else "text"
+    if not shape.others_are_metrics:
+        return "text, numbers or times, since it becomes a label" if found == pl.Binary else None
     is_metric = found.is_numeric() or found in (pl.Boolean, pl.Null)
-    return (
-        None
-        if is_metric or not shape.others_are_metrics
-        else "numbers, since every column beyond node, ts and available_at is a metric"
-    )
+    return None if is_metric else "numbers, since every column beyond node, ts and available_at is a metric"
 
 
 def _time_fault(found: pl.DataType) -> str | None:

@@ -90,7 +90,8 @@ class ParquetSource:
         return self.path / f"{shape.table}.parquet"
 
     def _has(self, shape: Shape) -> bool:
-        return shape.table not in OPTIONAL or self._file(shape).exists()
+        file = self._file(shape)
+        return shape.table not in OPTIONAL or file.exists() or file.is_symlink()  # a link to nowhere is a fault
 
     def _mapped(self, shape: Shape) -> Mapped:
         if shape.others_are_metrics and self.metrics:

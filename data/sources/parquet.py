@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from data.errors import SourceFileError
 
@@ -29,13 +30,17 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def schema(path: Path) -> pl.Schema:
-    """Read a file's column names and types.
+    """Read a file's column names, as they are in the file, and types.
 
     Raises:
-        SourceFileError: if the file is missing, truncated or no Parquet.
+        SourceFileError: if the file is missing, truncated, no Parquet, or has two columns of one name.
     """
     with _naming(path), parquet.ParquetFile(path) as file:
-        return _to_polars(file.schema_arrow.empty_table()).schema
+        names = file.schema_arrow.names
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise SourceFileError(path, f"has more than one column {twice[0]}", mend="rename or drop one of them")
+        found = _to_polars(file.schema_arrow.empty_table()).dtypes
+    return pl.Schema(zip(names, found, strict=True))
 
 
 def row_count(path: Path) -> int:
@@ -58,6 +63,22 @@ def batches(path: Path, columns: list[str], rows: int) -> Iterator[pl.DataFrame]
 
 
 def _to_polars(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
+    frame = pl.from_arrow(_plain(table))
     assert isinstance(frame, pl.DataFrame)  # a table, not an array, went in
     return frame
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Cast what polars would panic at: time zones by offset (+01:00), times beyond its own, decimals of 256 bits."""
+    for at, field in enumerate(table.schema):
+        wanted = _plain_type(field.type)
+        if wanted != field.type:
+            cast = compute.cast(table.column(at), options=compute.CastOptions(wanted, allow_time_truncate=True))
+            table = table.set_column(at, field.with_type(wanted), cast)
+    return table
+
+
+def _plain_type(found: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(found):
+        return pa.timestamp("us", None if found.tz is None else "UTC")
+    return pa.float64() if pa.types.is_decimal256(found) else found

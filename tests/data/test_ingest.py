@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from data.errors import EmptyTableError, SourceFileError, SurroundingsError
+from data.errors import ColumnError, EmptyTableError, SourceFileError, SurroundingsError
 from data.ingest import IngestOptions, IngestReport, ingest
 from data.lock import writing
 from data.records import Records
@@ -197,6 +197,22 @@ def test_a_fault_in_the_last_batch_leaves_the_state_untouched(state: State, tmp_
     with pytest.raises(SourceFileError, match=r"telemetry\.parquet"):
         state.take(ParquetSource(folder, {}, NONE))
     assert state.is_empty()
+
+
+def test_a_metric_that_differs_from_a_stored_one_in_case_alone_leaves_the_state_untouched(state: State) -> None:
+    state.take(source(telemetry([("n1", HOUR, NONE, 1.0)], "temp")))
+    before = state.store.telemetry.table.version()
+    with pytest.raises(ColumnError, match="metric 'temp' differs from 'Temp'"):
+        state.take(source(telemetry([("n1", DAY, NONE, 1.0)], "Temp")))
+    assert state.store.telemetry.table.version() == before
+
+
+@pytest.mark.parametrize("metric", ["content", "new", "load_right", "index", "reason"])
+def test_a_metric_may_be_called_what_a_merge_calls_its_own(state: State, metric: str) -> None:
+    for value in (1.0, 2.0):
+        rows = [("n1", HOUR, NONE, 0.0), ("n1", HOUR, value * HOUR, value)]
+        state.take(source(telemetry(rows, metric)))
+    assert state.store.telemetry.read()[metric].to_list() == [2.0]
 
 
 def test_progress_is_told_up_to_the_end(state: State) -> None:

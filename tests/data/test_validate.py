@@ -146,6 +146,7 @@ def test_an_unusual_event_is_kept(sound: dict[str, object]) -> None:
         ({"node": None}, "has no node"),
         ({"observed_from": None}, "has no observed_from"),
         ({"observed_until": START}, "left before it came"),
+        ({"observed_from": START - 20_000 * DAY}, "lies before 1990"),
         ({"observed_from": LATER}, "lies in the future"),
         ({"as_of": LATER}, "lies in the future"),
     ],
@@ -154,6 +155,35 @@ def test_a_faulty_node_is_quarantined_with_its_reason(spoilt: dict[str, object],
     sifted = sift_nodes(nodes([spoilt, {"node": "n2"}]), BOUNDS)
     assert reasons(sifted.rejected) == [reason]
     assert sifted.good["node"].to_list() == ["n2"]
+
+
+@pytest.mark.parametrize("microseconds", [16 * 10**17, 92 * 10**17, -92 * 10**17])  # years 52671, 293508 and -289569
+@pytest.mark.parametrize("column", ["ts", "available_at"])
+def test_a_time_that_no_calendar_has_is_quarantined_as_it_was_read(column: str, microseconds: int) -> None:
+    rows = telemetry([("n1", HOUR, NONE, 1.0), ("n2", HOUR, NONE, 1.0)])
+    off = pl.when(pl.col("node") == "n1").then(pl.lit(microseconds).cast(rows.schema[column])).otherwise(column)
+    sifted = sift_telemetry(rows.with_columns(off.alias(column)), BOUNDS)
+    assert sifted.good["node"].to_list() == ["n2"]
+    assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
+    assert json.loads(sifted.rejected["row"][0])[column] == microseconds
+    assert sifted.rejected["ts"].to_list() == [None if column == "ts" else START + HOUR]
+
+
+@pytest.mark.parametrize("column", ["start", "end", "recorded_at", "end_recorded_at"])
+@pytest.mark.parametrize("kind", ["failure", "maintenance"])
+def test_an_event_off_the_calendar_is_quarantined_even_if_planned(kind: str, column: str) -> None:
+    off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC")).alias(column)
+    sifted = sift_events(events([{"kind": kind}]).with_columns(off), BOUNDS)
+    assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
+
+
+def test_a_node_or_a_blind_period_off_the_calendar_is_quarantined() -> None:
+    off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC"))
+    for sifted in (
+        sift_nodes(nodes([{}]).with_columns(observed_until=off), BOUNDS),
+        sift_blind(blind((NONE, HOUR)).with_columns(start=off), BOUNDS),
+    ):
+        assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
 
 
 @pytest.mark.parametrize("span", [(HOUR, HOUR), (2 * HOUR, HOUR), (HOUR, LATER - START)])

@@ -31,7 +31,8 @@ def test_a_source_is_read_late_and_under_its_own_names(tmp_path: Path) -> None:
 def test_ignored_columns_are_not_read_even_where_they_are_no_metrics(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     file = tmp_path / "records" / "telemetry.parquet"
-    pl.read_parquet(file).with_columns(note=pl.lit("text"), secs=pl.lit(1.0)).write_parquet(file)
+    odd = {"note": pl.lit("text"), "secs": pl.lit(1.0), "__index_level_0__": pl.lit(1)}
+    pl.read_parquet(file).with_columns(**odd).write_parquet(file)
     settings = settings_of(tmp_path, "metrics.ignore=['note', 'seconds']", "source.columns.telemetry.seconds=secs")
     source = wiring.source(settings)
     source.check()

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
+from pyarrow import parquet
 
 from data.errors import ColumnError, EmptyTableError, SourceFileError
 from data.schema import BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA
@@ -246,3 +249,80 @@ def test_an_empty_table_is_named(tmp_path: Path, table: str) -> None:
     pl.read_parquet(file).clear().write_parquet(file)
     with pytest.raises(EmptyTableError, match=rf"{table}\.parquet: holds no row"):
         open_folder(tmp_path).check()
+
+
+def test_a_link_to_nowhere_is_a_missing_file_and_not_a_fleet_without_telemetry(tmp_path: Path) -> None:
+    (write_folder(tmp_path) / "telemetry.parquet").unlink()
+    (tmp_path / "telemetry.parquet").symlink_to(tmp_path / "unmounted" / "telemetry.parquet")
+    with pytest.raises(SourceFileError, match=r"telemetry\.parquet: no such file"):
+        open_folder(tmp_path).check()
+
+
+def test_pandas_row_numbers_are_left_out(tmp_path: Path) -> None:
+    table = telemetry([("n1", DAY, NONE, 1.0)]).with_columns(__index_level_0__=pl.lit(7))
+    source = open_folder(write_folder(tmp_path, telemetry=table))
+    source.check()
+    assert only_batch(source).columns == ["node", "ts", "available_at", "load"]
+
+
+def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
+    table = events([{}]).rename({"cause": ""})
+    with pytest.raises(ColumnError, match=r"events\.parquet: a column has no name"):
+        open_folder(write_folder(tmp_path, events=table)).check()
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    moments = pa.array([START], pa.timestamp("us", "UTC"))
+    table = pa.table([pa.array(["n1"]), moments, pa.array([1.0]), pa.array([2.0])], names=["node", "ts", "fan", "fan"])
+    parquet.write_table(table, tmp_path / "telemetry.parquet")
+    with pytest.raises(SourceFileError, match=r"telemetry\.parquet: has more than one column fan"):
+        open_folder(tmp_path).check()
+
+
+def test_a_metric_may_get_a_possible_name_by_the_mapping(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, telemetry=telemetry([("n1", DAY, NONE, 1.0)], "fan__rpm"))
+    with pytest.raises(ColumnError, match=r"telemetry\.parquet: metric 'fan__rpm' has '__'"):
+        open_folder(folder).check()
+    mapped = ParquetSource(folder, {"telemetry": {"fan_rpm": "fan__rpm"}}, NONE)
+    assert only_batch(mapped).columns == ["node", "ts", "available_at", "fan_rpm"]
+
+
+def write_telemetry(folder: Path, moments: pa.Array, name: str = "ts") -> None:
+    """Write a sound folder, and telemetry of one node with a column of times."""
+    write_folder(folder)
+    columns = {
+        "node": pa.array(["n1"] * len(moments)),
+        "ts": pa.array([START] * len(moments), pa.timestamp("us", "UTC")),
+    }
+    parquet.write_table(pa.table({**columns, name: moments}), folder / "telemetry.parquet")
+
+
+@pytest.mark.parametrize("zone", ["+05:30", "Z", "Europe/Rome", "UTC"])
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_times_of_every_zone_and_unit_are_read_as_utc(tmp_path: Path, zone: str, unit: str) -> None:
+    write_telemetry(tmp_path, pa.array([START], pa.timestamp(unit, zone)))
+    source = open_folder(tmp_path)
+    source.check()
+    assert only_batch(source)["ts"].to_list() == [START]
+
+
+def test_times_that_do_not_fit_into_microseconds_make_a_file_unreadable(tmp_path: Path) -> None:
+    write_telemetry(tmp_path, pa.array([16 * 10**17], pa.timestamp("ms", "UTC")))
+    with pytest.raises(SourceFileError, match=r"telemetry\.parquet: is no readable Parquet file .*out of bounds"):
+        only_batch(open_folder(tmp_path))
+
+
+def test_a_wide_decimal_is_a_number(tmp_path: Path) -> None:
+    write_telemetry(tmp_path, pa.array([Decimal("1.5")], pa.decimal256(60, 2)), "load")
+    assert only_batch(open_folder(tmp_path))["load"].to_list() == [1.5]
+
+
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_a_label_that_no_calendar_has_is_left_out_and_one_of_bytes_is_refused(tmp_path: Path, zone: str | None) -> None:
+    bought = pl.Series([1_700_000_000_000_000, 16 * 10**17]).cast(pl.Datetime("us", zone))
+    table = pl.DataFrame({"node": ["n1", "n2"], "observed_from": [START] * 2, "bought": bought})
+    labels = open_folder(write_folder(tmp_path, nodes=table)).nodes()["labels"]
+    assert [json.loads(text)["bought"] is None for text in labels] == [False, True]
+    with pytest.raises(ColumnError, match="column bought holds Binary, expected text, numbers or times"):
+        open_folder(write_folder(tmp_path, nodes=table.with_columns(bought=pl.lit(b"x")))).nodes()
