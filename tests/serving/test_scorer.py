@@ -13,9 +13,10 @@ from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.risk import Coverage, assess
-from models.hazard import POOLED, pooled
+from models.hazard import pooled
 from models.packing import pack
 from models.training import cutoffs
+from serving.reasons import _title
 from serving.scorer import Asked, score
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.synthetic import METRICS, WIDTH
@@ -132,7 +133,7 @@ def test_a_model_with_little_support_says_so_in_every_score() -> None:
     assert told["support"].unique().to_list() == ["low support"]
     reasons = told.filter(pl.col("reasons") != "")["reasons"]
     assert reasons.len() > 0
-    assert reasons.str.starts_with(POOLED).all()
+    assert reasons.str.starts_with("failures relative rate: ").all()
 
 
 def test_a_model_of_another_catalogue_is_refused_before_anything_is_read() -> None:
@@ -189,7 +190,8 @@ def test_one_node_alone_is_scored_even_without_telemetry() -> None:
 
 def test_reasons_tell_features_values_and_what_they_add() -> None:
     told = scores_at(SPLIT).filter(pl.col("reasons").str.contains("odds x"))
+    titles = {_title(feature) for feature in trained().training.catalogue.features}
     assert told.height > 0
     for reasons in told["reasons"]:
         for reason in reasons.split("; "):
-            assert reason.split(" ", 1)[0] in trained().training.catalogue.names
+            assert reason.split(": ", 1)[0] in titles
