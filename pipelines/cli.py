@@ -37,12 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build()(args=arguments, prog_name="nodeward", obj=session)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except Exception as error:  # noqa: BLE001 - the outermost handler; `_explain` logs the traceback
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the outermost handler: a panic of Rust's is no Exception
         return _explain(error, session)
     return 0
 
 
-def _explain(error: Exception, session: Session) -> int:
+def _explain(error: BaseException, session: Session) -> int:
     from rich.console import Console
 
     from pipelines.outcome import BUG, report_bug, say, understood

@@ -29,7 +29,7 @@ _TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
 
 def explain(error: ValidationError, written: Sequence[Written]) -> SettingsError:
     """Say everything that is wrong, each with its own way to mend it."""
-    problems = [_problem(detail, written) for detail in error.errors()]
+    problems = [_problem(detail, written) for detail in _causes(error.errors())]
     *others, (what, mend) = problems
     return SettingsError("".join(f"{w}\n  → {m}\n" for w, m in others) + what, mend=mend)
 
@@ -56,6 +56,8 @@ def shown(value: object) -> str:
         text = f'"{format_duration(value)}"'
     elif isinstance(value, bool):
         text = str(value).lower()
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(shown(one) for one in value)}]"
     else:
         text = value.isoformat() if isinstance(value, date) else str(value)
     text = without_password(text)
@@ -67,14 +69,27 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:…@", text)
 
 
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out lists that are too short because of what is wrong with their values."""
+    spoilt = {detail["loc"][:-1] for detail in details}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in spoilt]
+
+
 def _problem(detail: ErrorDetails, written: Sequence[Written]) -> tuple[str, str]:
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     if detail["type"] == "extra_forbidden":
         return wrong_value(path, detail["input"], "unknown key", written), suggest(Settings, path)
-    why = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return wrong_value(path, detail["input"], _why(detail), written), _mend(path)
+
+
+def _why(detail: ErrorDetails) -> str:
     if detail["type"] in _TABLE_WANTED:
-        why = "should be a table"
-    return wrong_value(path, detail["input"], why, written), _mend(path)
+        return "should be a table"
+    if detail["type"] == "too_short":
+        return f"should hold at least {detail['ctx']['min_length']}"
+    if detail["type"] == "string_too_short":
+        return "should not be empty"
+    return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _mend(path: Key) -> str:

@@ -12,6 +12,16 @@ from pipelines.durations import format_duration, parse_duration
 Rising = TypeVar("Rising", float, timedelta)
 
 
+LONGEST = timedelta(days=36_525)  # a century; far longer ones leave the calendar when they are taken from a time
+
+
+def _countable(value: timedelta) -> timedelta:
+    if value > LONGEST:
+        msg = f"should be at most {format_duration(LONGEST)}"
+        raise ValueError(msg)
+    return value
+
+
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         msg = "should be longer than 0s"
@@ -33,7 +43,9 @@ def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
     return values
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_countable), PlainSerializer(format_duration)
+]
 LongerThanZero = Annotated[Duration, AfterValidator(_positive)]
 Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]
 Name = Annotated[str, Field(min_length=1)]
@@ -41,6 +53,7 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
 Amount = Annotated[float, Field(strict=True, ge=0)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
+Days = Annotated[float, Field(strict=True, gt=0, le=3650)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
 Sampling = Literal["sampled", "on_change"]
@@ -157,8 +170,8 @@ class Metrics(Section):
 class Forecast(Section):
     """What is predicted, how often, and for which nodes."""
 
-    horizons_days: Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_ascending)] = (1, 3, 7, 14)
-    every_days: AtLeastOne = 1
+    horizons_days: Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_ascending)] = (1, 3, 7, 14)
+    every_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 1
     coverage_metric: str = ""
     coverage_share: PositiveShare = 0.9
     alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(_ascending)] = (
@@ -191,7 +204,7 @@ class Model(Section):
     min_failures: AtLeastOne = 50
     folds: Annotated[int, Field(strict=True, ge=1, le=20)] = 3
     seeds: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
-    random_seed: Count = 1
+    random_seed: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] = 1
     trees: Annotated[int, Field(strict=True, ge=1, le=20_000)] = 150
     leaves: Annotated[int, Field(strict=True, ge=2, le=4096)] = 8
     learning_rate: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.05

@@ -167,17 +167,30 @@ def test_every_error_is_told_at_once(config: Path) -> None:
         ("buckets.width=0s", "longer than 0s"),
         ("policy.stale_after=soon", "36h, 1d, 90m or 0s"),
         ("metrics.columns.x.kind=cout", "'gauge', 'counter', 'count', 'boot_time' or 'age'"),
-        ("forecast.horizons_days=[]", "at least 1"),
+        ("forecast.horizons_days=[]", "should hold at least 1\n"),
+        ("forecast.horizons_days=[7, 1e9]", "less than or equal to 3650"),
+        ("forecast.every_days=4000", "less than or equal to 3650"),
+        ("features.windows=['7d']", "should hold at least 2\n"),
+        ("features.windows=['1d', '999999d']", "should be at most"),
+        ("source.delay=999999d", "should be at most"),
+        ("model.random_seed=9999999999", "less than or equal to 1000000000"),
         ("forecast.horizons_days=[7, 1]", "rise from each to the next"),
         ("forecast.alarm_shares=[0.01, 0.01]", "rise from each to the next"),
         ("forecast.history_start=soon", "valid date"),
-        ("fleet.name=", "at least 1 character"),
+        ("fleet.name=", "should not be empty"),
         ("source=3", "should be a table"),
         ("metrics.columns=3", "should be a table"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_it_should_be(config: Path, override: str, why: str) -> None:
     assert why in said(config, override)
+
+
+def test_a_list_is_told_as_it_is_written_and_a_wrong_value_in_it_once(config: Path) -> None:
+    message = said(config, "features.windows=['7d']")
+    assert "features.windows = [\"7d\"] (--set features.windows): should hold at least 2" in message
+    assert "leave it out for [\"1d\", \"1w\", \"4w2d\"]" in message
+    assert said(config, "forecast.alarm_shares=[1.5]").count("→") == 1
 
 
 def test_a_decision_looks_no_further_than_the_longest_horizon(config: Path) -> None:
