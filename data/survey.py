@@ -38,6 +38,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Sieved:
+    """A source's small tables, sifted, with the bounds for its telemetry."""
+
+    bounds: Bounds
+    nodes: Sifted
+    events: Sifted
+    blind: Sifted
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """A source's small tables, sifted, with the bounds for its telemetry and what a pass over that found."""
 
@@ -49,10 +59,8 @@ class Survey:
     newest: datetime | None
 
 
-def survey(source: Source, bounds: Bounds) -> Survey:
-    """Read and check all of a source; `bounds` know the nodes that earlier inventories listed.
-
-    An inventory that does not say how new it is is as new as the newest time in the source.
+def sieve(source: Source, bounds: Bounds) -> Sieved:
+    """Check a source, and sift its small tables; `bounds` know the nodes that earlier inventories listed.
 
     Raises:
         DataError: if a table can't be read, or holds no row that can be used.
@@ -61,11 +69,23 @@ def survey(source: Source, bounds: Bounds) -> Survey:
     nodes = _usable("nodes", sift_nodes(source.nodes(), bounds))
     bounds = replace(bounds, known=pl.concat([bounds.known, nodes.good[NODE]]).unique())
     events = _usable("events", sift_events(source.events(), bounds))
-    blind = _usable("blind", sift_blind(source.blind(), bounds))
-    telemetry = _tally(source.telemetry(), bounds)
-    newest = _newest([telemetry.newest, *_times(events.good, bounds.latest), *_times(nodes.good, bounds.latest)])
+    return Sieved(bounds, nodes, events, _usable("blind", sift_blind(source.blind(), bounds)))
+
+
+def survey(source: Source, bounds: Bounds) -> Survey:
+    """Read and check all of a source; `bounds` know the nodes that earlier inventories listed.
+
+    An inventory that does not say how new it is is as new as the newest time in the source.
+
+    Raises:
+        DataError: if a table can't be read, or holds no row that can be used.
+    """
+    found = sieve(source, bounds)
+    nodes, events, latest = found.nodes, found.events, bounds.latest
+    telemetry = _tally(source.telemetry(), found.bounds)
+    newest = _newest([telemetry.newest, *_times(events.good, latest), *_times(nodes.good, latest)])
     dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)))
-    return Survey(bounds, replace(nodes, good=dated), events, blind, telemetry, newest)
+    return Survey(found.bounds, replace(nodes, good=dated), events, found.blind, telemetry, newest)
 
 
 def _usable(table: str, sifted: Sifted) -> Sifted:

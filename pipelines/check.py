@@ -6,8 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
 from sqlalchemy.engine import make_url
 
+from data.ingest import IngestOptions
+from data.schema import NODE
+from data.survey import sieve
+from data.validate import Bounds
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
 from pipelines.outcome import understood
@@ -44,15 +49,15 @@ class CheckReport:
 
 def check(settings: Settings, prefect_url: str) -> CheckReport:
     """Try the source, the state folder, the database, and the servers that are configured."""
+    weighed: list[Evidence] = []
     findings = [
-        _try("source", lambda: _source(settings)),
+        _try("source", lambda: _source(settings, weighed.append)),
         _try("state", lambda: _state(settings)),
         _try("database", lambda: _database(settings)),
         _try("models", lambda: _tracking(settings)),
         _try("flows", lambda: _flows(prefect_url)),
     ]
-    readable = findings[0].error is None
-    return CheckReport(tuple(findings), _evidence(settings) if readable else None)
+    return CheckReport(tuple(findings), weighed[0] if weighed else None)
 
 
 def _try(what: str, act: Callable[[], str]) -> Finding:
@@ -65,9 +70,13 @@ def _try(what: str, act: Callable[[], str]) -> Finding:
         return Finding(what, known.what, known)
 
 
-def _source(settings: Settings) -> str:
-    wiring.source(settings).check()
-    return f"{settings.source.path} can be read"
+def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
+    source = wiring.source(settings)
+    nobody = pl.Series(NODE, [], pl.String)
+    found = sieve(source, Bounds(source.name, wiring.wall_clock() + IngestOptions().tolerance, nobody))
+    tell(weigh(found.events.good, found.nodes.good, settings.model.min_failures))
+    unusable = sum(table.rejected.height for table in (found.nodes, found.events, found.blind))
+    return f"{settings.source.path} can be read" + (f", but for {unusable:,} unusable rows" if unusable else "")
 
 
 def _state(settings: Settings) -> str:
@@ -95,8 +104,3 @@ def _flows(prefect_url: str) -> str:
         return "run in this process (PREFECT_API_URL is not set)"
     require_answer("the Prefect server (PREFECT_API_URL)", prefect_url)
     return f"{prefect_url} answers"
-
-
-def _evidence(settings: Settings) -> Evidence:
-    source = wiring.source(settings)
-    return weigh(source.events(), source.nodes(), settings.model.min_failures)

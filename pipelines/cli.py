@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build()(args=arguments, prog_name="nodeward", obj=session)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except (KeyboardInterrupt, GeneratorExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - the outermost handler: a panic of Rust's is no Exception
         return _explain(error, session)

@@ -17,7 +17,7 @@ LONGEST = timedelta(days=36_525)  # a century; far longer ones leave the calenda
 
 def _countable(value: timedelta) -> timedelta:
     if value > LONGEST:
-        msg = f"should be at most {format_duration(LONGEST)}"
+        msg = f"should be at most {LONGEST.days}d"
         raise ValueError(msg)
     return value
 

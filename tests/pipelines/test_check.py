@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from data.errors import SourceFileError, UnreachableError
+from data.errors import EmptyTableError, SourceFileError, UnreachableError
 from pipelines.check import check
 from pipelines.reach import require_answer
 from tests.pipelines.made_up import settings_of, write_records
@@ -58,6 +59,21 @@ def test_one_fault_does_not_hide_the_next(tmp_path: Path) -> None:
     assert kinds == {"source": SourceFileError, "models": UnreachableError, "flows": UnreachableError}
     assert isinstance(report.first_error, SourceFileError)
     assert report.evidence is None
+
+
+def test_rows_that_an_ingest_would_quarantine_are_not_weighed(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    file = tmp_path / "records" / "events.parquet"
+    events = pl.read_parquet(file)
+    off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC"))
+    pl.concat([events, events.with_columns(start=off, end=off)]).write_parquet(file)
+    report = check(settings_of(tmp_path), "")
+    assert report.first_error is None
+    assert report.findings[0].detail.endswith("records can be read, but for 2 unusable rows")
+    assert report.evidence is not None
+    assert report.evidence.failures == 1
+    events.with_columns(start=off, end=off).write_parquet(file)
+    assert isinstance(check(settings_of(tmp_path), "").first_error, EmptyTableError)
 
 
 def test_a_bug_in_a_trial_is_not_taken_for_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def raising(error: Exception) -> Callable[..., None]:
+def raising(error: BaseException) -> Callable[..., None]:
     def act(*_: object) -> None:
         raise error
 
@@ -93,10 +93,11 @@ def test_an_output_file_that_can_not_be_written_is_refused_before_any_work(folde
         (DiskFullError("a", "b"), 4),
         (OSError(28, "No space left on device", "x"), 4),
         (KeyError("a"), 1),
+        (pl.exceptions.PanicException("a panic of Rust's, which is no Exception"), 1),
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_each_kind_of_fault_has_its_exit_code(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_fault_has_its_exit_code(error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.check.check", raising(error))
     assert main(["check"]) == code
 
