@@ -130,7 +130,7 @@ def logistic(training: Labelled, features: Matrix, seed: int) -> Floats:
     return np.concatenate([model.predict_proba(part)[:, 1] for part in slices]).astype(np.float64)
 
 
-def lightgbm_raw(training: Labelled, features: Matrix, seed: int, threads: int = 0) -> Floats:
+def lightgbm_raw(training: Labelled, features: Matrix, seed: int) -> Floats:
     """Fit LightGBM with 300 trees at a rate of 0.05 and its own defaults otherwise, as anybody would first."""
     if not training.has_both:
         return np.full(len(features), training.rate)
@@ -138,7 +138,7 @@ def lightgbm_raw(training: Labelled, features: Matrix, seed: int, threads: int =
         n_estimators=300,
         learning_rate=0.05,
         random_state=seed,
-        n_jobs=threads,  # 0: as many as OpenMP is allowed
+        n_jobs=0,  # as many threads as OpenMP is allowed
         deterministic=True,
         force_row_wise=True,  # else the faster way is found by timing, and their sums differ
         verbose=-1,

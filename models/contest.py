@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,6 @@ from models import baselines
 from models.baselines import Labelled, Rule
 from models.hazard import Covariates
 from models.training import history_of
-from models.workers import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,10 +76,13 @@ class Contest:
         return model.probabilities(Covariates(own, self.rate))
 
     def _logistic(self) -> Floats:
-        """Fit one horizon after the other: each copies the training set several times."""
         training = self.trained.training
-        labelled = (self._labelled(training.rows, training.features, training.weight, at) for at in self._horizons)
-        return np.column_stack([baselines.logistic(one, self.features, self._seed) for one in labelled])
+        return self._each_horizon(
+            training.rows,
+            training.features,
+            training.weight,
+            lambda labelled: baselines.logistic(labelled, self.features, self._seed),
+        )
 
     def _rule(self) -> Floats:
         training = self.trained.training
@@ -89,7 +90,7 @@ class Contest:
         now = self._rule_values(self.rows, self.view, self.risk, self.features)
         rule = self._chosen_rule(training.rows, seen, training.weight)
         return self._each_horizon(
-            training.rows, seen, training.weight, lambda labelled, _: baselines.apply_rule(rule, labelled, now)
+            training.rows, seen, training.weight, lambda labelled: baselines.apply_rule(rule, labelled, now)
         )
 
     def _rule_values(self, rows: Rows, view: View, risk: Risk, features: Matrix) -> Matrix:
@@ -112,7 +113,7 @@ class Contest:
         seen = self._raw(rows, self.trained.view, self.trained.risk)
         now = self._raw(self.rows, self.view, self.risk)
         return self._each_horizon(
-            rows, seen, weight, lambda labelled, threads: baselines.lightgbm_raw(labelled, now, self._seed, threads)
+            rows, seen, weight, lambda labelled: baselines.lightgbm_raw(labelled, now, self._seed)
         )
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
@@ -148,12 +149,9 @@ class Contest:
         )
 
     def _each_horizon(
-        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled, int], Floats]
+        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled], Floats]
     ) -> Floats:
-        def of(length: float, threads: int) -> Floats:
-            return forecast(self._labelled(rows, values, weight, length), threads)
-
-        return np.column_stack(side_by_side([partial(of, length) for length in self._horizons]))
+        return np.column_stack([forecast(self._labelled(rows, values, weight, length)) for length in self._horizons])
 
     def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> Labelled:
         told = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))

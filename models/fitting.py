@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +14,8 @@ from models import calibrate, hazard
 from models.calibrate import Predictions
 from models.hazard import Covariates, HazardModel, Params
 from models.splits import walk_forward
-from models.workers import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from data.view import View
@@ -53,44 +49,29 @@ class Fitted:
 
 def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     """Fit on everything that the view knows, calibrated on walk-forward folds."""
-    everything = np.ones(len(training.rows), dtype=bool)
-    last, *told = side_by_side(
-        [
-            lambda threads: _fit(training, training.periods, everything, replace(recipe.params, threads=threads)),
-            *_folds(training, view, recipe),
-        ]
-    )
-    model, parts = cast("HazardModel", last), [part for part in told if isinstance(part, OutOfFold)]
-    if not parts:
+    model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe.params)
+    told = out_of_fold(training, view, recipe)
+    if told is None:
         return Fitted(model, None)
-    unseen = _joined(parts)
-    return Fitted(model.calibrate(calibrate.fit(_predictions(training, unseen, recipe))), unseen)
+    return Fitted(model.calibrate(calibrate.fit(_predictions(training, told, recipe))), told)
 
 
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
-    parts = [part for part in side_by_side(_folds(training, view, recipe)) if part is not None]
-    return _joined(parts) if parts else None
-
-
-def _folds(training: TrainingSet, view: View, recipe: Recipe) -> list[Callable[[int], OutOfFold | None]]:
-    """Give a job for each fold; one that has no failure to learn from gives None."""
-    ts = training.rows.ts
+    ts, params = training.rows.ts, replace(recipe.params, seeds=1)
     starts = walk_forward(ts[training.periods.fails], recipe.folds)
     fold = np.searchsorted(starts, ts, side="right")  # 0: before the first one
-
-    def predict(number: int, start: np.datetime64, threads: int) -> OutOfFold | None:
+    parts = []
+    for number, start in enumerate(starts, start=1):
         known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
         periods = Periods.of(training.rows, known, training.periods.horizons_days)
         learned = (fold < number) & periods.is_known
         if not np.any(periods.fails[learned]):
-            return None  # a model that saw no failure says nothing about one that did
-        params = replace(recipe.params, seeds=1, threads=threads)
+            continue  # a model that saw no failure says nothing about one that did
         model, tested = _fit(training, periods, learned, params), np.flatnonzero(fold == number)
         seen = _covariates(training).take(tested)
-        return OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen))
-
-    return [partial(predict, number, start) for number, start in enumerate(starts, start=1)]
+        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen)))
+    return _joined(parts) if parts else None
 
 
 def _joined(parts: list[OutOfFold]) -> OutOfFold:

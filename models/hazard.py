@@ -38,7 +38,6 @@ class Params:
     l2: float = 10.0
     seeds: int = 3
     random_seed: int = 1
-    threads: int = 0  # 0: as many as there are; the trees are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +181,6 @@ def fit(
             "max_bin": 63,
             "bin_construct_sample_cnt": 50_000,
             "feature_pre_filter": False,
-            "num_threads": params.threads,
             "verbose": -1,
         },
         feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
@@ -204,7 +202,6 @@ def _options(params: Params, seed: int) -> dict[str, Any]:
         "lambda_l2": params.l2,
         "seed": params.random_seed + seed,
         "deterministic": True,
-        "num_threads": params.threads,
         "force_col_wise": True,  # twice as fast where a tree sees a fifth of the features
         "verbose": -1,
     }
