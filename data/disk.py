@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")  # how Rust prints errno
 # SQLite swallows errno: a quota or a limit on file size comes as a failed write.
-SQLITE_FULL: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})
+SQLITE_FULL: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
 POSTGRES_FULL: Final = "53100"
 
 

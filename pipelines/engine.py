@@ -6,19 +6,23 @@ begins; the same application on a thread of this process is up in 3 s.
 
 from __future__ import annotations
 
-import shutil
 import socket
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import httpx
+
+from data.disk import is_full
 from data.errors import DiskFullError, SurroundingsError
 from pipelines.reach import require_answer
 from pipelines.settings import reach_without_proxy, set_default_variables
+from pipelines.settings_errors import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import uvicorn
@@ -27,6 +31,7 @@ LOOPBACK: Final = "127.0.0.1"
 _STOP_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
 _LEAST_FREE_BYTES: Final = 1 << 23  # an empty database and its journal
+_NO_API: Final = "Failed to reach API"  # how Prefect's client begins to say that a server is none of Prefect's
 
 
 @contextmanager
@@ -42,9 +47,11 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
 
     if address := PREFECT_API_URL.value():
         require_answer("the Prefect server (PREFECT_API_URL)", address)
-        yield
+        with _naming(lambda why: _refused(address, why)):
+            yield
         return
     with (
+        _naming(lambda _: _why_not(state / "prefect")),
         _local_server(state / "prefect", verbose=verbose) as local,
         # no beat: nothing outlives this process to miss it, and its thread would hold each flow's end for 1 s
         temporary_settings({PREFECT_API_URL: local, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
@@ -106,10 +113,34 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread, home: Path) -
         time.sleep(_PAUSE_SECONDS)
 
 
+@contextmanager
+def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
+    """Give the faults of a Prefect server their name here, and let others pass."""
+    try:
+        yield
+    except httpx.HTTPStatusError as fault:
+        raise name(f"answers {fault.response.status_code}") from fault
+    except RuntimeError as fault:
+        if not str(fault).startswith(_NO_API):
+            raise
+        raise name("does not speak its API") from fault
+
+
+def _refused(address: str, why: str) -> SurroundingsError:
+    return SurroundingsError(
+        f"the Prefect server (PREFECT_API_URL) at {without_password(address)} {why}",
+        mend="name the address of its API, such as http://host:4200/api, or look into its log",
+    )
+
+
 def _why_not(home: Path) -> SurroundingsError:
-    """Guess why the server did not start; it only logs the reason."""
-    if shutil.disk_usage(home).free < _LEAST_FREE_BYTES:
-        return DiskFullError(home, "no space left for Prefect's records")
+    """Guess why the server did not start or go on, by a trial that quotas meet too; it only logs the reason."""
+    try:
+        with tempfile.TemporaryFile(dir=home) as probe:
+            probe.write(bytes(_LEAST_FREE_BYTES))
+    except OSError as fault:
+        if is_full(fault):
+            return DiskFullError(home, "no space left for Prefect's records")
     return SurroundingsError(
         f"Prefect's records in {home} can't be opened",
         mend="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",

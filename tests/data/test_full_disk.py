@@ -64,7 +64,7 @@ def take(root: Path, folder: Path) -> tuple[Store, Records]:
 
 def take_on_full_disk(root: Path, folder: Path, limit: int) -> str:
     """Ingest in a process that can't write a file of more than `limit` bytes; give what it says."""
-    command = [sys.executable, "-c", SCRIPT, str(root), str(folder), str(limit)]
+    command = [sys.executable, "-B", "-c", SCRIPT, str(root), str(folder), str(limit)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  - its own words
     return done.stdout
 
