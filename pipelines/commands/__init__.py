@@ -1,0 +1,14 @@
+"""What each command does: reads its options, runs the flow or the report behind it, and shows the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pipelines.commands.backtest import backtest
+from pipelines.commands.flows import decide, ingest, score, train
+from pipelines.commands.site import check, init, status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, train, backtest, score, decide, status)

@@ -1,0 +1,55 @@
+"""Commands that set an installation up and look at what it holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+
+
+def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
+    """Write a commented settings file with every key at its default."""
+    from pipelines.settings_template import write_template
+
+    write_template(config, force=force)
+    typer.echo(f"wrote {config}; set source.path in it, then run: nodeward check --config {config}")
+
+
+def check(
+    ctx: typer.Context,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Try everything that the settings name, and say what the failures in the records can prove."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    from pipelines.check import check as try_everything
+    from pipelines.settings import variable
+    from pipelines.show import show_check
+
+    report = try_everything(invocation.settings, variable("PREFECT_API_URL"))
+    invocation.present(report, show_check)
+    if report.first_error:
+        raise report.first_error
+
+
+def status(
+    ctx: typer.Context,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Sum up what the state holds: tables, failures, models, scores and decisions."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    from pipelines.show import show_status
+    from pipelines.status import status as look
+
+    invocation.present(look(invocation.settings), show_status)
