@@ -35,6 +35,11 @@ class Figure:
             return Figure(value)
         return Figure(value, divide(self.draws, other.draws))
 
+    def minus(self, other: Figure) -> Figure:
+        """Subtract another figure from the same resamples, draw by draw, so that the interval is paired."""
+        value = self.value - other.value if self.value is not None and other.value is not None else None
+        return Figure(value, None if self.draws is None or other.draws is None else self.draws - other.draws)
+
     def complement(self) -> Figure:
         """Give 1 minus the figure."""
         return Figure(None if self.value is None else 1 - self.value, None if self.draws is None else 1 - self.draws)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases
 from models.evaluate import Evaluation, evaluate
-from models.resample import draw_resampler
+from models.resample import Resampler, draw_resampler
 from pipelines import wiring
 from pipelines.progress import bars
 from pipelines.setup import everything, setup
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from models.cases import Cases
+    from models.training import Setup
     from pipelines.settings_shape import Settings
 
 MEGABYTE = 1024.0  # ru_maxrss counts kibibytes
@@ -43,6 +44,7 @@ class Backtest:
     alarm_shares: tuple[float, ...]
     replay: Replay
     evaluations: dict[float, Evaluation]
+    resampler: Resampler  # of the evaluations: what is judged by it is paired with them
     dropped: int  # rows of the shortest horizon whose label can't be told
     failures: int  # that start in the window
     seconds: float
@@ -55,36 +57,57 @@ class Backtest:
         return self.alarm_shares[len(self.alarm_shares) // 2]
 
 
-def run(settings: Settings, start: datetime, end: datetime | None, *, keep: bool) -> Backtest:
+def run(
+    settings: Settings,
+    start: datetime,
+    end: datetime | None,
+    *,
+    keep: bool,
+    look: Callable[[Backtest, View], None] | None = None,
+) -> Backtest:
     """Ingest the source into a folder of its own, train at `start`, and judge forecasts up to `end`.
 
-    Without `end`: the last midnight by which something was recorded.
+    Without `end`: the last midnight by which something was recorded. `look` sees the result beside the
+    records, before their folder goes.
     """
     began = time.monotonic()
-    _require_whole_days(settings)
     _require_order(start, end)
     with _private(settings, keep=keep) as own, wiring.records(own) as database, bars() as progress:
         store = wiring.store(own)
         ingest(wiring.source(own), store, database, wiring.wall_clock, IngestOptions(progress=progress))
         hindsight = everything(store, database)
         window = Window(start, end or last_midnight(hindsight))
-        told = setup(own, store.telemetry.metrics())
-        if told.metrics:
-            Grid.clock(own.buckets.width).position(np.array([to_numpy(start)]))  # refuses a start between buckets
-        replay = backtest.run(hindsight, window, told, lambda stage: progress(stage, 0, 0))
-        evaluations = _judge(replay, hindsight, settings, progress)
-        first = judge_cases(replay, hindsight, told.design.horizons_days[0])
-        kept = own.state.path if keep else None
+        told = replay(own, hindsight, setup(own, store.telemetry.metrics()), window, progress)
+        found = replace(told, seconds=time.monotonic() - began, kept=own.state.path if keep else None)
+        if look:
+            look(found, hindsight)
+    return found
+
+
+def replay(
+    settings: Settings, hindsight: View, told: Setup, window: Window, progress: Callable[[str, int, int], None]
+) -> Backtest:
+    """Train at the window's start, forecast to its end, and judge that."""
+    began = time.monotonic()
+    _require_whole_days(settings)
+    if told.metrics:
+        Grid.clock(hindsight.width).position(np.array([to_numpy(window.start)]))  # refuses a start between buckets
+    replayed = backtest.run(hindsight, window, told, lambda stage: progress(stage, 0, 0))
+    rng = np.random.default_rng(settings.model.random_seed)
+    resampler = draw_resampler(replayed.rows.names, to_numpy(window.start), to_numpy(window.end), rng)
+    evaluations = _judge(replayed, hindsight, settings, resampler, progress)
+    first = judge_cases(replayed, hindsight, told.design.horizons_days[0])
     return Backtest(
         settings.fleet.name,
         settings.forecast.alarm_shares,
-        replay,
+        replayed,
         evaluations,
+        resampler,
         int(np.count_nonzero(~first.is_kept)),
         _failures(first, window),
         time.monotonic() - began,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE,
-        kept,
+        None,
     )
 
 
@@ -129,14 +152,17 @@ def _private(settings: Settings, *, keep: bool) -> Iterator[Settings]:
 
 
 def _judge(
-    replay: Replay, hindsight: View, settings: Settings, progress: Callable[[str, int, int], None]
+    replayed: Replay,
+    hindsight: View,
+    settings: Settings,
+    resampler: Resampler,
+    progress: Callable[[str, int, int], None],
 ) -> dict[float, Evaluation]:
-    horizons, rng = replay.setup.design.horizons_days, np.random.default_rng(settings.model.random_seed)
-    resampler = draw_resampler(replay.rows.names, to_numpy(replay.window.start), to_numpy(replay.window.end), rng)
+    horizons = replayed.setup.design.horizons_days
     told: dict[float, Evaluation] = {}
     for done, horizon in enumerate(horizons):
         progress("judging", done, len(horizons))
-        _, probabilities = replay.at(horizon)
-        cases = judge_cases(replay, hindsight, horizon)
+        _, probabilities = replayed.at(horizon)
+        cases = judge_cases(replayed, hindsight, horizon)
         told[horizon] = evaluate(cases, probabilities, settings.forecast.alarm_shares, resampler)
     return told

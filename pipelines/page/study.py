@@ -1,0 +1,68 @@
+"""What the report shows of one horizon, worked out once from the same cases and resamples as the judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.alarms import alarmed_rows
+from models.backtest import judge_cases
+from models.bench import set_up
+from models.budgets import outcome
+from models.diagram import Bin, diagram
+from models.leads import Leads, leads
+from models.story import Story, tell
+from models.tradeoff import BUDGETS, Tradeoff, trade_off
+from pipelines.backtest_report import MODEL
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from data.view import View
+    from models.evaluate import Evaluation
+    from pipelines.backtest import Backtest
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One horizon under one alarm budget: the judgement, and what stands behind it."""
+
+    horizon_days: float
+    share: float
+    evaluation: Evaluation
+    tradeoff: Tradeoff
+    bins: tuple[Bin, ...]
+    leads: Leads
+    story: Story
+    node: NDArray[np.int32]  # of the rows that the story speaks of
+    ts: NDArray[np.datetime64]
+    probability: NDArray[np.float64]
+    alarmed: NDArray[np.intp]  # the rows that an alarm is raised on
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Name the baselines that are judged beside the model."""
+        return tuple(name for name in self.evaluation.models if name != MODEL)
+
+
+def study(found: Backtest, hindsight: View, horizon_days: float) -> Study:
+    """Look closely at one horizon under the budget that people are shown."""
+    cases = judge_cases(found.replay, hindsight, horizon_days)
+    _, probabilities = found.replay.at(horizon_days)
+    bench, own, share = set_up(cases, found.resampler), probabilities[MODEL], found.middle_share
+    alarmed = alarmed_rows(bench.roster, own, [share])[share]
+    result = outcome(bench, own, alarmed)
+    return Study(
+        horizon_days,
+        share,
+        found.evaluations[horizon_days],
+        trade_off(bench, probabilities, (*BUDGETS, *found.alarm_shares)),
+        diagram(bench, own),
+        leads(bench, result.lead_hours),
+        tell(bench, own, result),
+        cases.node,
+        cases.ts,
+        own,
+        alarmed,
+    )
