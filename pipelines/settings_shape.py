@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from data.schema import Metric, MetricKind
+from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration
 
 Rising = TypeVar("Rising", float, timedelta)
@@ -56,6 +57,7 @@ Positive = Annotated[float, Field(strict=True, gt=0)]
 Days = Annotated[float, Field(strict=True, gt=0, le=3650)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
+Cron = Annotated[str, BeforeValidator(parse_cron)]
 Sampling = Literal["sampled", "on_change"]
 
 
@@ -249,6 +251,16 @@ class Tracking(Section):
     model_name: Name = "nodeward"
 
 
+class Schedule(Section):
+    """When a Prefect server runs each flow: cron in UTC, empty for not at all."""
+
+    pool: Name = "nodeward"
+    ingest: Cron = "0 * * * *"
+    train: Cron = "30 3 * * 1"
+    score: Cron = "10 * * * *"
+    decide: Cron = "20 * * * *"
+
+
 class Settings(Section):
     """All of the settings."""
 
@@ -264,3 +276,4 @@ class Settings(Section):
     baselines: Baselines = Baselines()
     policy: Policy = Policy()
     tracking: Tracking = Tracking()
+    schedule: Schedule = Schedule()
