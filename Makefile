@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 SOURCES := data features models serving pipelines tests
 
-.PHONY: help install check test lock clean
+.PHONY: help install demo check test integration wheel-test security licences bench lock clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from requirements.lock, with the project in it
 
@@ -33,8 +33,31 @@ check: $(STAMP) ## formatting, lint, types, direction of imports, size of module
 	$(BIN)/lint-imports
 	@find $(SOURCES) -name '*.py' -exec awk 'FNR == 1 {n = 0} NF {n++} n == 401 {print FILENAME ": over 400 lines"; bad = 1} END {exit bad}' {} +
 
-test: $(STAMP) ## unit and check suites
-	$(BIN)/python -m pytest -n $(WORKERS)
+test: $(STAMP) ## unit and check suites, no daemons
+	$(BIN)/python -m pytest -n $(WORKERS) --ignore tests/integration
+
+integration: $(STAMP) ## real daemons: PostgreSQL, a Prefect server with a worker, Chromium
+	$(BIN)/python -m pytest tests/integration --durations 10
+
+# The wheel in an environment of its own, which borrows the dependencies; the tests stand alone, without the source.
+WHEEL := build/wheel
+wheel-test: $(STAMP) ## build the wheel, and test it with the source folders out of reach
+	rm -rf $(WHEEL)
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
+	"$(PYTHON)" -m venv $(WHEEL)/env
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(WHEEL)/env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
+	$(WHEEL)/env/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(WHEEL)/dist/*.whl
+	mkdir -p $(WHEEL)/alone
+	cp -r tests examples docs README.md Makefile pyproject.toml $(WHEEL)/alone
+	ln -s "$(CURDIR)/../shared" $(WHEEL)/shared
+	cd $(WHEEL)/alone && ../env/bin/python -m tests.release.wheel && ../env/bin/python -m pytest -n $(WORKERS) tests/checks tests/pipelines --ignore tests/pipelines/test_packaging.py
+
+security: $(STAMP) ## known vulnerabilities and licences of the locked dependencies; lint looks for unsafe code in `check`
+	$(BIN)/python -m tests.release.vulnerabilities requirements.lock
+	$(BIN)/python -m tests.release.licences --check docs/licences.md
+
+licences: $(STAMP) ## write docs/licences.md
+	$(BIN)/python -m tests.release.licences docs/licences.md
 
 # pip, when it checks hashes, wants a requirement with extras pinned without them as well.
 BOTH := import re, sys; [print(block + (re.sub(r"\[.*?\]", "", block, count=1) if re.match(r"[\w-]+\[", block) else ""), end="") \

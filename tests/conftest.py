@@ -20,3 +20,10 @@ settings.load_profile("nodeward")
 def _one_thread() -> Iterator[None]:
     with threadpool_limits(limits=1):
         yield
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that skipped anything: a skipped test hides a gap."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
