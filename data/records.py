@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
-from sqlalchemy import bindparam, create_engine, delete, event, exists, insert, literal, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import bindparam, delete, insert, select
 
-from data.disk import naming_full_disk
-from data.errors import DataError, UnreachableError
+from data import migrations
+from data.database import connect, reading, shown, writing
+from data.errors import DataError
 from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE
-from data.tables import BLIND, DECISIONS, EVENTS, LATEST_SCORES, METADATA, NODES, SCHEMA_VERSION, VERSIONS
+from data.schema import TS
+from data.tables import BLIND, DECISIONS, EVENTS, LATEST_SCORES, NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
     from data.merge import Rule
     from data.tables import FrameTable
-
-SQLITE_SETTINGS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 30000")
-SQLITE_UNREACHABLE: Final = tuple(
-    f"SQLITE_{why}" for why in ("BUSY", "LOCKED", "CANTOPEN", "NOTADB", "READONLY", "CORRUPT")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +41,15 @@ class Records:
 
     @classmethod
     def at(cls, url: str) -> Records:
-        """Open the database at a SQLAlchemy URL, and lay out its tables if they are not there.
+        """Open the database at a SQLAlchemy URL, and bring its tables up to date.
 
         Raises:
+            SettingsError: if the URL can't be used.
             UnreachableError: if the database can't be opened.
             DataError: if a newer Nodeward laid it out.
         """
-        address = make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _set_up_sqlite)
-        records = cls(engine)
-        records._lay_out()
+        records = cls(connect(url))
+        records._bring_up_to_date()
         return records
 
     def close(self) -> None:
@@ -103,66 +90,46 @@ class Records:
 
     def publish_scores(self, rows: pl.DataFrame) -> None:
         """Put new scores in the place of the latest ones."""
-        with self._begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(delete(LATEST_SCORES.sql))
             _insert(connection, LATEST_SCORES, rows)
 
     def record_decisions(self, rows: pl.DataFrame) -> None:
         """Add decisions; one for the same node and time takes the earlier one's place."""
-        with self._begin() as connection:
+        with writing(self.engine) as connection:
             _delete(connection, DECISIONS, rows)
             _insert(connection, DECISIONS, rows)
 
+    def forget_decisions(self, before: datetime) -> int:
+        """Delete the decisions that were taken before a time; give their number."""
+        moment = pl.Series([before]).dt.cast_time_unit("us").to_physical()[0]
+        with writing(self.engine) as connection:
+            return connection.execute(delete(DECISIONS.sql).where(DECISIONS.sql.c[TS] < moment)).rowcount
+
     def _read(self, table: FrameTable) -> pl.DataFrame:
-        with self._begin() as connection:
+        with reading(self.engine) as connection:
             return table.to_frame(map(tuple, connection.execute(select(table.sql))))
 
     def _merge(self, table: FrameTable, rule: Rule, rows: pl.DataFrame) -> MergeReport:
-        with self._begin() as connection:
+        with writing(self.engine) as connection:
             stored = table.to_frame(map(tuple, connection.execute(select(table.sql))))
             changes = rule.compare(stored, rule.resolve(rows.select(tuple(table.schema))))
             _delete(connection, table, changes.replaced)
             _insert(connection, table, pl.concat([changes.replaced, changes.inserted]))
         return MergeReport(changes.inserted.height, changes.replaced.height, changes.unchanged)
 
-    def _lay_out(self) -> None:
-        with self._begin() as connection:
-            for table in METADATA.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-            first = select(literal(SCHEMA_VERSION)).where(~exists(select(VERSIONS.c.version)))
-            connection.execute(insert(VERSIONS).from_select(["version"], first))
-            found = connection.execute(select(VERSIONS.c.version)).scalar_one()
-        if found > SCHEMA_VERSION:
+    def _bring_up_to_date(self) -> None:
+        with reading(self.engine) as connection:
+            found = migrations.version(connection)
+        if found < migrations.SCHEMA_VERSION:
+            with writing(self.engine) as connection:  # where two come at once, the second finds it done
+                migrations.upgrade(connection)
+        if found > migrations.SCHEMA_VERSION:
             raise DataError(
-                f"{self._address} has tables of version {found}, but this Nodeward knows them up to {SCHEMA_VERSION}",
+                f"{shown(self.engine)} has tables of version {found}, "
+                f"but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
                 mend="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
             )
-
-    @property
-    def _address(self) -> str:
-        return self.engine.url.render_as_string(hide_password=True)
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        """Open one transaction, and name what keeps it from ending well."""
-        try:
-            with naming_full_disk(self._address), self.engine.begin() as connection:
-                yield connection
-        except DBAPIError as fault:
-            if not _is_unreachable(fault):
-                raise
-            raise UnreachableError("the database", self._address, str(fault.orig)) from fault
-
-
-def _is_unreachable(fault: DBAPIError) -> bool:
-    """Say whether the database itself is the trouble, and not what was asked of it."""
-    name = getattr(fault.orig, "sqlite_errorname", None)
-    return isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  - DBAPI connections have no common type
-    for setting in SQLITE_SETTINGS:
-        connection.execute(f"PRAGMA {setting}")
 
 
 def _insert(connection: Connection, table: FrameTable, rows: pl.DataFrame) -> None:

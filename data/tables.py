@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
 
 from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE
 from data.schema import BLIND_SCHEMA, DECISION_SCHEMA, EVENT_SCHEMA, NODE, NODE_SCHEMA, SCORE_SCHEMA, TS
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 METADATA: Final = MetaData()
-SCHEMA_VERSION: Final = 1
 VERSIONS: Final = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
 
 
@@ -32,13 +31,13 @@ class FrameTable:
     keys: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: str, schema: Mapping[str, pl.DataType], keys: tuple[str, ...]) -> FrameTable:
-        """Lay out the SQL table of a schema."""
+    def of(cls, name: str, schema: Mapping[str, pl.DataType], keys: tuple[str, ...], *indices: Index) -> FrameTable:
+        """Lay out the SQL table of a schema; data/migrations makes it."""
         columns = (
             Column(column, _sql_type(kind), primary_key=column in keys, nullable=column not in keys)
             for column, kind in schema.items()
         )
-        return cls(Table(name, METADATA, *columns), schema, keys)
+        return cls(Table(name, METADATA, *columns, *indices), schema, keys)
 
     def to_rows(self, frame: pl.DataFrame, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Write a frame's rows (some columns of them) as SQL takes them."""
@@ -64,8 +63,8 @@ def _sql_type(kind: pl.DataType) -> BigInteger | Text | Double[float]:
     return Text() if kind == pl.String else Double()
 
 
-EVENTS: Final = FrameTable.of("events", EVENT_SCHEMA, EVENT_RULE.keys)
+EVENTS: Final = FrameTable.of("events", EVENT_SCHEMA, EVENT_RULE.keys, Index("events_by_node", NODE, "start"))
 NODES: Final = FrameTable.of("nodes", NODE_SCHEMA, NODE_RULE.keys)
 BLIND: Final = FrameTable.of("blind", BLIND_SCHEMA, BLIND_RULE.keys)
 LATEST_SCORES: Final = FrameTable.of("latest_scores", SCORE_SCHEMA, (NODE, "horizon_hours"))
-DECISIONS: Final = FrameTable.of("decisions", DECISION_SCHEMA, (NODE, TS))
+DECISIONS: Final = FrameTable.of("decisions", DECISION_SCHEMA, (NODE, TS), Index("decisions_by_time", TS))

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 def test_a_database_that_another_program_holds_is_named(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.records.SQLITE_SETTINGS", ("journal_mode = WAL", "busy_timeout = 50"))
+    monkeypatch.setattr("data.database.SQLITE_SETTINGS", ("journal_mode = WAL", "busy_timeout = 50"))
     impatient = Records.at(str(records.engine.url))
     holder = sqlite3.connect(records.engine.url.database or "")
     holder.execute("BEGIN IMMEDIATE")
