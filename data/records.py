@@ -49,7 +49,11 @@ class Records:
             DataError: if a newer Nodeward laid it out.
         """
         records = cls(connect(url))
-        records._bring_up_to_date()
+        try:
+            records._bring_up_to_date()
+        except BaseException:
+            records.close()
+            raise
         return records
 
     def close(self) -> None:

@@ -13,6 +13,14 @@ from data.errors import SettingsError, UnreachableError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
+
+def carry_out(engine: Engine, *statements: str) -> None:
+    with writing(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
 
 @pytest.mark.parametrize("form", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_postgresql_is_spoken_to_through_psycopg_whatever_form_its_url_has(form: str) -> None:
@@ -49,9 +57,8 @@ def test_nobody_listening_is_told_without_the_password() -> None:
 
 def test_a_transaction_writes_all_of_it_or_nothing_tables_included(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
-    with pytest.raises(IntegrityError), writing(engine) as connection:
-        for statement in ("CREATE TABLE t (a INTEGER PRIMARY KEY)", *["INSERT INTO t VALUES (1)"] * 2):
-            connection.execute(text(statement))
+    with pytest.raises(IntegrityError):
+        carry_out(engine, "CREATE TABLE t (a INTEGER PRIMARY KEY)", *["INSERT INTO t VALUES (1)"] * 2)
     with reading(engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0
     engine.dispose()
@@ -59,12 +66,10 @@ def test_a_transaction_writes_all_of_it_or_nothing_tables_included(tmp_path: Pat
 
 def test_a_reader_sees_one_moment_while_another_process_writes(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
-    with writing(engine) as connection:
-        connection.execute(text("CREATE TABLE t (a INTEGER)"))
+    carry_out(engine, "CREATE TABLE t (a INTEGER)")
     with reading(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 0
-        with writing(engine) as connection:
-            connection.execute(text("INSERT INTO t VALUES (1)"))
+        carry_out(engine, "INSERT INTO t VALUES (1)")
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 0
     with reading(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 1

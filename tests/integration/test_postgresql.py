@@ -1,0 +1,96 @@
+"""Records on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from psycopg import sql
+
+from data.database import writing
+from data.errors import SurroundingsError, UnreachableError
+from data.records import Records
+from tests.checks.records import RecordsContract, score, scores
+from tests.data.made_up import events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.postgresql import Server
+
+
+@pytest.fixture
+def url(postgresql: Server) -> str:
+    return postgresql.create()
+
+
+@pytest.fixture
+def records(url: str) -> Iterator[Records]:
+    opened = Records.at(url)
+    yield opened
+    opened.close()
+
+
+class TestRecordsOnPostgresql(RecordsContract):
+    pass
+
+
+def test_a_wrong_password_is_named_and_not_shown(postgresql: Server) -> None:
+    with pytest.raises(UnreachableError, match="password authentication failed") as refused:
+        Records.at(postgresql.url("postgres", password="not-this-one"))  # noqa: S106  - made up
+    assert "not-this-one" not in str(refused.value)
+
+
+def test_a_database_that_is_not_there_is_named(postgresql: Server) -> None:
+    with pytest.raises(UnreachableError, match='database "nowhere" does not exist'):
+        Records.at(postgresql.url("nowhere"))
+
+
+def test_a_user_who_may_only_read_can_read_and_is_told_when_writing(postgresql: Server, url: str) -> None:
+    Records.at(url).close()
+    database = url.rpartition("/")[2]
+    postgresql.run(sql.SQL("DROP ROLE IF EXISTS reader"))
+    postgresql.run(sql.SQL("CREATE ROLE reader LOGIN PASSWORD 'reader'"))
+    postgresql.run(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"), database)
+    reader = Records.at(postgresql.url(database, "reader", "reader"))
+    assert reader.events().height == 0
+    with pytest.raises(SurroundingsError, match=r"permission denied for table events\n  → grant this user"):
+        reader.merge_events(events([{}]))
+    reader.close()
+    postgresql.run(sql.SQL("DROP OWNED BY reader"), database)
+
+
+def test_a_read_only_server_is_named(url: str) -> None:
+    Records.at(url).close()
+    reader = Records.at(f"{url}?options=-cdefault_transaction_read_only%3Don")
+    with pytest.raises(SurroundingsError, match="read-only transaction"):
+        reader.merge_events(events([{}]))
+    reader.close()
+
+
+def test_a_writer_that_waits_too_long_for_another_is_told_so(
+    records: Records, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.database.LOCK_SECONDS", 1)
+    other = Records.at(url)
+    with writing(records.engine), pytest.raises(SurroundingsError, match="another process has been writing"):
+        other.publish_scores(scores(score("n1", 0.1)))
+    other.close()
+
+
+def test_a_connection_that_breaks_in_a_transaction_is_named_and_the_next_one_works(
+    postgresql: Server, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.publish_scores(scores(score("n1", 0.1)))
+
+    def restart(*_: object) -> None:
+        postgresql.stop()
+        postgresql.start()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("data.records._delete", restart)
+        with pytest.raises(UnreachableError):
+            records.merge_events(events([{}]))
+    assert records.events().height == 0
+    assert records.merge_events(events([{}])).inserted == 1
+    assert records.latest_scores().height == 1
