@@ -71,6 +71,11 @@ QUARANTINE_SCHEMA: Final = {
     "source": pl.String(),
 }
 
+UNREADABLE: Final = "__unreadable"  # beside a source's own columns: what could not be read in a row, if anything
+UNREADABLE_TYPE: Final = pl.List(
+    pl.Struct({name: pl.String() for name in ("column", "value", "fault", "at")})  # column is empty for a whole row
+)
+
 
 class EventKind(StrEnum):
     """Kinds of event that mean something here; others are kept and ignored."""
@@ -95,13 +100,16 @@ class Metric:
     """One column of telemetry.
 
     `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
-    only when they change, so the last value holds until the next one.
+    only when they change, so the last value holds until the next one. A value below `least` or above `most`
+    can't be true; where they are left out, data/ranges.py knows some from the kind and the unit.
     """
 
     name: str
     kind: MetricKind = MetricKind.GAUGE
     sampling: Literal["sampled", "on_change"] = "sampled"
     unit: str = ""
+    least: float | None = None
+    most: float | None = None
 
 
 # What a bucket keeps of a metric. Every one of them can be merged with its neighbour's.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS
+from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, UNREADABLE
 from data.validate import (
     Bounds,
     Sifted,
@@ -101,7 +101,7 @@ def _tally(batches: Iterable[pl.DataFrame], bounds: Bounds) -> Tally:
         rows, usable = rows + batch.height, usable + sifted.good.height
         rejected.update(count_reasons(sifted.rejected))
         newest = _newest([newest, *sifted.good.select(pl.col(AVAILABLE_AT).max()).row(0)])
-        metrics.update(name for name in batch.columns if name not in TELEMETRY_KEYS)
+        metrics.update(name for name in batch.columns if name not in (*TELEMETRY_KEYS, UNREADABLE))
         filled.update(name for name in metrics if name in batch.columns and sifted.good[name].count())
     require_usable("telemetry", usable, rejected)
     return Tally(rows, newest, frozenset(metrics), frozenset(metrics - filled))

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -10,7 +11,7 @@ from data.schema import Metric, MetricKind
 from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration
 
-Rising = TypeVar("Rising", float, timedelta)
+Rising = TypeVar("Rising", int, float, timedelta)
 
 
 LONGEST = timedelta(days=36_525)  # a century; far longer ones leave the calendar when they are taken from a time
@@ -26,6 +27,20 @@ def _countable(value: timedelta) -> timedelta:
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         msg = "should be longer than 0s"
+        raise ValueError(msg)
+    return value
+
+
+def _time_format(value: str) -> str:
+    if value not in {"iso", "s", "ms"} and "%" not in value:
+        msg = 'should be "iso", "s", "ms" or a format such as "%d/%m/%Y %H:%M:%S"'
+        raise ValueError(msg)
+    return value
+
+
+def _zone(value: str) -> str:
+    if value and value not in available_timezones():
+        msg = 'should be a time zone such as "UTC" or "Europe/Rome"'
         raise ValueError(msg)
     return value
 
@@ -59,6 +74,9 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
 Cron = Annotated[str, BeforeValidator(parse_cron)]
 Sampling = Literal["sampled", "on_change"]
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
+Zone = Annotated[str, AfterValidator(_zone)]
+SmartNumber = Annotated[int, Field(strict=True, ge=1, le=255)]
 
 
 class Section(BaseModel):
@@ -119,13 +137,34 @@ class SourceColumns(Section):
         return self.model_dump(exclude_none=True)
 
 
+class Csv(Section):
+    """How the cells of CSV files are written."""
+
+    time: TimeFormat = "iso"
+    zone: Zone = ""
+    missing: tuple[str, ...] = ("", "-", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None")
+    decimal: Literal[".", ","] = "."
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class Backblaze(Section):
+    """What of Backblaze's drive statistics is read."""
+
+    smart: Annotated[tuple[SmartNumber, ...], Field(min_length=1), AfterValidator(_ascending)] = (
+        5, 10, 12, 187, 188, 189, 196, 197, 198,
+    )  # fmt: skip
+    changes_only: Annotated[bool, Field(strict=True)] = True
+
+
 class Source(Section):
     """Where records come from, and how late they can be read."""
 
-    kind: Literal["parquet"] = "parquet"
+    kind: Literal["parquet", "csv", "backblaze"] = "parquet"
     path: Folder = Path("records")
     delay: Duration = timedelta(0)
     columns: SourceColumns = SourceColumns()
+    csv: Csv = Csv()
+    backblaze: Backblaze = Backblaze()
 
 
 class State(Section):

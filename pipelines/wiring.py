@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import EmptyTableError, SettingsError
-from data.naming import is_row_number
 from data.records import Records
-from data.schema import TELEMETRY_KEYS
-from data.sources import parquet
+from data.sources.backblaze import BackblazeSource
+from data.sources.cells import Dialect
+from data.sources.csv_folder import CsvSource
 from data.sources.files import ParquetSource
 from data.store import Store
 from pipelines.settings import set_default_variables
 from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.registry import Registry
     from models.tracking import TrainingRun
-    from pipelines.settings_shape import Settings
+    from pipelines.settings_shape import Csv, Settings
     from serving.orders import Actuator
 
 TABLES: Final = "tables"
@@ -53,11 +53,19 @@ def state_folder(settings: Settings) -> Path:
 
 
 def source(settings: Settings) -> Source:
-    """Build the source that the settings name; its rows carry the fleet's name, whichever folder they came from."""
-    wanted = settings.source
+    """Build the source that the settings name; its rows carry the fleet's name, whichever folder they came from.
+
+    Raises:
+        SettingsError: if the times of CSV files would mean nothing.
+    """
+    wanted, ignored, label = settings.source, settings.metrics.ignore, settings.fleet.name
+    if wanted.kind == "backblaze":
+        own = wanted.backblaze
+        return BackblazeSource(wanted.path, wanted.delay, ignored, label, own.smart, own.changes_only)
     columns = wanted.columns.mapping()
-    metrics = _metrics(wanted.path / "telemetry.parquet", columns["telemetry"], settings.metrics.ignore)
-    return ParquetSource(wanted.path, columns, wanted.delay, metrics, settings.fleet.name)
+    if wanted.kind == "csv":
+        return CsvSource(wanted.path, columns, wanted.delay, ignored, label, _dialect(wanted.csv))
+    return ParquetSource(wanted.path, columns, wanted.delay, ignored, label)
 
 
 def store(settings: Settings) -> Store:
@@ -136,10 +144,11 @@ def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
     return TrainingRun.of(bundle, figures)
 
 
-def _metrics(file: Path, names: Mapping[str, str], ignored: Collection[str]) -> tuple[str, ...]:
-    """Name the metrics to read; none stands for all of them."""
-    if not ignored or not file.exists():
-        return ()
-    canonical = {own: name for name, own in names.items()}
-    found = [canonical.get(own, own) for own in parquet.schema(file) if not is_row_number(own)]
-    return tuple(name for name in found if name not in ignored and name not in TELEMETRY_KEYS)
+def _dialect(csv: Csv) -> Dialect:
+    """Say how CSV files are written."""
+    if "%" in csv.time and "%z" not in csv.time and not csv.zone:
+        raise SettingsError(
+            f'source.csv.time = "{csv.time}": has no offset (%z), so its times mean nothing without a zone',
+            mend='set source.csv.zone, for example to "UTC"',
+        )
+    return Dialect(csv.time, csv.zone, csv.missing, csv.decimal, csv.delimiter)

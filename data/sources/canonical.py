@@ -13,9 +13,7 @@ from data.schema import AVAILABLE_AT, NODE, TS, UTC
 from data.validate import CALENDAR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-LABELS: Final = "labels"
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,15 @@ class Shape:
     times: frozenset[str]
     texts: frozenset[str]
     others_are_metrics: bool = False
-    is_closed: bool = False  # other columns are left out
+    ignored: frozenset[str] = frozenset()
 
-    def narrowed(self, metrics: tuple[str, ...]) -> Shape:
-        """Ask for these metrics and leave every other column out."""
-        return replace(self, required=(*self.required, *metrics), is_closed=True)
+    def without(self, names: Collection[str]) -> Shape:
+        """Leave out columns of these canonical names, but for those of the shape's own."""
+        return replace(self, ignored=frozenset(names) - self.times - self.texts)
 
     def wants(self, name: str) -> bool:
         """Say whether a column of this canonical name is to be read."""
-        return not self.is_closed or name in self.required or name in self.times or name in self.texts
+        return name not in self.ignored
 
 
 TELEMETRY: Final = Shape(
