@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipelines.commands.backtest import backtest
+from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
+from pipelines.commands.simulate import simulate
 from pipelines.commands.site import check, init, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ALL: Final[tuple[Callable[..., object], ...]] = (init, check, ingest, train, backtest, score, decide, status)
+ALL: Final[tuple[Callable[..., object], ...]] = (
+    init,
+    check,
+    ingest,
+    train,
+    backtest,
+    score,
+    decide,
+    status,
+    deploy,
+    simulate,
+)

@@ -1,0 +1,75 @@
+"""The command that makes a fleet to try the others on."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands.times import DATES, in_utc
+from pipelines.options import Json  # noqa: TC001 - typer reads it
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.simulate import SimulateReport
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the records and a nodeward.toml go.")]
+Nodes = Annotated[int, typer.Option("--nodes", help="How many nodes, from tens to 100,000 and more.")]
+Days = Annotated[int, typer.Option("--days", help="How many days of records.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same fleet.")]
+Start = Annotated[datetime, typer.Option("--start", formats=DATES, metavar="DATE", help="First day (UTC).")]
+Interval = Annotated[str, typer.Option("--interval", metavar="LENGTH", help="Between samples: 10m, 30m, 1h.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the records in a folder that is not empty.")]
+
+
+def simulate(
+    folder: Folder,
+    nodes: Nodes = 400,
+    days: Days = 180,
+    seed: Seed = 1,
+    start: Start = datetime(2025, 1, 1),  # noqa: DTZ001  - read as UTC, like any time that is typed; a constant
+    interval: Interval = "1h",
+    json: Json = None,
+    *,
+    force: Force = False,
+) -> None:
+    """Simulate a fleet: telemetry, failures, jobs and a nodeward.toml to run the other commands with."""
+    from rich.console import Console
+
+    from data.simulator.plan import Plan
+    from pipelines.output import STDOUT, check_target, write_json
+    from pipelines.simulate import simulate as make
+
+    check_target(json, "--json")
+    report = make(Plan(nodes, days, seed, in_utc(start), _length(interval)), folder, force=force)
+    if json is not None:
+        write_json(json, report)
+    if json != STDOUT:
+        _show(report, Console())
+
+
+def _length(text: str) -> timedelta:
+    from data.errors import SettingsError
+    from pipelines.durations import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise SettingsError(f"--interval {text}: {fault}", mend="write it as 10m, 30m or 1h") from fault
+
+
+def _show(report: SimulateReport, console: Console) -> None:
+    rows = report.rows
+    console.print(
+        f"{report.fleet}: {rows['nodes']:,} nodes, {report.start:%Y-%m-%d} to {report.end:%Y-%m-%d}, "
+        f"{report.failures:,} failures, {rows['telemetry']:,} rows of telemetry, {rows['jobs']:,} jobs, all simulated",
+        soft_wrap=True,
+    )
+    console.print(
+        f"next: nodeward backtest -c {report.config} --test-start {report.test_start:%Y-%m-%d}",
+        soft_wrap=True,
+        markup=False,
+    )

@@ -1,0 +1,115 @@
+"""Makes a folder that the other commands can run on: a simulated fleet's records, and settings that describe them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from data.errors import SettingsError
+from data.schema import Metric, MetricKind
+from data.simulator.folder import write_fleet
+from data.simulator.signals import METRICS
+from pipelines.output import whole_file
+from pipelines.progress import bars
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.simulator.plan import Plan
+
+CONFIG: Final = "nodeward.toml"
+FLEET: Final = "simulated fleet"
+STATE: Final = "var"
+TRAINED_SHARE: Final = 2 / 3  # of the records, in the backtest that is suggested
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateReport:
+    """What was written, and a time to try a backtest from."""
+
+    fleet: str
+    folder: Path
+    config: Path
+    start: datetime
+    end: datetime
+    rows: dict[str, int]
+    failures: int
+    test_start: datetime
+
+
+def simulate(plan: Plan, folder: Path, *, force: bool = False) -> SimulateReport:
+    """Simulate a fleet into a folder; a run that breaks off leaves the folder as it was.
+
+    Raises:
+        SettingsError: if the folder holds something already and `force` does not say to replace it.
+        DiskFullError: if the disk is full.
+    """
+    _require_room(folder, force=force)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".simulating-") as work, bars() as advance:
+        rows = write_fleet(plan, Path(work), progress=lambda done: advance("nodes", done, plan.nodes))
+        for file in sorted(Path(work).iterdir()):
+            file.replace(folder / file.name)
+    with whole_file(folder / CONFIG) as part:
+        part.write_text(settings_text(plan, folder), encoding="utf-8")
+    failures = pl.scan_parquet(folder / "events.parquet").filter(pl.col("kind") == "failure").select(pl.len())
+    test_start = plan.start + timedelta(days=round(plan.days * TRAINED_SHARE))
+    return SimulateReport(
+        FLEET, folder, folder / CONFIG, plan.start, plan.end, rows, int(failures.collect().item()), test_start
+    )
+
+
+def settings_text(plan: Plan, folder: Path) -> str:
+    """Write the settings of a simulated fleet: what differs from the defaults, and why."""
+    return f"""\
+# A simulated fleet: `nodeward simulate` wrote it, and none of it happened.
+# {plan.nodes:,} nodes, {plan.days} days from {plan.start:%Y-%m-%d}, one sample each {plan.interval}, seed {plan.seed}.
+# What is left out here keeps its default; `nodeward init` writes a file with every key.
+
+[fleet]
+name = {_quoted(FLEET)}
+
+[source]
+path = {_quoted(folder.absolute())}
+
+[state]
+path = {_quoted(folder.absolute() / STATE)}
+
+[clock]
+now = "data"                      # the records have ended: now is the newest time that they hold
+
+[buckets]
+width = "1d"
+
+[forecast]
+horizons_days = [1, 3, 7]
+every_days = 1
+coverage_metric = "samples"       # readings behind each sample: a node without them is not seen
+coverage_share = 0.9
+
+[metrics.columns]
+{chr(10).join(_column(metric) for metric in METRICS)}
+"""
+
+
+def _column(metric: Metric) -> str:
+    kind = "" if metric.kind is MetricKind.GAUGE else f"kind = {_quoted(metric.kind.value)}, "
+    return f"{metric.name} = {{ {kind}unit = {_quoted(metric.unit)} }}"
+
+
+def _quoted(text: object) -> str:
+    """Quote a string as TOML, whose basic strings are JSON's."""
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _require_room(folder: Path, *, force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder}: is a file", mend="name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise SettingsError(f"{folder}: is not empty", mend="name a new folder, or replace its records with --force")
