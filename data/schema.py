@@ -50,7 +50,7 @@ SCORE_SCHEMA: Final = {
     "model_version": pl.String(),
     "support": pl.String(),  # 'ok', 'low support' or 'unknown'
     "data_age_hours": pl.Float64(),
-    "reasons": pl.String(),
+    "reasons": pl.String(),  # a JSON list of objects, as serving.reasons writes it
 }
 DECISION_SCHEMA: Final = {
     NODE: pl.String(),
@@ -110,6 +110,7 @@ class Metric:
     unit: str = ""
     least: float | None = None
     most: float | None = None
+    label: str = ""  # what people call it; empty: its name
 
 
 # What a bucket keeps of a metric. Every one of them can be merged with its neighbour's.

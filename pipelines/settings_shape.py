@@ -192,6 +192,7 @@ class MetricColumn(Section):
     kind: MetricKind | None = None
     sampling: Sampling | None = None
     unit: str = ""
+    label: str = ""
 
 
 class Metrics(Section):
@@ -205,7 +206,8 @@ class Metrics(Section):
     def metric(self, name: str) -> Metric:
         """Describe one column of telemetry."""
         own = self.columns.get(name, MetricColumn())
-        return Metric(name, own.kind or self.default_kind, own.sampling or self.default_sampling, own.unit)
+        kind, sampling = own.kind or self.default_kind, own.sampling or self.default_sampling
+        return Metric(name, kind, sampling, own.unit, label=own.label)
 
 
 class Forecast(Section):
