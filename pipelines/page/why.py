@@ -1,0 +1,64 @@
+"""Why the model gave nodes their probabilities at one time of a replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features import batch
+from features.catalogue import Origin
+from features.grid import to_datetime
+from features.history import steady_rate
+from features.risk import assess
+from models.hazard import Covariates
+from serving.explaining import Rated, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from data.view import View
+    from features.catalogue import Catalogue
+    from models.backtest import Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A node's reasons in words, and the telemetry that raised its risk, the strongest first."""
+
+    reasons: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+NOTHING = Why((), ())
+
+
+def why(replay: Replay, hindsight: View, moment: np.datetime64, wanted: Collection[str]) -> dict[str, Why]:
+    """Explain some nodes at a time, as the scorer would have then; those that were not at risk are left out."""
+    now, catalogue = hindsight.narrow(to_datetime(moment)), replay.trained.training.catalogue
+    risk = assess(now, np.array([moment]), replay.setup.design.coverage)
+    rows = risk.rows()
+    is_wanted = np.isin(np.array(rows.names, dtype=object)[rows.node], list(wanted))
+    if not is_wanted.any():
+        return {}
+    features = batch.compute(catalogue, now, risk, rows)
+    rate = np.full(np.count_nonzero(is_wanted), steady_rate(now, risk, replay.setup.design.every_days)[-1])
+    added = np.zeros(features.shape)  # the rest of the fleet only says what is normal
+    added[is_wanted] = replay.trained.model.contributions(Covariates(features[is_wanted], rate))
+    told = explain(now, Rated(catalogue, rows, features, added, is_wanted.astype(np.float64)), replay.setup.metrics)
+    return {
+        rows.names[rows.node[at]]: Why(tuple(map(str, told[at])), _strongest(catalogue, added[at]))
+        for at in np.flatnonzero(is_wanted)
+    }
+
+
+def _strongest(catalogue: Catalogue, added: NDArray[np.float64]) -> tuple[str, ...]:
+    """Name the telemetry that raises a score, the strongest first."""
+    total: dict[str, float] = {}
+    for feature, share in zip(catalogue.features, added.tolist(), strict=True):
+        if feature.origin is not Origin.HISTORY:
+            total[feature.metric] = total.get(feature.metric, 0.0) + share
+    return tuple(sorted((metric for metric in total if total[metric] > 0), key=lambda metric: -total[metric]))
