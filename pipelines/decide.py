@@ -18,12 +18,14 @@ from features.risk import assess
 from pipelines import moments, wiring
 from pipelines.report import decide_markdown
 from pipelines.results import DecideReport
+from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.setup import everything
 from pipelines.steps import step
 from serving.limits import Fleet, Limits
 from serving.orders import carry_out
 from serving.policy import Costs, Decision, NodeScore, Policy, Support, Verdict, decide
+from serving.reasons import from_json, in_words
 
 if TYPE_CHECKING:
     from data.view import View
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 @flow(name="decide", flow_run_name="decide {config}", persist_result=False)
+@recorded("decide")
 def decide_drains(config: str, overrides: list[str], at: datetime | None = None) -> DecideReport:
     """Decide by the published scores what should be drained, and leave the list as an artifact."""
     report = weigh(load(Path(config), overrides), at)
@@ -94,7 +97,7 @@ def _node_score(row: dict[str, object]) -> NodeScore:
         scored_at=at,
         data_age=timedelta(hours=age) if isinstance(age, float) else None,
         support=Support(str(row["support"])),
-        reasons=str(row["reasons"] or ""),
+        reasons=in_words(from_json(str(row["reasons"] or ""))),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from data.disk import is_full
-from data.errors import DiskFullError, SurroundingsError
+from data.errors import DiskFullError, SettingsError, SurroundingsError, UnreachableError
 from pipelines.reach import require_answer
 from pipelines.settings import reach_without_proxy, set_default_variables
 from pipelines.settings_errors import without_password
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     import uvicorn
 
 LOOPBACK: Final = "127.0.0.1"
+QUIET: Final = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # a failed step's error is stored: not as a pickle
+}
+_SERVER: Final = "the Prefect server (PREFECT_API_URL)"
 _STOP_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
 _LEAST_FREE_BYTES: Final = 1 << 23  # an empty database and its journal
@@ -46,8 +52,7 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415 - reads the variables just set
 
     if address := PREFECT_API_URL.value():
-        require_answer("the Prefect server (PREFECT_API_URL)", address)
-        with _naming(lambda why: _refused(address, why)):
+        with _reaching(address):
             yield
         return
     with (
@@ -59,17 +64,47 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def on_server(state: Path, *, verbose: bool) -> Iterator[str]:
+    """Have the block talk to the Prefect server that PREFECT_API_URL names, and give its address.
+
+    Raises:
+        SettingsError: if none is named.
+        UnreachableError: if it does not answer.
+    """
+    _prepare(state / "prefect", verbose=verbose)
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - reads the variables just set
+
+    address = PREFECT_API_URL.value()
+    if not address:
+        raise SettingsError(
+            "PREFECT_API_URL is not set: schedules need a Prefect server that stays up",
+            mend="start one (`prefect server start`), and set PREFECT_API_URL=http://HOST:4200/api",
+        )
+    with _reaching(address):
+        yield address
+
+
+@contextmanager
+def _reaching(address: str) -> Iterator[None]:
+    """Name what goes wrong with a server that is not this process's own."""
+    require_answer(_SERVER, address)
+    try:
+        with _naming(lambda why: _refused(address, why)):
+            yield
+    except httpx.TransportError as fault:
+        raise UnreachableError(_SERVER, without_password(address), str(fault) or type(fault).__name__) from fault
+
+
 def _prepare(home: Path, *, verbose: bool) -> None:
     """Set what Prefect reads when it is imported, where the user has not: its folder, no analytics, few logs."""
     home.mkdir(parents=True, exist_ok=True)
     set_default_variables(
         {
             "PREFECT_HOME": str(home.absolute()),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
             "PREFECT_LOGGING_LEVEL": "INFO" if verbose else "CRITICAL",  # errors are told once, at the end
             "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # a failed step's error is stored: not as a pickle
+            **QUIET,
         }
     )
 
@@ -128,7 +163,7 @@ def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
 
 def _refused(address: str, why: str) -> SurroundingsError:
     return SurroundingsError(
-        f"the Prefect server (PREFECT_API_URL) at {without_password(address)} {why}",
+        f"{_SERVER} at {without_password(address)} {why}",
         mend="name the address of its API, such as http://host:4200/api, or look into its log",
     )
 

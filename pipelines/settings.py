@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from data.errors import SettingsError
 from pipelines.settings_errors import explain, wrong_value
-from pipelines.settings_layers import Written, environment_layer, file_layer, merge, override_layer
+from pipelines.settings_layers import NESTING, PREFIX, Written, environment_layer, file_layer, merge, override_layer
 from pipelines.settings_shape import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] |
 def variable(name: str) -> str:
     """Read an environment variable of another program's; empty if it is not set."""
     return os.environ.get(name, "")
+
+
+def variables() -> tuple[str, ...]:
+    """Name the environment variables that override settings."""
+    return tuple(sorted(name for name in os.environ if name.startswith(PREFIX) and NESTING in name))
 
 
 def set_default_variables(defaults: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from pipelines import moments, wiring
 from pipelines.progress import bars
 from pipelines.report import train_markdown
 from pipelines.results import TrainReport
+from pipelines.runs import recorded
 from pipelines.score import on_grid
 from pipelines.settings import load
 from pipelines.setup import everything, setup
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @flow(name="train", flow_run_name="train {config}", persist_result=False)
+@recorded("train")
 def train_model(config: str, overrides: list[str], until: datetime | None = None) -> TrainReport:
     """Train on the fleet that a settings file names, register the model, and leave a report as an artifact."""
     report = train_and_register(load(Path(config), overrides), until)
