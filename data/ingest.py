@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.identity import Spelling, require_known
+from data.inventory import known_nodes
 from data.naming import require_metrics
-from data.schema import NODE
+from data.notices import notices
+from data.schema import NODE, Metric
+from data.spelling import spell_telemetry
 from data.survey import survey
 from data.telemetry import Change
 from data.validate import Bounds, Sifted, count_reasons, sift_telemetry
@@ -31,6 +35,14 @@ def be_silent(_stage: str, _done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What the settings say of telemetry: what each metric is, and each metric that they name, by its key in them."""
+
+    describe: Callable[[str], Metric] = Metric
+    named: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class IngestOptions:
     """How far a clock may run ahead, how long to wait for another writer, and whom to tell of the progress.
 
@@ -40,6 +52,8 @@ class IngestOptions:
     tolerance: timedelta = timedelta(minutes=5)
     patience: timedelta = timedelta(seconds=30)
     progress: Progress = be_silent
+    spelling: Spelling = field(default_factory=Spelling)
+    expected: Expected = field(default_factory=Expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +89,16 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did: a report for each table, the buckets rolled up, remarks, and the newest time read."""
+    """What an ingest did: a report for each table, the buckets rolled up, remarks, and the newest time read.
+
+    `oddities` counts what is odd in telemetry and yet costs no row.
+    """
 
     tables: Mapping[str, TableReport]
     buckets: int
     notices: tuple[str, ...]
     newest: datetime | None
+    oddities: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest(
@@ -89,22 +107,25 @@ def ingest(
     """Merge a source into the tables and the database; what they hold already changes nothing.
 
     Raises:
-        DataError: if the source can't be read or used; then nothing was written.
+        DataError: if the source can't be read or used, or too many of its nodes are unknown; then nothing was
+            written.
         SurroundingsError: if another process is writing, or the disk is full; each table is then as it
             was, or wholly merged, and the same ingest can be run again.
     """
     options = options or IngestOptions()
     with store.writing(options.patience):
-        known = records.nodes()[NODE]
-        found = survey(source, Bounds(source.name, clock() + options.tolerance, known))
-        stored = store.telemetry.metrics()
-        require_metrics(source.name, {*stored, *found.telemetry.metrics})
-        notices = _notices(found, stored)
+        now, stored, before = clock(), records.nodes(), store.telemetry.metrics()
+        bounds = Bounds(source.name, now + options.tolerance, stored[NODE], options.expected.describe)
+        found = survey(source, bounds, known_nodes(options.spelling, stored))
+        require_known(found.names, found.speaks_of)
+        require_metrics(source.name, {*before, *found.telemetry.metrics})
         tables = _merge_records(store, records, found)
         telemetry, change = _merge_telemetry(source, store, found, options.progress)
+        told = notices(found, before, store.telemetry, options.expected.named)
         options.progress("buckets", 0, 0)
         buckets = store.buckets.refresh(store.telemetry, change)
-        return IngestReport({**tables, "telemetry": telemetry}, buckets, notices, found.newest)
+        tables |= {"telemetry": telemetry}
+        return IngestReport(tables, buckets, told, found.newest, found.telemetry.oddities)
 
 
 def _merge_records(store: Store, records: Records, found: Survey) -> dict[str, TableReport]:
@@ -121,22 +142,9 @@ def _merge_telemetry(source: Source, store: Store, found: Survey, progress: Prog
     report, change, done = TableReport(), Change.nothing(store.telemetry.table.version()), 0
     for batch in source.telemetry():
         progress("telemetry", done, found.telemetry.rows)
-        sifted = sift_telemetry(batch, found.bounds)
+        sifted = sift_telemetry(spell_telemetry(batch, found.names), found.bounds)
         store.quarantine.add(sifted.rejected)
         merged = store.telemetry.merge(sifted.good)
         report, change, done = report.after(sifted, merged), change.followed_by(merged), done + batch.height
     progress("telemetry", done, found.telemetry.rows)
     return report, change
-
-
-def _notices(found: Survey, stored: tuple[str, ...]) -> tuple[str, ...]:
-    """Remark on metrics without any value, and on those that earlier sources had and this one has not."""
-    silent = [f"telemetry: {metric} holds no value in any row" for metric in sorted(found.telemetry.silent)]
-    if not found.telemetry.rows:
-        return tuple(silent)
-    gone = [
-        f"telemetry: {name} was there before and is not in this source"
-        for name in stored
-        if name not in found.telemetry.metrics
-    ]
-    return (*silent, *gone)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, UNREADABLE
+from data.cells import metrics_of
+from data.identity import Names, Spelling, require_known
+from data.inventory import recognise
+from data.remarks import count_oddities
+from data.schema import AVAILABLE_AT, NODE
+from data.spelling import spell, spell_telemetry
 from data.validate import (
     Bounds,
     Sifted,
@@ -21,7 +26,7 @@ from data.validate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from data.source import Source
@@ -29,63 +34,81 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a pass over telemetry found: rows, the newest usable time, and which metrics ever hold a value."""
+    """What a pass over telemetry found: rows, the newest usable time, and which metrics ever hold a value.
+
+    `nodes` are all that it speaks of, known or not; `oddities` counts what is no fault but worth a remark.
+    """
 
     rows: int
     newest: datetime | None
     metrics: frozenset[str]
     silent: frozenset[str]
+    nodes: frozenset[str] = frozenset()
+    oddities: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sieved:
-    """A source's small tables, sifted, with the bounds for its telemetry."""
+    """A source's small tables, sifted, with the bounds for its telemetry and how its nodes are spelt."""
 
     bounds: Bounds
+    names: Names
     nodes: Sifted
     events: Sifted
     blind: Sifted
+    speaks_of: frozenset[str]  # nodes of events, known or not
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A source's small tables, sifted, with the bounds for its telemetry and what a pass over that found."""
+    """A sieved source, with what a pass over its telemetry found; `speaks_of` has the nodes of telemetry as well."""
 
     bounds: Bounds
+    names: Names
     nodes: Sifted
     events: Sifted
     blind: Sifted
+    speaks_of: frozenset[str]
     telemetry: Tally
     newest: datetime | None
 
 
-def sieve(source: Source, bounds: Bounds) -> Sieved:
-    """Check a source, and sift its small tables; `bounds` know the nodes that earlier inventories listed.
+def sieve(source: Source, bounds: Bounds, names: Names | None = None) -> Sieved:
+    """Check a source, and sift its small tables; `bounds` and `names` know the nodes that earlier inventories listed.
 
     Raises:
-        DataError: if a table can't be read, or holds no row that can be used.
+        DataError: if a table can't be read, holds no row that can be used, or names a node ambiguously.
     """
     source.check()
-    nodes = _usable("nodes", sift_nodes(source.nodes(), bounds))
+    names = names or Names(Spelling(), bounds.known)
+    rows, aliases = recognise(source.nodes(), names)
+    nodes = _usable("nodes", sift_nodes(rows, bounds))
     bounds = replace(bounds, known=pl.concat([bounds.known, nodes.good[NODE]]).unique())
-    events = _usable("events", sift_events(source.events(), bounds))
-    return Sieved(bounds, nodes, events, _usable("blind", sift_blind(source.blind(), bounds)))
+    names = Names(names.spelling, bounds.known, aliases)
+    spelt = spell(source.events(), names)
+    events = sift_events(spelt, bounds)
+    if not events.good.height:
+        require_known(names, _named(spelt))  # says more than that no row can be used
+    _usable("events", events)
+    blind = _usable("blind", sift_blind(source.blind(), bounds))
+    return Sieved(bounds, names, nodes, events, blind, _named(spelt))
 
 
-def survey(source: Source, bounds: Bounds) -> Survey:
-    """Read and check all of a source; `bounds` know the nodes that earlier inventories listed.
+def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Survey:
+    """Read and check all of a source; `bounds` and `names` know the nodes that earlier inventories listed.
 
     An inventory that does not say how new it is is as new as the newest time in the source.
 
     Raises:
-        DataError: if a table can't be read, or holds no row that can be used.
+        DataError: if a table can't be read, holds no row that can be used, or names a node ambiguously.
     """
-    found = sieve(source, bounds)
+    found = sieve(source, bounds, names)
     nodes, events, latest = found.nodes, found.events, bounds.latest
-    telemetry = _tally(source.telemetry(), found.bounds)
+    telemetry = _tally(source.telemetry(), found)
     newest = _newest([telemetry.newest, *_times(events.good, latest), *_times(nodes.good, latest)])
     dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)))
-    return Survey(found.bounds, replace(nodes, good=dated), events, found.blind, telemetry, newest)
+    dated_nodes, speaks_of = replace(nodes, good=dated), found.speaks_of | telemetry.nodes
+    return Survey(found.bounds, found.names, dated_nodes, events, found.blind, speaks_of, telemetry, newest)
 
 
 def _usable(table: str, sifted: Sifted) -> Sifted:
@@ -93,18 +116,27 @@ def _usable(table: str, sifted: Sifted) -> Sifted:
     return sifted
 
 
-def _tally(batches: Iterable[pl.DataFrame], bounds: Bounds) -> Tally:
-    rows, usable, rejected = 0, 0, Counter[str]()
-    newest, metrics, filled = None, set[str](), set[str]()
+def _tally(batches: Iterable[pl.DataFrame], found: Sieved) -> Tally:
+    rows, usable, rejected, oddities = 0, 0, Counter[str](), Counter[str]()
+    newest, metrics, filled, nodes = None, set[str](), set[str](), frozenset[str]()
     for batch in batches:
-        sifted = sift_telemetry(batch, bounds)
+        spelt = spell_telemetry(batch, found.names)
+        sifted = sift_telemetry(spelt, found.bounds)
         rows, usable = rows + batch.height, usable + sifted.good.height
         rejected.update(count_reasons(sifted.rejected))
         newest = _newest([newest, *sifted.good.select(pl.col(AVAILABLE_AT).max()).row(0)])
-        metrics.update(name for name in batch.columns if name not in (*TELEMETRY_KEYS, UNREADABLE))
+        metrics.update(metrics_of(batch))
         filled.update(name for name in metrics if name in batch.columns and sifted.good[name].count())
+        nodes |= _named(spelt)
+        oddities += count_oddities(spelt, sifted.good, found.bounds.describe)
+    if not usable:
+        require_known(found.names, nodes)
     require_usable("telemetry", usable, rejected)
-    return Tally(rows, newest, frozenset(metrics), frozenset(metrics - filled))
+    return Tally(rows, newest, frozenset(metrics), frozenset(metrics - filled), nodes, oddities)
+
+
+def _named(rows: pl.DataFrame) -> frozenset[str]:
+    return frozenset(rows[NODE].unique().drop_nulls()) - {""}
 
 
 def _times(rows: pl.DataFrame, latest: datetime) -> tuple[datetime | None, ...]:

@@ -9,27 +9,32 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import polars.selectors as cs
 
+from data.cells import clean
 from data.errors import EmptyTableError
 from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE, TELEMETRY_RULE
-from data.schema import AVAILABLE_AT, NODE, QUARANTINE_SCHEMA, TELEMETRY_KEYS, TS, EventKind
+from data.schema import AVAILABLE_AT, NODE, QUARANTINE_SCHEMA, TS, UNREADABLE, EventKind, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from data.merge import Rule
 
 DAWN: Final = datetime(1990, 1, 1, tzinfo=UTC)  # clocks that were never set start in 1970 or 1980
 CALENDAR: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 IS_OFF_THE_CALENDAR: Final = ~cs.datetime().is_between(*CALENDAR)
+OFF_CALENDAR: Final = "holds a time outside the years 1 to 9999"
+UNLISTED: Final = "is of a node that the inventory does not list"
+Faults = dict[str, pl.Expr]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What can be true: no time after `latest`, no node outside `known`."""
+    """What can be true: no time after `latest`, no node outside `known`, no value outside its metric's range."""
 
     source: str
     latest: datetime
     known: pl.Series
+    describe: Callable[[str], Metric] = Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,59 +51,88 @@ class Sifted:
 
 
 def sift_telemetry(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
-    """Sift telemetry; an infinite cell is quarantined alone and becomes null, as NaN does."""
-    reasons = {
+    """Sift telemetry; a cell that can't be read or can't be true is quarantined alone and becomes null, as NaN does."""
+    good, rejected = _sift("telemetry", rows, bounds)
+    good, cells = clean(good, bounds.describe)
+    told = [_quarantined("telemetry", cell.drop("reason"), cell["reason"], bounds.source) for cell in cells]
+    return _resolved(good, pl.concat([rejected, *told]), TELEMETRY_RULE)
+
+
+def sift_events(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift events; of those that lie in the future only maintenance, which can be planned, is kept."""
+    return _resolved(*_sift("events", rows, bounds), EVENT_RULE)
+
+
+def sift_nodes(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift the inventory, whatever nodes were known before."""
+    return _resolved(*_sift("nodes", rows, bounds), NODE_RULE)
+
+
+def sift_blind(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
+    """Sift the blind periods."""
+    return _resolved(*_sift("blind", rows, bounds), BLIND_RULE)
+
+
+def judge(table: str, rows: pl.DataFrame, bounds: Bounds) -> pl.Series:
+    """Give the first reason against each row of a table, or null."""
+    off = {OFF_CALENDAR: pl.any_horizontal(IS_OFF_THE_CALENDAR)}
+    reasons = {**off, **FAULTS[table](bounds)}
+    found = pl.coalesce(
+        _unread_row(rows), *(pl.when(is_bad).then(pl.lit(reason)) for reason, is_bad in reasons.items())
+    )
+    return rows.select(found.alias("reason")).to_series()
+
+
+def _telemetry_faults(bounds: Bounds) -> Faults:
+    return {
         "has no node": _is_empty(NODE),
         "has no ts": pl.col(TS).is_null(),
         "lies in the future": pl.max_horizontal(TS, AVAILABLE_AT) > bounds.latest,
         "lies before 1990": pl.col(TS) < DAWN,
         "became available before its ts": pl.col(AVAILABLE_AT) < pl.col(TS),
-        "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
+        UNLISTED: ~pl.col(NODE).is_in(bounds.known.implode()),
     }
-    good, rejected = _sift("telemetry", rows, reasons, bounds.source)
-    infinite = _infinite_cells(good, bounds.source)
-    if infinite.height:
-        good = good.with_columns(pl.when(cs.float().is_finite()).then(cs.float()))
-    return _resolved(good.with_columns(cs.float().fill_nan(None)), pl.concat([rejected, infinite]), TELEMETRY_RULE)
 
 
-def sift_events(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
-    """Sift events; of those that lie in the future only maintenance, which can be planned, is kept."""
+def _event_faults(bounds: Bounds) -> Faults:
     happened = pl.max_horizontal("start", "end", "end_recorded_at")
     is_early = (happened > bounds.latest) & (pl.col("kind") != EventKind.MAINTENANCE)
-    reasons = {
+    return {
         "has no node": _is_empty(NODE),
         "has no start": pl.col("start").is_null(),
         "has no kind": _is_empty("kind"),
         "ends before it starts": pl.col("end") < pl.col("start"),
         "lies in the future": (pl.col("recorded_at") > bounds.latest) | is_early,
         "lies before 1990": pl.col("start") < DAWN,
-        "is of a node that the inventory does not list": ~pl.col(NODE).is_in(bounds.known.implode()),
+        UNLISTED: ~pl.col(NODE).is_in(bounds.known.implode()),
     }
-    return _resolved(*_sift("events", rows, reasons, bounds.source), EVENT_RULE)
 
 
-def sift_nodes(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
-    """Sift the inventory, whatever nodes were known before."""
-    reasons = {
+def _node_faults(bounds: Bounds) -> Faults:
+    return {
         "has no node": _is_empty(NODE),
         "has no observed_from": pl.col("observed_from").is_null(),
         "lies before 1990": pl.col("observed_from") < DAWN,
         "left before it came": pl.col("observed_until") <= pl.col("observed_from"),
         "lies in the future": pl.max_horizontal("observed_from", "as_of") > bounds.latest,
     }
-    return _resolved(*_sift("nodes", rows, reasons, bounds.source), NODE_RULE)
 
 
-def sift_blind(rows: pl.DataFrame, bounds: Bounds) -> Sifted:
-    """Sift the blind periods."""
-    reasons = {
+def _blind_faults(bounds: Bounds) -> Faults:
+    return {
         "has no start": pl.col("start").is_null(),
         "has no end": pl.col("end").is_null(),
         "ends before it starts": pl.col("end") <= pl.col("start"),
         "lies in the future": pl.max_horizontal("end", "recorded_at") > bounds.latest,
     }
-    return _resolved(*_sift("blind", rows, reasons, bounds.source), BLIND_RULE)
+
+
+FAULTS: Final[Mapping[str, Callable[[Bounds], Faults]]] = {
+    "telemetry": _telemetry_faults,
+    "events": _event_faults,
+    "nodes": _node_faults,
+    "blind": _blind_faults,
+}
 
 
 def require_usable(table: str, usable: int, rejected: Mapping[str, int]) -> None:
@@ -122,15 +156,11 @@ def _is_empty(text: str) -> pl.Expr:
     return pl.col(text).is_null() | (pl.col(text) == "")
 
 
-def _sift(
-    table: str, rows: pl.DataFrame, reasons: Mapping[str, pl.Expr], source: str
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _sift(table: str, rows: pl.DataFrame, bounds: Bounds) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows with a reason against them from the others; the first reason counts."""
-    reasons = {"holds a time outside the years 1 to 9999": pl.any_horizontal(IS_OFF_THE_CALENDAR), **reasons}
-    found = pl.coalesce(pl.when(is_bad).then(pl.lit(reason)) for reason, is_bad in reasons.items())
-    reason = rows.select(found.alias("reason")).to_series()
+    reason = judge(table, rows, bounds)
     bad = rows.filter(reason.is_not_null())
-    return rows.filter(reason.is_null()), _quarantined(table, bad, reason.drop_nulls(), source)
+    return rows.filter(reason.is_null()), _quarantined(table, bad, reason.drop_nulls(), bounds.source)
 
 
 def _quarantined(table: str, bad: pl.DataFrame, reason: pl.Series, source: str) -> pl.DataFrame:
@@ -151,25 +181,17 @@ def _writable(rows: pl.DataFrame) -> list[pl.Expr]:
     return [pl.col(name).to_physical() if is_off.get(name) else pl.col(name) for name in rows.columns]
 
 
-def _infinite_cells(rows: pl.DataFrame, source: str) -> pl.DataFrame:
-    """List the infinite cells, each with its metric and value."""
-    metrics = [name for name in rows.columns if name not in TELEMETRY_KEYS]
-    is_infinite = rows.select(pl.col(metrics).is_infinite().any()).row(0) if metrics else ()
-    cells = [
-        _cells(rows.filter(pl.col(metric).is_infinite()), metric, source)
-        for metric, is_met in zip(metrics, is_infinite, strict=True)
-        if is_met
-    ]
-    return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *cells])
-
-
-def _cells(rows: pl.DataFrame, metric: str, source: str) -> pl.DataFrame:
-    cell = rows.select(NODE, TS, pl.lit(metric).alias("metric"), pl.col(metric).cast(pl.String).alias("value"))
-    reason = pl.Series("reason", ["holds an infinite value"]).new_from_index(0, rows.height)
-    return _quarantined("telemetry", cell, reason, source)
+def _unread_row(rows: pl.DataFrame) -> pl.Expr:
+    """Give what a source could not read, where that costs the row: more than a metric."""
+    if UNREADABLE not in rows.columns:
+        return pl.lit(None, pl.String)
+    metrics = pl.lit(pl.Series(rows.select(cs.float()).columns, dtype=pl.String).implode())
+    is_vital = ~pl.element().struct.field("column").is_in(metrics)
+    return pl.col(UNREADABLE).list.eval(pl.element().filter(is_vital)).list.first().struct.field("fault")
 
 
 def _resolved(good: pl.DataFrame, rejected: pl.DataFrame, rule: Rule) -> Sifted:
+    good = good.drop(UNREADABLE, strict=False)
     kept = rule.resolve(good)
     distinct = good.height if kept.height == good.height else good.unique().height
     return Sifted(kept, rejected, good.height - distinct, distinct - kept.height)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import SettingsError
-from data.ingest import IngestOptions, ingest
+from data.ingest import ingest
 from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases
@@ -23,6 +23,7 @@ from models.evaluate import Evaluation, evaluate
 from models.resample import Resampler, draw_resampler
 from pipelines import wiring
 from pipelines.progress import bars
+from pipelines.reading import ingest_options
 from pipelines.setup import everything, setup
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(
     _require_order(start, end)
     with _private(settings, keep=keep) as own, wiring.records(own) as database, bars() as progress:
         store = wiring.store(own)
-        ingest(wiring.source(own), store, database, wiring.wall_clock, IngestOptions(progress=progress))
+        ingest(wiring.source(own), store, database, wiring.wall_clock, ingest_options(own, progress))
         hindsight = everything(store, database)
         window = Window(start, end or last_midnight(hindsight))
         told = replay(own, hindsight, setup(own, store.telemetry.metrics()), window, progress)

@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING
 import polars as pl
 from sqlalchemy.engine import make_url
 
-from data.ingest import IngestOptions
+from data.cells import metrics_of
+from data.errors import SettingsError
+from data.identity import Names, require_known
+from data.notices import mistyped
 from data.schema import NODE
+from data.spelling import spell_telemetry
 from data.survey import sieve
 from data.validate import Bounds
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
 from pipelines.outcome import understood
 from pipelines.reach import require_answer
+from pipelines.reading import ingest_options, named_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from data.errors import NodewardError
+    from data.source import Source
+    from data.survey import Sieved
     from pipelines.settings_shape import Settings
 
 
@@ -72,11 +79,26 @@ def _try(what: str, act: Callable[[], str]) -> Finding:
 
 def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     source = wiring.source(settings)
-    nobody = pl.Series(NODE, [], pl.String)
-    found = sieve(source, Bounds(source.name, wiring.wall_clock() + IngestOptions().tolerance, nobody))
+    options, nobody = ingest_options(settings), pl.Series(NODE, [], pl.String)
+    bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, nobody)
+    found = sieve(source, bounds, Names(options.spelling, nobody))
+    _names(source, found, named_metrics(settings))
     tell(weigh(found.events.good, found.nodes.good, settings.model.min_failures))
     unusable = sum(table.rejected.height for table in (found.nodes, found.events, found.blind))
     return f"{settings.source.path} can be read" + (f", but for {unusable:,} unusable rows" if unusable else "")
+
+
+def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:
+    """Check the names of nodes and metrics, in as much of telemetry as it takes to meet every metric that is named."""
+    metrics, nodes = set[str](), set(found.speaks_of)
+    for batch in source.telemetry():
+        metrics |= set(metrics_of(batch))
+        nodes |= set(spell_telemetry(batch, found.names)[NODE].drop_nulls())
+        if metrics.issuperset(named.values()):
+            break
+    require_known(found.names, nodes)
+    if wrong := mistyped(named, metrics) if metrics else []:
+        raise SettingsError("; ".join(wrong), mend="correct the name in the settings, or take it out")
 
 
 def _state(settings: Settings) -> str:

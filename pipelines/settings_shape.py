@@ -1,12 +1,14 @@
 """The shape of the settings: every key, its type, its default and its bounds, written down once."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from data.identity import BOARD_PATTERNS
 from data.schema import Metric, MetricKind
 from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration
@@ -50,6 +52,18 @@ def _path(value: object) -> object:
         msg = "should be a path"
         raise ValueError(msg)
     return Path(value).expanduser()
+
+
+def _pattern(value: str) -> str:
+    try:
+        found = re.compile(value)
+    except re.error as fault:
+        msg = f"should be a regular expression ({fault})"
+        raise ValueError(msg) from None
+    if "node" not in found.groupindex:
+        msg = "should have a group that is the node's name: (?P<node>.+)"
+        raise ValueError(msg)
+    return value
 
 
 def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
@@ -186,6 +200,16 @@ class Buckets(Section):
     width: LongerThanZero = timedelta(days=1)
 
 
+class Identity(Section):
+    """Which spellings of a node's name mean the same node."""
+
+    ports: Annotated[bool, Field(strict=True)] = True
+    domains: tuple[Name, ...] = ()
+    patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = BOARD_PATTERNS
+    max_unknown_share: Share = 0.01
+    aliases: dict[Name, Name] = {}
+
+
 class MetricColumn(Section):
     """How one metric is to be read, where it differs from the defaults."""
 
@@ -193,6 +217,15 @@ class MetricColumn(Section):
     sampling: Sampling | None = None
     unit: str = ""
     label: str = ""
+    min: Annotated[float, Field(strict=True)] | None = None
+    max: Annotated[float, Field(strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = f"min = {self.min:g} is above max = {self.max:g}"
+            raise ValueError(msg)
+        return self
 
 
 class Metrics(Section):
@@ -207,7 +240,7 @@ class Metrics(Section):
         """Describe one column of telemetry."""
         own = self.columns.get(name, MetricColumn())
         kind, sampling = own.kind or self.default_kind, own.sampling or self.default_sampling
-        return Metric(name, kind, sampling, own.unit, label=own.label)
+        return Metric(name, kind, sampling, own.unit, own.min, own.max, label=own.label)
 
 
 class Forecast(Section):
@@ -310,6 +343,7 @@ class Settings(Section):
     state: State = State()
     clock: Clock = Clock()
     buckets: Buckets = Buckets()
+    identity: Identity = Identity()
     metrics: Metrics = Metrics()
     forecast: Forecast = Forecast()
     features: Features = Features()

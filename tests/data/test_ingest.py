@@ -149,7 +149,11 @@ def test_a_metric_without_any_value_is_named(state: State) -> None:
 def test_a_metric_that_vanished_is_named(state: State) -> None:
     state.take(source(SOUND))
     report = state.take(source(telemetry([("n1", DAY, NONE, 1.0)], "fan")))
-    assert report.notices == ("telemetry: load was there before and is not in this source",)
+    assert report.notices == (
+        "telemetry: fan was not there before; its values begin at 2024-02-01 00:00 UTC. "
+        "A model uses it once it is trained again",
+        "telemetry: load was there before and is not in this source; its values end at 2024-01-31 01:00 UTC",
+    )
 
 
 def test_a_fleet_without_telemetry_is_events_and_nodes(state: State) -> None:
