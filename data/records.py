@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from data import migrations
 from data.database import connect, reading, shown, writing
 from data.errors import DataError
 from data.merge import BLIND_RULE, EVENT_RULE, NODE_RULE
-from data.schema import TS
+from data.schema import SCORE_SCHEMA, TS
 from data.tables import BLIND, DECISIONS, EVENTS, LATEST_SCORES, NODES
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ class Records:
         """Merge blind periods."""
         return self._merge(BLIND, BLIND_RULE, rows)
 
-    def publish_scores(self, rows: pl.DataFrame) -> None:
-        """Put new scores in the place of the latest ones."""
+    def publish_scores(self, rows: pl.DataFrame, *, force: bool = False) -> datetime | None:
+        """Put new scores in the place of the latest ones; if those are of a later time, leave them and give it."""
         with writing(self.engine) as connection:
+            stored = connection.execute(select(func.max(LATEST_SCORES.sql.c[TS]))).scalar_one()
+            newest: datetime | None = pl.Series([stored], dtype=pl.Int64).cast(SCORE_SCHEMA[TS]).item()
+            if newest is not None and not force and (rows[TS] < newest).any():
+                return newest
             connection.execute(delete(LATEST_SCORES.sql))
             _insert(connection, LATEST_SCORES, rows)
+        return None
 
     def record_decisions(self, rows: pl.DataFrame) -> None:
         """Add decisions; one for the same node and time takes the earlier one's place."""

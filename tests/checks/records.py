@@ -80,6 +80,21 @@ class RecordsContract:
         records.publish_scores(scores(score("n2", 0.2)))
         assert records.latest_scores().rows() == [score("n2", 0.2)]
 
+    def test_scores_of_an_earlier_time_do_not_replace_later_ones_unless_forced(self, records: Records) -> None:
+        old, new = (
+            scores(score("n1", chance)).with_columns(ts=pl.lit(at)) for chance, at in ((0.1, START), (0.2, START + DAY))
+        )
+        assert records.publish_scores(new) is None
+        assert records.publish_scores(old) == START + DAY
+        assert records.latest_scores()["probability"].to_list() == [0.2]
+        assert records.publish_scores(old, force=True) is None
+        assert records.latest_scores()["probability"].to_list() == [0.1]
+
+    def test_scores_of_the_same_time_replace_each_other(self, records: Records) -> None:
+        assert records.publish_scores(scores(score("n1", 0.1))) is None
+        assert records.publish_scores(scores(score("n1", 0.2))) is None
+        assert records.latest_scores()["probability"].to_list() == [0.2]
+
     def test_a_reader_sees_the_old_scores_until_the_new_ones_are_complete(self, records: Records) -> None:
         records.publish_scores(scores(score("n1", 0.1)))
         twice = scores(score("n2", 0.2), score("n2", 0.2))
