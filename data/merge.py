@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 THEIRS: Final = f"{SEPARATOR}new"  # ends a column of the newer table while two are compared
 CONTENT: Final = f"{SEPARATOR}content"
+FILLED: Final = f"{SEPARATOR}filled"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Rows with equal `keys` are one row: the one with the largest `newest` columns, then content hash.
+    """Rows with equal `keys` are one row: the one with the largest `newest` columns, then filled cells, then hash.
 
-    A null is smaller than every value.
+    A null is smaller than every value. Of two rows that are equally new, the one that says more stands: a cell
+    that quarantine gave back is not lost again when its source is read anew.
     """
 
     keys: tuple[str, ...]
@@ -36,8 +38,10 @@ class Rule:
             return rows
         is_contested = rows.select(pl.struct(self.keys).is_duplicated()).to_series()
         contested = rows.filter(is_contested).unique(maintain_order=True)
-        ranked = contested.with_columns(content_hash(contested).alias(CONTENT)).sort(*self.newest, CONTENT)
-        winners = ranked.unique(self.keys, keep="last", maintain_order=True).drop(CONTENT)
+        filled = pl.sum_horizontal(pl.all().is_not_null()).alias(FILLED)
+        ranked = contested.with_columns(filled, content_hash(contested).alias(CONTENT))
+        ordered = ranked.sort(*self.newest, FILLED, CONTENT)
+        winners = ordered.unique(self.keys, keep="last", maintain_order=True).drop(FILLED, CONTENT)
         return pl.concat([rows.filter(~is_contested), winners])
 
     def merge(self, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -76,5 +80,5 @@ def _changed(old: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.Da
 
 TELEMETRY_RULE: Final = Rule((NODE, TS), (AVAILABLE_AT,))
 EVENT_RULE: Final = Rule(("source", NODE, "kind", "start", "cause"), ("end_recorded_at", "end", "recorded_at"))
-NODE_RULE: Final = Rule((NODE,), ("as_of",))
+NODE_RULE: Final = Rule((NODE,), ("as_of", "revised_at"))
 BLIND_RULE: Final = Rule(("start", "end"), ("recorded_at",))

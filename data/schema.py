@@ -39,6 +39,7 @@ NODE_SCHEMA: Final = {
     "observed_from": UTC,
     "observed_until": UTC,
     "as_of": UTC,  # the newest time that the inventory's source holds; the newer inventory wins
+    "revised_at": UTC,  # when the inventory itself was last written: of two that are as new, the later revision wins
 }
 BLIND_SCHEMA: Final = {"start": UTC, "end": UTC, "recorded_at": UTC}
 BUCKET_KEYS: Final = {NODE: pl.String(), BUCKET_END: UTC, LATENESS: pl.Int32()}

@@ -31,7 +31,10 @@ class Source(Protocol):
         ...
 
     def nodes(self) -> pl.DataFrame:
-        """Give NODE_SCHEMA; a null `as_of` stands for the newest time that the source holds."""
+        """Give NODE_SCHEMA; a null `as_of` stands for the newest time that the source holds.
+
+        `revised_at` is when the inventory was written, null if nobody knows.
+        """
         ...
 
     def blind(self) -> pl.DataFrame:

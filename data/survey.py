@@ -97,7 +97,8 @@ def sieve(source: Source, bounds: Bounds, names: Names | None = None) -> Sieved:
 def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Survey:
     """Read and check all of a source; `bounds` and `names` know the nodes that earlier inventories listed.
 
-    An inventory that does not say how new it is is as new as the newest time in the source.
+    An inventory that does not say how new it is is as new as the newest time in the source; of two that are
+    equally new, the one that was written later wins, so that a correction does.
 
     Raises:
         DataError: if a table can't be read, holds no row that can be used, or names a node ambiguously.
@@ -106,7 +107,8 @@ def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Survey
     nodes, events, latest = found.nodes, found.events, bounds.latest
     telemetry = _tally(source.telemetry(), found)
     newest = _newest([telemetry.newest, *_times(events.good, latest), *_times(nodes.good, latest)])
-    dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)))
+    revised = pl.min_horizontal("revised_at", pl.lit(latest)).alias("revised_at")  # a clock ahead must not win for good
+    dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)), revised)
     dated_nodes, speaks_of = replace(nodes, good=dated), found.speaks_of | telemetry.nodes
     return Survey(found.bounds, found.names, dated_nodes, events, found.blind, speaks_of, telemetry, newest)
 

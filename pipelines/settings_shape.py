@@ -128,6 +128,7 @@ class NodeColumns(Section):
     observed_from: Name | None = None
     observed_until: Name | None = None
     as_of: Name | None = None
+    revised_at: Name | None = None
 
 
 class BlindColumns(Section):

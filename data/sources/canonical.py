@@ -48,7 +48,7 @@ EVENTS: Final = Shape(
 NODES: Final = Shape(
     "nodes",
     (NODE, "observed_from"),
-    frozenset({"observed_from", "observed_until", "as_of"}),
+    frozenset({"observed_from", "observed_until", "as_of", "revised_at"}),
     frozenset({NODE, "rack", "hardware", "partition"}),
 )
 BLIND: Final = Shape("blind", ("start", "end"), frozenset({"start", "end", "recorded_at"}), frozenset())

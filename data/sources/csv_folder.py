@@ -69,7 +69,7 @@ class CsvSource:
 
     def nodes(self) -> pl.DataFrame:
         """Read the inventory; columns that it has beyond NODE_SCHEMA go into `labels`."""
-        return filling.nodes(*self._read(NODES))
+        return filling.nodes(*self._read(NODES), self._files(NODES))
 
     def blind(self) -> pl.DataFrame:
         """Read the blind periods; one that says no more became known at its end."""

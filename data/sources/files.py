@@ -72,7 +72,7 @@ class ParquetSource:
 
     def nodes(self) -> pl.DataFrame:
         """Read the inventory; columns that it has beyond NODE_SCHEMA go into `labels`."""
-        return filling.nodes(*self._read(NODES))
+        return filling.nodes(*self._read(NODES), [self._file(NODES)])
 
     def blind(self) -> pl.DataFrame:
         """Read the blind periods; one that says no more became known at its end."""

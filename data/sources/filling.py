@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -11,6 +12,7 @@ from data.schema import AVAILABLE_AT, BLIND_SCHEMA, EVENT_SCHEMA, NODE, NODE_SCH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
+    from pathlib import Path
 
 LABELS: Final = "labels"
 
@@ -33,10 +35,12 @@ def events(rows: pl.DataFrame, others: Sequence[str], source: str) -> pl.DataFra
     return filled.with_columns(pl.coalesce("end_recorded_at", ended).alias("end_recorded_at"))
 
 
-def nodes(rows: pl.DataFrame, others: Sequence[str]) -> pl.DataFrame:
-    """Give NODE_SCHEMA; further columns go into `labels`."""
-    absent = dict.fromkeys(("rack", "hardware", "partition", "observed_until", "as_of"))
-    return _in_schema(rows, others, NODE_SCHEMA, absent)
+def nodes(rows: pl.DataFrame, others: Sequence[str], files: Iterable[Path] = ()) -> pl.DataFrame:
+    """Give NODE_SCHEMA; further columns go into `labels`, and an inventory was revised when its files were written."""
+    absent = dict.fromkeys(("rack", "hardware", "partition", "observed_until", "as_of", "revised_at"))
+    written = max((datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in files), default=None)
+    revised = pl.col("revised_at").fill_null(pl.lit(written, NODE_SCHEMA["revised_at"]))
+    return _in_schema(rows, others, NODE_SCHEMA, absent).with_columns(revised)
 
 
 def blind(rows: pl.DataFrame, others: Sequence[str]) -> pl.DataFrame:

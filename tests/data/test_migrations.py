@@ -48,6 +48,7 @@ INSERT INTO latest_scores VALUES ('n1', 7, 168.0, NULL, '3', '', 0, '');
 INSERT INTO decisions VALUES ('n1', 7, 'drain', 'likely to fail', 'per_rack', 0.125, 24.0, '3');
 """
 VERSION_99 = "UPDATE schema_version SET version = 99;"
+COLUMNS = {"nodes": "node, rack, hardware, partition, labels, observed_from, observed_until, as_of"}  # of version 1
 TABLES = ("events", "nodes", "blind", "latest_scores", "decisions")
 
 
@@ -59,7 +60,10 @@ def lay_out(file: Path, script: str) -> str:
 
 def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(file)) as connection:
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=str) for table in TABLES}  # noqa: S608  - own names
+        return {
+            table: sorted(connection.execute(f"SELECT {COLUMNS.get(table, '*')} FROM {table}"), key=str)  # noqa: S608  - own names
+            for table in TABLES
+        }
 
 
 def version(url: str) -> int:
