@@ -25,8 +25,20 @@ if TYPE_CHECKING:
     from pipelines.settings_shape import Settings
 
 
+def nothing_new(settings: Settings) -> str:
+    """Say which model knows all that there is to know by now, if one does."""
+    if not wiring.has_models(settings):
+        return ""
+    with wiring.records(settings) as records:
+        when = on_grid(moments.as_of(settings, records, None), settings.buckets.width)
+    for one in wiring.registry(settings).versions():
+        if one.trained_until is not None and one.trained_until >= when:
+            return f"model {one.version} was trained on all that was known at {one.trained_until:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
 @flow(name="train", flow_run_name="train {config}", persist_result=False)
-@recorded("train")
+@recorded("train", nothing_new)
 def train_model(config: str, overrides: list[str], until: datetime | None = None) -> TrainReport:
     """Train on the fleet that a settings file names, register the model, and leave a report as an artifact."""
     report = train_and_register(load(Path(config), overrides), until)
