@@ -106,15 +106,20 @@ class HazardModel:
         return cumulative(self.hazards(covariates))
 
     def contributions(self, covariates: Covariates) -> Floats:
-        """Give what each feature adds to the score (SHAP), averaged over seeds and intervals: rows x features."""
+        """Give what each feature adds to the calibrated log-odds of a hazard: rows x features.
+
+        These are SHAP values, stretched as calibration stretches the score, and averaged over seeds and intervals.
+        The log-odds, so averaged, are these, what the interval itself adds, and the same number for every row.
+        """
         added = np.zeros(covariates.features.shape)
         if not self.boosters:
-            added[:, self.feature_names.index(POOLED)] = self._score(covariates.features)
+            scale = self.calibration.scale.mean()
+            added[:, self.feature_names.index(POOLED)] = scale * self._score(covariates.features)
         elif len(added):  # LightGBM divides by the number of rows
             told: list[Floats] = [
-                np.asarray(booster.predict(_with_interval(covariates.features, at), pred_contrib=True))[:, :-2]
+                scale * np.asarray(booster.predict(_with_interval(covariates.features, at), pred_contrib=True))[:, :-2]
                 for booster in self.boosters
-                for at in range(len(self.horizons_days))
+                for at, scale in enumerate(self.calibration.scale)
             ]
             added += np.stack(told).mean(axis=0)  # without the last two: the interval's, and the bias
         return added

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serving.reasons import LEGEND, SEPARATOR
+from serving.reasons import LEGEND, SEPARATOR, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,22 +97,26 @@ def _figure(value: float | None) -> str:
 RISKIEST_COLUMNS = ("node", "P(fail)", "reasons")
 
 
+SHOWN = 10  # of the riskiest nodes
+
+
 def score_markdown(report: ScoreReport) -> str:
     """Write the riskiest nodes."""
     return "\n".join(
         [
             "# Scores",
             "",
-            *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report)),
+            *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report, SHOWN)),
             "",
             *(f"- {line}" for line in score_lines(report)),
         ]
     )
 
 
-def riskiest_rows(report: ScoreReport) -> list[tuple[str, ...]]:
-    """List the riskiest nodes, under RISKIEST_COLUMNS."""
-    return [(str(row["node"]), f"{row['probability']:.1%}", str(row["reasons"])) for row in report.riskiest]
+def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
+    """List so many of the riskiest nodes, under RISKIEST_COLUMNS."""
+    known = ((one, one.probability) for one in report.scores[:shown])
+    return [(one.node, f"{chance:.1%}", in_words(one.reasons)) for one, chance in known if chance is not None]
 
 
 def score_lines(report: ScoreReport) -> list[str]:
@@ -123,7 +127,7 @@ def score_lines(report: ScoreReport) -> list[str]:
         f"{support}, {report.unknown:,} unknown (not reporting); probabilities of a failure within "
         f"{report.horizon_days:g} days"
     )
-    return [told, *([LEGEND] if report.riskiest else []), *_warnings(report)]
+    return [told, *([LEGEND] if report.nodes else []), *_warnings(report)]
 
 
 def _warnings(report: TrainReport | ScoreReport) -> list[str]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from serving.policy import Decision
+    from serving.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,20 @@ class TrainReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredNode:
+    """One node's score: at the policy's horizon, at all of them, and what it rests on."""
+
+    node: str
+    probability: float | None  # None: unknown
+    probabilities: dict[str, float | None]  # by horizon: '7d'
+    support: str
+    data_age_hours: float | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """What was scored: as of when, by which model, how many nodes, and the riskiest ones."""
+    """What was scored: as of when, by which model, how many nodes, and each of them."""
 
     as_of: datetime
     model_version: str
@@ -38,7 +51,7 @@ class ScoreReport:
     horizon_days: float
     nodes: int
     unknown: int
-    riskiest: tuple[dict[str, object], ...]  # node, probability, reasons
+    scores: tuple[ScoredNode, ...]  # the riskiest first, the unknown last
     notices: tuple[str, ...] = ()
 
 

@@ -12,17 +12,22 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from features.catalogue import Plan, build
+from models.tracking import CHAMPION
 from models.training import cutoffs
 from pipelines import moments, wiring
 from pipelines.progress import bars
 from pipelines.report import score_markdown
-from pipelines.results import ScoreReport
+from pipelines.results import ScoredNode, ScoreReport
+from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.setup import everything, setup
 from pipelines.steps import step
+from serving.reasons import from_json
 from serving.scorer import Asked, score
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from data.records import Records
     from data.store import Store
     from models.bundle import Bundle
@@ -30,20 +35,25 @@ if TYPE_CHECKING:
     from pipelines.settings_shape import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-RISKIEST = 10
 
 
 @flow(name="score", flow_run_name="score {config} by {model}", persist_result=False)
-def score_fleet(config: str, overrides: list[str], model: str, at: datetime | None = None) -> ScoreReport:
+@recorded("score")
+def score_fleet(
+    config: str, overrides: list[str], model: str = CHAMPION, at: datetime | None = None, *, force: bool = False
+) -> ScoreReport:
     """Score the fleet that a settings file names, publish the scores, and leave the riskiest as an artifact."""
-    report = publish(load(Path(config), overrides), model, at)
+    report = publish(load(Path(config), overrides), model, at, force=force)
     create_markdown_artifact(score_markdown(report), key="score", description="The newest scores")
     return report
 
 
 @step("score and publish")
-def publish(settings: Settings, model: str, at: datetime | None) -> ScoreReport:
-    """Score every node as of a time (default: now, on the grid of buckets), and put the scores where readers look."""
+def publish(settings: Settings, model: str, at: datetime | None, *, force: bool = False) -> ScoreReport:
+    """Score every node as of a time (default: now, on the grid of buckets), and put the scores where readers look.
+
+    Scores of an earlier time than the published ones join the history only, unless forced.
+    """
     version, bundle = wiring.registry(settings).load(model)
     with wiring.records(settings) as records, bars() as progress:
         progress("scoring", 0, 0)
@@ -51,9 +61,15 @@ def publish(settings: Settings, model: str, at: datetime | None) -> ScoreReport:
         when = on_grid(moments.as_of(settings, records, at), settings.buckets.width)
         table = _scores(store, records, settings, when, (version, bundle))
         store.scores.add(table)
-        records.publish_scores(table)
-        notices = moments.doubts(settings, store, records, when)
+        later = records.publish_scores(table, force=force)
+        notices = (*_unpublished(later), *moments.doubts(settings, store, records, when))
     return replace(_report(table, settings.policy.horizon_days, bundle), notices=notices)
+
+
+def _unpublished(later: datetime | None) -> tuple[str, ...]:
+    if later is None:
+        return ()
+    return (f"not published: the scores as of {later:%Y-%m-%d %H:%M} UTC are newer (--force replaces them)",)
 
 
 def on_grid(moment: datetime, width: timedelta) -> datetime:
@@ -73,7 +89,7 @@ def _scores(
         cutoffs(view, told),
         told.design.every_days,
         told.design.coverage,
-        is_sampled=any(metric.sampling == "sampled" for metric in told.metrics),
+        told.metrics,
     )
     return score(view, asked)
 
@@ -86,18 +102,28 @@ def _plan(told: Setup, bundle: Bundle) -> Plan:
 
 def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreReport:
     at_horizon = table.filter(pl.col("horizon_hours") == _nearest(table, horizon_days))
-    ranked = at_horizon.drop_nulls("probability").sort("probability", "node", descending=[True, False])
-    as_of = at_horizon["ts"].max()
+    as_of, unknown = at_horizon["ts"].max(), at_horizon["probability"].null_count()
     assert isinstance(as_of, datetime), "a fleet with no node present has been refused"
     return ScoreReport(
         as_of=as_of,
         model_version=str(at_horizon["model_version"][0]),
         support=bundle.manifest.support,
         horizon_days=_nearest(table, horizon_days) / 24,
-        nodes=ranked.height,
-        unknown=at_horizon.height - ranked.height,
-        riskiest=tuple(ranked.head(RISKIEST).select("node", "probability", "reasons").iter_rows(named=True)),
+        nodes=at_horizon.height - unknown,
+        unknown=unknown,
+        scores=tuple(_ranked(table, at_horizon)),
     )
+
+
+def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNode]:
+    """List every node, the riskiest first, the unknown last."""
+    days = pl.format("{}d", (pl.col("horizon_hours") / 24).map_elements(lambda days: f"{days:g}", pl.String))
+    every = table.group_by("node").agg(days.alias("days"), pl.col("probability").alias("probabilities"))
+    ranked = at_horizon.join(every, on="node").sort("probability", "node", descending=[True, False], nulls_last=True)
+    for row in ranked.iter_rows(named=True):
+        chances = dict(zip(row["days"], row["probabilities"], strict=True))
+        own = {name: row[name] for name in ("node", "probability", "support", "data_age_hours")}
+        yield ScoredNode(**own, probabilities=chances, reasons=from_json(row["reasons"]))
 
 
 def _nearest(table: pl.DataFrame, horizon_days: float) -> float:

@@ -14,6 +14,7 @@ from pipelines.report import (
     DECISION_COLUMNS,
     INGEST_COLUMNS,
     RISKIEST_COLUMNS,
+    SHOWN,
     TRAIN_COLUMNS,
     decide_lines,
     decision_rows,
@@ -71,9 +72,9 @@ def show_train(report: TrainReport, console: Console) -> None:
         console.print(table)
 
 
-def show_score(report: ScoreReport, console: Console) -> None:
+def show_score(report: ScoreReport, console: Console, top: int = SHOWN) -> None:
     """Show the riskiest nodes."""
-    _print_rows(console, RISKIEST_COLUMNS, riskiest_rows(report))
+    _print_rows(console, RISKIEST_COLUMNS, riskiest_rows(report, top))
     for line in score_lines(report):
         console.print(Text(line), soft_wrap=True)
 

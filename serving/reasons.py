@@ -1,103 +1,68 @@
-"""Why a node is at risk: what each metric adds to its score, in words and units."""
+"""Why a node is at risk, as people read it and as programs do: in words, and as JSON in the table of scores."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from features.catalogue import FLEET, TIMES_FLEET, Peer, window_name
+from data.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
-    from features.catalogue import Catalogue, Feature
-
-MOST_REASONS: Final = 3
 SEPARATOR: Final = "; "
-LEGEND: Final = "odds x2: the metric doubles the node's odds of failing; fleet: the median of all nodes"
-LEAST_LOG_ODDS: Final = 0.05  # below this a metric is no reason
-DIGITS: Final = 3
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+LEGEND: Final = (
+    f"odds {TIMES}2: the metric doubles the node's odds of failing; normal: the middle 80% of the nodes "
+    "at the same time; times are UTC"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one metric adds to a node's log-odds of failing, and its feature that adds most of it."""
+    """What one metric tells of a node, and by how much it multiplies the node's odds of failing."""
 
-    feature: Feature
-    value: float  # NaN: missing
-    fleet_median: float  # NaN: no node has it
-    log_odds: float
+    metric: str
+    statistic: str  # `<metric>__<statistic>` is the feature that tells most of it: 'mean_vs_fleet__7d'
+    value: float | None  # None: missing
+    unit: str
+    low: float | None  # the normal range: 10th to 90th percentile of the nodes, or of the rack's, at the same time
+    high: float | None
+    since: datetime | None  # when the node left the normal range; None: it is inside, or nobody can tell
+    or_earlier: bool  # `since` is as far back as was looked
+    odds: float | None  # None: the node was not scored
+    text: str
 
     def __str__(self) -> str:
         """Say it on one line."""
-        told = "missing" if math.isnan(self.value) else f"{_number(self.value)} {self.feature.unit}".rstrip()
-        is_relative = self.feature.peer != Peer.NONE or self.feature.unit == TIMES_FLEET
-        beside = "" if is_relative or math.isnan(self.fleet_median) else f" (fleet {_number(self.fleet_median)})"
-        return f"{_title(self.feature)}: {told}{beside}, odds x{_number(math.exp(self.log_odds), 2)}"
-
-
-def explain(
-    catalogue: Catalogue, features: NDArray[np.float32], contributions: NDArray[np.float64]
-) -> list[tuple[Reason, ...]]:
-    """Name, for each row, up to three metrics that raise its score most, the strongest first.
-
-    What is of the whole fleet is no reason for one node.
-    """
-    owners = _owners(catalogue)
-    by_metric = contributions @ owners
-    median = _medians(features)
-    return [
-        tuple(
-            _reason(catalogue, row, median, np.where(owners[:, metric] > 0, added, -np.inf), total[metric])
-            for metric in np.argsort(-total, kind="stable")[:MOST_REASONS]
-            if total[metric] >= LEAST_LOG_ODDS
-        )
-        for row, added, total in zip(features, contributions, by_metric, strict=True)
-    ]
+        return self.text
 
 
 def in_words(reasons: Iterable[Reason]) -> str:
     """Put reasons on one line."""
-    return SEPARATOR.join(str(reason) for reason in reasons)
+    return SEPARATOR.join(reason.text for reason in reasons)
 
 
-def _owners(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Tell which metric each feature is of: features x metrics, 1 or 0."""
-    metrics = sorted({feature.metric for feature in catalogue.features} - {FLEET})
-    return np.array([[float(feature.metric == metric) for metric in metrics] for feature in catalogue.features])
+def to_json(reasons: Iterable[Reason]) -> str:
+    """Write reasons as a JSON list of objects, one key a field; times as ISO 8601."""
+    told = [asdict(reason) | {"since": reason.since and reason.since.isoformat()} for reason in reasons]
+    return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
 
-def _medians(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give each feature's median over the rows that have it; NaN where none has."""
-    has_any = ~np.all(np.isnan(features), axis=0)
-    out = np.full(features.shape[1], np.nan, dtype=np.float32)
-    out[has_any] = np.nanmedian(features[:, has_any], axis=0)
-    return out
+def from_json(text: str | None) -> tuple[Reason, ...]:
+    """Read reasons; None stands for none.
+
+    Raises:
+        DataError: if the text is no such list: an earlier Nodeward wrote words.
+    """
+    try:
+        return tuple(_reason(told) for told in json.loads(text or "[]"))
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"a score's reasons can't be read: {text!r}", mend="run `nodeward score` again") from error
 
 
-def _reason(
-    catalogue: Catalogue,
-    row: NDArray[np.float32],
-    median: NDArray[np.float32],
-    added: NDArray[np.float64],
-    log_odds: float,
-) -> Reason:
-    at = int(np.argmax(added))
-    return Reason(catalogue.features[at], float(row[at]), float(median[at]), float(log_odds))
-
-
-def _title(feature: Feature) -> str:
-    """Name a feature in words; the metric keeps its own name, to be looked up by."""
-    told = f"{feature.stat} {feature.peer}".replace("_", " ").rstrip()
-    over = "" if feature.window is None else f" over {window_name(feature.window)}"
-    return f"{feature.metric} {told}{over}"
-
-
-def _number(value: float, digits: int = DIGITS) -> str:
-    """Write a number with so many digits, and no power of ten where it is large."""
-    return f"{value:.{digits}g}" if abs(value) < 10**digits - 0.5 else f"{value:,.0f}"
+def _reason(told: dict[str, Any]) -> Reason:
+    since = told["since"] and datetime.fromisoformat(told["since"])
+    return Reason(**{field.name: told[field.name] for field in fields(Reason)} | {"since": since})

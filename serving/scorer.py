@@ -14,14 +14,18 @@ from features import batch
 from features.grid import to_datetime
 from features.history import steady_rate
 from features.risk import assess
+from serving.explaining import Rated, explain, longest
 from serving.policy import Support
-from serving.reasons import explain, in_words
+from serving.reasons import to_json
+from serving.silence import tell_silent
+from serving.slices import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from data.schema import Metric
     from data.view import View
     from features.catalogue import Catalogue
     from features.grid import Times
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
 
 HOURS_A_DAY: Final = 24.0
-NOT_REPORTING: Final = "not reporting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,12 @@ class Asked:
     cutoffs: Times  # the last one is scored; the fleet's failure rate is told from all, as in training
     every_days: float
     coverage: Coverage | None
-    is_sampled: bool  # telemetry comes on a schedule, so that its age means something
+    metrics: tuple[Metric, ...]
+
+    @property
+    def is_sampled(self) -> bool:
+        """Say whether telemetry comes on a schedule, so that its age means something."""
+        return any(metric.sampling == "sampled" for metric in self.metrics)
 
 
 def score(view: View, asked: Asked) -> pl.DataFrame:
@@ -60,7 +68,7 @@ def score(view: View, asked: Asked) -> pl.DataFrame:
     asked.bundle.require(asked.catalogue.names)
     now = view.narrow(to_datetime(asked.cutoffs[-1]))
     risk = assess(now, asked.cutoffs[-1:], asked.coverage)
-    table = pl.concat([_at_risk(now, asked, risk), _silent(asked, risk)])
+    table = pl.concat([_at_risk(now, asked, risk), _silent(now, asked, risk)])
     if table.is_empty():
         raise _nothing(now, risk)
     return (
@@ -79,16 +87,20 @@ def _at_risk(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
     features = batch.compute(asked.catalogue, now, risk, rows)
     past = assess(now, asked.cutoffs, asked.coverage)
     rate = np.full(len(rows), steady_rate(now, past, asked.every_days)[-1])
-    told = explain(asked.catalogue, features, asked.bundle.contributions(features))
+    chance = asked.bundle.probabilities(features, rate)
+    rated = Rated(asked.catalogue, rows, features, asked.bundle.contributions(features), chance[:, -1])
     nodes = [rows.names[at] for at in rows.node]
-    return _table(asked, nodes, asked.bundle.probabilities(features, rate), [in_words(why) for why in told])
+    return _table(asked, nodes, chance, [to_json(why) for why in explain(now, rated, asked.metrics)])
 
 
-def _silent(asked: Asked, risk: Risk) -> pl.DataFrame:
+def _silent(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
     """List the nodes that are up as far as anyone knows, but not reporting."""
-    nodes = [risk.names[at] for at in np.flatnonzero(risk.unknown[:, 0])]
+    nodes = np.flatnonzero(risk.unknown[:, 0])
     nothing = np.full((len(nodes), len(asked.bundle.manifest.horizons_days)), np.nan)
-    return _table(asked, nodes, nothing, [NOT_REPORTING] * len(nodes))
+    if not len(nodes) or asked.coverage is None:
+        return _table(asked, [], nothing[:0], [])
+    why = tell_silent(now, risk.names, nodes, asked.coverage, Clock.of(now, longest(asked.catalogue, now.width)))
+    return _table(asked, [risk.names[at] for at in nodes], nothing, [to_json([one]) for one in why])
 
 
 def _table(

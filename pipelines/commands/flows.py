@@ -9,7 +9,9 @@ import typer
 from pipelines.commands.times import At, Until, utc
 from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
 
+Force = Annotated[bool, typer.Option("--force", help="Publish, even in the place of scores of a later time.")]
 Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Alias or version of the registered model.")]
+Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="Show so many of the riskiest nodes.")]
 
 
 def ingest(
@@ -55,10 +57,12 @@ def score(
     ctx: typer.Context,
     model: Model = "champion",
     at: At = None,
+    top: Top = 10,
     config: Config = DEFAULT_CONFIG,
     overrides: Overrides = None,
     json: Json = None,
     *,
+    force: Force = False,
     verbose: Verbose = False,
 ) -> None:
     """Score every node, and publish the scores."""
@@ -66,10 +70,10 @@ def score(
     with invocation.flows():
         from pipelines.score import score_fleet
 
-        report = score_fleet(*invocation.parameters, model, utc(at))
+        report = score_fleet(*invocation.parameters, model, utc(at), force=force)
     from pipelines.show import show_score
 
-    invocation.present(report, show_score)
+    invocation.present(report, lambda found, console: show_score(found, console, top))
 
 
 def decide(

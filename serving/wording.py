@@ -1,0 +1,84 @@
+"""Tells a reason on one line: the signal, its value, the normal range, since when, and by how much it matters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from features.catalogue import FAILURES_OF
+from serving.amounts import joined, length, moment, number, span
+from serving.reasons import TIMES
+from serving.sentences import Sentence, sentence
+
+if TYPE_CHECKING:
+    from serving.background import Background
+    from serving.told import Since, Told
+
+
+def words(told: Told, since: Since | None, background: Background) -> str:
+    """Tell a reason."""
+    how = sentence(told.own)
+    parts = {**_of_metric(told, how, background), **_of_window(told, background), **_of_events(told, background)}
+    if since and math.isnan(told.value):
+        parts["within"] = parts["over"] = ""
+    when, normal = _since(told, since, background), _normal(told, how, background)
+    rest = f"{when}{normal}" if math.isnan(told.value) else f"{normal}{when}"
+    return f"{how.of(told.value).format_map(parts)}{rest}: odds {TIMES}{number(math.exp(told.log_odds), 2)}"
+
+
+def _of_metric(told: Told, how: Sentence, background: Background) -> dict[str, str]:
+    own, value = told.own, told.value
+    metric = background.labels.get(own.metric, own.metric)
+    return {
+        "metric": metric,
+        "title": f"{metric} {own.stat} {own.peer}".replace("_", " ").rstrip(),
+        "value": joined(how.form(abs(value) if how.minus else value, own.unit)),
+        "times": "once" if value == 1 else f"{number(value)} times",
+        "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
+        "group": _group(own.metric, told.node, background),
+    }
+
+
+def _group(group: str, node: str, background: Background) -> str:
+    """Name a node's rack or hardware: 'rack r07', but not 'rack rack-07'."""
+    name = background.groups.get(group, {}).get(node) or "unknown"
+    return name if name.lower().startswith(group) else f"{group} {name}"
+
+
+def _of_window(told: Told, background: Background) -> dict[str, str]:
+    window = told.own.window
+    if window is None:
+        return dict.fromkeys(("window", "within", "over", "average"), "")
+    told_as = length(window)
+    average = "" if window == background.newest else f" on average over {told_as}"
+    return {"window": told_as, "within": f" in {told_as}", "over": f" over {told_as}", "average": average}
+
+
+def _of_events(told: Told, background: Background) -> dict[str, str]:
+    is_of_cause = told.own.metric.startswith(FAILURES_OF)
+    cause = told.own.metric.removeprefix(FAILURES_OF) if is_of_cause else None
+    known = background.maintenance if told.own.metric == "maintenance" else background.failures
+    last = known.get((told.node, cause))
+    if last is None:
+        return {"cause": cause or "", "last": "", "on": ""}
+    on = f"on {moment(last.start, background.at)}" + (f" ({last.cause})" if last.cause and not cause else "")
+    return {"cause": cause or "", "last": f", last {on}", "on": f", {on}"}
+
+
+def _normal(told: Told, how: Sentence, background: Background) -> str:
+    """Say the normal range, in the value's unit if that is the same."""
+    low, high = told.normal.low, told.normal.high
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    unit = "" if math.isnan(told.value) else how.form(told.value, told.own.unit)[1]
+    where = f" in {_group('rack', told.node, background)}" if told.normal.is_of_rack else ""
+    return f", normal{where} {span(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
+
+
+def _since(told: Told, since: Since | None, background: Background) -> str:
+    if since is None:
+        return ""
+    ago, is_missing = length(background.at - since.when), math.isnan(told.value)
+    if since.or_earlier:
+        return f"{'' if is_missing else ','} for longer than the {ago} looked at"
+    return f", {'last seen' if is_missing else 'since'} {moment(since.when, background.at)} ({ago})"
