@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-BLOCK: Final = 1 << 23  # bytes of text; also the longest row
+BLOCK: Final = 1 << 20  # bytes of text; also the longest row. Arrow reads several ahead
 ROW: Final = "__row"  # beside a block's own columns: which row of the file each is, the header being 1
 UNREADABLE_FILE: Final = (OSError, EOFError, UnicodeError, csv.Error, zlib.error, zipfile.BadZipFile, pa.ArrowException)
 
