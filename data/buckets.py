@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -13,9 +13,11 @@ from data.delta import month_of, within
 from data.errors import DataError
 from data.rollup import MICROSECOND, rollup
 from data.schema import AGGREGATES, BUCKET_END, MONTH, SEPARATOR
+from data.telemetry import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from data.delta import Table
     from data.telemetry import Change, Span, Telemetry
@@ -25,7 +27,6 @@ VERSION_NOTE: Final = "telemetry"
 WIDTH_NOTE: Final = "bucket_width_us"
 FINISHED_NOTE: Final = "finished"
 UNFINISHED: Final = -1
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class Buckets:
 
         Each piece, a month at most, is one commit. A last one notes that they are whole, and the version of
         telemetry that they stand for. Where the notes show another width, or that a refresh did not finish,
-        the table is emptied and everything is rolled up.
+        everything is rolled up again; but buckets whose telemetry was dropped stay as they are.
+
+        Raises:
+            DataError: if they would have to be made anew in another width.
         """
         version = telemetry.table.version()
         noted = self.table.noted(VERSION_NOTE) if self.table.noted(WIDTH_NOTE) == self._width_note else None
@@ -75,20 +79,57 @@ class Buckets:
         spans = change.spans
         if noted != change.since:
             spans = telemetry.spans()
-            self._clear()
-        pieces = [piece for span in bucket_spans(spans, self.width) for piece in self._pieces(telemetry, span)]
-        written = sum(self._roll(telemetry, piece) for piece in pieces)
-        finished = self.table.version() + 1
-        self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note, FINISHED_NOTE: finished})
+            self._clear(telemetry.dropped_until())
+        whole = self._whole(bucket_spans(spans, self.width), telemetry.dropped_until())
+        written = sum(self._roll(telemetry, piece) for span in whole for piece in self._pieces(telemetry, span))
+        self.finish(telemetry)
         return written
+
+    def finish(self, telemetry: Telemetry) -> None:
+        """Note that the buckets, as they are now, stand for the telemetry as it is now."""
+        version, finished = telemetry.table.version(), self.table.version() + 1
+        self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note, FINISHED_NOTE: finished})
+
+    def last_end(self, moment: datetime) -> datetime:
+        """Give the end of the last bucket that was over at a time."""
+        return EPOCH + (moment - EPOCH) // self.width * self.width
+
+    def stands_for(self, telemetry: Telemetry) -> bool:
+        """Say whether the notes name the buckets and the telemetry as they are now."""
+        now = (telemetry.table.version(), self.table.version(), self._width_note)
+        return now == tuple(self.table.noted(note) for note in (VERSION_NOTE, FINISHED_NOTE, WIDTH_NOTE))
 
     @property
     def _width_note(self) -> int:
         return self.width // MICROSECOND
 
-    def _clear(self) -> None:
-        if self.table.version() >= 0:
+    def _clear(self, dropped_until: datetime | None) -> None:
+        """Take away every bucket that can be rolled up again."""
+        if self.table.version() < 0:
+            return
+        if dropped_until is None:
             self.table.rewrite(pl.DataFrame(schema=dict(self.table.keys)), {VERSION_NOTE: UNFINISHED})
+            return
+        self._require_width(dropped_until)
+        self.table.cut(end_of_bucket(dropped_until, self.width), {VERSION_NOTE: UNFINISHED})
+
+    def _require_width(self, dropped_until: datetime) -> None:
+        noted = self.table.noted(WIDTH_NOTE)
+        if noted in (None, self._width_note):
+            return
+        if self.table.scan().filter(within(BUCKET_END, None, dropped_until)).head(1).collect().height:
+            raise DataError(
+                f"{self.table.uri}: the buckets up to {dropped_until:%Y-%m-%d %H:%M} can't be made {self.width} wide: "
+                "retention has dropped their telemetry",
+                mend=f"set buckets.width back to {noted * MICROSECOND}, or let retention.buckets drop them",
+            )
+
+    def _whole(self, spans: Iterable[Span], dropped_until: datetime | None) -> list[Span]:
+        """Leave out the buckets of which samples were dropped: rolled up again, they would lose them."""
+        if dropped_until is None:
+            return list(spans)
+        first = end_of_bucket(dropped_until, self.width) + self.width
+        return [(max(low, first), high) for low, high in spans if high >= first]
 
     def _pieces(self, telemetry: Telemetry, span: Span) -> Iterator[Span]:
         """Cut a span of bucket ends into pieces whose telemetry fits in memory."""
@@ -115,13 +156,13 @@ def bucket_spans(spans: Iterable[Span], width: timedelta) -> list[Span]:
     """Turn spans of sample times into spans of bucket ends, one for each month at most."""
     found: dict[str, Span] = {}
     for low, high in spans:
-        for first, last in _by_month(_end(low, width), _end(high, width), width):
+        for first, last in _by_month(end_of_bucket(low, width), end_of_bucket(high, width), width):
             known = found.get(month_of(first), (first, last))
             found[month_of(first)] = min(first, known[0]), max(last, known[1])
     return sorted(found.values())
 
 
-def _end(moment: datetime, width: timedelta) -> datetime:
+def end_of_bucket(moment: datetime, width: timedelta) -> datetime:
     """Give the end of the bucket that holds a time."""
     return EPOCH - (EPOCH - moment) // width * width
 
@@ -129,6 +170,6 @@ def _end(moment: datetime, width: timedelta) -> datetime:
 def _by_month(low: datetime, high: datetime, width: timedelta) -> Iterator[Span]:
     while low <= high:
         next_month = (low.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        last = min(high, _end(next_month, width) - width)
+        last = min(high, end_of_bucket(next_month, width) - width)
         yield low, last
         low = last + width

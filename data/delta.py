@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Level 1 writes M100's buckets in half the time of level 3, for the same size.
 WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1 << 17)
+STATISTICS: Final = "delta.dataSkippingStatsColumns"
+KEEP_LOG: Final = {"delta.enableExpiredLogCleanup": "false"}  # without its log an old version can't be read
 MONTH_FORMAT: Final = "%Y-%m"
 NO_MONTH: Final = "undated"
 
@@ -51,13 +53,18 @@ class Table:
     storage_options: Mapping[str, str] = field(default_factory=dict)
     pin: int | None = None
 
+    @property
+    def name(self) -> str:
+        """Give the last part of the path."""
+        return self.uri.rpartition("/")[2]
+
     def pinned(self, version: int) -> Table:
         """Give the table as it was at a version; at -1 there was none."""
         return replace(self, pin=version)
 
     def version(self) -> int:
         """Give the newest version, or the pinned one; -1 while there is no table."""
-        table = self._open()
+        table = self.handle()
         return table.version() if table else -1
 
     def schema(self) -> pl.Schema:
@@ -67,17 +74,17 @@ class Table:
 
     def months(self) -> list[str]:
         """List the months that hold rows, as YYYY-MM."""
-        table = self._open()
+        table = self.handle()
         return sorted(part[MONTH] for part in table.partitions()) if table else []
 
     def noted(self, note: str) -> int | None:
         """Give the number that the newest commit with this note carried."""
-        table = self._open()
+        table = self.handle()
         return table.transaction_version(note) if table else None
 
     def scan(self) -> pl.LazyFrame:
         """Read lazily, from one version; with the month."""
-        table = self._open()
+        table = self.handle()
         return pl.scan_delta(table) if table else pl.LazyFrame(schema={**self.keys, MONTH: pl.String()})
 
     def select(self, columns: Iterable[str]) -> pl.LazyFrame:
@@ -100,7 +107,7 @@ class Table:
 
     def note(self, numbers: Mapping[str, int]) -> None:
         """Make a commit that changes no row and carries these numbers."""
-        self._write(pl.DataFrame(schema=dict(self.keys)), mode="append", note=numbers)
+        self._write(self._empty(), mode="append", note=numbers)
 
     def replace(self, rows: pl.DataFrame, low: datetime, high: datetime) -> None:
         """Put `rows` in the place of all rows with low <= time <= high, in one commit."""
@@ -108,11 +115,18 @@ class Table:
         times = f"{self.time} >= '{low.isoformat()}' AND {self.time} <= '{high.isoformat()}'"
         self._write(rows, mode="overwrite", predicate=f"{months} AND {times}")
 
+    def cut(self, after: datetime, note: Mapping[str, int]) -> None:
+        """Take away all rows with time > after, in one commit that carries these numbers."""
+        months = f"{MONTH} >= '{month_of(after)}'"
+        times = f"{self.time} > '{after.isoformat()}'"
+        self._write(self._empty(), mode="overwrite", predicate=f"{months} AND {times}", note=note)
+
     def rewrite(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
         """Put `rows` in the place of all rows, and their columns in the place of all columns."""
         self._write(rows, mode="overwrite", schema_mode="overwrite", note=note)
 
-    def _open(self) -> DeltaTable | None:
+    def handle(self) -> DeltaTable | None:
+        """Open the table with Delta's own library; None while there is none."""
         if self.pin is not None and self.pin < 0:
             return None
         kind = DeltaTable if "://" in self.uri else LocalTable
@@ -120,6 +134,9 @@ class Table:
             return kind(self.uri, version=self.pin, storage_options=dict(self.storage_options))
         except TableNotFoundError:
             return None
+
+    def _empty(self) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(self.keys))
 
     def _write(
         self,
@@ -138,10 +155,10 @@ class Table:
                 schema_mode=schema_mode,
                 predicate=predicate,
                 partition_by=[MONTH],
-                configuration={"delta.dataSkippingStatsColumns": ",".join(self.keys)},
+                configuration={STATISTICS: ",".join(self.keys), **KEEP_LOG},
                 storage_options=dict(self.storage_options),
                 writer_properties=WRITER,
-                commit_properties=_commit(note or {}),
+                commit_properties=commit(note or {}),
             )
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -151,7 +168,8 @@ class Table:
         return rows.with_columns(signed, month.alias(MONTH)).sort(MONTH, *self.keys, maintain_order=True)
 
 
-def _commit(note: Mapping[str, int]) -> CommitProperties:
+def commit(note: Mapping[str, int]) -> CommitProperties:
+    """Have a commit carry these numbers."""
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in note.items()])
 
 

@@ -89,8 +89,12 @@ class Store:
         """
         return writing(self.lock, patience) if self.lock else nullcontext()
 
+    def tables(self) -> tuple[Table, ...]:
+        """List the tables, as they are now."""
+        return (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
+
     def versions(self) -> dict[str, int]:
         """Give the version of each table that holds anything, for a run to record what it read."""
         tables = (self.telemetry.table, self.buckets.finished(), self.quarantine.table, self.scores.table)
-        found = {table.uri.rsplit("/", 1)[-1]: table.version() for table in tables}
+        found = {table.name: table.version() for table in tables}
         return {name: version for name, version in found.items() if version >= 0}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from data.delta import MONTH_FORMAT, within
 from data.merge import TELEMETRY_RULE, Changes
+from data.rollup import MICROSECOND
 from data.schema import AVAILABLE_AT, MONTH, TELEMETRY_KEYS, TS
+from data.upkeep import delete_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
     from data.delta import Table
 
 Span = tuple[datetime, datetime]
+DROPPED_NOTE: Final = "dropped_until_us"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a merge did to the table: its version before, rows counted, and the times of the changed rows.
 
-    `spans` has the first and the last changed time of each month.
+    `spans` has the first and the last changed time of each month. `expired` rows were left out: retention
+    has dropped the samples of their time, so their buckets can't be rolled up again.
     """
 
     since: int
@@ -32,6 +37,7 @@ class Change:
     replaced: int
     unchanged: int
     spans: tuple[Span, ...]
+    expired: int = 0
 
     @classmethod
     def nothing(cls, version: int) -> Change:
@@ -46,6 +52,7 @@ class Change:
             self.replaced + later.replaced,
             self.unchanged + later.unchanged,
             self.spans + later.spans,
+            self.expired + later.expired,
         )
 
 
@@ -86,10 +93,12 @@ class Telemetry:
 
     def merge(self, batch: pl.DataFrame) -> Change:
         """Merge a batch: one commit for rows with new keys, and one for each month in which a row changes."""
-        since = self.table.version()
-        if not batch.height:
-            return Change.nothing(since)
-        rows = self._fitted(TELEMETRY_RULE.resolve(batch)).with_columns(
+        since, dropped_until = self.table.version(), self.dropped_until()
+        live = batch if dropped_until is None else batch.filter(pl.col(TS) > dropped_until)
+        expired = batch.height - live.height
+        if not live.height:
+            return replace(Change.nothing(since), expired=expired)
+        rows = self._fitted(TELEMETRY_RULE.resolve(live)).with_columns(
             pl.col(TS).dt.strftime(MONTH_FORMAT).alias(MONTH)
         )
         parts = {part[MONTH][0]: part.drop(MONTH) for part in rows.partition_by(MONTH)}
@@ -97,7 +106,17 @@ class Telemetry:
         self.table.append(pl.concat(changes.inserted for changes in found.values()))
         for changes in found.values():
             self._replace(changes.replaced)
-        return _summary(since, list(found.values()))
+        return replace(_summary(since, list(found.values())), expired=expired)
+
+    def dropped_until(self) -> datetime | None:
+        """Give the time up to which retention has dropped the samples; None if it never has."""
+        noted = self.table.noted(DROPPED_NOTE)
+        return None if noted is None else EPOCH + noted * MICROSECOND
+
+    def drop(self, until: datetime) -> None:
+        """Delete the samples up to a time, whole months first, and accept none of that time any more."""
+        until = max(until, self.dropped_until() or until)  # a clock that went back brings nothing back
+        delete_until(self.table, until, {DROPPED_NOTE: (until - EPOCH) // MICROSECOND})
 
     def _compare(self, month: str, rows: pl.DataFrame) -> Changes:
         """Compare one month's rows with those that the table holds of the same keys."""
