@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from data.simulator.modes import Lognormal
-from data.simulator.plan import DAY_HOURS, YEAR_HOURS, Plan, Stream
+from data.simulator.plan import DAY_HOURS, UNIT_RACKS, YEAR_HOURS, Plan, Stream
 
 if TYPE_CHECKING:
     from data.simulator.arrays import Floats
@@ -54,10 +54,10 @@ def cooling(plan: Plan, unit: int, times: Floats) -> Floats:
     return heat
 
 
-def rack_air(plan: Plan, rack: int, unit: int, times: Floats) -> Floats:
+def rack_air(plan: Plan, rack: int, times: Floats) -> Floats:
     """Give the temperature of the air at a rack's foot."""
     own = plan.rng(Stream.RACK, rack, 2).normal(0.0, RACK_SPREAD)
-    return room(plan, times) + cooling(plan, unit, times) + own
+    return room(plan, times) + cooling(plan, rack // UNIT_RACKS, times) + own
 
 
 def slot_heat(share: float) -> float:

@@ -21,7 +21,7 @@ ECC_HEALTHY, ECC_WORST = Lognormal(0.004, 2.0), 60.0
 GPU_HEALTHY, GPU_WORST = Lognormal(0.001, 1.5), 2.5
 NETWORK_HEALTHY, NETWORK_WORST = Lognormal(0.05, 1.6), 120.0
 SECTORS_HEALTHY, SECTORS_WORST = Lognormal(0.0004, 1.5), 1.6
-STEEP: Final = 2.0  # errors rise with severity to this power
+STEEP: Final = 1.5  # errors rise with severity to this power
 WEAR_DAILY: Final = 0.035  # % a day under average load
 WEAR_WORST: Final = 0.6  # % a day, at the worst
 

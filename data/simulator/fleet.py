@@ -20,11 +20,13 @@ from data.simulator.work import draw_jobs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from data.simulator.layout import Node
+    from data.simulator.life import Life
     from data.simulator.plan import Plan
-    from data.simulator.site import Site
+    from data.simulator.site import Rack, Site
 
 BLOCK_CELLS: Final = 1 << 22  # of telemetry, made at once: some tens of megabytes
-MOST_NODES: Final = 500  # in a block
+MOST_NODES: Final = 200  # in a block
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ def simulate(plan: Plan, block_nodes: int | None = None) -> Iterator[Block]:
         yield _block(plan, site, range(first, min(first + size, plan.nodes)))
 
 
+def histories(plan: Plan) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield each node's events and its line of the inventory, without the cost of telemetry and jobs."""
+    site = draw_site(plan)
+    for number in range(plan.racks):
+        inside = range(number * RACK_NODES, min((number + 1) * RACK_NODES, plan.nodes))
+        for node, life in _lives(plan, site, draw_rack(plan, site, number), inside):
+            yield accounts.events(plan, node, life, site), accounts.inventory(plan, node)
+
+
 def block_size(plan: Plan) -> int:
     """Give how many nodes' telemetry is made at once."""
     return min(max(BLOCK_CELLS // (len(plan.grid()) * len(METRICS)), 1), MOST_NODES)
@@ -60,14 +71,18 @@ def _block(plan: Plan, site: Site, indices: range) -> Block:
 
 def _rack(plan: Plan, site: Site, number: int, indices: range) -> list[tuple[pl.DataFrame, ...]]:
     rack, times = draw_rack(plan, site, number), plan.grid()
+    air = rack_air(plan, number, times)
+    silences = (*site.blind, *rack.silences)
     found: list[tuple[pl.DataFrame, ...]] = []
-    for index in indices:
-        node = lay_out(plan, index)
-        if index == indices[0]:
-            air = rack_air(plan, number, node.unit, times)
-        life = live(plan, node, rack)
+    for node, life in _lives(plan, site, rack, indices):
         jobs = draw_jobs(plan, node, life)
-        telemetry = measure(plan, node, life, jobs, (air, (*site.blind, *rack.silences)))
+        telemetry = measure(plan, node, life, jobs, (air, silences))
         written = accounts.events(plan, node, life, site), accounts.inventory(plan, node)
         found.append((telemetry, *written, accounts.job_list(plan, node, jobs)))
     return found
+
+
+def _lives(plan: Plan, site: Site, rack: Rack, indices: range) -> Iterator[tuple[Node, Life]]:
+    for index in indices:
+        node = lay_out(plan, index)
+        yield node, live(plan, node, site, rack)

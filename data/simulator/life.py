@@ -10,14 +10,15 @@ import numpy as np
 from data.simulator import rates
 from data.simulator.modes import CAUSE_RACK, LONGEST_LEAD, MODES, Lognormal, Mode, Symptom, draw_lead, draw_mode
 from data.simulator.plan import YEAR_HOURS, Plan, Stream
+from data.simulator.site import WEEK
 
 if TYPE_CHECKING:
     from data.simulator.layout import Node
-    from data.simulator.site import Rack
+    from data.simulator.site import Rack, Site
 
 SWAP_SHARE: Final = 0.3  # of the precursors that end in no failure: somebody replaced the part in time
 SWAP: Final = Lognormal(3.0, 0.4)
-STEADIEST, STEEPEST = 0.6, 3.0  # exponents of a precursor's rise
+STEADIEST, STEEPEST = 0.5, 2.0  # exponents of a precursor's rise
 FITFUL_SHARE: Final = 0.25  # of precursors that come and go
 RACK_JITTER: Final = 0.05  # hours between the nodes of a rack that loses power
 SHORTEST_REPAIR: Final = 0.05
@@ -62,15 +63,15 @@ class _Strike:
     mode: Mode | None  # none: the rack's power
 
 
-def live(plan: Plan, node: Node, rack: Rack) -> Life:
+def live(plan: Plan, node: Node, site: Site, rack: Rack) -> Life:
     """Draw a node's life, a little beyond the end of the records: what will fail then already shows."""
     rng = plan.rng(Stream.LIFE, node.index)
     horizon = plan.hours + LONGEST_LEAD
-    strikes = _own_strikes(plan, node, rng, horizon)
+    strikes = _own_strikes(plan, node, site, rng)
     strikes += [
         _Strike(outage.start + rng.exponential(RACK_JITTER), None)
-        for outage in rack.outages
-        if rng.random() < rates.RACK_HIT_SHARE
+        for outage, share in zip(rack.outages, rack.hit, strict=True)
+        if rng.random() < share
     ]
     idle = _idle_precursors(node, rng, horizon)
     lengths = {outage.start: outage.end - outage.start for outage in rack.outages}
@@ -81,11 +82,13 @@ def live(plan: Plan, node: Node, rack: Rack) -> Life:
     return Life(tuple(present), tuple(sorted([*idle, *shown], key=lambda found: found.start)))
 
 
-def _own_strikes(plan: Plan, node: Node, rng: np.random.Generator, horizon: float) -> list[_Strike]:
+def _own_strikes(plan: Plan, node: Node, site: Site, rng: np.random.Generator) -> list[_Strike]:
     """Draw failures at the node's own rate, by the hours and days at which nodes fail, each with its relapses."""
-    rate = rates.FAILURES_PER_NODE_YEAR * (1 - rates.RELAPSE_SHARE) / YEAR_HOURS * node.frailty * rates.PEAK
+    peak, horizon = rates.PEAK * rates.MOST_STRAIN, plan.hours + LONGEST_LEAD
+    rate = rates.FAILURES_PER_NODE_YEAR * (1 - rates.RELAPSE_SHARE) / YEAR_HOURS * node.frailty * peak
     moments = np.sort(rng.uniform(0.0, horizon, rng.poisson(rate * horizon)))
-    kept = moments[rng.random(len(moments)) * rates.PEAK < rates.cycle(plan.start, moments)]
+    strain = site.strain[(moments // WEEK).astype(np.int64)]
+    kept = moments[rng.random(len(moments)) * peak < rates.cycle(plan.start, moments) * strain]
     strikes: list[_Strike] = []
     for at in kept:
         strike: _Strike | None = _Strike(float(at), draw_mode(rng, has_gpu=node.has_gpu))

@@ -65,17 +65,17 @@ class Mode:
 # Leads and what share is seen: no record tells; they are set so that well over half of all failures give no
 # usable warning, as on M100, where a third are caught within a week's horizon at 1% alarms.
 MODES: Final = (
-    Mode("cpu", 0.20, Lognormal(0.92, 0.92)),
-    Mode("memory", 0.14, Lognormal(2.4, 0.71), Symptom.MEMORY, 0.45, Lognormal(60.0, 1.3), 1.5),
-    Mode("board", 0.08, Lognormal(3.7, 0.71)),
-    Mode("gpu", 0.09, Lognormal(2.7, 0.83), Symptom.GPU, 0.40, Lognormal(30.0, 1.1), 1.5),
-    Mode("fan", 0.04, Lognormal(1.8, 0.99), Symptom.FAN, 0.65, Lognormal(96.0, 0.8), 1.0),
-    Mode("thermal", 0.05, Lognormal(1.5, 0.9), Symptom.THERMAL, 0.60, Lognormal(140.0, 0.7), 1.5),
-    Mode("disk", 0.06, Lognormal(3.8, 1.57), Symptom.DISK, 0.60, Lognormal(400.0, 0.6), 1.5),
-    Mode("power_supply", 0.05, Lognormal(1.5, 1.3), Symptom.POWER, 0.50, Lognormal(10.0, 0.9), 1.0),
-    Mode("network", 0.04, Lognormal(2.2, 1.23), Symptom.NETWORK, 0.50, Lognormal(24.0, 1.0), 2.5),
-    Mode("software_leak", 0.06, Lognormal(0.75, 1.08), Symptom.LEAK, 0.85, Lognormal(120.0, 0.6), 1.0),
-    Mode("software", 0.14, Lognormal(0.95, 1.3)),
+    Mode("cpu", 0.14, Lognormal(0.92, 0.92)),
+    Mode("memory", 0.17, Lognormal(2.4, 0.71), Symptom.MEMORY, 0.65, Lognormal(80.0, 1.2), 1.0),
+    Mode("board", 0.07, Lognormal(3.7, 0.71)),
+    Mode("gpu", 0.09, Lognormal(2.7, 0.83), Symptom.GPU, 0.50, Lognormal(40.0, 1.1), 1.0),
+    Mode("fan", 0.05, Lognormal(1.8, 0.99), Symptom.FAN, 0.75, Lognormal(110.0, 0.7), 0.7),
+    Mode("thermal", 0.07, Lognormal(1.5, 0.9), Symptom.THERMAL, 0.70, Lognormal(140.0, 0.7), 0.8),
+    Mode("disk", 0.07, Lognormal(3.8, 1.57), Symptom.DISK, 0.70, Lognormal(350.0, 0.6), 0.8),
+    Mode("power_supply", 0.05, Lognormal(1.5, 1.3), Symptom.POWER, 0.60, Lognormal(12.0, 0.9), 0.8),
+    Mode("network", 0.04, Lognormal(2.2, 1.23), Symptom.NETWORK, 0.60, Lognormal(30.0, 1.0), 1.5),
+    Mode("software_leak", 0.08, Lognormal(0.75, 1.08), Symptom.LEAK, 0.90, Lognormal(120.0, 0.6), 0.6),
+    Mode("software", 0.12, Lognormal(0.95, 1.3)),
     Mode("undetermined", 0.05, Lognormal(1.3, 1.25)),
 )
 GPU: Final = next(mode for mode in MODES if mode.cause == "gpu")

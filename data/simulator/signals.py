@@ -123,5 +123,5 @@ def _gpu_temp(hardware: Hardware, gpu: Floats, inlet: Floats, fans: Floats, body
 
 
 def _memory(body: Body, leak: Floats) -> Floats:
-    used = 6.0 + 78.0 * work.at_times(body.jobs, body.jobs.memory, body.times)
+    used = 6.0 + 50.0 * work.at_times(body.jobs, body.jobs.memory, body.times)
     return np.minimum(used + LEAK * leak, 99.5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from data.simulator import rates
-from data.simulator.modes import RACK_REPAIR, Lognormal
+from data.simulator.modes import LONGEST_LEAD, RACK_REPAIR, Lognormal
 from data.simulator.plan import YEAR_HOURS, Plan, Stream
 
 if TYPE_CHECKING:
-    import numpy as np
+    from data.simulator.arrays import Floats
 
 BLIND_LENGTH: Final = Lognormal(5.0, 1.1)
 SILENCE_LENGTH: Final = Lognormal(4.0, 1.0)
@@ -20,6 +22,8 @@ WAVE_HOUR: Final = 7.0
 GROUP_RACKS: Final = 6  # racks that maintenance takes down together
 GROUP_LAG: Final = 1.5  # hours until it takes the next ones
 GROUPS: Final = 8
+WEEK: Final = 7 * 24.0
+HIT_SHARE: Final = (0.1, 0.9)  # of a rack's nodes, when its power or cooling fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,19 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What happens to the whole fleet: starts of maintenance waves with their lengths, and blind periods."""
+    """What happens to the whole fleet: maintenance waves, blind periods, and how each week strains it (mean 1)."""
 
     waves: tuple[Span, ...]
     blind: tuple[Span, ...]
+    strain: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Rack:
-    """What happens to one rack: power or cooling lost, its collector silent, its turn in each maintenance wave."""
+    """What happens to one rack: power or cooling lost by a share of its nodes, its collector silent, maintenance."""
 
     outages: tuple[Span, ...]
+    hit: tuple[float, ...]
     silences: tuple[Span, ...]
     maintenance: tuple[Span, ...]
 
@@ -53,7 +59,14 @@ def draw_site(plan: Plan) -> Site:
     blind = _spans(rng, plan, rates.BLIND_PER_YEAR, BLIND_LENGTH)
     starts = _moments(rng, plan.hours, rates.WAVES_PER_YEAR)
     mornings = sorted({start // 24.0 * 24.0 + WAVE_HOUR for start in starts})
-    return Site(tuple(Span(at, at + WAVE_LENGTH.draw(rng)) for at in mornings), _disjoint(blind, plan.hours))
+    waves = tuple(Span(at, at + WAVE_LENGTH.draw(rng)) for at in mornings)
+    return Site(waves, _disjoint(blind, plan.hours), _draw_strain(rng, plan))
+
+
+def _draw_strain(rng: np.random.Generator, plan: Plan) -> Floats:
+    weeks = int((plan.hours + LONGEST_LEAD) // WEEK) + 1
+    drawn = rng.lognormal(-(rates.STRAIN_SIGMA**2) / 2, rates.STRAIN_SIGMA, weeks)
+    return np.minimum(drawn, rates.MOST_STRAIN)
 
 
 def draw_rack(plan: Plan, site: Site, rack: int) -> Rack:
@@ -63,7 +76,8 @@ def draw_rack(plan: Plan, site: Site, rack: int) -> Rack:
     silences = _spans(rng, plan, rates.RACK_SILENCES_PER_YEAR, SILENCE_LENGTH)
     lag = rack // GROUP_RACKS % GROUPS * GROUP_LAG
     turns = tuple(Span(wave.start + lag, wave.end + lag) for wave in site.waves)
-    return Rack(_disjoint(outages, plan.hours), _disjoint(silences, plan.hours), turns)
+    apart = _disjoint(outages, plan.hours)
+    return Rack(apart, tuple(rng.uniform(*HIT_SHARE, len(apart))), _disjoint(silences, plan.hours), turns)
 
 
 def _moments(rng: np.random.Generator, hours: float, per_year: float) -> list[float]:
