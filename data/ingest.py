@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,6 +15,7 @@ from data.identity import Spelling, require_known
 from data.inventory import known_nodes
 from data.naming import require_metrics
 from data.notices import notices
+from data.quarantine import Quarantine
 from data.schema import NODE, Metric
 from data.spelling import spell_telemetry
 from data.survey import survey
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str, int, int], None]
+Put = Callable[[pl.DataFrame], int]
 
 
 def be_silent(_stage: str, _done: int, _total: int) -> None:
@@ -119,8 +122,9 @@ def ingest(
         found = survey(source, bounds, known_nodes(options.spelling, stored))
         require_known(found.names, found.speaks_of)
         require_metrics(source.name, {*before, *found.telemetry.metrics})
-        tables = _merge_records(store, records, found)
-        telemetry, change = _merge_telemetry(source, store, found, options.progress)
+        put = partial(Quarantine(store.quarantine).add, now=now)
+        tables = _merge_records(put, records, found)
+        telemetry, change = _merge_telemetry(source, store, (found, put), options.progress)
         told = notices(found, before, store.telemetry, options.expected.named)
         options.progress("buckets", 0, 0)
         buckets = store.buckets.refresh(store.telemetry, change)
@@ -128,22 +132,25 @@ def ingest(
         return IngestReport(tables, buckets, told, found.newest, found.telemetry.oddities)
 
 
-def _merge_records(store: Store, records: Records, found: Survey) -> dict[str, TableReport]:
+def _merge_records(put: Put, records: Records, found: Survey) -> dict[str, TableReport]:
     small = {
         "nodes": (found.nodes, records.merge_nodes),
         "events": (found.events, records.merge_events),
         "blind": (found.blind, records.merge_blind),
     }
-    store.quarantine.add(pl.concat(sifted.rejected for sifted, _ in small.values()))
+    put(pl.concat(sifted.rejected for sifted, _ in small.values()))
     return {table: TableReport().after(sifted, merge(sifted.good)) for table, (sifted, merge) in small.items()}
 
 
-def _merge_telemetry(source: Source, store: Store, found: Survey, progress: Progress) -> tuple[TableReport, Change]:
+def _merge_telemetry(
+    source: Source, store: Store, sieve: tuple[Survey, Put], progress: Progress
+) -> tuple[TableReport, Change]:
+    found, put = sieve
     report, change, done = TableReport(), Change.nothing(store.telemetry.table.version()), 0
     for batch in source.telemetry():
         progress("telemetry", done, found.telemetry.rows)
         sifted = sift_telemetry(spell_telemetry(batch, found.names), found.bounds)
-        store.quarantine.add(sifted.rejected)
+        put(sifted.rejected)
         merged = store.telemetry.merge(sifted.good)
         report, change, done = report.after(sifted, merged), change.followed_by(merged), done + batch.height
     progress("telemetry", done, found.telemetry.rows)
