@@ -58,10 +58,10 @@ class Quarantine:
             self.log.table.rewrite(kept)
         return stored.height - kept.height
 
-    def purge(self, before: datetime) -> int:
-        """Drop the rows that came before a time; give their number."""
+    def purge(self, before: datetime, chosen: pl.Expr) -> int:
+        """Drop those of the chosen rows that came before a time; give their number."""
         came = pl.coalesce(QUARANTINED_AT, TS)
-        return self.remove(self.read().filter((came < before) | came.is_null()))
+        return self.remove(self.read().filter(chosen & ((came < before) | came.is_null())))
 
 
 def decode(table: str, rows: Sequence[str]) -> pl.DataFrame:

@@ -34,7 +34,8 @@ def ingest_remarks(report: IngestReport) -> list[str]:
         for reason, count in table.rejected.items()
     ]
     newest = [f"newest time: {report.newest:%Y-%m-%d %H:%M} UTC"] if report.newest else []
-    return [f"{report.buckets:,} buckets rolled up", *newest, *rejected, *report.notices]
+    oddities = [f"telemetry: {count:,} {what}" for what, count in report.oddities.items()]
+    return [f"{report.buckets:,} buckets rolled up", *newest, *rejected, *oddities, *report.notices]
 
 
 def ingest_markdown(report: IngestReport) -> str:

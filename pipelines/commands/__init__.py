@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pipelines.commands.backtest import backtest
 from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
+from pipelines.commands.quarantine import quarantine
 from pipelines.commands.simulate import simulate
 from pipelines.commands.site import check, init, status
 
@@ -22,6 +23,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     score,
     decide,
     status,
+    quarantine,
     deploy,
     simulate,
 )
