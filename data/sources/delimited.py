@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-BLOCK: Final = 1 << 20  # bytes of text; also the longest row. Arrow reads several ahead
+BLOCK: Final = 1 << 20  # bytes of text; also the longest row. Arrow reads 32 of them ahead
 ROW: Final = "__row"  # beside a block's own columns: which row of the file each is, the header being 1
 UNREADABLE_FILE: Final = (OSError, EOFError, UnicodeError, csv.Error, zlib.error, zipfile.BadZipFile, pa.ArrowException)
 
@@ -69,7 +69,8 @@ def naming(name: str) -> Iterator[None]:
         raise SourceFileError(name, "no such file", mend="check source.path") from fault
     except UNREADABLE_FILE as fault:
         why = " ".join(str(fault).split()) or type(fault).__name__
-        raise SourceFileError(name, f"is no readable CSV file ({why})") from fault
+        mend = "write it in UTF-8" if "utf" in why.lower() else "copy the file again, or mend the export behind it"
+        raise SourceFileError(name, f"is no readable CSV file ({why})", mend=mend) from fault
 
 
 def header(source: Sheet) -> tuple[str, ...]:

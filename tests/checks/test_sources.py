@@ -10,11 +10,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.schema import BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TELEMETRY_KEYS
+from data.sources.backblaze import BackblazeSource
+from data.sources.csv_folder import CsvSource
 from data.sources.files import ParquetSource
 from data.survey import survey
 from data.validate import Bounds
 from tests.data.made_up import DAY, HOUR, NOW, blind, source, telemetry, write_folder
 from tests.data.real import DATASETS
+from tests.data.sources.csv_files import as_csv
+from tests.data.sources.drive_files import write_quarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +33,14 @@ def _folder(path: Path) -> Source:
     return ParquetSource(write_folder(path, blind=blind((HOUR, DAY))), {}, timedelta(0))
 
 
+def _csv(path: Path) -> Source:
+    return CsvSource(as_csv(write_folder(path / "parquet", blind=blind((HOUR, DAY))), path / "csv"), {}, timedelta(0))
+
+
+def _quarter(path: Path) -> Source:
+    return BackblazeSource(write_quarter(path / "data_Q2_2013.zip", {"2013-04-10": [("a", 1, 0, 1), ("b", 0, 0, 1)]}))
+
+
 def _real(name: str) -> Callable[[Path], Source]:
     return lambda _: ParquetSource(DATASETS / name, {}, timedelta(0))
 
@@ -38,6 +50,9 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "a folder": _folder,
     "a folder without telemetry": _real("lanl"),
     "a folder of on-change values": _real("backblaze"),
+    "a folder of CSV files": _csv,
+    "Backblaze's daily files": lambda _: BackblazeSource(DATASETS / "backblaze" / "drive_stats_csv"),
+    "Backblaze's quarterly file": _quarter,
 }
 
 

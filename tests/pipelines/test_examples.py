@@ -1,9 +1,11 @@
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from data.schema import MetricKind
+from data.schema import TELEMETRY_KEYS, MetricKind
+from pipelines import wiring
 from pipelines.settings import load
 from pipelines.settings_shape import Settings
 
@@ -20,10 +22,16 @@ def columns(settings: Settings, table: str) -> set[str]:
     return set(pl.read_parquet_schema(path)) if path.exists() else set()
 
 
+def metrics(settings: Settings) -> set[str]:
+    origin = settings.source.model_copy(update={"path": ROOT / settings.source.path})
+    source = wiring.source(settings.model_copy(update={"source": origin}))
+    return {name for batch in islice(source.telemetry(), 1) for name in batch.columns} - set(TELEMETRY_KEYS)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_describes_every_metric_of_its_records_and_no_other(path: Path) -> None:
     settings = load(path, (), {})
-    assert set(settings.metrics.columns) == columns(settings, "telemetry") - {"node", "ts", "available_at"}
+    assert set(settings.metrics.columns) == metrics(settings)
     assert all(metric.unit for metric in settings.metrics.columns.values())
     assert {settings.forecast.coverage_metric} - {""} <= set(settings.metrics.columns)
     assert set(settings.baselines.rule) <= set(settings.metrics.columns)
@@ -40,10 +48,16 @@ def test_examples_keep_to_the_protocol() -> None:
     asked = {path.stem: load(path, (), {}).forecast for path in EXAMPLES}
     assert {name: (forecast.horizons_days, forecast.every_days) for name, forecast in asked.items()} == {
         "backblaze": ((30,), 7),
+        "backblaze_csv": ((30,), 7),
         "lanl": ((1, 7), 1),
         "m100": ((1, 3, 7, 14), 1),
     }
     assert all(load(path, (), {}).clock.now == "data" for path in EXAMPLES)
+
+
+def test_backblazes_own_files_are_read_as_the_change_records_are() -> None:
+    changes, files = example("backblaze").model_dump(), example("backblaze_csv").model_dump()
+    assert {key for key in changes if changes[key] != files[key]} == {"source", "state"}
 
 
 def test_counts_of_samples_are_known_as_such() -> None:

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from data.errors import ColumnError, EmptyTableError, SourceFileError
+from data.sources.cells import Dialect
+from data.sources.csv_folder import CsvSource
+from data.sources.files import ParquetSource
+from data.survey import survey
+from data.validate import Bounds, sift_telemetry
+from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, blind, write_folder
+from tests.data.sources.csv_files import as_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NONE = timedelta(0)
+NODES = "node,observed_from,rack,slot\nn1,2024-01-01T00:00Z,r1,3\nn2,2024-01-01T00:00Z,r1,4\n"
+EVENTS = (
+    "node,start,end,kind,cause\n"
+    "n1,2024-02-01T00:00:00Z,2024-02-01T01:00:00Z,failure,disk\n"
+    "n2,2024-02-02T00:00Z,,failure,NA\n"
+)
+TELEMETRY = "node,ts,load,temp\nn1,2024-02-01T00:00:00Z,1.5,20\nn2,2024-02-01T00:00:00Z,NA,21\n"
+
+
+def write(folder: Path, **tables: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in {"nodes": NODES, "events": EVENTS, "telemetry": TELEMETRY, **tables}.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+def open_folder(folder: Path, mapping: Mapping[str, Mapping[str, str]] | None = None) -> CsvSource:
+    return CsvSource(folder, mapping or {}, NONE)
+
+
+def only_batch(source: CsvSource) -> pl.DataFrame:
+    (batch,) = source.telemetry()
+    return batch
+
+
+def rejected(source: CsvSource) -> list[tuple[str, dict[str, object]]]:
+    found = survey(source, Bounds(source.name, NOW, pl.Series("node", [], dtype=pl.String)))
+    cells = [sift_telemetry(batch, found.bounds).rejected for batch in source.telemetry()]
+    every = pl.concat([found.nodes.rejected, found.events.rejected, found.blind.rejected, *cells])
+    return [(row["reason"], json.loads(row["row"])) for row in every.iter_rows(named=True)]
+
+
+def test_a_folder_says_the_same_in_csv_and_in_parquet(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "fleet", blind=blind((HOUR, DAY)))
+    one, other = ParquetSource(folder, {}, HOUR, label="x"), CsvSource(as_csv(folder, tmp_path / "csv" / "x"), {}, HOUR)
+    other.check()
+    assert_frame_equal(one.events(), other.events())
+    assert_frame_equal(one.nodes().drop("revised_at"), other.nodes().drop("revised_at"))
+    assert_frame_equal(one.blind(), other.blind())
+    assert_frame_equal(pl.concat(one.telemetry()), pl.concat(other.telemetry()))
+
+
+def test_missing_values_are_null_and_further_columns_become_labels(tmp_path: Path) -> None:
+    source = open_folder(write(tmp_path))
+    source.check()
+    assert only_batch(source).select("load", "temp").rows() == [(1.5, 20.0), (None, 21.0)]
+    assert source.events()["cause"].to_list() == ["disk", None]
+    assert source.nodes()["labels"].to_list() == ['{"slot":"3"}', '{"slot":"4"}']
+    assert source.blind().height == 0
+
+
+def test_columns_are_found_under_the_files_own_names(tmp_path: Path) -> None:
+    text = TELEMETRY.replace("node,ts,load", "Host Name,time,CPU")
+    mapping = {"telemetry": {"node": "Host Name", "ts": "time", "cpu": "CPU"}}
+    batch = only_batch(open_folder(write(tmp_path, telemetry=text), mapping))
+    assert batch.select("node", "cpu", "temp").row(0) == ("n1", 1.5, 20.0)
+    assert batch.width == 5
+
+
+def test_another_dialect_is_read(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        nodes="node;observed_from\nn1;31/01/2024 01:00\n",
+        events="node;start;end;kind\nn1;01/02/2024 01:00;missing;failure\n",
+        telemetry="node;ts;load\nn1;01/02/2024 01:00;1,5\n",
+    )
+    dialect = Dialect("%d/%m/%Y %H:%M", "Europe/Rome", ("missing",), ",", ";")
+    source = CsvSource(tmp_path, {}, NONE, dialect=dialect)
+    source.check()
+    assert source.nodes()["observed_from"].to_list() == [START]
+    assert source.events().select("start", "end").row(0) == (START + DAY, None)
+    assert only_batch(source).select("ts", "load").row(0) == (START + DAY, 1.5)
+
+
+def test_a_folder_of_a_table_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "telemetry.csv").unlink()
+    parts = tmp_path / "telemetry"
+    parts.mkdir()
+    (parts / "2.csv.gz").write_bytes(gzip.compress(b"node,ts,fan\nn1,2024-02-03T00:00Z,3\n"))
+    (parts / "1.csv").write_text(TELEMETRY)
+    (parts / "notes.txt").write_text("no table")
+    source = open_folder(tmp_path)
+    source.check()
+    batch = only_batch(source)
+    assert batch.select("load", "temp", "fan").rows() == [(1.5, 20.0, None), (None, 21.0, None), (None, None, 3.0)]
+
+
+def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = write(tmp_path) / "telemetry"
+    (tmp_path / "telemetry.csv").unlink()
+    parts.mkdir()
+    for hour in range(6):
+        (parts / f"{hour}.csv").write_text(f"node,ts,load\nn1,2024-02-01T0{hour}:00Z,{hour}\n")
+    monkeypatch.setattr("data.sources.csv_folder.BATCH_CELLS", 6)
+    assert [batch.height for batch in open_folder(tmp_path).telemetry()] == [2, 2, 2]
+
+
+def test_bad_cells_cost_themselves_and_bad_keys_their_row(tmp_path: Path) -> None:
+    text = (
+        TELEMETRY
+        + "n1,2024-02-01T01:00:00Z,hot,cold\nn1,soon,1,2\nn1,2024-02-01T03:00:00Z\nn1,2024-02-01T04:00:00Z,inf,2\n"
+    )
+    source = open_folder(write(tmp_path, telemetry=text, nodes=NODES + "n3,never,r2,5\n"))
+    offset = "an offset such as Z or +01:00"
+    assert [(reason, *(row.get(key) for key in ("metric", "value"))) for reason, row in rejected(source)] == [
+        (f"has a value of observed_from that is no ISO 8601 time with {offset}", None, None),
+        (f"has a value of ts that is no ISO 8601 time with {offset}", None, None),
+        ("has another number of fields than the header", None, None),
+        ("has a value of load that is no number", "load", "hot"),
+        ("has a value of temp that is no number", "temp", "cold"),
+        ("holds an infinite value", "load", "inf"),
+    ]
+
+
+def test_what_could_not_be_read_is_kept_with_its_file_row_and_value(tmp_path: Path) -> None:
+    found = rejected(open_folder(write(tmp_path, events=EVENTS + "n1,yesterday,,failure,fan\n")))
+    ((_, row),) = found
+    assert row["__unreadable"] == [
+        {
+            "column": "start",
+            "value": "yesterday",
+            "fault": "has a value of start that is no ISO 8601 time with an offset such as Z or +01:00",
+            "at": "events.csv, row 4",
+        }
+    ]
+    assert row["cause"] == "fan"
+
+
+def test_a_table_of_which_nothing_can_be_read_says_why(tmp_path: Path) -> None:
+    source = open_folder(write(tmp_path, nodes="node,observed_from\nn1,1.2.2024\nn2,1.2.2024\n"))
+    with pytest.raises(EmptyTableError, match=r"not one of its 2 rows .*observed_from that is no ISO 8601 time"):
+        rejected(source)
+
+
+def test_a_column_of_which_nothing_can_be_read_is_named_with_a_value(tmp_path: Path) -> None:
+    rows = "".join(f"n1,2024-02-01T{hour:02}:00Z,on rack {hour}\n" for hour in range(24))
+    write(tmp_path, telemetry="node,ts,note\n" + rows)
+    with pytest.raises(ColumnError, match=r"telemetry\.csv: column note .* no number, .* first is 'on rack 0'"):
+        open_folder(tmp_path).check()
+    CsvSource(tmp_path, {}, NONE, ("note",)).check()
+
+
+def test_a_late_row_says_when_it_became_known(tmp_path: Path) -> None:
+    text = "node,ts,available_at,load\nn1,2024-02-01T00:00Z,2024-02-01T00:01Z,1\nn1,2024-02-02T00:00Z,,1\n"
+    source = CsvSource(write(tmp_path, telemetry=text), {}, HOUR)
+    assert (only_batch(source)["available_at"] - only_batch(source)["ts"]).to_list() == [MINUTE, HOUR]
+
+
+def test_times_are_never_shifted(tmp_path: Path) -> None:
+    assert only_batch(open_folder(write(tmp_path)))["ts"].to_list() == [datetime(2024, 2, 1, tzinfo=UTC)] * 2
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceFileError, match=r"nowhere: no such folder\n  → set source\.path"):
+        open_folder(tmp_path / "nowhere").check()
+
+
+@pytest.mark.parametrize("table", ["nodes", "events"])
+def test_a_missing_file_is_named(tmp_path: Path, table: str) -> None:
+    (write(tmp_path) / f"{table}.csv").unlink()
+    with pytest.raises(SourceFileError, match=rf"{table}\.csv: no such file"):
+        open_folder(tmp_path).check()
+
+
+def test_a_link_to_nowhere_is_a_fault(tmp_path: Path) -> None:
+    (write(tmp_path) / "telemetry.csv").unlink()
+    (tmp_path / "telemetry.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(SourceFileError, match=r"telemetry\.csv: no such file"):
+        open_folder(tmp_path).check()
+
+
+def test_a_table_in_two_forms_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path) / "nodes.csv.gz").write_bytes(gzip.compress(NODES.encode()))
+    with pytest.raises(SourceFileError, match=r"nodes\.csv: is there beside .*nodes\.csv\.gz"):
+        open_folder(tmp_path).check()
+
+
+@pytest.mark.parametrize("table", ["nodes", "events", "telemetry"])
+def test_an_empty_table_is_named(tmp_path: Path, table: str) -> None:
+    file = write(tmp_path) / f"{table}.csv"
+    file.write_text(file.read_text().splitlines()[0] + "\n")
+    with pytest.raises(EmptyTableError, match=rf"{table}\.csv: holds no row"):
+        open_folder(tmp_path).check()
+
+
+def test_a_fleet_can_never_have_been_blind(tmp_path: Path) -> None:
+    source = open_folder(write(tmp_path, blind="start,end\n"))
+    source.check()
+    assert source.blind().height == 0
+
+
+def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    with pytest.raises(ColumnError, match=r"events\.csv: no column kind; it has cause, end, node, start, type"):
+        open_folder(write(tmp_path, events=EVENTS.replace("kind,cause", "type,cause"))).check()
+
+
+def test_another_delimiter_shows_in_the_error(tmp_path: Path) -> None:
+    with pytest.raises(ColumnError, match="it has node;observed_from;rack;slot"):
+        open_folder(write(tmp_path, nodes=NODES.replace(",", ";"))).check()
