@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,10 +30,11 @@ from data.disk import is_full
 from data.errors import DataError, DiskFullError, NodewardError, SourceFileError, SurroundingsError, UnreachableError
 from data.lock import writing
 from models import bundle as bundles
+from models.relocate import follow
 from models.tracking import CHALLENGER, CHAMPION, MODEL, SUPPORT, TRAINED_UNTIL, ModelVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 _GONE: Final = "RESOURCE_DOES_NOT_EXIST"
 _PATIENCE: Final = timedelta(minutes=1)  # for another process to make the store
+_TABLE: Final = "tables."  # begins the name of a parameter: the version of a table
+_LAST_RUNS: Final = 5
 _HTTP_RETRIES: Final = 2  # 6 s; MLflow's own 7 keep a user waiting for 4 minutes
 
 
@@ -92,6 +96,17 @@ class Registry:
             aliases = self._aliases(client)
             return tuple(self._described(client, one, _of(aliases, one)) for one in self._registered(client))
 
+    def cited(self) -> dict[str, set[int]]:
+        """Give the versions of each table that the champion, the challenger or one of the last runs was trained on."""
+        with self._naming_faults():
+            if self._is_unborn():
+                return {}
+            client = self._client()
+            names = (self._aliases(client) or {}).items()
+            chosen = {version for name, version in names if name in {CHAMPION, CHALLENGER}}
+            runs = [client.get_run(str(one.run_id)) for one in self._registered(client) if str(one.version) in chosen]
+            return _tables([*runs, *self._last_runs(client)])
+
     def promote(self, version: str) -> None:
         """Make a version the champion.
 
@@ -106,6 +121,8 @@ class Registry:
         _quieten()
         if self._is_unborn():
             self._bear()
+        elif self.uri.startswith("sqlite:"):
+            follow(Path(make_url(self.uri).database or ""), self.experiment, self.artifacts)
         return MlflowClient(self.uri, self.uri)
 
     def _bear(self) -> None:
@@ -133,6 +150,12 @@ class Registry:
     @property
     def _is_remote(self) -> bool:
         return self.uri.startswith(("http://", "https://"))
+
+    def _last_runs(self, client: MlflowClient) -> list[Run]:
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            return []
+        return list(client.search_runs([found.experiment_id], order_by=["start_time DESC"], max_results=_LAST_RUNS))
 
     def _register(self, client: MlflowClient, tracked: Run, run: TrainingRun) -> MlflowVersion:
         if self._aliases(client) is None:
@@ -209,7 +232,7 @@ class Registry:
     def _naming_faults(self) -> Iterator[None]:
         try:
             yield
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise _named(error, self._address) from error
 
 
@@ -245,7 +268,7 @@ def _failing(client: MlflowClient, tracked: Run) -> Iterator[None]:
 
 def _track(client: MlflowClient, tracked: Run, run: TrainingRun) -> None:
     run_id, now = tracked.info.run_id, tracked.info.start_time
-    params = {**run.params, **{f"tables.{name}": version for name, version in run.tables.items()}}
+    params = {**run.params, **{f"{_TABLE}{name}": version for name, version in run.tables.items()}}
     client.log_batch(
         run_id,
         [Metric(name, value, now, 0) for name, value in run.metrics.items()],
@@ -255,6 +278,16 @@ def _track(client: MlflowClient, tracked: Run, run: TrainingRun) -> None:
     with tempfile.TemporaryDirectory(prefix="nodeward-run-") as folder:
         run.write(Path(folder))
         client.log_artifacts(run_id, folder)
+
+
+def _tables(runs: Iterable[Run]) -> dict[str, set[int]]:
+    """Gather the versions of tables that runs were trained on."""
+    found: dict[str, set[int]] = {}
+    for run in runs:
+        for name, value in run.data.params.items():
+            if name.startswith(_TABLE):
+                found.setdefault(name.removeprefix(_TABLE), set()).add(int(value))
+    return found
 
 
 def _of(aliases: Mapping[str, str] | None, version: MlflowVersion) -> tuple[str, ...]:

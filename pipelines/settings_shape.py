@@ -77,6 +77,11 @@ Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), AfterValidator(_countable), PlainSerializer(format_duration)
 ]
 LongerThanZero = Annotated[Duration, AfterValidator(_positive)]
+ForEverOr = Annotated[
+    LongerThanZero | None,
+    BeforeValidator(lambda value: None if value == "" else parse_duration(value)),
+    PlainSerializer(lambda value: "" if value is None else format_duration(value)),
+]
 Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
@@ -336,6 +341,16 @@ class Schedule(Section):
     decide: Cron = "20 * * * *"
 
 
+class Retention(Section):
+    """How long records are kept; empty: for ever."""
+
+    telemetry: ForEverOr = None
+    buckets: ForEverOr = None
+    scores: ForEverOr = None
+    quarantine: ForEverOr = None
+    decisions: ForEverOr = None
+
+
 class Settings(Section):
     """All of the settings."""
 
@@ -353,3 +368,4 @@ class Settings(Section):
     policy: Policy = Policy()
     tracking: Tracking = Tracking()
     schedule: Schedule = Schedule()
+    retention: Retention = Retention()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -192,6 +193,36 @@ def test_a_model_whose_files_are_gone_or_broken_is_a_fault_of_data(
     model.rmdir()
     with pytest.raises(DataError, match=r"version 1 of .* can't be read"):
         registry.load("1")
+
+
+def test_versions_of_tables_that_the_champion_the_challenger_or_a_late_run_read_are_cited(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    registry = _registry(tmp_path)
+    assert registry.cited() == {}
+    for version in range(9):
+        tables = {"telemetry": version, "buckets": 10 * version}
+        registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, tables=tables))))
+    registry.promote("2")
+    assert registry.cited()["telemetry"] == {1, 4, 5, 6, 7, 8}
+    assert registry.cited()["buckets"] == {10, 40, 50, 60, 70, 80}
+
+
+def test_models_are_found_after_the_folder_was_moved_or_copied(tmp_path: Path, bundle: Bundle) -> None:
+    old, new = tmp_path / "100% old #", tmp_path / "new"
+    old.mkdir()
+    _registry(old).log(_run(bundle))
+    shutil.copytree(old, new)
+    shutil.rmtree(old / "mlflow")
+    assert _registry(new).load("champion")[0] == "1"
+    _registry(new).log(_run(bundle))
+    new.rename(tmp_path / "newer")
+    assert [_registry(tmp_path / "newer").load(version)[0] for version in ("1", "2")] == ["1", "2"]
+    with closing(sqlite3.connect(tmp_path / "newer" / "mlflow.db")) as database:
+        told = ("artifact_uri FROM runs", "source FROM model_versions", "storage_location FROM model_versions")
+        locations = {row[0] for one in told for row in database.execute(f"SELECT {one}")}
+    assert len(locations) == 4
+    assert all(location.startswith((tmp_path / "newer" / "mlflow").as_uri()) for location in locations)
 
 
 def test_a_server_that_is_down_is_named(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
