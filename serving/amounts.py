@@ -78,6 +78,11 @@ def length(time: timedelta) -> str:
     return joined(days(time / timedelta(days=1), ""))
 
 
+def ago(then: datetime, now: datetime) -> str:
+    """Write how long ago a time is."""
+    return length(now - then) if then < now else "now"
+
+
 def moment(time: datetime, at: datetime) -> str:
     """Write a time: with the hour unless it is midnight, with the year if it is long ago."""
     told = f"{time.day} {time:%b}" + ("" if at - time < RECENT else f" {time.year}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]  # a node, and the name of the feature that is told
 RISES: Final = "increase"
+NO_NEWS: Final = {"max": -1.0, "min": 1.0, RISES: -1.0}  # a day without a peak tells nothing of when peaks ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _by_wanted(told: Iterable[Told]) -> dict[Wanted, list[Told]]:
     found: dict[Wanted, list[Told]] = {}
     for one in told:
         stat = "mean" if np.isnan(one.value) else one.own.stat
-        if stat in LEVELS:
+        if stat in LEVELS and one.side != NO_NEWS.get(stat):
             found.setdefault((one.own.metric, stat), []).append(one)
     return found
 

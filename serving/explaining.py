@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from serving.told import Since
 
 MOST_REASONS: Final = 3
-LEAST_LOG_ODDS: Final = 0.05  # below this a metric is no reason
+LEAST_LOG_ODDS: Final = math.log(1.1)  # a metric that raises the odds by less is no reason
 DATED: Final = 1_000  # the riskiest nodes, whose reasons say since when
 
 

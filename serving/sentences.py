@@ -79,7 +79,7 @@ _SAMPLES: Final = {
         "sends {value} of the samples that the fleet does{over} ({metric})", "", _NO_SAMPLES, _NO_SAMPLES, percent
     ),
     "min": Sentence(
-        "sent as little as {value} of the samples that the fleet does{within} ({metric})",
+        "always sent at least {value} of the samples that the fleet does{within} ({metric})",
         "",
         _NO_SAMPLES,
         _NO_SAMPLES,

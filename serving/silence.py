@@ -9,7 +9,7 @@ import numpy as np
 from features.catalogue import TIMES_FLEET
 from features.grid import to_datetime
 from features.peers import fleet_ratio
-from serving.amounts import joined, length, moment, percent
+from serving.amounts import ago, joined, moment, percent
 from serving.reasons import Reason
 from serving.slices import Clock, read
 from serving.told import Since
@@ -46,8 +46,8 @@ def _last_well_seen(well: NDArray[np.bool_], last: NDArray[np.int64], came: date
 def _reason(share: float, since: Since, coverage: Coverage, at: datetime) -> Reason:
     """Tell of one node; nobody knows its odds."""
     is_thin = share < coverage.share
-    ago = length(at - since.when)
-    when = f"for longer than the {ago} looked at" if since.or_earlier else f"since {moment(since.when, at)} ({ago})"
+    past = ago(since.when, at)
+    when = f"for longer than the {past} looked at" if since.or_earlier else f"since {moment(since.when, at)} ({past})"
     thin = f"sends {joined(percent(share, ''))} of the samples that the fleet does ({coverage.metric}), too few {when}"
     return Reason(
         metric=coverage.metric,

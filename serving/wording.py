@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from features.catalogue import FAILURES_OF
-from serving.amounts import joined, length, moment, number, span
+from serving.amounts import ago, joined, length, moment, number, span
 from serving.reasons import TIMES
 from serving.sentences import Sentence, sentence
 
@@ -78,7 +78,7 @@ def _normal(told: Told, how: Sentence, background: Background) -> str:
 def _since(told: Told, since: Since | None, background: Background) -> str:
     if since is None:
         return ""
-    ago, is_missing = length(background.at - since.when), math.isnan(told.value)
+    past, is_missing = ago(since.when, background.at), math.isnan(told.value)
     if since.or_earlier:
-        return f"{'' if is_missing else ','} for longer than the {ago} looked at"
-    return f", {'last seen' if is_missing else 'since'} {moment(since.when, background.at)} ({ago})"
+        return f"{'' if is_missing else ','} for longer than the {past} looked at"
+    return f", {'last seen' if is_missing else 'since'} {moment(since.when, background.at)} ({past})"

@@ -132,18 +132,21 @@ def texts(model: HazardModel) -> list[str]:
     return [booster.model_to_string() for booster in model.boosters]
 
 
-def test_contributions_add_up_to_the_score_less_the_bias_and_the_intervals_own() -> None:
+def test_contributions_the_intervals_own_and_the_base_add_up_to_the_log_odds_of_the_hazard() -> None:
     told = lives(np.random.default_rng(2), 3_000)
-    model = fitted(told, replace(QUICK, trees=20, seeds=2))
+    scale, offset = np.array([0.5, 1.0, 1.7]), np.array([0.1, 0.0, -0.3])
+    model = fitted(told, replace(QUICK, trees=20, seeds=2)).calibrate(Calibration(offset, scale))
     rows = told.covariates.take(np.arange(50))
-    left = model.scores(rows).mean(axis=1) - model.contributions(rows).sum(axis=1)
-    assert np.ptp(left) < 0.1 * np.ptp(model.scores(rows).mean(axis=1))
-    constant = [
-        booster.predict(np.column_stack([rows.features, np.full(50, at, np.float32)]), pred_contrib=True)[:, -2:].sum(1)  # type: ignore[index, call-overload]  # dense in, dense out
+    log_odds = logit(model.hazards(rows)).mean(axis=1)
+    left = log_odds - (model.base(rows.fleet_rate) + offset).mean(axis=1) - model.contributions(rows).sum(axis=1)
+    assert np.ptp(left) < 0.1 * np.ptp(log_odds)
+    asked = [np.column_stack([rows.features, np.full(50, at, np.float32)]) for at in range(3)]
+    own = [
+        scale[at] * np.asarray(booster.predict(asked[at], pred_contrib=True))[:, -2:].sum(axis=1)
         for booster in model.boosters
         for at in range(3)
     ]
-    assert left == pytest.approx(np.mean(constant, axis=0))
+    assert left == pytest.approx(np.mean(own, axis=0))
 
 
 def test_scores_are_the_mean_of_the_seeds() -> None:

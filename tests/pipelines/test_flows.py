@@ -69,7 +69,12 @@ def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_
 def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
     score = told(ran, "score")
     assert 0 < score["nodes"] + score["unknown"] <= NODES
-    assert all(0 <= row["probability"] <= 1 and row[NODE] for row in score["riskiest"])
+    chances = [row["probability"] for row in score["scores"]]
+    known = [chance for chance in chances if chance is not None]
+    assert len(chances) == len({row[NODE] for row in score["scores"]}) == score["nodes"] + score["unknown"]
+    assert chances == sorted(known, reverse=True) + [None] * score["unknown"]
+    assert all(row["probabilities"]["7d"] == row["probability"] for row in score["scores"])
+    assert all(reason["text"] for row in score["scores"] for reason in row["reasons"])
 
 
 def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:

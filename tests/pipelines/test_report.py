@@ -9,11 +9,18 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from pipelines.report import decide_markdown, ingest_markdown, markdown_table, score_markdown, train_markdown
-from pipelines.results import DecideReport, ScoreReport, TrainReport
+from pipelines.report import (
+    decide_markdown,
+    ingest_markdown,
+    markdown_table,
+    riskiest_rows,
+    score_markdown,
+    train_markdown,
+)
+from pipelines.results import DecideReport, ScoredNode, ScoreReport, TrainReport
 from pipelines.show import show_decide, show_ingest, show_score, show_train
 from serving.policy import Decision, Verdict
-from serving.reasons import LEGEND
+from serving.reasons import LEGEND, Reason, in_words
 from tests.pipelines.made_up import ingest_all, merge_all, settings_of, write_records
 
 
@@ -46,9 +53,14 @@ def test_an_ingest_is_shown_table_by_table(tmp_path: Path) -> None:
 
 
 NOON = datetime(2024, 1, 11, 12, tzinfo=UTC)
-REASONS = (
-    "a_metric_of_a_long_name mean vs fleet over 30d: -4.2 robust sd, odds x2; load mean over 1d: 9 (fleet 3), odds x2"
+WHY = tuple(
+    Reason("load", "mean__1d", 9.0, "", 1.0, 3.0, None, or_earlier=False, odds=2.0, text=text)
+    for text in (
+        "a_metric_of_a_long_name -4.2 W on average over 30 days, normal 1-3, since 3 Mar 14:00 (9 days): odds x2",
+        "load 9, normal 1-3: odds x2",
+    )
 )
+REASONS = in_words(WHY)
 TRAINED = TrainReport(
     trained_until=NOON,
     version="3",
@@ -68,7 +80,11 @@ SCORED = ScoreReport(
     horizon_days=7.0,
     nodes=973,
     unknown=15,
-    riskiest=({"node": "m100-0980", "probability": 0.428, "reasons": REASONS},),
+    scores=(
+        ScoredNode("m100-0980", 0.428, {"7d": 0.428}, "ok", 0.0, WHY),
+        ScoredNode("m100-0015", 0.389, {"7d": 0.389}, "ok", 0.0, ()),
+        ScoredNode("m100-1160", None, {"7d": None}, "unknown", 70.0, WHY),
+    ),
 )
 DECIDED = DecideReport(
     as_of=NOON,
@@ -112,7 +128,7 @@ def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
     assert f"| m100-0980 | 42.8% | {REASONS} |" in told
     assert told.endswith(f"- {LEGEND}")
     assert "15 unknown (not reporting); probabilities of a failure within 7 days" in told
-    assert LEGEND not in score_markdown(replace(SCORED, riskiest=()))
+    assert LEGEND not in score_markdown(replace(SCORED, scores=(), nodes=0))
     assert "by model 3 (low support)," in score_markdown(replace(SCORED, support="low support"))
 
 
@@ -136,4 +152,10 @@ def test_every_reason_has_a_line_of_its_own_and_none_is_cut(
     table = lines[: next(at for at, line in enumerate(lines) if "as of" in line)]
     assert all(len(line) <= 80 for line in table)
     assert not any("…" in line for line in lines)
-    assert table[-1].endswith(("load mean over 1d: 9 (fleet 3), odds x2", "P(failure) 40.0%"))
+    assert any(line.endswith("load 9, normal 1-3: odds x2") for line in table)
+
+
+def test_as_many_of_the_riskiest_nodes_are_shown_as_were_asked_for() -> None:
+    assert [row[0] for row in riskiest_rows(SCORED, 1)] == ["m100-0980"]
+    assert [row[0] for row in riskiest_rows(SCORED, 99)] == ["m100-0980", "m100-0015"]
+    assert riskiest_rows(SCORED, 0) == []

@@ -16,7 +16,7 @@ from features.risk import Coverage, assess
 from models.hazard import pooled
 from models.packing import pack
 from models.training import cutoffs
-from serving.reasons import _title
+from serving.reasons import TIMES, from_json
 from serving.scorer import Asked, score
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.synthetic import METRICS, WIDTH
@@ -39,7 +39,7 @@ COVERAGE = Coverage("seen_n", 0.5)
 
 def asked_of(view: View, coverage: Coverage | None = COVERAGE) -> Asked:
     catalogue = trained().training.catalogue
-    return Asked(bundle(), "7", catalogue, cutoffs(view, setup_of()), 1.0, coverage, is_sampled=True)
+    return Asked(bundle(), "7", catalogue, cutoffs(view, setup_of()), 1.0, coverage, METRICS)
 
 
 def scores_at(at: datetime, of: Fleet | None = None) -> pl.DataFrame:
@@ -84,7 +84,9 @@ def test_a_silent_node_is_unknown_and_a_node_under_repair_is_left_out() -> None:
     assert 0 < unknown["node"].n_unique() < told["node"].n_unique()
     assert unknown["node"].unique().sort().to_list() == names[risk.unknown[:, 0]].tolist()
     assert unknown["probability"].null_count() == unknown.height
-    assert unknown["reasons"].unique().to_list() == ["not reporting"]
+    for (why,) in map(from_json, unknown["reasons"]):
+        assert why.text.startswith(("not reporting since ", "sends "))
+        assert why.odds is None
     assert set(told["node"]) == set(names[risk.present[:, 0] & ~risk.down[:, 0]])
     assert risk.down[:, 0].any()
 
@@ -109,7 +111,7 @@ def test_a_node_that_was_never_seen_has_been_silent_since_it_came_and_is_unknown
 
 def test_telemetry_that_tells_only_of_changes_has_no_age() -> None:
     view = made_up().view(SPLIT)
-    told = score(view, replace(asked_of(view), is_sampled=False))
+    told = score(view, replace(asked_of(view), metrics=METRICS[-2:]))
     assert told["data_age_hours"].null_count() == told.height
 
 
@@ -131,9 +133,9 @@ def test_a_model_with_little_support_says_so_in_every_score() -> None:
     )
     told = score(view, replace(asked_of(view), bundle=weak)).drop_nulls("probability")
     assert told["support"].unique().to_list() == ["low support"]
-    reasons = told.filter(pl.col("reasons") != "")["reasons"]
-    assert reasons.len() > 0
-    assert reasons.str.starts_with("failures relative rate: ").all()
+    reasons = [reason for text in told["reasons"].unique() for reason in from_json(text)]
+    assert len(reasons) > 0
+    assert all(reason.text.startswith("fails ") for reason in reasons)
 
 
 def test_a_model_of_another_catalogue_is_refused_before_anything_is_read() -> None:
@@ -182,16 +184,17 @@ def test_a_fleet_that_is_not_there_yet_has_nothing_to_score() -> None:
 
 def test_one_node_alone_is_scored_even_without_telemetry() -> None:
     view = alone().view(SPLIT)
-    told = score(view, replace(asked_of(view, coverage=None), is_sampled=False))
+    told = score(view, replace(asked_of(view, coverage=None), metrics=()))
     assert told["node"].to_list() == ["a"] * len(HORIZONS)
     assert told["probability"].is_between(0, 1).all()
     assert told["data_age_hours"].null_count() == len(HORIZONS)
 
 
 def test_reasons_tell_features_values_and_what_they_add() -> None:
-    told = scores_at(SPLIT).filter(pl.col("reasons").str.contains("odds x"))
-    titles = {_title(feature) for feature in trained().training.catalogue.features}
-    assert told.height > 0
-    for reasons in told["reasons"]:
-        for reason in reasons.split("; "):
-            assert reason.split(": ", 1)[0] in titles
+    told = [reason for text in scores_at(SPLIT).drop_nulls("probability")["reasons"] for reason in from_json(text)]
+    assert len(told) > 0
+    for reason in told:
+        assert f"{reason.metric}__{reason.statistic}" in trained().training.catalogue.names
+        assert reason.odds is not None
+        assert reason.odds >= 1.1
+        assert f": odds {TIMES}" in reason.text
