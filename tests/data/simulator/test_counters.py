@@ -69,7 +69,9 @@ def test_a_node_without_gpus_counts_none_of_their_errors() -> None:
     assert np.isnan(found["gpu_errors"]).all()
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.lists(st.integers(0, 45), unique=True), st.integers(0, 9))
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=40), st.lists(st.integers(0, 45), unique=True), st.integers(0, 9)
+)
 def test_sums_start_anew_after_each_reset(steps: list[int], resets: list[int], before: int) -> None:
     times, resets = np.arange(len(steps), dtype=np.float64), sorted(resets)
     found = _summed(np.array(steps, dtype=np.float64), times, resets, float(before))

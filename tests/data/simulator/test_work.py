@@ -30,9 +30,7 @@ def test_what_runs_when_a_node_goes_down_ends_there() -> None:
         at = np.flatnonzero(JOBS.end == down.start)
         assert [JOBS.outcome[index] for index in at] in ([outcome], [])
     found = {
-        outcome
-        for index in range(30)
-        for outcome in draw_jobs(PLAN, lay_out(PLAN, index), Life(DOWNS, ())).outcome
+        outcome for index in range(30) for outcome in draw_jobs(PLAN, lay_out(PLAN, index), Life(DOWNS, ())).outcome
     }
     assert {NODE_FAIL, CANCELLED, RUNNING, work.COMPLETED, work.FAILED} == found
 
