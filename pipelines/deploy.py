@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FLOWS: Final[tuple[Flow[..., Any], ...]] = (ingest, train_model, score_fleet, decide_drains)  # [schedule] has each name
 ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+_LASTING: Final = "prefect.server.concurrency.lease_storage.filesystem"
 _UNFIT: Final = re.compile(r"[/%&<>]")  # Prefect's names hold none of these
 
 
@@ -68,7 +69,8 @@ def deploy(settings: Settings, config: Path, overrides: Sequence[str]) -> Deploy
     with get_client(sync_client=True) as client:
         _provide_pool(client, settings.schedule.pool)
         done = tuple(_register(client, flow, settings, config, overrides) for flow in FLOWS)
-    return DeployReport(settings.schedule.pool, str(Path.cwd()), str(config.absolute()), done, _left_behind())
+        notices = (*_left_behind(), *_forgetful(client))
+    return DeployReport(settings.schedule.pool, str(Path.cwd()), str(config.absolute()), done, notices)
 
 
 def remove(settings: Settings) -> tuple[str, ...]:
@@ -85,6 +87,19 @@ def _left_behind() -> tuple[str, ...]:
     names = ", ".join(variables())
     told = f"{names} override the settings here; runs see only the variables of their worker: set them there"
     return (told,) if names else ()
+
+
+def _forgetful(client: SyncPrefectClient) -> tuple[str, ...]:
+    """Tell of a server that forgets, as it ends, which run is on: one that died with it would stop all later ones."""
+    try:
+        storage: str = client.request("GET", "/admin/settings").json()["server"]["concurrency"]["lease_storage"]
+    except (httpx.HTTPStatusError, KeyError):
+        return ()  # Prefect Cloud, or a server of another version
+    told = (
+        "the server keeps in memory which run is on; start it with "
+        f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_LASTING}, or a restart of it can hold runs up for good"
+    )
+    return (told,) if storage.endswith(".memory") else ()
 
 
 def _check(settings: Settings) -> None:
@@ -112,10 +127,12 @@ def _register(
     client: SyncPrefectClient, flow: Flow[..., Any], settings: Settings, config: Path, overrides: Sequence[str]
 ) -> Deployed:
     cron: str = getattr(settings.schedule, flow.name)
+    is_paused = _is_paused(client, f"{flow.name}/{settings.fleet.name}")
     wanted = RunnerDeployment.from_flow(
         flow,
         name=settings.fleet.name,
         schedules=[Cron(cron, timezone="UTC")] if cron else [],
+        paused=is_paused,
         concurrency_limit=ONE_AT_A_TIME,
         parameters={"config": str(config.absolute()), "overrides": list(overrides)},
         description=flow.description,
@@ -124,10 +141,17 @@ def _register(
         job_variables={"working_dir": str(Path.cwd()), "env": dict(QUIET)},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    known = wanted.apply()
-    assert isinstance(known, UUID), "a coroutine only where an event loop runs"
-    found = client.read_deployment(known)
-    return Deployed(f"{flow.name}/{found.name}", cron, found.paused)
+    wanted.apply()
+    return Deployed(f"{flow.name}/{settings.fleet.name}", cron, is_paused)
+
+
+def _is_paused(client: SyncPrefectClient, name: str) -> bool:
+    """Say whether someone paused a deployment, or its schedule: registering it again leaves it so."""
+    try:
+        found = client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return False
+    return found.paused or any(not schedule.active for schedule in found.schedules)
 
 
 def _removed(client: SyncPrefectClient, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
 
@@ -64,6 +65,7 @@ def recorded(
                 why = _needless(load(Path(config), overrides), name, idle)
                 return cast("R", _skip(name, why)) if why else work(config, overrides, *args, **kwargs)
 
+        vars(run)["__signature__"] = signature(work, eval_str=True)  # Prefect knows no names of the work's module
         return run
 
     return decorate
