@@ -14,7 +14,10 @@ from pipelines.page import happenings
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from numpy.typing import NDArray
+
     from data.view import View
+    from features.grid import Index
     from models.backtest import Window
     from models.story import Story
     from pipelines.page.happenings import Periods
@@ -93,11 +96,11 @@ def lanes(story: Story, hindsight: View, window: Window, step: timedelta) -> Lan
     )
 
 
-def _counts(node: np.ndarray, story: Story) -> np.ndarray:
-    return np.bincount(node[node >= 0], minlength=len(story.names))
+def _counts(node: NDArray[np.int32], story: Story) -> Index:
+    return np.bincount(node[node >= 0], minlength=len(story.names)).astype(np.int64)
 
 
-def _alarm_counts(story: Story) -> np.ndarray:
+def _alarm_counts(story: Story) -> Index:
     counted = np.bincount(story.spans.node, weights=story.spans.alarms, minlength=len(story.names))
     return counted.astype(np.int64)
 

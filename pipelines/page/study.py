@@ -37,6 +37,7 @@ class Study:
     story: Story
     node: NDArray[np.int32]  # of the rows that the story speaks of
     ts: NDArray[np.datetime64]
+    label: NDArray[np.float64]  # NaN: dropped
     probability: NDArray[np.float64]
     alarmed: NDArray[np.intp]  # the rows that an alarm is raised on
 
@@ -63,6 +64,7 @@ def study(found: Backtest, hindsight: View, horizon_days: float) -> Study:
         tell(bench, own, result),
         cases.node,
         cases.ts,
+        cases.label,
         own,
         alarmed,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.schema import BUCKET_END, LATENESS, NODE, Metric, MetricKind, bucket_column
 from features import held
+from features.catalogue import window_name
 from features.grid import Grid, Times, locate, to_datetime, to_step, to_times
 from features.held import Held, statistic
 
@@ -39,6 +40,8 @@ class Trace:
     """A metric of one node, and what 10%, half and 90% of its fleet stay below."""
 
     metric: str
+    group: str  # metrics of one group tell much the same
+    label: str
     unit: str
     times: Times
     value: Floats
@@ -88,8 +91,10 @@ class Lens:
         group = -(-grid.count // MOST_POINTS) or 1
         thin = thinned(values, group)
         low, middle, high = quantiles(thin)
-        unit = "h" if metric.kind is MetricKind.BOOT_TIME else metric.unit
-        return Trace(metric.name, unit, ends[group - 1 :: group], thin[self.names.index(self.node)], low, middle, high)
+        label, unit = _told(metric, grid.width)
+        return Trace(
+            metric.name, label, unit, ends[group - 1 :: group], thin[self.names.index(self.node)], low, middle, high
+        )
 
     def _sampled(self, table: pl.DataFrame, metric: Metric, grid: Grid) -> Floats:
         """Give names x buckets; of a bucket that came in parts, the part that came first."""
@@ -118,6 +123,21 @@ class Lens:
 
 def _column(metric: Metric) -> str:
     return bucket_column(metric.name, AGGREGATES.get(metric.kind, "mean"))
+
+
+def _told(metric: Metric, width: timedelta) -> tuple[str, str]:
+    """Say what is drawn of a metric, and in which unit."""
+    name = metric.label or metric.name
+    if metric.kind is MetricKind.BOOT_TIME:
+        return f"{name}: time since boot", "h"
+    if metric.kind is MetricKind.COUNTER and metric.sampling == "sampled":
+        return f"{name}: increase in {window_name(width)}", metric.unit
+    return name, metric.unit
+
+
+def _group(metric: Metric) -> str:
+    """Name what a metric is about: a_mean and a_max tell of the same a, and counts of samples all of being seen."""
+    return metric.kind if metric.kind is MetricKind.COUNT else metric.name.rpartition("_")[0] or metric.name
 
 
 def thinned(values: Floats, group: int) -> Floats:
@@ -150,5 +170,5 @@ def moved_most(traces: list[Trace], moment: np.datetime64, count: int) -> list[T
     picked: dict[str, Trace] = {}
     for trace in ranked:
         if np.isfinite(trace.value).any():
-            picked.setdefault(trace.metric.rpartition("_")[0] or trace.metric, trace)
+            picked.setdefault(trace.group, trace)
     return list(picked.values())[:count]

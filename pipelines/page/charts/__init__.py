@@ -1,0 +1,1 @@
+"""The report's figures, each a pure function from numbers to SVG."""
