@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipelines.commands.backtest import backtest
+from pipelines.commands.convert import convert
 from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
 from pipelines.commands.quarantine import quarantine
@@ -26,4 +27,5 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     quarantine,
     deploy,
     simulate,
+    convert,
 )
