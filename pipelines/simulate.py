@@ -93,6 +93,9 @@ every_days = 1
 coverage_metric = "samples"       # readings behind each sample: a node without them is not seen
 coverage_share = 0.9
 
+[model]
+min_child = 20                    # rows in a leaf: a small fleet has few failures of each cause
+
 [metrics.columns]
 {chr(10).join(_column(metric) for metric in METRICS)}
 """

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SWAP_SHARE: Final = 0.3  # of the precursors that end in no failure: somebody replaced the part in time
 SWAP: Final = Lognormal(3.0, 0.4)
 STEADIEST, STEEPEST = 0.5, 2.0  # exponents of a precursor's rise
+WORST: Final = (0.7, 1.0)  # how bad a precursor gets that ends in a failure,
+MILD: Final = (0.2, 0.8)  # and one that does not
 FITFUL_SHARE: Final = 0.25  # of precursors that come and go
 RACK_JITTER: Final = 0.05  # hours between the nodes of a rack that loses power
 SHORTEST_REPAIR: Final = 0.05
@@ -122,7 +124,7 @@ def _precursor(mode: Mode, start: float, end: float, rng: np.random.Generator, *
         symptom=mode.symptom,
         start=start,
         end=end,
-        peak=float(rng.uniform(0.5, 1.0) if ends_in_failure else rng.uniform(0.2, 0.9)),
+        peak=float(rng.uniform(*WORST) if ends_in_failure else rng.uniform(*MILD)),
         shape=float(rng.uniform(STEADIEST, STEEPEST)),
         is_fitful=bool(rng.random() < FITFUL_SHARE),
         ends_in_failure=ends_in_failure,
