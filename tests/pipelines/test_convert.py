@@ -7,7 +7,7 @@ from pipelines.cli import main
 from pipelines.settings import load
 from pipelines.wiring import source
 
-ROW = "2,cluster,49,6152,80,0,0,5-Apr,5-Jun,current,part,80,1,1,0,graphics.fe,6/21/2005 10:54,6/21/2005 11:00,6,,Fan,,,,,"
+ROW = "2,cluster,49,6152,80,0,0,5-Apr,5-Jun,current,part,80,1,1,0,fe,6/21/2005 10:54,6/21/2005 11:00,6,,Fan,,,,,"
 HEADER = (
     "System,machine type,nodes,procstot,procsinnode,nodenum,nodenumz,node install,node prod,node decom,fru type,mem,"
     "cputype,memtype,num intercon,purpose,Prob Started,Prob Fixed,Down Time,Facilities,Hardware,Human Error,Network,"

@@ -3,10 +3,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from data.errors import EmptyTableError, SettingsError
 from pipelines import wiring
 from serving.orders import Order
+from tests.data.sources.csv_files import as_csv
+from tests.data.sources.drive_files import write_days
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
 
 
@@ -116,3 +119,56 @@ def test_drains_are_only_written_down(tmp_path: Path) -> None:
     order = Order("a", START, "why")
     assert [wiring.actuator(settings).drain(order), wiring.actuator(settings).drain(order)] == [True, False]
     assert (tmp_path / "var" / wiring.DRY_RUN).exists()
+
+
+def write_csv(folder: Path) -> None:
+    write_records(folder / "parquet")
+    as_csv(folder / "parquet", folder / "records")
+
+
+def test_a_folder_of_csv_files_says_what_one_of_parquet_files_does(tmp_path: Path) -> None:
+    write_csv(tmp_path)
+    one = wiring.source(settings_of(tmp_path, f"source.path={tmp_path}/parquet"))
+    other = wiring.source(settings_of(tmp_path, "source.kind=csv"))
+    other.check()
+    assert_frame_equal(pl.concat(one.telemetry()), pl.concat(other.telemetry()))
+    assert_frame_equal(one.events(), other.events())
+    assert_frame_equal(one.nodes().drop("revised_at"), other.nodes().drop("revised_at"))
+
+
+def test_ignored_columns_of_csv_files_are_not_read(tmp_path: Path) -> None:
+    write_csv(tmp_path)
+    source = wiring.source(settings_of(tmp_path, "source.kind=csv", "metrics.ignore=['temperature']"))
+    assert [batch.columns for batch in source.telemetry()] == [["node", "ts", "available_at"]]
+
+
+def test_csv_files_are_read_as_the_settings_say_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "nodes.csv").write_text("node|observed_from\na|31.12.2023 01:00\nb|?\n")
+    settings = settings_of(
+        tmp_path,
+        "source.kind=csv",
+        "source.csv.time='%d.%m.%Y %H:%M'",
+        "source.csv.zone=Europe/Rome",
+        "source.csv.missing=['?']",
+        "source.csv.delimiter='|'",
+    )
+    assert wiring.source(settings).nodes()["observed_from"].to_list() == [datetime(2023, 12, 31, tzinfo=UTC), None]
+
+
+def test_times_that_mean_nothing_without_a_zone_are_refused(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "source.kind=csv", "source.csv.time='%d.%m.%Y %H:%M'")
+    with pytest.raises(SettingsError, match=r"has no offset \(%z\).*\n.*set source\.csv\.zone"):
+        wiring.source(settings)
+
+
+def test_backblazes_files_are_read_as_the_settings_say(tmp_path: Path) -> None:
+    write_days(tmp_path / "records", {"2013-04-10": [("a", 0, 1, 5)], "2013-04-11": [("a", 1, 1, 9)]})
+    kind = "source.kind=backblaze"
+    changes = wiring.source(settings_of(tmp_path, kind, "source.backblaze.smart=[5]", "fleet.name=drives"))
+    daily = wiring.source(
+        settings_of(tmp_path, kind, "source.backblaze.changes_only=false", "metrics.ignore=['power_on_hours']")
+    )
+    assert [batch.shape for batch in changes.telemetry()] == [(1, 5)]
+    assert [batch.shape for batch in daily.telemetry()] == [(2, 12)]
+    assert changes.events().select("node", "source").row(0) == ("a", "drives")
