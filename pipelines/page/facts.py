@@ -46,10 +46,14 @@ OF_ALARMS: Final = (
 )
 SHARES: Final = ("caught_share", "precision", "episode_precision", "brier_skill")  # written in per cent
 CAVEATS: Final = (
-    "A failure counts as caught if an alarm stood on its node within the horizon before it, whatever its cause. "
-    "Nodes that fail again and again make up much of what is caught.",
-    "Intervals resample nodes and calendar weeks together. They widen where failures are few or come together, "
-    "and say nothing of a future that differs from the window.",
+    (
+        "A failure counts as caught if an alarm stood on its node within the horizon before it, whatever its cause. "
+        "Nodes that fail again and again make up much of what is caught."
+    ),
+    (
+        "Intervals resample nodes and calendar weeks together. They widen where failures are few or come together, "
+        "and say nothing of a future that differs from the window."
+    ),
     "Alarms keep no memory and no rest: the riskiest nodes are named at every step, while someone looks into them too.",
 )
 

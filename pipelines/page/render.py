@@ -121,5 +121,5 @@ def _timelines(contents: Contents) -> dict[str, Markup]:
 
 def _closeup(closeup: Closeup) -> dict[str, Any]:
     risk = spark.draw_risk(closeup, f"{closeup.node}: forecast probability")
-    traces = [(trace, spark.draw_trace(trace, closeup, f"{closeup.node}: {trace.metric}")) for trace in closeup.traces]
+    traces = [(trace, spark.draw_trace(trace, closeup, f"{closeup.node}: {trace.label}")) for trace in closeup.traces]
     return {"it": closeup, "risk": risk, "traces": traces}

@@ -39,8 +39,7 @@ MICROSECONDS: Final = 1e6
 class Trace:
     """A metric of one node, and what 10%, half and 90% of its fleet stay below."""
 
-    metric: str
-    group: str  # metrics of one group tell much the same
+    metric: Metric
     label: str
     unit: str
     times: Times
@@ -90,11 +89,9 @@ class Lens:
         ends = np.datetime64(0, "us") + grid.numbers.astype(np.int64) * to_step(grid.width)
         group = -(-grid.count // MOST_POINTS) or 1
         thin = thinned(values, group)
-        low, middle, high = quantiles(thin)
         label, unit = _told(metric, grid.width)
-        return Trace(
-            metric.name, label, unit, ends[group - 1 :: group], thin[self.names.index(self.node)], low, middle, high
-        )
+        own = thin[self.names.index(self.node)]
+        return Trace(metric, label, unit, ends[group - 1 :: group], own, *quantiles(thin))
 
     def _sampled(self, table: pl.DataFrame, metric: Metric, grid: Grid) -> Floats:
         """Give names x buckets; of a bucket that came in parts, the part that came first."""
@@ -166,9 +163,9 @@ def mean(values: Floats) -> float:
 
 def moved_most(traces: list[Trace], moment: np.datetime64, count: int) -> list[Trace]:
     """Pick the metrics that moved most, of those that measure the same thing only one."""
-    ranked = sorted(traces, key=lambda trace: (-trace.movement(moment), trace.metric))
+    ranked = sorted(traces, key=lambda trace: (-trace.movement(moment), trace.metric.name))
     picked: dict[str, Trace] = {}
     for trace in ranked:
         if np.isfinite(trace.value).any():
-            picked.setdefault(trace.group, trace)
+            picked.setdefault(_group(trace.metric), trace)
     return list(picked.values())[:count]
