@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data.simulator import work
 from data.simulator.modes import Lognormal, Symptom
 from data.simulator.plan import DAY_HOURS
 
@@ -16,37 +18,55 @@ if TYPE_CHECKING:
     from data.simulator.life import Down
     from data.simulator.signals import Body
 
-# Events an hour: in health (over nodes), and at the worst of a precursor.
-ECC_HEALTHY, ECC_WORST = Lognormal(0.004, 2.0), 60.0
-GPU_HEALTHY, GPU_WORST = Lognormal(0.001, 1.5), 2.5
-NETWORK_HEALTHY, NETWORK_WORST = Lognormal(0.05, 1.6), 120.0
-SECTORS_HEALTHY, SECTORS_WORST = Lognormal(0.0004, 1.5), 1.6
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How many errors an hour come in health, which differs between nodes, and at the worst of a precursor."""
+
+    healthy: Lognormal
+    worst: float
+
+
+ECC: Final = Errors(Lognormal(0.004, 2.0), 60.0)
+GPU_ERRORS: Final = Errors(Lognormal(0.001, 1.5), 2.5)
+NETWORK: Final = Errors(Lognormal(0.05, 1.6), 120.0)
+SECTORS: Final = Errors(Lognormal(0.0004, 1.5), 1.6)
 STEEP: Final = 1.5  # errors rise with severity to this power
-WEAR_DAILY: Final = 0.035  # % a day under average load
+USED_SHARE: Final = 0.3  # of disks have sectors replaced when the records start,
+USED_SECTORS: Final = 4.0  # so many of them on average
+WEAR_DAILY: Final = 0.035  # % a day at half load
+WEAR_SPREAD: Final = 0.4
 WEAR_WORST: Final = 0.6  # % a day, at the worst
+MOST_WORN: Final = 80.0  # % when the records start
 
 
 def counts(body: Body, downs: Sequence[Down], rng: np.random.Generator) -> dict[str, Floats]:
     """Give the counters and the wear; a boot zeroes what the system counts, a new disk what the disk does."""
-    bad, load = body.severity, np.full(len(body.times), 0.6)
     boots = [down.end for down in downs]
     disks = [down.end for down in downs if down.renews is Symptom.DISK]
-    ecc = ECC_HEALTHY.draw(rng) + ECC_WORST * bad[Symptom.MEMORY] ** STEEP
-    gpu = GPU_HEALTHY.draw(rng) + GPU_WORST * bad[Symptom.GPU] ** STEEP
-    network = NETWORK_HEALTHY.draw(rng) + NETWORK_WORST * bad[Symptom.NETWORK] ** STEEP
-    sectors = SECTORS_HEALTHY.draw(rng) + SECTORS_WORST * bad[Symptom.DISK] ** STEEP
-    used = float(rng.poisson(4.0) * (rng.random() < 0.3))  # noqa: PLR2004 - a third of disks has sectors replaced when records start
+    used = float(rng.poisson(USED_SECTORS) * (rng.random() < USED_SHARE))
     found = {
-        "ecc_correctable": _count(ecc, body, boots, rng),
-        "gpu_errors": _count(gpu, body, boots, rng),
-        "network_errors": _count(network, body, boots, rng),
-        "disk_reallocated": _count(sectors, body, disks, rng, used),
+        "ecc_correctable": _count(_rate(body, Symptom.MEMORY, ECC, rng), body, boots, rng),
+        "gpu_errors": _count(_rate(body, Symptom.GPU, GPU_ERRORS, rng), body, boots, rng),
+        "network_errors": _count(_rate(body, Symptom.NETWORK, NETWORK, rng), body, boots, rng),
+        "disk_reallocated": _count(_rate(body, Symptom.DISK, SECTORS, rng), body, disks, rng, used),
+        "disk_wear": _wear(body, disks, rng),
     }
     if not body.node.has_gpu:
         found["gpu_errors"] = np.full(len(body.times), np.nan)
-    daily = rng.lognormal(0.0, 0.4) * WEAR_DAILY * load / 0.6 + WEAR_WORST * bad[Symptom.DISK]
-    worn = body.node.age_days * WEAR_DAILY
-    return {**found, "disk_wear": np.minimum(_summed(daily * body.step / DAY_HOURS, body.times, disks, worn), 100.0)}
+    return found
+
+
+def _rate(body: Body, symptom: Symptom, errors: Errors, rng: np.random.Generator) -> Floats:
+    return errors.healthy.draw(rng) + errors.worst * body.severity[symptom] ** STEEP
+
+
+def _wear(body: Body, disks: Sequence[float], rng: np.random.Generator) -> Floats:
+    """Wear a disk by the day: more under load, and fast where it is failing."""
+    used = 0.5 + work.at_times(body.jobs, body.jobs.cpu, body.times)
+    daily = rng.lognormal(0.0, WEAR_SPREAD) * WEAR_DAILY * used + WEAR_WORST * body.severity[Symptom.DISK]
+    worn = min(body.node.age_days * WEAR_DAILY, MOST_WORN)
+    return np.minimum(_summed(daily * body.step / DAY_HOURS, body.times, disks, worn), 100.0)
 
 
 def _count(rate: Floats, body: Body, resets: Sequence[float], rng: np.random.Generator, before: float = 0.0) -> Floats:

@@ -59,7 +59,8 @@ class Mode:
 
 # Repairs: median and spread of LANL's systems 18 to 20 by component (CPU 0.9 h, sigma 0.9; DIMM 2.4 h, 0.7;
 # OS 0.75 h, 1.1; disk drive 3.8 h, 1.6; power supply 1.5 h, 1.3; network 2.2 h, 1.2; system board 3.7 h, 0.7;
-# undetermined 1.3 h, 1.2) and, for fans, of all its systems (1.8 h, 1.0). GPUs, which LANL did not have, as boards.
+# undetermined 1.3 h, 1.2) and, for fans, of all its systems (1.8 h, 1.0); thermal faults between CPU and fan.
+# GPUs, which LANL did not have, as its PCI backplanes (2.7 h, 0.8).
 # Shares: LANL has half of these systems' failures as 'CPU', a fault of that one processor; they are spread over the
 # parts of a present-day node here, keeping three quarters hardware, a fifth software (LANL: 0.76 and 0.20).
 # Leads and what share is seen: no record tells; they are set so that well over half of all failures give no
