@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ import polars as pl
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from features.catalogue import Plan, build
 from models.tracking import CHAMPION
 from models.training import cutoffs
 from pipelines import moments, wiring
+from pipelines.offer import Offer, offer
 from pipelines.progress import bars
 from pipelines.report import score_markdown
 from pipelines.results import ScoredNode, ScoreReport
@@ -28,13 +28,10 @@ from serving.scorer import Asked, score
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from data.records import Records
-    from data.store import Store
+    from features.grid import Times
     from models.bundle import Bundle
     from models.training import Setup
     from pipelines.settings_shape import Settings
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @flow(name="score", flow_run_name="score {config} by {model}", persist_result=False)
@@ -58,11 +55,16 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
     with wiring.records(settings) as records, bars() as progress:
         progress("scoring", 0, 0)
         store = wiring.store(settings)
-        when = on_grid(moments.as_of(settings, records, at), settings.buckets.width)
-        table = _scores(store, records, settings, when, (version, bundle))
+        when = moments.on_grid(moments.as_of(settings, records, at), settings.buckets.width)
+        doubts = moments.doubts(settings, store, records, when)
+        stored = store.telemetry.metrics()
+        offered = offer(settings, stored, bundle.manifest)
+        view = everything(store, records, offered.lost).narrow(when)
+        told = setup(settings, (*stored, *offered.lost))
+        table = score(view, _asked(told, cutoffs(view, told), offered, (version, bundle)))
         store.scores.add(table)
         later = records.publish_scores(table, force=force)
-        notices = (*_unpublished(later), *moments.doubts(settings, store, records, when))
+        notices = (*_unpublished(later), *offered.notices(view, bundle.manifest), *doubts)
     return replace(_report(table, settings.policy.horizon_days, bundle), notices=notices)
 
 
@@ -72,32 +74,11 @@ def _unpublished(later: datetime | None) -> tuple[str, ...]:
     return (f"not published: the scores as of {later:%Y-%m-%d %H:%M} UTC are newer (--force replaces them)",)
 
 
-def on_grid(moment: datetime, width: timedelta) -> datetime:
-    """Round down to the end of a bucket."""
-    return EPOCH + (moment - EPOCH) // width * width
-
-
-def _scores(
-    store: Store, records: Records, settings: Settings, when: datetime, model: tuple[str, Bundle]
-) -> pl.DataFrame:
+def _asked(told: Setup, times: Times, offered: Offer, model: tuple[str, Bundle]) -> Asked:
+    """Ask for the model's own features, whatever the fleet measures today."""
     version, bundle = model
-    told, view = setup(settings, store.telemetry.metrics()), everything(store, records).narrow(when)
-    asked = Asked(
-        bundle,
-        version,
-        build(_plan(told, bundle)),
-        cutoffs(view, told),
-        told.design.every_days,
-        told.design.coverage,
-        told.metrics,
-    )
-    return score(view, asked)
-
-
-def _plan(told: Setup, bundle: Bundle) -> Plan:
-    """Offer the catalogue today's metrics, and what the fleet offered when the model was trained."""
-    manifest = bundle.manifest
-    return Plan(told.metrics, told.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
+    design = told.design
+    return Asked(bundle, version, offered.catalogue, times, design.every_days, design.coverage, offered.metrics)
 
 
 def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreReport:

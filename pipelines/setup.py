@@ -11,9 +11,10 @@ from features.risk import Coverage
 from models.fitting import Recipe
 from models.hazard import Params
 from models.training import Setup
+from pipelines.offer import WithLost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from data.records import Records as Database
     from data.schema import Metric
@@ -64,8 +65,11 @@ def _require(metrics: Sequence[Metric], wanted: Sequence[str], key: str) -> None
             )
 
 
-def everything(store: Store, database: Database) -> View:
-    """See all that was ever recorded; narrow it to a time before any feature or model sees it."""
+def everything(store: Store, database: Database, lost: Collection[str] = ()) -> View:
+    """See all that was ever recorded; narrow it to a time before any feature or model sees it.
+
+    Metrics that are `lost` read as if no node had ever reported them.
+    """
     records = Records(database.events(), database.nodes(), database.blind())
     buckets = store.buckets if store.telemetry.metrics() else None
-    return hindsight(records, store.buckets.width, buckets)
+    return hindsight(records, store.buckets.width, WithLost(buckets, lost) if buckets and lost else buckets)
