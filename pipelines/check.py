@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,8 +17,10 @@ from data.schema import NODE
 from data.spelling import spell_telemetry
 from data.survey import sieve
 from data.validate import Bounds
+from data.view import Records
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
+from pipelines.learnable import count_learnable
 from pipelines.outcome import understood
 from pipelines.reach import require_answer
 from pipelines.reading import ingest_options, named_metrics
@@ -83,7 +85,8 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, nobody)
     found = sieve(source, bounds, Names(options.spelling, nobody))
     _names(source, found, named_metrics(settings))
-    tell(weigh(found.events.good, found.nodes.good, settings.model.min_failures))
+    told = weigh(found.events.good, found.nodes.good, settings.model.min_failures)
+    tell(_with_learnable(told, Records(found.events.good, found.nodes.good, found.blind.good), settings))
     unusable = sum(table.rejected.height for table in (found.nodes, found.events, found.blind))
     return f"{settings.source.path} can be read" + (f", but for {unusable:,} unusable rows" if unusable else "")
 
@@ -99,6 +102,15 @@ def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:
     require_known(found.names, nodes)
     if wrong := mistyped(named, metrics) if metrics else []:
         raise SettingsError("; ".join(wrong), mend="correct the name in the settings, or take it out")
+
+
+def _with_learnable(told: Evidence, records: Records, settings: Settings) -> Evidence:
+    """Count what can be learned from; who was seen is known once telemetry that counts samples was ingested."""
+    store, metric = wiring.store(settings), settings.forecast.coverage_metric
+    is_seen = bool(metric) and metric in store.telemetry.metrics()
+    until = max([told.end, *records.nodes["as_of"].drop_nulls()])
+    counted = count_learnable(records, store.buckets if is_seen else None, until, settings)
+    return replace(told, learnable=counted, is_seen=is_seen or not metric)
 
 
 def _state(settings: Settings) -> str:

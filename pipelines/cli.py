@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,9 +26,25 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
+    app.callback()(_options)
     for command in commands.ALL:
         app.command()(command)
     return app
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nodeward {metadata.version('nodeward')}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; they do their work as they are read."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,11 +36,13 @@ class Evidence:
     failures_in_last_quarter: int
     half_width: float | None
     ignored_kinds: dict[str, int] = field(default_factory=dict)  # events of a kind that means nothing here
+    learnable: int | None = None  # failures of nodes that were up before; None: not counted
+    is_seen: bool = False  # and that were seen, by forecast.coverage_metric
 
     @property
     def is_enough_to_train(self) -> bool:
         """Say whether the model can be trained on its own, and not only on history and pooled rates."""
-        return self.failures >= self.failures_needed
+        return (self.failures if self.learnable is None else self.learnable) >= self.failures_needed
 
 
 def weigh(events: pl.DataFrame, nodes: pl.DataFrame, needed: int) -> Evidence:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.errors import SettingsError
+from data.errors import DataError, SettingsError
+from features.grid import EPOCH
 from pipelines import wiring
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from data.records import Records
     from data.store import Store
     from pipelines.settings_shape import Settings
+
+MISSED_BUCKETS: Final = 3
+GAPS: Final = 2
+
+
+def on_grid(moment: datetime, width: timedelta) -> datetime:
+    """Round down to the end of a bucket."""
+    return EPOCH + (moment - EPOCH) // width * width
 
 
 def as_of(settings: Settings, records: Records, asked: datetime | None) -> datetime:
@@ -35,13 +44,37 @@ def as_of(settings: Settings, records: Records, asked: datetime | None) -> datet
 
 
 def doubts(settings: Settings, store: Store, records: Records, when: datetime) -> tuple[str, ...]:
-    """Say so if the records end long before a time: the silence after them would pass for health."""
+    """Say so if the records end long before a time: the silence after them would pass for health.
+
+    Raises:
+        DataError: by the wall clock, if they end longer before than a fleet like this one is ever silent.
+    """
     newest = _newest(store, records)
     if newest is None or when - newest <= settings.policy.stale_after:
         return ()
     what, days = "telemetry" if store.telemetry.metrics() else "record", (when - newest) / timedelta(days=1)
     told = f"the newest {what} is of {newest:%Y-%m-%d %H:%M} UTC, {days:.1f} days before"
+    longest = _longest_silence(settings, store, records)
+    if settings.clock.now == "wall" and longest is not None and when - newest > longest:
+        raise DataError(
+            f"{told} {when:%Y-%m-%d %H:%M} UTC: the silence since then would pass for health",
+            mend="mend what collects it and ingest; where the records have ended, set clock.now = 'data'; "
+            "or accept older ones with --set policy.stale_after=DURATION",
+        )
     return (f"{told}: ingest newer records, or set clock.now = 'data' where the records have ended",)
+
+
+def _longest_silence(settings: Settings, store: Store, records: Records) -> timedelta | None:
+    """Give how long the newest record may lie back; None if nobody can tell.
+
+    That is three buckets of telemetry. Without telemetry it is twice the longest time that was ever between
+    two events, since events come when they come.
+    """
+    least = settings.policy.stale_after
+    if store.telemetry.metrics():
+        return max(least, MISSED_BUCKETS * settings.buckets.width)
+    gap: timedelta | None = records.events().select(pl.col("start").sort().diff().max()).item()
+    return None if gap is None else max(least, GAPS * gap)
 
 
 def _newest(store: Store, records: Records) -> datetime | None:

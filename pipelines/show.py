@@ -168,6 +168,13 @@ def _table(*columns: str) -> Table:
     return table
 
 
+def _learnable(found: Evidence) -> str:
+    if found.learnable is None:
+        return ""
+    seen = "up and seen" if found.is_seen else "up (how many of them were seen, an ingest will tell)"
+    return f"; {found.learnable} of them at nodes that were {seen}, which can be learned from"
+
+
 def evidence_in_words(found: Evidence) -> str:
     """Say what the failures allow, with the numbers behind it."""
     enough = (
@@ -176,7 +183,7 @@ def evidence_in_words(found: Evidence) -> str:
         else f"fewer than model.min_failures = {found.failures_needed}: low support, history and pooled rates only"
     )
     span = f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}"
-    first = f"{found.failures} failures of {found.nodes} nodes, {span}: {enough}."
+    first = f"{found.failures} failures of {found.nodes} nodes, {span}{_learnable(found)}: {enough}."
     late = f"A backtest on the last quarter would be judged on {found.failures_in_last_quarter} failures: "
     if found.ignored_kinds:
         kinds = ", ".join(f"{count:,} of kind {kind!r}" for kind, count in found.ignored_kinds.items())

@@ -15,7 +15,6 @@ from pipelines.progress import bars
 from pipelines.report import train_markdown
 from pipelines.results import TrainReport
 from pipelines.runs import recorded
-from pipelines.score import on_grid
 from pipelines.settings import load
 from pipelines.setup import everything, setup
 from pipelines.steps import step
@@ -30,7 +29,7 @@ def nothing_new(settings: Settings) -> str:
     if not wiring.has_models(settings):
         return ""
     with wiring.records(settings) as records:
-        when = on_grid(moments.as_of(settings, records, None), settings.buckets.width)
+        when = moments.on_grid(moments.as_of(settings, records, None), settings.buckets.width)
     for one in wiring.registry(settings).versions():
         if one.trained_until is not None and one.trained_until >= when:
             return f"model {one.version} was trained on all that was known at {one.trained_until:%Y-%m-%d %H:%M} UTC"
@@ -52,7 +51,7 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
     with wiring.records(settings) as records, bars() as progress:
         progress("training", 0, 0)
         store = wiring.store(settings)
-        when = on_grid(moments.as_of(settings, records, until), settings.buckets.width)
+        when = moments.on_grid(moments.as_of(settings, records, until), settings.buckets.width)
         notices = moments.doubts(settings, store, records, when)
         tables = versions(store)
         trained = training.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))

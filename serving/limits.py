@@ -22,8 +22,13 @@ class Limits:
     per_rack: int
 
     def by_share(self, size: int) -> int:
-        """Give the most nodes of a fleet of `size` that its share allows to be out at once."""
-        return math.floor(self.fleet_share * size + ROUNDING)
+        """Give the most nodes of a fleet of `size` that its share allows to be out at once.
+
+        A share of a small fleet that is less than one node is one node; only a share of 0 allows none.
+        """
+        if self.fleet_share <= 0 or size <= 0:
+            return 0
+        return max(1, math.floor(self.fleet_share * size + ROUNDING))
 
 
 @dataclass(frozen=True, slots=True)

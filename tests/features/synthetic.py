@@ -60,6 +60,7 @@ def _nodes(rng: np.random.Generator, names: NDArray[np.str_], days: int) -> pl.D
             "observed_from": _moments(came),
             "observed_until": _moments(left),
             "as_of": None,
+            "revised_at": None,
         },
         schema=NODE_SCHEMA,
     )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,11 @@ def test_init_then_check_works_and_says_what_the_records_can_prove(
     report = json.loads((folder / "out.json").read_text())
     assert report["evidence"]["failures"] == 1
     assert [finding["error"] for finding in report["findings"]] == [None] * 5
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"nodeward {metadata.version('nodeward')}\n"
 
 
 def test_init_keeps_a_file_that_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

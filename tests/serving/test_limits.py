@@ -12,12 +12,23 @@ from tests.serving.made_up import NO_LIMITS, fleet
 
 @given(percent=st.integers(0, 100), size=st.integers(0, 200_000))
 def test_a_share_of_a_fleet_is_exact_arithmetic(percent: int, size: int) -> None:
-    assert Limits(percent / 100, 0, 0).by_share(size) == Fraction(percent, 100) * size // 1
+    least = 1 if percent and size else 0
+    assert Limits(percent / 100, 0, 0).by_share(size) == max(least, Fraction(percent, 100) * size // 1)
 
 
-def test_a_share_below_one_node_allows_none() -> None:
-    assert Headroom.of(fleet(99), Limits(0.01, 10, 10)).refusal("r0") == (
-        "0 out or to be drained, policy.limits.fleet_share 0.01 of 99 nodes allows 0"
+def test_a_share_below_one_node_allows_one_and_no_share_allows_none() -> None:
+    headroom = Headroom.of(fleet(50), Limits(0.01, 10, 10))
+    assert headroom.refusal("r0") is None
+    headroom.take("r0")
+    assert headroom.refusal("r1") == "1 out or to be drained, policy.limits.fleet_share 0.01 of 50 nodes allows 1"
+    assert Headroom.of(fleet(50), Limits(0.0, 10, 10)).refusal("r0") == (
+        "0 out or to be drained, policy.limits.fleet_share 0 of 50 nodes allows 0"
+    )
+
+
+def test_one_node_that_is_down_uses_up_the_share_of_a_small_fleet() -> None:
+    assert Headroom.of(fleet(50, out={"n9"}), Limits(0.01, 10, 10)).refusal("r0") == (
+        "1 out or to be drained, policy.limits.fleet_share 0.01 of 50 nodes allows 1"
     )
 
 

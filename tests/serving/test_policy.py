@@ -186,7 +186,9 @@ def test_limits_are_never_exceeded_whatever_the_scores(scores: list[NodeScore], 
     assert new <= some.racks.keys() - some.out
     if new:
         out = new | some.out
-        assert len(out) <= min(limits.fleet_count, limits.fleet_share * len(some.racks) + 1e-6)
+        by_share = max(1, limits.fleet_share * len(some.racks) + 1e-6)
+        assert limits.fleet_share > 0
+        assert len(out) <= min(limits.fleet_count, by_share)
     for rack in {some.racks[node] for node in new} - {None}:
         assert sum(some.racks.get(node) == rack for node in new | some.out) <= limits.per_rack
 

@@ -191,7 +191,13 @@ def test_one_node_alone_is_scored_even_without_telemetry() -> None:
 
 
 def test_reasons_tell_features_values_and_what_they_add() -> None:
-    told = [reason for text in scores_at(SPLIT).drop_nulls("probability")["reasons"] for reason in from_json(text)]
+    view, own = made_up().view(SPLIT), bundle()
+    calibration = replace(
+        own.model.calibration, scale=np.full(len(HORIZONS), 9.0)
+    )  # ten small trees hardly say a thing
+    loud = replace(own, model=own.model.calibrate(calibration))
+    scores = score(view, replace(asked_of(view), bundle=loud)).drop_nulls("probability")
+    told = [reason for text in scores["reasons"] for reason in from_json(text)]
     assert len(told) > 0
     for reason in told:
         assert f"{reason.metric}__{reason.statistic}" in trained().training.catalogue.names
