@@ -127,6 +127,11 @@ class Names:
             self._found[name] = self._find(name)
         return self._found[name]
 
+    @property
+    def respelt(self) -> dict[str, str]:
+        """Give the names met so far that were spelt otherwise, with the inventory's spelling."""
+        return {name: node for name, node in self._found.items() if name != node}
+
     def _find(self, name: str) -> str:
         host, folded = self.spelling.host(name), self.spelling.fold(name)
         for alias in (name.strip().lower(), host, folded.host):

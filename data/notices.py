@@ -27,7 +27,7 @@ def notices(found: Survey, before: Collection[str], telemetry: Telemetry, named:
         lines += _gone(sorted(set(before) - told.metrics), telemetry)
     if told.rows:
         lines += mistyped(named, {*before, *told.metrics})
-    return (*lines, *_unknown(found))
+    return (*lines, *_names(found))
 
 
 def mistyped(named: Mapping[str, str], metrics: Collection[str]) -> list[str]:
@@ -62,8 +62,11 @@ def _span(telemetry: Telemetry, metric: str) -> tuple[datetime | None, datetime 
     return first, last
 
 
-def _unknown(found: Survey) -> Iterator[str]:
+def _names(found: Survey) -> Iterator[str]:
     names = found.names
+    if respelt := names.respelt:
+        own = min(respelt)
+        yield f"{len(respelt):,} names were read as the inventory spells them, such as {own!r} as {respelt[own]!r}"
     unknown = found.speaks_of - names.nodes
     if unknown:
         yield f"{len(unknown):,} of {len(found.speaks_of):,} nodes are not in the inventory: {in_words(names, unknown)}"
