@@ -47,11 +47,10 @@ def simulate(plan: Plan, folder: Path, *, force: bool = False) -> SimulateReport
     """Simulate a fleet into a folder; a run that breaks off leaves the folder as it was.
 
     Raises:
-        SettingsError: if the folder holds something already and `force` does not say to replace it.
+        SettingsError: if there can be no such folder, or it holds something and `force` does not say to replace it.
         DiskFullError: if the disk is full.
     """
-    _require_room(folder, force=force)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_room(folder, force=force)
     with TemporaryDirectory(dir=folder, prefix=".simulating-") as work, bars() as advance:
         rows = write_fleet(plan, Path(work), progress=lambda done: advance("nodes", done, plan.nodes))
         for file in sorted(Path(work).iterdir()):
@@ -111,8 +110,12 @@ def _quoted(text: object) -> str:
     return json.dumps(str(text), ensure_ascii=False)
 
 
-def _require_room(folder: Path, *, force: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{folder}: is a file", mend="name a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
+def _make_room(folder: Path, *, force: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as fault:
+        raise SettingsError(
+            f"{folder}: is no folder, and none can be made ({fault.strerror})", mend="name another"
+        ) from fault
+    if any(folder.iterdir()) and not force:
         raise SettingsError(f"{folder}: is not empty", mend="name a new folder, or replace its records with --force")

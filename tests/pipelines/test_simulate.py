@@ -72,6 +72,13 @@ def test_records_are_not_overwritten_unless_that_is_said(tmp_path: Path, capsys:
     assert pl.read_parquet(tmp_path / "nodes.parquet").height == 30
 
 
+def test_a_place_where_no_folder_can_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "fleet"):
+        assert simulate(folder) == 2
+        assert f"{folder}: is no folder" in capsys.readouterr().err.replace("\n", "")
+
+
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [("--interval", "soon", "--interval soon"), ("--interval", "7h", "divides a day"), ("--nodes", "0", "--nodes = 0")],
