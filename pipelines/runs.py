@@ -146,6 +146,7 @@ def failure_markdown(name: str, error: BaseException) -> str:
     if known is not None:
         told = [known.what, f"→ {known.mend}"]
     else:
-        told = [f"This is a bug in Nodeward: {type(error).__name__}: {error}", *traceback.format_exception(error)]
+        what = f"This is a bug in Nodeward: {type(error).__name__}: {error}"
+        told = [what, "".join(traceback.format_exception(error)).rstrip()]
     code = BUG if known is None else known.exit_code
     return "\n".join([f"# {name.capitalize()}: failed", "", "````text", *told, "````", "", f"Exit code {code}."])
