@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from data.errors import SurroundingsError
 
@@ -25,13 +25,26 @@ def writing(path: Path, patience: timedelta) -> Iterator[None]:
     Raises:
         SurroundingsError: if another process still holds it after `patience`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        _acquire(path, file.fileno(), patience)
+    with _held(path, patience) as file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield  # closing the file gives the lock back
+
+
+def _held(path: Path, patience: timedelta) -> IO[str]:
+    """Open the lock file and lock it; anew where the folder was put in another's place while this waited."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+        try:
+            _acquire(path, file.fileno(), patience)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
 
 
 def _acquire(path: Path, descriptor: int, patience: timedelta) -> None:

@@ -11,6 +11,7 @@ from pipelines.commands.flows import decide, ingest, score, train
 from pipelines.commands.quarantine import quarantine
 from pipelines.commands.simulate import simulate
 from pipelines.commands.site import check, init, status
+from pipelines.commands.upkeep import backup, maintain, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,4 +29,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     deploy,
     simulate,
     convert,
+    maintain,
+    backup,
+    restore,
 )
