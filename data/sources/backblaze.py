@@ -90,7 +90,7 @@ class BackblazeSource:
         """Pass over every file for who was there and who failed."""
         census = Census.empty()
         for day in find_days(self.path):
-            for frame in _read(day, DRIVES, ABOUT):
+            for frame in filling.gathered(_read(day, DRIVES, ABOUT), BATCH_CELLS):
                 census = census.after(frame.filter(pl.col(TS) == day.date))
         return census
 
@@ -104,7 +104,7 @@ class BackblazeSource:
         metrics = self._metrics
         held = Held.nothing([name for name in metrics if name != POWER_ON_HOURS])
         for day in find_days(self.path):
-            for frame in _read(day, SNAPSHOT, KEYS | metrics):
+            for frame in filling.gathered(_read(day, SNAPSHOT, KEYS | metrics), BATCH_CELLS):
                 rows = _of_the_day(frame, day)
                 if self.changes_only:
                     held, rows = held.after(rows), held.changed(rows)
