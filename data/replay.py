@@ -86,8 +86,8 @@ class _Trial:
         latest = self.now + self.options.tolerance
         bounds = Bounds(str(rows["source"][0]), latest, known, self.options.expected.describe)
         read = decode(table, rows["row"].to_list())
-        is_good = judge(table, _spelt(table, read, names), bounds).is_null()
-        sifted = SIFTS[table](_ready(table, read.filter(is_good), names), bounds)
+        is_good = judge(table, spell(read, names) if NODE in read.columns else read, bounds).is_null()
+        sifted = SIFTS[table](_spelt(table, read.filter(is_good), names), bounds)
         change = self._merge(table, sifted.good)
         Quarantine(self.store.quarantine).add(sifted.rejected, self.now)
         return rows.filter(is_good), change
@@ -113,16 +113,10 @@ class _Trial:
 
 
 def _spelt(table: str, rows: pl.DataFrame, names: Names) -> pl.DataFrame:
-    return spell(rows, names) if table in {"events", "telemetry"} else rows
-
-
-def _ready(table: str, rows: pl.DataFrame, names: Names) -> pl.DataFrame:
-    """Spell and fill in what an ingest would have before the merge."""
+    """Spell as an ingest would; an inventory row of no age, which wins over no other, is itself."""
     if table == "telemetry":
         return spell_telemetry(rows, names)
-    if table == "nodes":  # what says nothing of its age wins over no other
-        return rows.with_columns(pl.coalesce("as_of", "observed_from").alias("as_of"))
-    return _spelt(table, rows, names)
+    return spell(rows, names) if table == "events" else rows
 
 
 def _pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
