@@ -351,6 +351,12 @@ class Retention(Section):
     decisions: ForEverOr = None
 
 
+class Report(Section):
+    """What the HTML report looks back on."""
+
+    days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 90
+
+
 class Settings(Section):
     """All of the settings."""
 
@@ -369,3 +375,4 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     schedule: Schedule = Schedule()
     retention: Retention = Retention()
+    report: Report = Report()

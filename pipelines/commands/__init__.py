@@ -9,6 +9,7 @@ from pipelines.commands.convert import convert
 from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
 from pipelines.commands.quarantine import quarantine
+from pipelines.commands.report import report
 from pipelines.commands.simulate import simulate
 from pipelines.commands.site import check, init, status
 from pipelines.commands.upkeep import backup, maintain, restore
@@ -25,6 +26,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     score,
     decide,
     status,
+    report,
     quarantine,
     deploy,
     simulate,

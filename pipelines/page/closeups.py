@@ -15,7 +15,7 @@ from features.labels import merge_failures
 from models.story import NEVER_AT_RISK
 from pipelines.page import happenings
 from pipelines.page.traces import Lens, Trace, moved_most
-from pipelines.page.why import NOTHING, why
+from pipelines.page.why import NOTHING, Scope, why
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class Scene:
         study, name = self.study, self.study.story.names[self.study.node[row]]
         around = to_step(AROUND if self.replay.setup.metrics else AROUND_WITHOUT_TELEMETRY)
         start, end = moment - max(around, to_step(timedelta(days=1.5 * study.horizon_days))), moment + around
-        told = why(self.replay, self.hindsight, study.ts[row], [name]).get(name, NOTHING)
+        told = why(self.replay, self.hindsight, study.ts[row], Scope([name], self.peers)).get(name, NOTHING)
         return Closeup(
             name,
             is_miss,

@@ -71,7 +71,7 @@ def gather(
         lanes(headline.story, hindsight, replay.window, step),
         scene.misses(),
         scene.false_alarms(),
-        (live.standing if live else None) or forecast(replay, hindsight, headline.horizon_days),
+        (live.standing if live else None) or forecast(replay, hindsight, headline.horizon_days, scene.peers),
         live.tables if live else {},
         settings,
     )

@@ -54,7 +54,10 @@ CAVEATS: Final = (
         "Intervals resample nodes and calendar weeks together. They widen where failures are few or come together, "
         "and say nothing of a future that differs from the window."
     ),
-    "Alarms keep no memory and no rest: the riskiest nodes are named at every step, while someone looks into them too.",
+    (
+        "Alarms keep no memory and no rest: the riskiest nodes are named at every step, also while somebody sees to it. "
+        "At large budgets chance does well, since nodes drawn anew at each step reach more of the fleet."
+    ),
 )
 
 

@@ -11,11 +11,12 @@ import polars as pl
 from data.schema import NODE, TS
 from features.grid import to_datetime
 from pipelines.backtest_report import MODEL
-from pipelines.page.why import NOTHING, why
+from pipelines.page.why import NOTHING, Scope, why
 from serving.policy import Support, Verdict
 from serving.reasons import SEPARATOR, from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from data.view import View
@@ -107,7 +108,7 @@ def _told(decisions: pl.DataFrame) -> tuple[tuple[str, float | None, str], ...]:
     )
 
 
-def forecast(replay: Replay, hindsight: View, horizon_days: float) -> Standing | None:
+def forecast(replay: Replay, hindsight: View, horizon_days: float, peers: Collection[str]) -> Standing | None:
     """Take the replay's last forecast where no scores were published; None if it made none."""
     if not len(replay.rows):
         return None
@@ -116,7 +117,7 @@ def forecast(replay: Replay, hindsight: View, horizon_days: float) -> Standing |
     chance = replay.probabilities[MODEL][own, replay.setup.design.horizons_days.index(horizon_days)]
     order = np.argsort(-chance, kind="stable")[:RISKIEST]
     names = [replay.rows.names[replay.rows.node[own[at]]] for at in order]
-    told = why(replay, hindsight, last, names)
+    told = why(replay, hindsight, last, Scope(names, peers))
     support = Support.OK if replay.trained.is_supported else Support.LOW
     return Standing(
         to_datetime(last),

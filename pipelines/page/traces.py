@@ -29,6 +29,7 @@ AT_ONCE: Final = 8
 RECENT: Final = timedelta(days=3)  # before the moment: where a change would show
 FLEET: Final = (0.1, 0.5, 0.9)
 SPREADS: Final = 2.56  # standard deviations from the 10% to the 90% quantile of a normal distribution
+LEAST_MOVEMENT: Final = 0.1  # in spreads
 LEAST_SPREAD: Final = 0.02  # of the median: less than that is no distance
 AGGREGATES: Final = {MetricKind.COUNTER: "increase", MetricKind.BOOT_TIME: "last", MetricKind.AGE: "last"}
 SECONDS_AN_HOUR: Final = 3600.0
@@ -166,6 +167,6 @@ def moved_most(traces: list[Trace], moment: np.datetime64, count: int) -> list[T
     ranked = sorted(traces, key=lambda trace: (-trace.movement(moment), trace.metric.name))
     picked: dict[str, Trace] = {}
     for trace in ranked:
-        if np.isfinite(trace.value).any():
+        if trace.movement(moment) >= LEAST_MOVEMENT:
             picked.setdefault(_group(trace.metric), trace)
     return list(picked.values())[:count]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from features import batch
 from features.catalogue import Origin
@@ -36,12 +37,22 @@ class Why:
 NOTHING = Why((), ())
 
 
-def why(replay: Replay, hindsight: View, moment: np.datetime64, wanted: Collection[str]) -> dict[str, Why]:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which nodes are to be explained, and which ones stand for the fleet."""
+
+    wanted: Collection[str]
+    peers: Collection[str]
+
+
+def why(replay: Replay, hindsight: View, moment: np.datetime64, scope: Scope) -> dict[str, Why]:
     """Explain some nodes at a time, as the scorer would have then; those that were not at risk are left out."""
     now, catalogue = hindsight.narrow(to_datetime(moment)), replay.trained.training.catalogue
     risk = assess(now, np.array([moment]), replay.setup.design.coverage)
-    rows = risk.rows()
-    is_wanted = np.isin(np.array(rows.names, dtype=object)[rows.node], list(wanted))
+    everyone = risk.rows()
+    names = pl.Series(everyone.names, dtype=pl.String).gather(everyone.node)
+    rows = everyone.take(names.is_in([*scope.wanted, *scope.peers]).to_numpy())
+    is_wanted = pl.Series(rows.names, dtype=pl.String).gather(rows.node).is_in(list(scope.wanted)).to_numpy()
     if not is_wanted.any():
         return {}
     features = batch.compute(catalogue, now, risk, rows)

@@ -112,4 +112,4 @@ def _ends(values: Floats) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(known.min()), float(known.max())
     room = ROOM * (high - low) or max(abs(high) * ROOM, 0.5)
-    return low - room, high + room
+    return max(low - room, 0.0) if low >= 0 else low - room, high + room

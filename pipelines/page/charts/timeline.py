@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDE: Final = Frame(960, 0, top=8, right=14, bottom=30, left=132)
 NARROW: Final = Frame(360, 0, top=8, right=8, bottom=28, left=92)
 ROW: Final = 21
-LONGEST_NAME: Final = {WIDE: 18, NARROW: 12}
+LONGEST_NAME: Final = {WIDE: 15, NARROW: 10}
 ALARM: Final = 9  # the height of an alarm
 MARK: Final = 5.5  # half the width of a failure's mark
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"

@@ -9,7 +9,7 @@ from pipelines.backtest_report import MODEL
 from pipelines.page.charts.axes import across, colour, spread, upwards
 from pipelines.page.scales import Linear, Logarithmic
 from pipelines.page.svg import Frame, band, dot, el, line, picture, polyline, words
-from pipelines.page.wording import model_name, points, share, with_interval
+from pipelines.page.wording import MINUS, model_name, share, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ FOOT: Final = 44  # below the strip: its ticks, and what they mean
 GAIN_HEIGHT: Final = 84  # of the strip below
 LABEL_GAP: Final = 17
 HEADROOM: Final = 1.05
+ROOM: Final = 1.2  # above and below the strip's band
 LEAST: Final = 0.1
 
 
@@ -103,9 +104,9 @@ def _gain(curves: Curves, x: Logarithmic, frame: Frame) -> Iterator[Markup]:
     reach = max([0.05, *(abs(value) for _, *values in told for value in values if value is not None)])
     foot = frame.height - FOOT
     strip = replace(frame, top=foot - GAIN_HEIGHT, bottom=FOOT)
-    y = Linear(-reach, reach, *strip.y)
-    yield words((frame.x[0], strip.top - 8), f"gain over {model_name(curves.rival)}, points", "strong", "start")
-    yield from upwards(strip, [(y(tick), points(tick)) for tick in y.ticks(4)])
+    y = Linear(-ROOM * reach, ROOM * reach, *strip.y)
+    yield words((frame.x[0], strip.top - 10), f"gain over {model_name(curves.rival)}, points", "strong", "start")
+    yield from upwards(strip, [(y(tick), f"{100 * tick:+g}".replace("-", MINUS)) for tick in y.ticks(4)])
     yield line((x.start, y(0)), (x.end, y(0)), "zero")
     inside = [(x(at), y(low), y(high)) for at, _, low, high in told if low is not None and high is not None]
     yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
