@@ -29,6 +29,7 @@ codes = [
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
     main(["decide", *source, "--json", "refused.json"]),
+    main(["score", *source, "--at", "2024-02-20", "--json", "past.json"]),
     main(["status", *source, "--json", "status.json"]),
 ]
 print(codes)
@@ -49,7 +50,7 @@ def told(ran: Ran, name: str) -> dict[str, Any]:
 
 
 def test_every_command_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
-    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0]\n"), ran.err
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
     assert "policy.horizon_days = 5" in ran.err
@@ -107,3 +108,10 @@ def test_status_names_the_models_and_the_scores(ran: Ran) -> None:
     status = told(ran, "status")
     assert status["failures"] > 0
     assert status["scores"]["model_version"] == "2"
+
+
+def test_scores_as_of_an_earlier_time_are_told_but_not_published(ran: Ran) -> None:
+    past, status = told(ran, "past"), told(ran, "status")
+    assert past["as_of"].startswith("2024-02-20")
+    assert past["notices"][0].startswith("not published: the scores as of 2024-03-21 00:00 UTC are newer")
+    assert status["scores"]["as_of"].startswith("2024-03-21")
