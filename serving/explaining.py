@@ -113,11 +113,18 @@ def _leader(added: NDArray[np.float64], own: NDArray[np.float64]) -> int:
     return int(np.argmax(np.where(own > 0, added, -np.inf)))
 
 
+def _in_own_unit(catalogue: Catalogue) -> tuple[int, ...]:
+    place = {name: at for at, name in enumerate(catalogue.names)}
+    plain = (replace(feature, peer=Peer.NONE).name for feature in catalogue.features)
+    return tuple(place.get(name, at) for at, name in enumerate(plain))
+
+
 @dataclass(frozen=True, slots=True)
 class _Fleet:
     """The features of all rows, and the ranges that are normal."""
 
     catalogue: Catalogue
+    own: tuple[int, ...]  # of each feature: the one that tells the same in the metric's own unit
     features: NDArray[np.float32]
     rack: Index  # of each row
     low: NDArray[np.float64]
@@ -127,21 +134,14 @@ class _Fleet:
     @classmethod
     def of(cls, rated: Rated, rack: Index) -> _Fleet:
         low, high = quantiles(rated.features.astype(np.float64), SHARES)
-        return cls(rated.catalogue, rated.features, rack, low, high, {})
+        return cls(rated.catalogue, _in_own_unit(rated.catalogue), rated.features, rack, low, high, {})
 
     def tell(self, row: int, node: str, column: int, log_odds: float) -> Told:
         """Put a feature's value beside its normal range, both in the metric's own unit if the catalogue has that."""
         feature = self.catalogue.features[column]
-        own = self._own(column)
+        own = self.own[column]
         normal = self._normal(row, own, feature.peer)
         return Told(node, feature, self.catalogue.features[own], float(self.features[row, own]), normal, log_odds)
-
-    def _own(self, column: int) -> int:
-        feature = self.catalogue.features[column]
-        if feature.peer is Peer.NONE:
-            return column
-        name = replace(feature, peer=Peer.NONE).name
-        return self.catalogue.names.index(name) if name in self.catalogue.names else column
 
     def _normal(self, row: int, column: int, peer: Peer) -> Normal:
         if peer is not Peer.RACK:
