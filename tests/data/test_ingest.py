@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -7,12 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from data.errors import ColumnError, EmptyTableError, SourceFileError, SurroundingsError
-from data.ingest import IngestOptions, IngestReport, ingest
+from data.errors import ColumnError, DataError, EmptyTableError, SourceFileError, SurroundingsError
+from data.identity import Spelling
+from data.ingest import Expected, IngestOptions, IngestReport, ingest
 from data.lock import writing
 from data.records import Records
+from data.remarks import JUMPED_BACK, fell
 from data.rollup import rollup
-from data.schema import BUCKET_KEYS
+from data.schema import BUCKET_KEYS, Metric, MetricKind
 from data.sources.files import ParquetSource
 from data.store import Store
 from tests.data.made_up import (
@@ -149,9 +152,9 @@ def test_a_metric_without_any_value_is_named(state: State) -> None:
 def test_a_metric_that_vanished_is_named(state: State) -> None:
     state.take(source(SOUND))
     report = state.take(source(telemetry([("n1", DAY, NONE, 1.0)], "fan")))
+    begins = "telemetry: fan was not there before; its values begin at 2024-02-01 00:00 UTC. "
     assert report.notices == (
-        "telemetry: fan was not there before; its values begin at 2024-02-01 00:00 UTC. "
-        "A model uses it once it is trained again",
+        begins + "A model uses it once it is trained again",
         "telemetry: load was there before and is not in this source; its values end at 2024-01-31 01:00 UTC",
     )
 
@@ -217,6 +220,114 @@ def test_a_metric_may_be_called_what_a_merge_calls_its_own(state: State, metric:
         rows = [("n1", HOUR, NONE, 0.0), ("n1", HOUR, value * HOUR, value)]
         state.take(source(telemetry(rows, metric)))
     assert state.store.telemetry.read()[metric].to_list() == [2.0]
+
+
+def fleet(count: int, spelling: str = "node{:03d}") -> tuple[list[str], pl.DataFrame]:
+    """Give the names of nodes, and a sample of each under another spelling."""
+    names = [f"node{number:03d}" for number in range(count)]
+    return names, telemetry([(spelling.format(number), HOUR, NONE, float(number)) for number in range(count)])
+
+
+@pytest.mark.parametrize("spelling", ["node{:03d}:9100", "NODE{:03d}.hpc.example.org", "node{:03d}-bmc"])
+def test_telemetry_and_events_under_other_spellings_are_the_inventorys_nodes(state: State, spelling: str) -> None:
+    names, rows = fleet(5, spelling)
+    origin = replace(source(rows, names=names), event_rows=events([{"node": spelling.format(1)}]))
+    report = state.take(origin)
+    assert (report.tables["telemetry"].quarantined, report.tables["events"].quarantined) == (0, 0)
+    assert state.store.telemetry.read().sort("node")["node"].to_list() == names
+    assert state.records.events()["node"].to_list() == ["node001"]
+    first = spelling.format(0)
+    assert report.notices == (f"5 names were read as the inventory spells them, such as {first!r} as 'node000'",)
+    versions = state.store.versions()
+    assert state.take(origin).tables["telemetry"].unchanged == 5
+    assert state.store.versions() == versions
+
+
+def test_an_inventory_under_another_spelling_makes_no_new_nodes(state: State) -> None:
+    names, rows = fleet(3)
+    state.take(replace(source(rows, names=names), event_rows=events([{"node": "node001"}])))
+    again = replace(source(rows, names=[f"{name}.example.org" for name in names]), event_rows=events([]))
+    assert state.take(again).tables["nodes"].inserted == 0
+    assert state.records.nodes()["node"].to_list() == names
+
+
+def test_an_ingest_that_would_lose_over_a_hundredth_of_the_nodes_writes_nothing(state: State) -> None:
+    names, rows = fleet(200)
+    strangers = telemetry([(f"nod{number}", HOUR, NONE, 1.0) for number in range(3)])
+    origin = replace(source(rows, strangers, names=names), event_rows=events([{"node": "node001"}]))
+    with pytest.raises(DataError, match=r"3 of the 203 nodes .*'nod0' \(nearest: 'node\d+'\)"):
+        state.take(origin)
+    assert state.is_empty()
+    wide = IngestOptions(spelling=Spelling(max_unknown_share=0.02))
+    assert state.take(origin, wide).tables["telemetry"].quarantined == 3
+
+
+def test_an_ingest_that_loses_a_hundredth_of_the_nodes_says_which(state: State) -> None:
+    names, rows = fleet(200)
+    strangers = telemetry([(f"nod{number}", HOUR, NONE, 1.0) for number in range(2)])
+    report = state.take(replace(source(rows, strangers, names=names), event_rows=events([{"node": "node001"}])))
+    assert report.tables["telemetry"].quarantined == 2
+    assert report.notices[0].startswith("2 of 202 nodes are not in the inventory: 'nod0' (nearest: 'node")
+
+
+def test_a_source_of_strangers_only_is_told_with_their_names(state: State) -> None:
+    names, rows = fleet(5, "other{:03d}")
+    with pytest.raises(DataError, match=r"5 of the 5 nodes .*'other000'"):
+        state.take(source(rows, names=[*names, "n1"]))
+    assert state.is_empty()
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_corrected_inventory_wins_in_either_order(tmp_path: Path, *, swap: bool) -> None:
+    wrong = nodes([{"rack": "wrong", "revised_at": START}, {"node": "n2", "revised_at": START}])
+    right = nodes([{"rack": "right", "revised_at": START + DAY}, {"node": "n2", "revised_at": START + DAY}])
+    for rack in range(5):  # whatever the hash says
+        state = State(tmp_path / str(rack))
+        tables = [wrong.with_columns(partition=pl.lit(f"p{rack}")), right]
+        for rows in reversed(tables) if swap else tables:
+            state.take(replace(source(SOUND), node_rows=rows))
+        assert state.records.nodes()["rack"].to_list() == ["right", "r1"]
+        state.records.close()
+
+
+def test_a_correction_in_the_file_wins_when_it_is_ingested_again(state: State, tmp_path: Path) -> None:
+    for day, rack in enumerate(("wrong", "right", "righter")):
+        rows = pl.DataFrame({"node": ["n1", "n2"], "rack": [rack, "r1"], "observed_from": [START] * 2})
+        folder = write_folder(tmp_path / "records", nodes=rows)
+        os.utime(folder / "nodes.parquet", times=((START + day * DAY).timestamp(),) * 2)
+        state.take(ParquetSource(folder, {}, NONE))
+        assert state.records.nodes()["rack"].to_list() == [rack, "r1"]
+    assert state.take(ParquetSource(folder, {}, NONE)).tables["nodes"].unchanged == 2
+
+
+def test_an_inventory_written_by_a_clock_ahead_does_not_win_for_ever(state: State) -> None:
+    ahead = nodes([{"rack": "ahead", "revised_at": NOW + 900 * DAY}, {"node": "n2"}])
+    state.take(replace(source(SOUND), node_rows=ahead))
+    assert state.records.nodes()["revised_at"].max() == NOW + 5 * MINUTE
+
+
+def test_a_value_out_of_range_costs_its_cell_alone(state: State) -> None:
+    hot = telemetry([("n1", HOUR, NONE, 900.0), ("n2", HOUR, NONE, 20.0)]).with_columns(fan=pl.lit(1.0))
+    options = IngestOptions(expected=Expected(lambda name: Metric(name, unit="°C")))
+    report = state.take(source(hot), options)
+    assert dict(report.tables["telemetry"].rejected) == {"holds a value outside its metric's range": 1}
+    assert state.store.telemetry.read().sort("node").select("fan", "load").rows() == [(1.0, None), (1.0, 20.0)]
+
+
+def test_what_is_odd_is_counted_and_kept(state: State) -> None:
+    rows = telemetry([("n1", 2 * HOUR, NONE, 5.0), ("n1", HOUR, NONE, 9.0), ("n1", 3 * HOUR, NONE, 1.0)])
+    options = IngestOptions(expected=Expected(lambda name: Metric(name, MetricKind.COUNTER)))
+    report = state.take(source(rows), options)
+    assert dict(report.oddities) == {JUMPED_BACK: 1, fell("load"): 2}
+    assert (report.tables["telemetry"].inserted, report.tables["telemetry"].quarantined) == (3, 0)
+
+
+def test_a_metric_that_the_settings_misspell_is_named_with_the_nearest(state: State) -> None:
+    options = IngestOptions(expected=Expected(named={"metrics.columns.laod": "laod", "metrics.columns.load": "load"}))
+    assert state.take(source(SOUND), options).notices == (
+        "metrics.columns.laod names no metric of telemetry (nearest: load)",
+    )
+    assert state.take(source(), options).notices == ()
 
 
 def test_progress_is_told_up_to_the_end(state: State) -> None:

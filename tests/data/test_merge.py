@@ -38,6 +38,7 @@ NODE_TABLES = st.lists(
             "rack": st.none() | st.sampled_from(["r1", "r2"]),
             "observed_until": st.none() | HOURS,
             "as_of": HOURS,
+            "revised_at": st.none() | HOURS,
         }
     ),
     max_size=6,
@@ -98,6 +99,23 @@ def test_events_of_another_source_kind_start_or_cause_are_others() -> None:
         {}, {"source": "b"}, {"kind": "action"}, {"start": START + HOUR / 2}, {"cause": None},
     ]  # fmt: skip
     assert EVENT_RULE.resolve(events(rows)).height == len(rows)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_of_two_rows_that_are_as_new_the_one_that_says_more_stands(number: int, other: int) -> None:
+    fuller = nodes([{"rack": f"r{number}", "hardware": f"h{other}", "as_of": START}])
+    emptier = nodes([{"rack": f"r{other}", "hardware": None, "as_of": START}])
+    assert same(NODE_RULE.merge(fuller, emptier), fuller)
+    assert same(NODE_RULE.merge(emptier, fuller), fuller)
+
+
+def test_of_two_inventories_that_are_as_new_the_later_revision_wins() -> None:
+    wrong = nodes([{"rack": "wrong", "hardware": "x", "as_of": START, "revised_at": START}])
+    right = nodes([{"rack": "right", "hardware": None, "as_of": START, "revised_at": START + HOUR}])
+    undated = nodes([{"rack": "undated", "as_of": START}])
+    for one, two, three in permutations([wrong, right, undated]):
+        assert same(NODE_RULE.merge(NODE_RULE.merge(one, two), three), right)
 
 
 def test_the_newer_inventory_wins() -> None:
