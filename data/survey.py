@@ -107,7 +107,8 @@ def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Survey
     nodes, events, latest = found.nodes, found.events, bounds.latest
     telemetry = _tally(source.telemetry(), found)
     newest = _newest([telemetry.newest, *_times(events.good, latest), *_times(nodes.good, latest)])
-    revised = pl.min_horizontal("revised_at", pl.lit(latest)).alias("revised_at")  # a clock ahead must not win for good
+    is_ahead = pl.col("revised_at") > latest  # a clock ahead must not win for good
+    revised = pl.when(is_ahead).then(pl.lit(latest)).otherwise("revised_at").alias("revised_at")
     dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)), revised)
     dated_nodes, speaks_of = replace(nodes, good=dated), found.speaks_of | telemetry.nodes
     return Survey(found.bounds, found.names, dated_nodes, events, found.blind, speaks_of, telemetry, newest)

@@ -101,3 +101,10 @@ def test_a_sound_source_survives_the_survey_whole(origin: Source) -> None:
     assert found.nodes.rejected.height + found.events.rejected.height + found.blind.rejected.height == 0
     assert found.telemetry.rows == sum(batch.height for batch in origin.telemetry())
     assert found.nodes.good["as_of"].null_count() == 0
+
+
+def test_a_later_survey_of_the_same_source_finds_the_same_inventory(origin: Source) -> None:
+    nobody = pl.Series("node", [], dtype=pl.String)
+    later = (NOW + 40_000 * DAY, NOW + 41_000 * DAY)  # than any file was written
+    once, again = (survey(origin, Bounds(origin.name, latest, nobody)) for latest in later)
+    assert_frame_equal(once.nodes.good, again.nodes.good)
