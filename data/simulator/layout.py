@@ -26,9 +26,9 @@ class Hardware:
     fan_rpm: float
 
 
-CPU_NODE: Final = Hardware("sim-c64 (2x CPU)", "cpu", 160.0, 430.0, 0.0, 0.098, 5400.0)
+CPU_NODE: Final = Hardware("sim-c64 (2x CPU)", "cpu", 160.0, 430.0, 0.0, 0.098, 5800.0)
 FAT_NODE: Final = Hardware("sim-m96 (2x CPU, 2 TB)", "memory", 240.0, 520.0, 0.0, 0.082, 6000.0)
-GPU_NODE: Final = Hardware("sim-g4 (2x CPU, 4x GPU)", "gpu", 420.0, 380.0, 1200.0, 0.105, 7600.0)
+GPU_NODE: Final = Hardware("sim-g4 (2x CPU, 4x GPU)", "gpu", 420.0, 380.0, 1200.0, 0.105, 6400.0)
 RACK_MODELS: Final = (CPU_NODE, GPU_NODE, CPU_NODE, GPU_NODE, CPU_NODE, GPU_NODE, FAT_NODE)  # one rack after another
 
 
