@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Telemetry, events, inventory and blind periods in the columns of data/schema.py, not yet validated."""
+    """Telemetry, events, inventory and blind periods in the columns of data/schema.py, not yet validated.
+
+    A table can carry the column UNREADABLE: cells that are null there because what was written can't be read, and
+    rows of which nothing can. They end up in quarantine.
+    """
 
     @property
     def name(self) -> str:
