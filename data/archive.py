@@ -50,18 +50,20 @@ class Packer:
     def add(self, name: str, file: Path) -> None:
         """Write a file as it is now."""
         with file.open("rb") as content:
-            self._write(name, content, os.fstat(content.fileno()).st_size)
+            size = os.fstat(content.fileno()).st_size
+            self.members[name] = {"bytes": size, "sha256": self._write(name, content, size)}
 
     def seal(self, told: Mapping[str, Any]) -> None:
         """Write the manifest."""
         manifest = json.dumps({"format": FORMAT, **told, "files": self.members}, indent=1).encode()
         self._write(MANIFEST, BytesIO(manifest), len(manifest))
 
-    def _write(self, name: str, content: IO[bytes], size: int) -> None:
+    def _write(self, name: str, content: IO[bytes], size: int) -> str:
+        """Write a member; give its hash."""
         header, hashed = tarfile.TarInfo(name), _Hashed(content)
         header.size = size
         self.tar.addfile(header, cast("IO[bytes]", hashed))
-        self.members[name] = {"bytes": size, "sha256": hashed.digest.hexdigest()}
+        return hashed.digest.hexdigest()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,23 +33,28 @@ HELD: Final = "55P03"
 WRITES: Final = "nodeward_writes"  # marks a transaction of SQLite's that takes the lock as it begins
 
 
-def address_of(url: str) -> URL:
-    """Read a database's URL; PostgreSQL is spoken to through psycopg, whatever form its URL has.
+def address_of(url: str, key: str = "state.url") -> URL:
+    """Read a database's URL from the settings' `key`; PostgreSQL is spoken to through psycopg, whatever its form.
 
     Raises:
-        SettingsError: if this is no URL, or one of a database that Nodeward does not know.
+        SettingsError: if this is no URL, one of a database that Nodeward does not know, or its driver is missing.
     """
     mend = "write sqlite:////folder/file.db or postgresql://user:password@host/database"
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):  # neither is shown: what can't be read may hold a password anywhere
-        raise SettingsError("state.url is no URL of a database", mend=mend) from None
+        raise SettingsError(f"{key} is no URL of a database", mend=mend) from None
     kind = address.drivername.partition("+")[0]
-    if kind in {"postgres", "postgresql"}:
-        return address.set(drivername=POSTGRES)
-    if kind != "sqlite":
-        raise SettingsError(f"state.url names a database of kind {kind!r}", mend=mend)
-    return address
+    if kind == "sqlite":
+        return address
+    if kind not in {"postgres", "postgresql"}:
+        raise SettingsError(f"{key} names a database of kind {kind!r}", mend=mend)
+    if find_spec("psycopg") is None:
+        raise SettingsError(
+            f"{key} names a PostgreSQL database, and its driver is not installed",
+            mend="pip install 'nodeward[postgresql]'",
+        )
+    return address.set(drivername=POSTGRES)
 
 
 def connect(url: str) -> Engine:
@@ -61,13 +67,7 @@ def connect(url: str) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
     patience = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
-    try:
-        return create_engine(address, connect_args=patience, pool_pre_ping=True)
-    except ImportError:
-        raise SettingsError(
-            "state.url names a PostgreSQL database, and its driver is not installed",
-            mend="pip install 'nodeward[postgresql]'",
-        ) from None
+    return create_engine(address, connect_args=patience, pool_pre_ping=True)
 
 
 def shown(engine: Engine) -> str:

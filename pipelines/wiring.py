@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from data.database import address_of
 from data.errors import EmptyTableError, SettingsError
 from data.records import Records
 from data.sources.backblaze import BackblazeSource
@@ -120,7 +121,10 @@ def database_url(settings: Settings) -> str:
 
 def tracking_uri(settings: Settings) -> str:
     """Give the configured MLflow server's address, or the SQLite file in the state folder."""
-    return settings.tracking.uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
+    uri = settings.tracking.uri
+    if uri.startswith(("postgres:", "postgresql:")):  # by MLflow's own choice of driver it would need another one
+        return address_of(uri, "tracking.uri").render_as_string(hide_password=False)
+    return uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
 
 
 def has_models(settings: Settings) -> bool:

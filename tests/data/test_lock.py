@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,21 @@ def test_a_process_that_is_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
     assert killed.returncode == -9
     with writing(tmp_path / "lock", SOON):
         pass
+
+
+def test_whoever_waited_while_the_folder_was_replaced_locks_the_new_one(tmp_path: Path) -> None:
+    lock, new = tmp_path / "var" / "ingest.lock", tmp_path / "new"
+    new.mkdir()
+    with ThreadPoolExecutor(1) as threads:
+        with writing(lock, SOON):
+            waiting = threads.submit(_inode_while_held, lock)
+            time.sleep(SOON.total_seconds())
+            lock.parent.rename(tmp_path / "old")
+            new.rename(lock.parent)
+        assert waiting.result() == lock.stat().st_ino
+
+
+def _inode_while_held(lock: Path) -> int:
+    with writing(lock, timedelta(seconds=10)), pytest.raises(SurroundingsError), writing(lock, timedelta(0)):
+        pass
+    return lock.stat().st_ino

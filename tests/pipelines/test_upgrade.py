@@ -1,0 +1,116 @@
+"""A state that the previous version made goes on under this one.
+
+`version_1.tar.xz` was written by commit 90b16e6 (SQL tables of version 1): the folder of tests/pipelines/records.py
+after `ingest`, `train`, `score` and `decide`, in a folder that is no more, without the model's plots.
+"""
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipelines.test_ingest import Ran, run
+
+ARCHIVE = Path(__file__).with_name("version_1.tar.xz")
+SCRIPT = """
+from pipelines.cli import main
+source = ["--set", "clock.now=data"]
+other = ["--set", "state.path=elsewhere/var"]
+codes = [
+    main(["status", *source, "--json", "status.json"]),
+    main(["score", *source, "--json", "score.json"]),
+    main(["decide", *source]),
+    main(["ingest", "--json", "ingest.json"]),
+    main(["train", *source, "--json", "train.json"]),
+    main(["maintain", *source, "--set", "retention.telemetry=30d", "--json", "maintain.json"]),
+    main(["backup", "b.tar.zst", "--json", "backup.json"]),
+    main(["restore", "b.tar.zst"]),
+    main(["restore", "b.tar.zst", "--into", "elsewhere/var", "--json", "restore.json"]),
+    main(["score", *source, *other, "--model", "1", "--json", "again.json"]),
+    main(["maintain", *source, *other]),
+    main(["status", *source, *other, "--json", "restored.json"]),
+    main(["backup", "var/inside.tar.zst"]),
+    main(["backup", "b.zip"]),
+]
+print(codes)
+"""
+ROWS = {"nodes": 40, "events": 117, "blind": 1, "telemetry": 3150, "buckets": 3150, "scores": 117}
+RECORDS = ("nodes", "events", "blind", "latest_scores", "decisions")
+
+
+def stored(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(folder / "var" / "nodeward.db")) as database:
+        return {name: sorted(database.execute(f"SELECT * FROM {name}"), key=str) for name in RECORDS}  # noqa: S608  - own names
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[tuple[Any, ...]]]]:
+    folder = tmp_path_factory.mktemp("upgrade")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder, stored(folder)
+
+
+@pytest.fixture(scope="module")
+def ran(before: tuple[Path, dict[str, list[tuple[Any, ...]]]]) -> Ran:
+    folder, _ = before
+    process = run(folder, "-c", SCRIPT)
+    return Ran(folder, process.stdout, process.stderr)
+
+
+def told(ran: Ran, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((ran.folder / f"{name}.json").read_text())
+    return report
+
+
+def test_every_command_runs_on_it(ran: Ran) -> None:
+    assert ran.out.endswith("[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2]\n"), ran.err
+    assert "var: is a state already\n  → restore --into another folder, or replace this one with --force" in ran.err
+    assert "var/inside.tar.zst: lies in the state that it would hold" in ran.err
+    assert "b.zip: what kind of archive is it?" in ran.err
+
+
+def test_every_row_is_there(ran: Ran, before: tuple[Path, dict[str, list[tuple[Any, ...]]]]) -> None:
+    tables = told(ran, "status")["tables"]
+    assert {name: tables[name]["rows"] for name in ROWS} == ROWS
+    _, old = before
+    new = stored(ran.folder)
+    assert [len(old[name]) for name in RECORDS] == [40, 117, 1, 117, 39]
+    assert all(new[name] == old[name] for name in ("events", "blind"))
+
+
+def test_the_same_records_again_are_known(ran: Ran) -> None:
+    tables = told(ran, "ingest")["tables"]
+    assert {name: tables[name]["inserted"] for name in tables} == dict.fromkeys(tables, 0)
+    assert {name: tables[name]["unchanged"] for name in ("events", "telemetry")} == {"events": 117, "telemetry": 3150}
+
+
+def test_the_model_is_found_in_another_folder_and_scores_as_before(ran: Ran) -> None:
+    assert told(ran, "score")["model_version"] == "1"
+    first, again = (
+        [(one["node"], one["probability"]) for one in told(ran, name)["scores"]] for name in ("score", "again")
+    )
+    assert again == first
+
+
+def test_retention_drops_telemetry_keeps_buckets_and_spares_what_the_models_cite(ran: Ran) -> None:
+    report = told(ran, "maintain")
+    assert report["dropped_until"] == "2024-02-20T00:00:00+00:00"
+    assert report["tables"]["telemetry"]["after"]["rows"] < ROWS["telemetry"]
+    assert report["tables"]["buckets"]["after"]["rows"] == ROWS["buckets"]
+    assert 0 in report["spared"]["telemetry"]
+
+
+def test_what_was_backed_up_is_what_was_restored(ran: Ran) -> None:
+    assert told(ran, "backup") == told(ran, "restore")
+    kept = told(ran, "maintain")["tables"]["telemetry"]["after"]["rows"]
+    rows = {name: table["rows"] for name, table in told(ran, "restored")["tables"].items()}
+    assert {name: rows[name] for name in ROWS} == ROWS | {"telemetry": kept, "scores": rows["scores"]}
+    assert {alias for model in told(ran, "restored")["models"] for alias in model["aliases"]} == {
+        "champion",
+        "challenger",
+    }
