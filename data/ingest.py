@@ -14,7 +14,7 @@ import polars as pl
 from data.identity import Spelling, require_known
 from data.inventory import known_nodes
 from data.naming import require_metrics
-from data.notices import notices
+from data.notices import expired, notices
 from data.quarantine import Quarantine
 from data.schema import NODE, Metric
 from data.spelling import spell_telemetry
@@ -126,6 +126,7 @@ def ingest(
         tables = _merge_records(put, records, found)
         telemetry, change = _merge_telemetry(source, store, (found, put), options.progress)
         told = notices(found, before, store.telemetry, options.expected.named)
+        told += expired(change.expired, store.telemetry.dropped_until())
         options.progress("buckets", 0, 0)
         buckets = store.buckets.refresh(store.telemetry, change)
         tables |= {"telemetry": telemetry}

@@ -30,6 +30,13 @@ def notices(found: Survey, before: Collection[str], telemetry: Telemetry, named:
     return (*lines, *_names(found))
 
 
+def expired(rows: int, dropped_until: datetime | None) -> tuple[str, ...]:
+    """Say how many rows were left out since retention has dropped the telemetry of their time."""
+    if not rows:
+        return ()
+    return (f"telemetry: {rows:,} rows up to {dropped_until:%Y-%m-%d %H:%M} were left out: older than retention keeps",)
+
+
 def mistyped(named: Mapping[str, str], metrics: Collection[str]) -> list[str]:
     """Name the metrics that the settings speak of, as {key: metric}, and telemetry does not have."""
     return [

@@ -14,6 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.errors import DataError, SurroundingsError
+from data.ingest import ingest
 from data.lock import writing
 from data.maintain import MaintainReport, Plan, Retention, maintain
 from data.records import Records
@@ -21,7 +22,7 @@ from data.rollup import rollup
 from data.schema import BUCKET_KEYS, DECISION_SCHEMA, QUARANTINE_SCHEMA, SCORE_SCHEMA
 from data.store import Store
 from data.upkeep import compact, extent
-from tests.data.made_up import DAY, HOUR, MINUTE, START, telemetry
+from tests.data.made_up import DAY, HOUR, MINUTE, START, source, telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,6 +131,14 @@ def test_the_same_source_again_after_retention_changes_nothing(store: Store, rec
     assert store.buckets.refresh(store.telemetry, change) == 0
     assert store.telemetry.table.version() == version
     assert_frame_equal(buckets(store), before, check_exact=True)
+
+
+def test_an_ingest_says_how_many_rows_retention_leaves_out(store: Store, records: Records) -> None:
+    old, new = telemetry([("n1", DAY, NONE, 1.0), ("n2", DAY, NONE, 1.0)]), telemetry([("n1", 20 * DAY, NONE, 1.0)])
+    ingest(source(old, new), store, records, lambda: NOW)
+    maintain(store, records, keep(days=25))
+    report = ingest(source(old, new), store, records, lambda: NOW)
+    assert report.notices == ("telemetry: 2 rows up to 2024-02-15 00:00 were left out: older than retention keeps",)
 
 
 def test_buckets_without_telemetry_survive_a_refresh_that_was_cut_off(full: Store, records: Records) -> None:
