@@ -55,6 +55,13 @@ def truncate(records: Path) -> None:
     file(records, "telemetry").write_bytes(whole[: len(whole) // 2])
 
 
+def name_ambiguously(records: Path) -> None:
+    """List two nodes that fold to one name, which telemetry then speaks of."""
+    twins = pl.col("node").replace({"n00": "n01.a.example.org", "n01": "n01.b.example.org"})
+    rewrite("nodes", lambda table: table.with_columns(twins))(records)
+    rewrite("events", lambda table: table.with_columns(twins))(records)
+
+
 REFUSED: dict[str, tuple[Spoil, str]] = {
     "a missing file": (lambda records: file(records, "events").unlink(), "events.parquet"),
     "an unreadable file": (lambda records: file(records, "nodes").write_text("no parquet"), "nodes.parquet"),
@@ -68,6 +75,17 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "no failure at all": (
         rewrite("events", lambda table: table.filter(pl.col("kind") == "maintenance")),
         "hold no failure (kind = 'failure') known by 2024-02-10",
+    ),
+    "telemetry under names that the inventory lacks": (
+        rewrite(
+            "telemetry",
+            lambda table: table.with_columns(node=pl.concat_str(pl.lit("compute-"), pl.col("node").str.slice(1))),
+        ),
+        "are not in the inventory, and their records would be lost: 'compute-00'",
+    ),
+    "a name that could be two nodes": (
+        name_ambiguously,
+        "node 'n01' could be 'n01.a.example.org' or 'n01.b.example.org'",
     ),
     "every clock in the future": (
         rewrite("telemetry", lambda table: table.with_columns(pl.col("ts") + timedelta(days=36_500))),
@@ -107,6 +125,15 @@ BORNE: dict[str, Spoil] = {
         lambda table: pl.concat(
             [table, table.head(20).with_columns(pl.lit(START + timedelta(days=36_500)).alias("ts"))]
         ),
+    ),
+    "values that no sensor can measure": rewrite(
+        "telemetry",
+        lambda table: table.with_columns(
+            pl.when(pl.int_range(pl.len()) % 50 == 0).then(-300.0).otherwise("temperature").alias("temperature")
+        ),
+    ),
+    "other spellings of the nodes": rewrite(
+        "telemetry", lambda table: table.with_columns(pl.col("node").str.to_uppercase() + ".example.org:9100")
     ),
     "telemetry of unknown nodes": rewrite(
         "telemetry", lambda table: pl.concat([table, table.head(20).with_columns(pl.lit("nobody").alias("node"))])

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from data.errors import EmptyTableError, SourceFileError, UnreachableError
+from data.errors import EmptyTableError, SettingsError, SourceFileError, UnreachableError
 from pipelines.check import check
 from pipelines.reach import require_answer
 from tests.pipelines.made_up import settings_of, write_records
@@ -101,3 +101,32 @@ def test_an_answer_that_says_no_is_no_answer() -> None:
         require_answer("the server", url)
     with answering(200) as url:
         require_answer("the server", f"{url}/")
+
+
+def test_a_metric_that_the_settings_misspell_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    report = check(settings_of(tmp_path, "metrics.columns.temprature.unit=°C", "metrics.columns.ghost.kind=count"), "")
+    assert isinstance(report.first_error, SettingsError)
+    assert report.first_error.what == (
+        "metrics.columns.temprature names no metric of telemetry (nearest: temperature); "
+        "metrics.columns.ghost names no metric of telemetry"
+    )
+
+
+def test_a_metric_that_is_there_or_ignored_may_be_described(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    described = ("metrics.columns.temperature.unit=°C", "metrics.columns.ghost.kind=count", "metrics.ignore=['ghost']")
+    assert check(settings_of(tmp_path, *described), "").first_error is None
+
+
+def test_nodes_that_an_ingest_would_lose_are_found_before_it(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    telemetry = pl.read_parquet(tmp_path / "records" / "telemetry.parquet")
+    other = telemetry.with_columns(("other-" + pl.col("node")).alias("node"))
+    other.write_parquet(tmp_path / "records" / "telemetry.parquet")
+    error = check(settings_of(tmp_path), "").first_error
+    assert error is not None
+    assert "'other-a'" in error.what
+    spelt = telemetry.with_columns(pl.col("node") + ":9100")
+    spelt.write_parquet(tmp_path / "records" / "telemetry.parquet")
+    assert check(settings_of(tmp_path), "").first_error is None

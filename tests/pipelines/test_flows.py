@@ -15,6 +15,7 @@ from tests.pipelines.records import NODES, write_folder
 from tests.pipelines.test_ingest import Ran, run
 
 SCRIPT = """
+import polars as pl
 from pipelines.cli import main
 source = ["--set", "clock.now=data"]
 codes = [
@@ -25,12 +26,20 @@ codes = [
     main(["score", *source, "--json", "score.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=7", "--json", "decide.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=5"]),
-    main(["score", *source, "--set", "metrics.ignore=['errors']"]),
+    main(["score", *source, "--set", "features.windows=['1d', '5d']"]),
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
     main(["decide", *source, "--json", "refused.json"]),
     main(["score", *source, "--at", "2024-02-20", "--json", "past.json"]),
     main(["status", *source, "--json", "status.json"]),
+    main(["score", *source, "--model", "1", "--set", "metrics.ignore=['temperature']", "--json", "lost.json"]),
+    main(["score", *source, "--model", "1", "--json", "before.json"]),
+]
+telemetry = pl.read_parquet("records/telemetry.parquet")
+telemetry.with_columns(fan=pl.lit(3.0)).write_parquet("records/telemetry.parquet")
+codes += [
+    main(["ingest", "--json", "grown.json"]),
+    main(["score", *source, "--model", "1", "--json", "after.json"]),
 ]
 print(codes)
 """
@@ -50,15 +59,30 @@ def told(ran: Ran, name: str) -> dict[str, Any]:
 
 
 def test_every_command_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
-    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0]\n"), ran.err
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
     assert "policy.horizon_days = 5" in ran.err
 
 
 def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: Ran) -> None:
-    assert "errors__increase__1d" in ran.err
+    assert "errors__increase__3d" in ran.err
     assert "which the catalogue lacks" in ran.err
+
+
+def test_a_model_scores_on_without_a_metric_that_came_later_and_says_so(ran: Ran) -> None:
+    before, after = told(ran, "before"), told(ran, "after")
+    assert any("fan was not there before" in notice for notice in told(ran, "grown")["notices"])
+    assert after["scores"] == before["scores"]
+    assert any(notice.startswith("fan is not used: ") for notice in after["notices"])
+    assert not any("fan" in notice for notice in before["notices"])
+
+
+def test_a_model_scores_on_when_a_metric_has_gone_and_says_so(ran: Ran) -> None:
+    lost, before = told(ran, "lost"), told(ran, "before")
+    assert lost["nodes"] == before["nodes"]
+    assert lost["scores"] != before["scores"]
+    assert any(notice.startswith("temperature is empty: ") for notice in lost["notices"])
 
 
 def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_alone(ran: Ran) -> None:
