@@ -55,7 +55,7 @@ CAVEATS: Final = (
         "and say nothing of a future that differs from the window."
     ),
     (
-        "Alarms keep no memory and no rest: the riskiest nodes are named at every step, also while somebody sees to it. "
+        "Alarms keep no memory and no rest: the riskiest nodes are named at every step, even while one is seen to. "
         "At large budgets chance does well, since nodes drawn anew at each step reach more of the fleet."
     ),
 )

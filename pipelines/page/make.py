@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from data.errors import EmptyTableError, SettingsError
@@ -12,14 +12,13 @@ from pipelines import backtest, moments, wiring
 from pipelines.output import whole_file
 from pipelines.page.contents import Contents, Live, gather
 from pipelines.page.render import render
-from pipelines.page.sentences import headline, story, warnings
+from pipelines.page.sentences import by_budget, headline, story, warnings
 from pipelines.page.standing import published
 from pipelines.progress import bars
 from pipelines.setup import everything, setup
 from pipelines.train import versions
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from data.records import Records
@@ -40,6 +39,7 @@ class Made:
     test_end: datetime
     headline: str
     story: tuple[str, ...]
+    caught: tuple[str, ...]  # a line for each alarm budget
     warnings: tuple[str, ...]
 
 
@@ -77,6 +77,7 @@ def write(contents: Contents, path: Path) -> Made:
         window.end,
         headline(contents.headline),
         tuple(story(contents)),
+        tuple(by_budget(contents.headline)),
         tuple(warnings(contents)),
     )
 
@@ -85,7 +86,7 @@ def last_window(settings: Settings, records: Records, hindsight: View, test_star
     """Judge up to the newest midnight of the records; by default at most half of them, so that half is learned from."""
     nodes = hindsight.nodes()
     newest, oldest = nodes["as_of"].max(), nodes["observed_from"].min()
-    if newest is None or oldest is None:
+    if not isinstance(newest, datetime) or not isinstance(oldest, datetime):
         raise EmptyTableError("the state", "holds no records yet", mend="run `nodeward ingest` first")
     now = wiring.clock(settings, records)()
     end = moments.on_grid(min(now, newest), DAY)
@@ -95,5 +96,5 @@ def last_window(settings: Settings, records: Records, hindsight: View, test_star
             mend="give an earlier --test-start, or ingest newer records",
         )
     latest_half = end - (end - oldest) / 2
-    start = test_start or max(end - settings.report.days * DAY, latest_half)
-    return Window(moments.on_grid(start, hindsight.width), end)
+    start = moments.on_grid(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))
+    return Window(test_start or start, end)

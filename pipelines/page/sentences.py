@@ -120,6 +120,17 @@ def _beside(study: Study) -> Iterator[str]:
     yield f"The difference, {points(gain.value)} points [{points(low)}, {points(high)}], {verdict}."
 
 
+def by_budget(study: Study) -> list[str]:
+    """Say what alarms on each share of the nodes catch, and how far ahead."""
+    told = study.evaluation.models[MODEL].budgets
+    return [
+        f"alarms on {share(budget)} of the nodes: {found['failures_caught']:,} of "
+        f"{counted(int(found['failures'] or 0), 'failure')} caught, the first alarm a median "
+        f"{hours(study.evaluation.figure('median_lead_hours', MODEL, budget).value)} ahead"
+        for budget, found in told.items()
+    ]
+
+
 def tiles(study: Study) -> list[Tile]:
     """Give the four numbers worth remembering."""
     lead, false = figure(study, "median_lead_hours"), false_per_true(figure(study, "episode_precision"))
