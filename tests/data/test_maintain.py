@@ -321,6 +321,32 @@ def _kill_during_maintain(root: Path, after_ms: int) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+FULL = """
+import resource, sys
+from datetime import datetime, timedelta
+from data.errors import DiskFullError
+from data.maintain import Plan, Retention, maintain
+from data.records import Records
+from data.store import Store
+store, records = Store.at(sys.argv[1], timedelta(hours=1)), Records.at(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    maintain(store, records, Plan(Retention(), datetime.fromisoformat(sys.argv[3]), {}, timedelta(0)))
+except DiskFullError as fault:
+    print(fault)
+"""
+
+
+def test_a_full_disk_is_named_and_every_row_stays(full: Store, records: Records, tmp_path: Path) -> None:
+    before = samples(full), buckets(full)
+    command = [sys.executable, "-B", "-c", FULL, str(tmp_path / "a state" / "tables"), str(records.engine.url)]
+    done = subprocess.run([*command, NOW.isoformat()], check=True, capture_output=True, text=True)  # noqa: S603  - its own words
+    assert "free some space" in done.stdout
+    assert_frame_equal(samples(full), before[0], check_exact=True)
+    assert_frame_equal(buckets(full), before[1], check_exact=True)
+    assert maintain(full, records, keep()).tables["telemetry"].after.files == 3
+
+
 def test_the_report_tells_sizes_before_and_after(full: Store, records: Records) -> None:
     report: MaintainReport = maintain(full, records, keep(10, vacuum=True))
     told = report.tables["telemetry"]
