@@ -21,6 +21,8 @@ from data.errors import SettingsError
 from pipelines.decide import decide_drains
 from pipelines.engine import QUIET
 from pipelines.ingest import ingest
+from pipelines.maintain import maintain
+from pipelines.report_flow import report_fleet
 from pipelines.score import score_fleet
 from pipelines.settings import variables
 from pipelines.train import train_model
@@ -33,7 +35,14 @@ if TYPE_CHECKING:
 
     from pipelines.settings_shape import Settings
 
-FLOWS: Final[tuple[Flow[..., Any], ...]] = (ingest, train_model, score_fleet, decide_drains)  # [schedule] has each name
+FLOWS: Final[tuple[Flow[..., Any], ...]] = (  # each has its cron in [schedule], under its own name
+    ingest,
+    train_model,
+    score_fleet,
+    decide_drains,
+    report_fleet,
+    maintain,
+)
 ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _LASTING: Final = "prefect.server.concurrency.lease_storage.filesystem"
 _UNFIT: Final = re.compile(r"[/%&<>]")  # Prefect's names hold none of these

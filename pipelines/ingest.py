@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.ingest import IngestOptions, IngestReport
+from data.ingest import IngestReport
 from data.ingest import ingest as merge
 from pipelines import wiring
 from pipelines.progress import bars
+from pipelines.reading import ingest_options
 from pipelines.report import ingest_markdown
+from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.steps import step
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @flow(name="ingest", flow_run_name="ingest {config}", persist_result=False)
+@recorded("ingest")
 def ingest(config: str, overrides: list[str]) -> IngestReport:
     """Merge the source that a settings file names into the state, and leave a report as an artifact."""
     report = merge_source(load(Path(config), overrides))
@@ -32,5 +35,5 @@ def ingest(config: str, overrides: list[str]) -> IngestReport:
 def merge_source(settings: Settings) -> IngestReport:
     """Merge the source into tables and database; a fault that may pass is tried again."""
     with wiring.records(settings) as records, bars() as progress:
-        options = IngestOptions(progress=progress)
+        options = ingest_options(settings, progress)
         return merge(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock, options)

@@ -339,6 +339,8 @@ class Schedule(Section):
     train: Cron = "30 3 * * 1"
     score: Cron = "10 * * * *"
     decide: Cron = "20 * * * *"
+    report: Cron = "0 6 * * *"
+    maintain: Cron = "40 2 * * *"
 
 
 class Retention(Section):

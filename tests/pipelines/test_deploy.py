@@ -15,7 +15,7 @@ from tests.pipelines.test_ingest import run
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLOWS = ("ingest", "train", "score", "decide")
+FLOWS = ("ingest", "train", "score", "decide", "report", "maintain")
 SCRIPT = """
 import json
 from datetime import UTC, datetime, timedelta
@@ -90,7 +90,7 @@ class Told:
 
     def of(self, name: str, flow: str) -> dict[str, Any]:
         """What the server knew of one flow's deployment."""
-        (found,) = (one for one in self.facts[name] if one["entrypoint"].startswith(f"pipelines.{flow}."))
+        (found,) = (one for one in self.facts[name] if one["entrypoint"].startswith(f"pipelines.{flow}"))
         assert isinstance(found, dict)
         return found
 
@@ -111,6 +111,8 @@ def test_each_flow_is_registered_on_its_schedule_in_utc(told: Told) -> None:
         ["train/fleet", "30 3 * * 1", False],
         ["score/fleet", "10 * * * *", False],
         ["decide/fleet", "20 * * * *", False],
+        ["report/fleet", "0 6 * * *", False],
+        ["maintain/fleet", "40 2 * * *", False],
     ]
     (schedule,) = told.of("first", "score")["schedules"]
     assert schedule["schedule"] == {"cron": "10 * * * *", "timezone": "UTC", "day_or": True}
@@ -135,8 +137,7 @@ def test_registering_again_updates_in_place_and_keeps_a_pause(told: Told) -> Non
     assert len(first) == len(FLOWS)
     assert first == second == third
     assert told.of("third", "score")["schedules"] == []
-    paused = told.facts["second"][1]["entrypoint"].split(".")[1]
-    assert told.facts["paused"] == {f"{name}/fleet": name == paused for name in FLOWS}
+    assert told.facts["paused"] == {f"{name}/fleet": name == "ingest" for name in FLOWS}
 
 
 def test_a_late_run_does_the_window_that_is_open_now(told: Told) -> None:
