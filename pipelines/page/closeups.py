@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, EventKind
-from features.grid import Times, to_step, to_times
+from features.grid import Times, to_numpy, to_step, to_times
 from features.labels import merge_failures
 from models.story import NEVER_AT_RISK
 from pipelines.page import happenings
@@ -79,6 +79,12 @@ class Scene:
         drawn = rng.permutation(seen)[:PEERS]
         return cls(study, replay, hindsight, tuple(study.story.names[node] for node in np.sort(drawn)))
 
+    @property
+    def known_until(self) -> np.datetime64:
+        """Tell up to when the records reach."""
+        newest = np.datetime64(to_times(self.hindsight.nodes()["as_of"]).max())
+        return max(newest, to_numpy(self.replay.window.end))
+
     def misses(self) -> tuple[Closeup, ...]:
         """Take the missed failures that the model thought least of, one a node, of those that it could have seen."""
         struck = self.study.story.struck
@@ -101,7 +107,8 @@ class Scene:
     def _closeup(self, row: int, moment: np.datetime64, *, alarms: int, is_miss: bool) -> Closeup:
         study, name = self.study, self.study.story.names[self.study.node[row]]
         around = to_step(AROUND if self.replay.setup.metrics else AROUND_WITHOUT_TELEMETRY)
-        start, end = moment - max(around, to_step(timedelta(days=1.5 * study.horizon_days))), moment + around
+        start = moment - max(around, to_step(timedelta(days=1.5 * study.horizon_days)))
+        end = max(min(moment + around, self.known_until), moment)
         told = why(self.replay, self.hindsight, study.ts[row], Scope([name], self.peers)).get(name, NOTHING)
         return Closeup(
             name,

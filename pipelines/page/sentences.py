@@ -28,9 +28,9 @@ class Tile:
     interval: str
 
 
-def count(study: Study, measure: str, model: str = MODEL) -> int:
-    """Give a count of a model's at the budget in use."""
-    found = study.evaluation.models[model].budgets[study.share][measure]
+def count(study: Study, measure: str, budget: float | None = None) -> int:
+    """Give a count of the model's at a budget, by default the one in use."""
+    found = study.evaluation.models[MODEL].budgets[budget or study.share][measure]
     assert isinstance(found, int), "asked for counts only"
     return found
 
@@ -122,12 +122,11 @@ def _beside(study: Study) -> Iterator[str]:
 
 def by_budget(study: Study) -> list[str]:
     """Say what alarms on each share of the nodes catch, and how far ahead."""
-    told = study.evaluation.models[MODEL].budgets
     return [
-        f"alarms on {share(budget)} of the nodes: {found['failures_caught']:,} of "
-        f"{counted(int(found['failures'] or 0), 'failure')} caught, the first alarm a median "
+        f"alarms on {share(budget)} of the nodes: {count(study, 'failures_caught', budget):,} of "
+        f"{counted(count(study, 'failures', budget), 'failure')} caught, the first alarm a median "
         f"{hours(study.evaluation.figure('median_lead_hours', MODEL, budget).value)} ahead"
-        for budget, found in told.items()
+        for budget in study.evaluation.models[MODEL].budgets
     ]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.tradeoff import Tradeoff
 
 WIDE: Final = Frame(960, 536, top=14, right=150, bottom=176, left=52)
-NARROW: Final = Frame(360, 446, top=12, right=14, bottom=156, left=44)
+NARROW: Final = Frame(360, 466, top=12, right=14, bottom=176, left=44)
 FOOT: Final = 44  # below the strip: its ticks, and what they mean
 GAIN_HEIGHT: Final = 84  # of the strip below
 LABEL_GAP: Final = 17
@@ -106,7 +106,9 @@ def _gain(curves: Curves, x: Logarithmic, frame: Frame) -> Iterator[Markup]:
     strip = replace(frame, top=foot - GAIN_HEIGHT, bottom=FOOT)
     y = Linear(-ROOM * reach, ROOM * reach, *strip.y)
     yield words((frame.x[0], strip.top - 10), f"gain over {model_name(curves.rival)}, points", "strong", "start")
-    yield from upwards(strip, [(y(tick), f"{100 * tick:+g}".replace("-", MINUS)) for tick in y.ticks(4)])
+    yield from upwards(
+        strip, [(y(tick), f"{100 * tick:+g}".replace("-", MINUS) if tick else "0") for tick in y.ticks(4)]
+    )
     yield line((x.start, y(0)), (x.end, y(0)), "zero")
     inside = [(x(at), y(low), y(high)) for at, _, low, high in told if low is not None and high is not None]
     yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
