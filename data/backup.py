@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -134,9 +134,10 @@ def _add_others(packer: Packer, state: State, scratch: Path) -> None:
     """Write every other file of the state, databases first: MLflow's names files that were there before it did."""
     own = state.records.engine.url.database if state.records.engine.dialect.name == "sqlite" else None
     others = [file for file in _walk(state.folder) if own is None or file.resolve() != Path(own).resolve()]
-    for file in sorted(others, key=lambda file: (not _is_sqlite(file), file)):
-        copied = _copy_sqlite(file, scratch / "copy.db") if _is_sqlite(file) else file
-        packer.add(file.relative_to(state.folder).as_posix(), copied)
+    for file in sorted(others, key=lambda file: (file.suffix != ".db", file)):
+        with suppress(FileNotFoundError):  # other programs' files, such as Prefect's, come and go
+            copied = _copy_sqlite(file, scratch / "copy.db") if _is_sqlite(file) else file
+            packer.add(file.relative_to(state.folder).as_posix(), copied)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -100,14 +100,14 @@ class Records:
             if newest is not None and not force and (rows[TS] < newest).any():
                 return newest
             connection.execute(delete(LATEST_SCORES.sql))
-            _insert(connection, LATEST_SCORES, rows)
+            _insert(connection, LATEST_SCORES, LATEST_SCORES.writable(rows))
         return None
 
     def record_decisions(self, rows: pl.DataFrame) -> None:
         """Add decisions; one for the same node and time takes the earlier one's place."""
         with writing(self.engine) as connection:
-            _delete(connection, DECISIONS, rows)
-            _insert(connection, DECISIONS, rows)
+            _delete(connection, DECISIONS, DECISIONS.writable(rows))
+            _insert(connection, DECISIONS, DECISIONS.writable(rows))
 
     def forget_decisions(self, before: datetime) -> int:
         """Delete the decisions that were taken before a time; give their number."""
@@ -122,7 +122,7 @@ class Records:
     def _merge(self, table: FrameTable, rule: Rule, rows: pl.DataFrame) -> MergeReport:
         with writing(self.engine) as connection:
             stored = table.to_frame(map(tuple, connection.execute(select(table.sql))))
-            changes = rule.compare(stored, rule.resolve(rows.select(tuple(table.schema))))
+            changes = rule.compare(stored, rule.resolve(table.writable(rows)))
             _delete(connection, table, changes.replaced)
             _insert(connection, table, pl.concat([changes.replaced, changes.inserted]))
         return MergeReport(changes.inserted.height, changes.replaced.height, changes.unchanged)

@@ -39,6 +39,10 @@ class FrameTable:
         )
         return cls(Table(name, METADATA, *columns, *indices), schema, keys)
 
+    def writable(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Take the schema's columns, without the character zero, which PostgreSQL's texts can't hold."""
+        return frame.select(tuple(self.schema)).with_columns(pl.col(pl.String).str.replace_all("\0", "", literal=True))
+
     def to_rows(self, frame: pl.DataFrame, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Write a frame's rows (some columns of them) as SQL takes them."""
         chosen = frame.select(tuple(self.schema) if columns is None else tuple(columns))

@@ -139,6 +139,13 @@ class RecordsContract:
         records.merge_events(rows)
         assert set(records.events()["cause"]) == set(rows["cause"])
 
+    def test_the_character_zero_is_left_out_and_makes_no_second_event(self, records: Records) -> None:
+        for _ in range(2):
+            records.merge_events(events([{"cause": "a\0b", "labels": "{\0}"}]))
+        assert records.events().select("cause", "labels").rows() == [("ab", "{}")]
+        records.publish_scores(scores((*score("n1", 0.1)[:-1], "its\0fans")))
+        assert records.latest_scores()["reasons"].to_list() == ["itsfans"]
+
     def test_the_tables_are_laid_out_as_the_frames_have_them(self, records: Records) -> None:
         with reading(records.engine) as connection:
             assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
