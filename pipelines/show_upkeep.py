@@ -72,7 +72,7 @@ def size_in_words(count: float) -> str:
         if count < KILO:
             return f"{count:.3g} {unit}"
         count /= KILO
-    return f"{count:,.3g} GB"
+    return f"{count:.3g} GB" if count < KILO else f"{count:,.0f} GB"
 
 
 def _rows(report: MaintainReport) -> list[tuple[str, ...]]:
