@@ -51,6 +51,7 @@ def _told(contents: Contents) -> dict[str, Any]:
         "study": study,
         "headline": sentences.headline(study),
         "story": sentences.story(contents),
+        "each": sentences.each(contents),
         "warnings": sentences.warnings(contents),
         "tiles": sentences.tiles(study),
         "rivals": rivals.draw(

@@ -60,7 +60,7 @@ def story(contents: Contents) -> list[str]:
         return [f"What would have been caught can't be told: nothing failed{_between(contents)}."]
     return [
         (
-            f"Alarms on {share(study.share)} of the nodes {_each(contents)} preceded "
+            f"Alarms on {share(study.share)} of the nodes {each(contents)} preceded "
             f"{with_interval(figure(study, 'caught_share'))} of the failures{_between(contents)}, "
             f"within {days(study.horizon_days)} before them{_ahead(study)}."
         ),

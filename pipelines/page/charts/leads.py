@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from models.figures import Figure
     from models.leads import Leads
 
-FRAME: Final = Frame(440, 310, top=26, right=14, bottom=44, left=40)
-NOTICE: Final = Frame(440, 170, top=6, right=136, bottom=8, left=104)
+FRAME: Final = Frame(380, 280, top=26, right=14, bottom=44, left=40)
+NOTICE: Final = Frame(380, 170, top=6, right=124, bottom=8, left=102)
 ROW: Final = 30
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from models.diagram import Bin
 
-FRAME: Final = Frame(440, 496, top=28, right=16, bottom=140, left=54)
+FRAME: Final = Frame(380, 460, top=28, right=16, bottom=140, left=54)
 FOOT: Final = 44
 COUNTS: Final = 60  # the height of the strip of counts
 MARGIN: Final = 1.5

@@ -25,7 +25,7 @@ def draw(caught: Mapping[str, Figure], title: str) -> Markup:
     """Draw a row for each model that catches anything that can be told, the best one first."""
     told = {name: figure for name, figure in caught.items() if figure.value is not None}
     ranked = sorted(told, key=lambda name: -(told[name].value or 0.0))
-    frame = Frame(440, ROW * len(ranked) + 44, top=8, right=56, bottom=36, left=132)
+    frame = Frame(380, ROW * len(ranked) + 44, top=8, right=50, bottom=36, left=126)
     top = max([HIGHEST, *(value for one in told.values() for value in (*one.bounds(), one.value) if value is not None)])
     scale = Linear(0.0, top, *frame.x)
     parts = across(frame, [(scale(tick), share(tick)) for tick in scale.ticks(5)])

@@ -106,13 +106,15 @@ def _gain(curves: Curves, x: Logarithmic, frame: Frame) -> Iterator[Markup]:
     strip = replace(frame, top=foot - GAIN_HEIGHT, bottom=FOOT)
     y = Linear(-ROOM * reach, ROOM * reach, *strip.y)
     yield words((frame.x[0], strip.top - 10), f"gain over {model_name(curves.rival)}, points", "strong", "start")
-    yield from upwards(
-        strip, [(y(tick), f"{100 * tick:+g}".replace("-", MINUS) if tick else "0") for tick in y.ticks(4)]
-    )
+    yield from upwards(strip, [(y(tick), _signed(100 * tick)) for tick in y.ticks(4)])
     yield line((x.start, y(0)), (x.end, y(0)), "zero")
     inside = [(x(at), y(low), y(high)) for at, _, low, high in told if low is not None and high is not None]
     yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
     yield polyline([(x(at), y(value)) for at, value, *_ in told if value is not None], "curve of-model")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+g}".replace("-", MINUS) if value else "0"
 
 
 def _in_words(curves: Curves) -> str:
