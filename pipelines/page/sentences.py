@@ -74,7 +74,8 @@ def _between(contents: Contents) -> str:
     return f" between {day(window.start)} and {day(window.end)}"
 
 
-def _each(contents: Contents) -> str:
+def each(contents: Contents) -> str:
+    """Say how often forecasts are made."""
     every = contents.found.replay.setup.design.every_days
     return "each day" if every == 1 else f"every {every:g} days"
 
