@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.identity import Spelling, require_known
-from data.inventory import known_nodes
+from data.inventory import known_nodes, require_no_renaming
 from data.naming import require_metrics
 from data.notices import expired, notices
 from data.quarantine import Quarantine
@@ -121,6 +121,7 @@ def ingest(
         bounds = Bounds(source.name, now + options.tolerance, stored[NODE], options.expected.describe)
         found = survey(source, bounds, known_nodes(options.spelling, stored))
         require_known(found.names, found.speaks_of)
+        require_no_renaming(found.nodes.good, stored, options.spelling.max_unknown_share)
         require_metrics(source.name, {*before, *found.telemetry.metrics})
         put = partial(Quarantine(store.quarantine).add, now=now)
         tables = _merge_records(put, records, found)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.identity import Names, ambiguous
+from data.errors import DataError
+from data.identity import SHOWN, Names, ambiguous
 from data.schema import NODE
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from data.identity import Spelling
 
 ALIASES: Final = "aliases"  # a column of the inventory, kept among its labels
+RACK: Final = "rack"
+PLACE: Final = (RACK, "hardware", "partition", "observed_from")
 BETWEEN: Final = re.compile(r"[\s,;]+")
 
 
@@ -45,6 +48,29 @@ def recognise(rows: pl.DataFrame, known: Names) -> tuple[pl.DataFrame, dict[str,
     renamed = rows.with_columns(pl.col(NODE).replace(changed)) if changed else rows
     told = {alias: spelt[node] for alias, node in aliases.items()}
     return renamed, {**known.aliases, **told, **{own.lower(): node for own, node in changed.items()}}
+
+
+def require_no_renaming(rows: pl.DataFrame, stored: pl.DataFrame, most: float) -> None:
+    """Check that an inventory's new nodes are not known ones under new names, in the same racks since the same time.
+
+    Raises:
+        DataError: if that looks so for more than the share `most` of the known nodes, and more than one.
+    """
+    gone = stored.join(rows, on=NODE, how="anti").filter(pl.col(RACK).is_not_null())
+    new = rows.join(stored, on=NODE, how="anti")
+    turn = pl.col(NODE).rank("ordinal").over(PLACE).alias("turn")
+    on = (*PLACE, "turn")
+    pairs = gone.with_columns(turn).join(new.with_columns(turn), on=on, suffix="_new", nulls_equal=True)
+    if pairs.height <= max(1.0, most * stored.height):
+        return
+    shown = pairs.sort(NODE).select(NODE, f"{NODE}_new").head(SHOWN).iter_rows()
+    raise DataError(
+        f"{pairs.height:,} of the {stored.height:,} known nodes are not in this inventory, and as many that were never "
+        "heard of stand in their racks since the same time, as if they had been renamed: "
+        + ", ".join(f"{old!r} is gone, {name!r} is new" for old, name in shown),
+        mend="give each node's old name in the inventory's column 'aliases', so that its history stays with it; "
+        f"if they are other machines, raise identity.max_unknown_share (now {most:g})",
+    )
 
 
 def _told(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
 import pytest
 
 from data.errors import DataError
 from data.identity import Names, Spelling
-from data.inventory import known_nodes, recognise
+from data.inventory import known_nodes, recognise, require_no_renaming
 from tests.data.made_up import DAY, START, nodes
 
 NOBODY = Names(Spelling(), [])
@@ -67,3 +68,39 @@ def test_a_stored_alias_that_has_moved_belongs_to_the_newer_node() -> None:
     ])  # fmt: skip
     assert known_nodes(Spelling(), stored).canonical("x:9100") == "n1"
     assert known_nodes(Spelling(), stored.clear()).nodes == frozenset()
+
+
+def renamed(count: int) -> pl.DataFrame:
+    return nodes([{"node": f"compute-{number}", "rack": f"r{number % 3}"} for number in range(count)])
+
+
+KNOWN = nodes([{"node": f"n{number}", "rack": f"r{number % 3}"} for number in range(9)])
+
+
+def test_an_inventory_of_renamed_nodes_is_an_error_with_examples() -> None:
+    with pytest.raises(DataError, match=r"9 of the 9 known nodes .*: 'n0' is gone, 'compute-0' is new, 'n1' is gone"):
+        require_no_renaming(renamed(9), KNOWN, 0.01)
+    require_no_renaming(renamed(9), KNOWN, 1.0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        KNOWN,
+        KNOWN.head(2),
+        pl.concat([KNOWN, renamed(9)]),
+        pl.concat([KNOWN.tail(8), renamed(1)]),
+        renamed(9).with_columns(rack=pl.lit("another")),
+        renamed(9).with_columns(pl.col("observed_from") + DAY),
+    ],
+    ids=["the same", "fewer", "more", "one renamed", "other racks", "replaced later"],
+)
+def test_nodes_that_come_or_go_are_no_renaming(rows: pl.DataFrame) -> None:
+    require_no_renaming(rows, KNOWN, 0.01)
+    require_no_renaming(rows, KNOWN.clear(), 0.01)
+
+
+def test_without_racks_nothing_says_that_nodes_were_renamed() -> None:
+    require_no_renaming(
+        renamed(9).with_columns(rack=pl.lit(None, pl.String)), KNOWN.with_columns(rack=pl.lit(None, pl.String)), 0.01
+    )
