@@ -82,8 +82,8 @@ class Scene:
     @property
     def known_until(self) -> np.datetime64:
         """Tell up to when the records reach."""
-        newest = np.datetime64(to_times(self.hindsight.nodes()["as_of"]).max())
-        return max(newest, to_numpy(self.replay.window.end))
+        newest = to_times(self.hindsight.nodes()["as_of"])
+        return np.datetime64(np.fmax.reduce(newest, initial=to_numpy(self.replay.window.end)))
 
     def misses(self) -> tuple[Closeup, ...]:
         """Take the missed failures that the model thought least of, one a node, of those that it could have seen."""

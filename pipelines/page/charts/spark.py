@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.page.traces import Floats, Trace
 
 FRAME: Final = Frame(320, 116, top=8, right=10, bottom=22, left=48)
+NO_VALUE: Final = "no value from this node"
 LEAST_RISK: Final = 1e-4
 ROOM: Final = 0.06  # above and below, of the height
 LETTERS: Final = 44  # the width of a date
@@ -37,6 +38,7 @@ def draw_trace(trace: Trace, closeup: Closeup, title: str) -> Markup:
     own = along(trace.value)
     parts = [
         *_frame(closeup, x, [(y(tick), number(tick)) for tick in y.ticks(3)]),
+        *([] if np.isfinite(trace.value).any() else [words((sum(FRAME.x) / 2, FRAME.top + 12), NO_VALUE, "label")]),
         band(along(trace.low), along(trace.high), "band fleet"),
         polyline(along(trace.middle), "median"),
         polyline(own, "curve of-model"),
@@ -52,7 +54,7 @@ def draw_trace(trace: Trace, closeup: Closeup, title: str) -> Markup:
 def _in_words(trace: Trace) -> str:
     known = np.flatnonzero(np.isfinite(trace.value))
     if not len(known):
-        return "no value from this node in these weeks"
+        return NO_VALUE
     first, last = known[0], known[-1]
     return (
         f"from {number(float(trace.value[first]))} to {number(float(trace.value[last]))} {trace.unit}; "
