@@ -26,6 +26,10 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PIP) check
 	touch $@
 
+demo: $(STAMP) ## the whole path on a simulated fleet, ending in var/demo/report.html
+	rm -rf var/demo
+	$(BIN)/nodeward demo var/demo
+
 check: $(STAMP) ## formatting, lint, types, direction of imports, size of modules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

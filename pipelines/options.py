@@ -88,11 +88,11 @@ def invoke(
     if session is not None:
         session.state = settings.state.path
     check_target(json, "--json")
-    _set_up_logging(verbose=verbose)
+    set_up_logging(verbose=verbose)
     return Invocation(config, tuple(overrides or ()), settings, json, verbose)
 
 
-def _set_up_logging(*, verbose: bool) -> None:
+def set_up_logging(*, verbose: bool) -> None:
     """Send what libraries log to standard error: everything worth telling, or only what went wrong."""
     import logging
 

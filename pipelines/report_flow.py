@@ -25,9 +25,12 @@ LATEST: Final = "latest.html"
 
 @flow(name="report", flow_run_name="report {config}", persist_result=False)
 @recorded("report")
-def report_fleet(config: str, overrides: list[str], test_start: datetime | None = None) -> Made:
-    """Report on the fleet that a settings file names, and say in an artifact where the page is."""
-    made = make_dated(load(Path(config), overrides), test_start)
+def report_fleet(
+    config: str, overrides: list[str], test_start: datetime | None = None, page: str | None = None
+) -> Made:
+    """Report on the fleet that a settings file names, and say in an artifact where the page is: by default, dated."""
+    settings = load(Path(config), overrides)
+    made = make_dated(settings, test_start) if page is None else make_page(settings, Path(page), test_start)
     create_markdown_artifact(report_markdown(made), key="report", description="The newest report")
     return made
 
@@ -41,6 +44,12 @@ def make_dated(settings: Settings, test_start: datetime | None) -> Made:
     with whole_file(folder / LATEST) as part:
         part.write_bytes(made.path.read_bytes())
     return made
+
+
+@step("report to a file")
+def make_page(settings: Settings, page: Path, test_start: datetime | None) -> Made:
+    """Write the page where it was asked for."""
+    return make(settings, page, test_start)
 
 
 def report_markdown(made: Made) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines.commands.backtest import backtest
 from pipelines.commands.convert import convert
+from pipelines.commands.demo import demo
 from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
 from pipelines.commands.quarantine import quarantine
@@ -29,6 +30,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     report,
     quarantine,
     deploy,
+    demo,
     simulate,
     convert,
     maintain,

@@ -1,0 +1,40 @@
+"""The command that shows the whole path on a simulated fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.options import Session, Verbose, set_up_logging
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the fleet, its state and the report go.")]
+Nodes = Annotated[int, typer.Option("--nodes", help="How many nodes.")]
+Days = Annotated[int, typer.Option("--days", help="How many days of records.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same fleet.")]
+
+
+def demo(
+    ctx: typer.Context,
+    folder: Folder = Path("var/demo"),
+    nodes: Nodes = 400,
+    days: Days = 365,
+    seed: Seed = 7,
+    *,
+    verbose: Verbose = False,
+) -> None:
+    """Show the whole path on a simulated fleet: records, model, scores, a dry-run drain list and a report."""
+    from rich.console import Console
+
+    from data.simulator.plan import Plan
+    from pipelines.demo import INTERVAL, START, run
+    from pipelines.show_demo import announcing, show_demo
+
+    session = ctx.find_object(Session)
+    if session is not None:
+        session.state = folder
+    set_up_logging(verbose=verbose)
+    console = Console()
+    console.print("Everything here is simulated: no node of this fleet exists.", style="bold")
+    show_demo(run(Plan(nodes, days, seed, START, INTERVAL), folder, announcing(console), verbose=verbose), console)
