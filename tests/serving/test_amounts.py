@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  - ranges are told with the sign for 'to'
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

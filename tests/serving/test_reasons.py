@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  - reasons are told with the signs for 'times' and 'to'
 from __future__ import annotations
 
 import json
