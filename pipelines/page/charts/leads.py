@@ -49,7 +49,9 @@ def _bars(leads: Leads, x: Linear, y: Linear) -> Iterator[Markup]:
 
 
 def _in_words(leads: Leads) -> str:
-    return ", ".join(f"{count} from {at * leads.bar_hours} h" for at, count in enumerate(leads.count.tolist()) if count)
+    bars = enumerate(leads.count.tolist())
+    told = [f"{count} from {at * leads.bar_hours} h" for at, count in bars if count]
+    return ", ".join(told) or "no failure was caught"
 
 
 def draw_notice(leads: Leads, title: str) -> Markup:
