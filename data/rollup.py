@@ -40,11 +40,15 @@ def rollup(telemetry: pl.DataFrame, metrics: Sequence[str], width: timedelta) ->
     keys = telemetry.select(
         "node", TS, bucket_end(width).alias(BUCKET_END), late.clip(0).cast(pl.Int32).alias(LATENESS)
     ).with_row_index("row")
-    keys = keys.sort(*BUCKET_KEYS, TS)
-    parts = _Parts.of(keys)
-    rows = keys["row"]
-    columns = (column for name in metrics for column in _aggregate(name, telemetry[name].gather(rows), parts))
-    return keys.select(*BUCKET_KEYS)[parts.starts].with_columns(columns)
+    ordered = keys.sort(*BUCKET_KEYS, TS, maintain_order=True)
+    rows = ordered["row"]
+    parts, is_moved = _Parts.of(ordered), not rows.is_sorted()
+    columns = (
+        column
+        for name in metrics
+        for column in _aggregate(name, telemetry[name].gather(rows) if is_moved else telemetry[name], parts)
+    )
+    return ordered.select(*BUCKET_KEYS)[parts.starts].with_columns(columns)
 
 
 def _ceil(time: str, width: timedelta) -> pl.Expr:
@@ -119,7 +123,7 @@ def _reduce(samples: Floats, times: Ints, counts: Ints) -> dict[str, Floats | In
 
 def _rises(samples: Floats, starts: Ints) -> Floats:
     """Give how far each sample rose from the one before it in its run; after a fall it counts from zero."""
-    before = np.concatenate([samples[:1], samples[:-1]])
-    rises = np.where(samples >= before, samples - before, samples)
+    rises = np.diff(samples, prepend=samples[:1])
+    np.copyto(rises, samples, where=rises < 0)
     rises[starts] = 0.0
     return rises
