@@ -131,6 +131,8 @@ def _telling(name: str) -> Iterator[None]:
     """Leave the reason of a failure as an artifact; the failure itself goes on, whatever becomes of that."""
     try:
         yield
+    except httpx.TransportError:
+        raise  # Prefect's server is gone: there is nothing to leave anything on
     except Exception as error:
         if current_run() is not None:
             try:
