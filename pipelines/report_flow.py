@@ -55,6 +55,5 @@ def make_page(settings: Settings, page: Path, test_start: datetime | None) -> Ma
 def report_markdown(made: Made) -> str:
     """Say what the page says at its top, and link to it."""
     simulated = " (simulated)" if made.is_simulated else ""
-    link = f"[{made.path.name}]({made.path.absolute().as_uri()})"
-    lines = [f"# Report on {made.fleet}{simulated}", "", f"**{made.headline}.**", "", *made.story, "", *made.warnings]
-    return "\n\n".join(line for line in [*lines, f"{link}, and the same as {LATEST} beside it"] if line)
+    lines = [f"# Report on {made.fleet}{simulated}", f"**{made.headline}.**", *made.story, *made.warnings]
+    return "\n\n".join([*lines, f"[{made.path.name}]({made.path.absolute().as_uri()})"])
