@@ -69,7 +69,7 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     Raises:
         TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
     """
-    steps = _steps(window, setup)
+    steps = scoring_times(window, setup)
     progress("training")
     trained = train(hindsight.narrow(window.start), setup)
     progress("features of the test window")
@@ -88,7 +88,7 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     return Replay(window, setup, trained, risk, rows, told)
 
 
-def _steps(window: Window, setup: Setup) -> Times:
+def scoring_times(window: Window, setup: Setup) -> Times:
     """List the times of the window at which a forecast over the shortest horizon can be judged."""
     step, start = days(setup.design.every_days), to_numpy(window.start)
     count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
