@@ -58,9 +58,10 @@ def _ceil(time: str, width: timedelta) -> pl.Expr:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Sorted rows cut into parts: each part's first row, each row's part, each row's time."""
+    """Sorted rows cut into parts: each part's first row and its size, each row's part, each row's time."""
 
     starts: Ints
+    counts: Ints
     part: Ints
     times: Ints
 
@@ -70,15 +71,18 @@ class _Parts:
         for name in BUCKET_KEYS:
             is_new |= keys[name].ne_missing(keys[name].shift()).to_numpy()
         starts = np.flatnonzero(is_new)
-        return cls(starts, np.cumsum(is_new) - 1, keys[TS].to_physical().to_numpy())
+        counts = np.diff(starts, append=keys.height)
+        return cls(starts, counts, np.cumsum(is_new) - 1, keys[TS].to_physical().to_numpy())
 
 
 def _aggregate(metric: str, column: pl.Series, parts: _Parts) -> Iterator[pl.Series]:
     """Aggregate one metric of the sorted rows; yield its bucket columns."""
     samples = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    is_seen = ~np.isnan(samples)
-    counts = np.bincount(parts.part[is_seen], minlength=len(parts.starts))
-    seen = _reduce(samples[is_seen], parts.times[is_seen], counts[counts > 0])
+    times, counts, is_seen = parts.times, parts.counts, ~np.isnan(samples)
+    if not is_seen.all():
+        samples, times = samples[is_seen], times[is_seen]
+        counts = np.bincount(parts.part[is_seen], minlength=len(parts.starts))
+    seen = _reduce(samples, times, counts[counts > 0])
     yield pl.Series(bucket_column(metric, "n"), counts, pl.UInt32)
     spread: dict[int, pl.Series] = {}
     for aggregate in AGGREGATES[1:]:
