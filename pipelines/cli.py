@@ -11,6 +11,7 @@ import typer
 
 from pipelines import commands
 from pipelines.options import Session
+from pipelines.settings import PATIENT_THREADS, set_default_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     session = Session()
+    set_default_variables(PATIENT_THREADS)
     try:
         build()(args=arguments, prog_name="nodeward", obj=session)
     except SystemExit as ended:

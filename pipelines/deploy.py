@@ -24,7 +24,7 @@ from pipelines.ingest import ingest
 from pipelines.maintain import maintain
 from pipelines.report_flow import report_fleet
 from pipelines.score import score_fleet
-from pipelines.settings import variables
+from pipelines.settings import PATIENT_THREADS, variables
 from pipelines.train import train_model
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _register(
         description=flow.description,
         tags=["nodeward"],
         work_pool_name=settings.schedule.pool,
-        job_variables={"working_dir": str(Path.cwd()), "env": dict(QUIET)},
+        job_variables={"working_dir": str(Path.cwd()), "env": {**QUIET, **PATIENT_THREADS}},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     wanted.apply()

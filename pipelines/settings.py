@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -16,6 +16,11 @@ from pipelines.settings_shape import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+# LightGBM's threads spin while they wait for each other. On a machine that does anything else at the time, fits then take
+# many times as long; asleep they cost an idle machine nothing that can be measured. Read when OpenMP is loaded.
+PATIENT_THREADS: Final = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipelines.commands.audit import audit
 from pipelines.commands.backtest import backtest
 from pipelines.commands.convert import convert
 from pipelines.commands.demo import demo
@@ -24,6 +25,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     ingest,
     train,
     backtest,
+    audit,
     score,
     decide,
     status,

@@ -13,6 +13,7 @@ import pytest
 from data.errors import DiskFullError, EmptyTableError, SettingsError
 from pipelines.cli import main
 from pipelines.outcome import LOG_NAME
+from pipelines.settings import variable
 from pipelines.settings_template import template
 
 ROOT = Path(__file__).parents[2]
@@ -156,3 +157,14 @@ def test_a_real_process_ends_with_the_same_codes(folder: Path) -> None:
     wrong = run("check", "--set", "model.seeds=0")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("error: model.seeds = 0 (--set model.seeds)")
+
+
+def test_lightgbms_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert main(["--version"]) == 0
+    assert variable("OMP_WAIT_POLICY") == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert main(["--version"]) == 0
+    assert variable("OMP_WAIT_POLICY") == "ACTIVE"
