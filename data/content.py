@@ -23,10 +23,19 @@ def content_hash(rows: pl.DataFrame) -> pl.Series:
     """Hash each row of numbers, times and texts into 64 bits."""
     total = np.zeros(rows.height, dtype=np.uint64)
     for column in rows:
-        cells = _mix(_mix(_words(column)) + np.uint64(_digest(column.name)))
-        cells[column.is_null().to_numpy()] = 0
-        total += cells
+        total += _cells(column)
     return pl.Series("content", total, pl.UInt64)
+
+
+def cell_hash(column: pl.Series) -> pl.Series:
+    """Hash each cell of a column of numbers, times or texts into 64 bits; a null's is zero."""
+    return pl.Series(column.name, _cells(column), pl.UInt64)
+
+
+def _cells(column: pl.Series) -> Words:
+    cells = _mix(_mix(_words(column)) + np.uint64(_digest(column.name)))
+    cells[column.is_null().to_numpy()] = 0
+    return cells
 
 
 def _words(column: pl.Series) -> Words:

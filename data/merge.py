@@ -1,6 +1,6 @@
 """The merge rule: of rows that speak of the same thing the newest wins, whatever order they arrive in.
 
-A key's surviving row is the maximum of a total order, so merging is commutative, associative and idempotent.
+A key's surviving row is the least upper bound of all of them, so merging is commutative, associative and idempotent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.content import content_hash
+from data.content import cell_hash, content_hash
 from data.schema import AVAILABLE_AT, NODE, SEPARATOR, TS
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ class Rule:
     """Rows with equal `keys` are one row: the one with the largest `newest` columns, then filled cells, then hash.
 
     A null is smaller than every value. Of two rows that are equally new, the one that says more stands: a cell
-    that quarantine gave back is not lost again when its source is read anew.
+    that quarantine gave back is not lost again when its source is read anew. With `by_cell`, rows that are equally
+    new are joined instead, since neither takes back what the other says; of two values one hash settles which stands.
     """
 
     keys: tuple[str, ...]
     newest: tuple[str, ...]
+    by_cell: bool = False
 
     def resolve(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Keep one row for each key."""
@@ -38,11 +40,23 @@ class Rule:
             return rows
         is_contested = rows.select(pl.struct(self.keys).is_duplicated()).to_series()
         contested = rows.filter(is_contested).unique(maintain_order=True)
+        winners = self._joined(contested) if self.by_cell else self._fullest(contested)
+        return pl.concat([rows.filter(~is_contested), winners])
+
+    def _joined(self, contested: pl.DataFrame) -> pl.DataFrame:
+        """Join the newest rows of each key."""
+        is_newest = pl.struct(self.newest).rank("dense", descending=True).over(self.keys) == 1
+        rivals, cells = contested.filter(is_newest), [name for name in contested.columns if name not in self.keys]
+        hashed = rivals.with_columns(cell_hash(rivals[name]).alias(name + CONTENT) for name in cells)
+        chosen = (pl.col(name).get(pl.col(name + CONTENT).arg_max()) for name in cells)
+        return hashed.group_by(self.keys, maintain_order=True).agg(*chosen).select(contested.columns)
+
+    def _fullest(self, contested: pl.DataFrame) -> pl.DataFrame:
+        """Take the newest row of each key; of those the one with the most cells, then by its content."""
         filled = pl.sum_horizontal(pl.all().is_not_null()).alias(FILLED)
         ranked = contested.with_columns(filled, content_hash(contested).alias(CONTENT))
         ordered = ranked.sort(*self.newest, FILLED, CONTENT)
-        winners = ordered.unique(self.keys, keep="last", maintain_order=True).drop(FILLED, CONTENT)
-        return pl.concat([rows.filter(~is_contested), winners])
+        return ordered.unique(self.keys, keep="last", maintain_order=True).drop(FILLED, CONTENT)
 
     def merge(self, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         """Merge two tables, which may differ in their columns."""
@@ -78,7 +92,7 @@ def _changed(old: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.Da
     return both.filter(differs).select(new.columns)
 
 
-TELEMETRY_RULE: Final = Rule((NODE, TS), (AVAILABLE_AT,))
+TELEMETRY_RULE: Final = Rule((NODE, TS), (AVAILABLE_AT,), by_cell=True)
 EVENT_RULE: Final = Rule(("source", NODE, "kind", "start", "cause"), ("end_recorded_at", "end", "recorded_at"))
 NODE_RULE: Final = Rule((NODE,), ("as_of", "revised_at"))
 BLIND_RULE: Final = Rule(("start", "end"), ("recorded_at",))

@@ -17,6 +17,12 @@ SMALL = st.none() | st.integers(0, 2)
 TABLES = st.lists(st.tuples(SMALL, SMALL, st.none() | st.sampled_from(["a", "b"])), max_size=8).map(
     lambda rows: RULE.resolve(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
 )
+BY_CELL = Rule(("key",), ("newest",), by_cell=True)
+CELLS = {"key": pl.Int64(), "newest": pl.Int64(), "x": pl.Float64(), "y": pl.Float64()}
+CELL = st.none() | st.sampled_from([0.0, -1.0, 2.5])
+CELL_TABLES = st.lists(st.tuples(SMALL, SMALL, CELL, CELL), max_size=8).map(
+    lambda rows: BY_CELL.resolve(pl.DataFrame(rows, schema=CELLS, orient="row"))
+)
 HOURS = st.integers(0, 2).map(lambda hours: START + hours * HOUR)
 EVENT_TABLES = st.lists(
     st.fixed_dictionaries(
@@ -55,6 +61,26 @@ def test_merging_is_commutative_associative_and_idempotent(a: pl.DataFrame, b: p
     assert same(RULE.merge(a, b), RULE.merge(b, a))
     assert same(RULE.merge(RULE.merge(a, b), c), RULE.merge(a, RULE.merge(b, c)))
     assert same(RULE.merge(a, a), a)
+
+
+@settings(max_examples=40, deadline=None)
+@given(CELL_TABLES, CELL_TABLES, CELL_TABLES)
+def test_rows_that_are_joined_by_cell_merge_alike_in_every_order(
+    a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame
+) -> None:
+    orders = [BY_CELL.merge(BY_CELL.merge(x, y), z) for x, y, z in permutations([a, b, c])]
+    assert all(same(orders[0], other) for other in orders[1:])
+    assert same(BY_CELL.merge(a, a), a)
+    assert BY_CELL.compare(orders[0], b).unchanged == b.height
+
+
+@settings(max_examples=40, deadline=None)
+@given(CELL_TABLES, CELL_TABLES)
+def test_no_cell_of_rows_that_are_as_new_is_lost(a: pl.DataFrame, b: pl.DataFrame) -> None:
+    same_age = [table.with_columns(newest=pl.lit(0, pl.Int64)) for table in (a, b)]
+    keys = pl.concat(same_age).group_by("key").agg(pl.col("x", "y").is_not_null().any())
+    merged = BY_CELL.merge(*same_age).select("key", pl.col("x", "y").is_not_null())
+    assert same(merged, keys)
 
 
 @settings(max_examples=25, deadline=None)

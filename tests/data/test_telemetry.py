@@ -68,6 +68,19 @@ def test_rows_that_contradict_each_other_settle_alike_in_every_order(tmp_path: P
     assert results[0] == results[1] == results[2]
 
 
+def test_rows_that_are_as_new_are_joined_in_whatever_batch_they_come(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NONE, NONE, 1.0), ("n2", NONE, NONE, 1.0)], "load"))
+    assert table.merge(telemetry([("n1", NONE, NONE, 40.0)], "temp")).replaced == 1
+    assert table.merge(telemetry([("n1", NONE, NONE, 1.0)], "load")).unchanged == 1
+    assert rows(table) == [("n1", 0.0, 1.0, 40.0), ("n2", 0.0, 1.0, None)]
+
+
+def test_a_row_that_was_known_later_takes_back_what_it_does_not_say(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NONE, NONE, 1.0)], "load"))
+    table.merge(telemetry([("n1", NONE, HOUR, 40.0)], "temp"))
+    assert rows(table) == [("n1", 0.0, None, 40.0)]
+
+
 def test_a_replacement_leaves_its_neighbours_alone(table: Telemetry) -> None:
     table.merge(telemetry([("n1", minute * MINUTE, NONE, float(minute)) for minute in range(5)]))
     change = table.merge(telemetry([("n1", 2 * MINUTE, HOUR, 7.0), ("n1", 9 * MINUTE, NONE, 9.0)]))
