@@ -17,6 +17,7 @@ from data.schema import (
     TELEMETRY_KEYS,
     TS,
     UNREADABLE,
+    UNREADABLE_TYPE,
     UTC,
 )
 
@@ -67,7 +68,9 @@ class Quarantine:
 def decode(table: str, rows: Sequence[str]) -> pl.DataFrame:
     """Read quarantined rows of a table back from JSON, as they were; metrics are 64-bit floats."""
     read: list[dict[str, Any]] = [json.loads(row) for row in rows]
-    schema = dict(SCHEMAS[table])
+    schema: dict[str, pl.DataType] = dict(SCHEMAS[table])
+    if any(row.get(UNREADABLE) for row in read):  # a null that could not be read is none that was written
+        schema[UNREADABLE] = UNREADABLE_TYPE
     if table == "telemetry":
         metrics = sorted({name for row in read for name in row} - {*schema, UNREADABLE})
         schema |= dict.fromkeys(metrics, pl.Float64())

@@ -37,8 +37,10 @@ def is_possible(cells: pl.DataFrame, describe: Callable[[str], Metric]) -> pl.Se
 def is_settled(cells: pl.DataFrame, stored: pl.DataFrame) -> pl.Series:
     """Say which cells have a value in the stored rows: the source was mended and read again."""
     metrics = [name for name in cells["metric"].unique() if name in stored.columns]
-    held = stored.unpivot(metrics, index=[NODE, TS], variable_name="metric", value_name="held").drop_nulls("held")
-    marked = held.select(NODE, TS, "metric", pl.lit(value=True).alias("held")).unique()
+    held = (
+        stored.filter(pl.col(name).is_not_null()).select(NODE, TS, pl.lit(name).alias("metric")) for name in metrics
+    )
+    marked = pl.concat([cells.select(NODE, TS, "metric").clear(), *held]).with_columns(pl.lit(value=True).alias("held"))
     told = cells.join(marked, on=[NODE, TS, "metric"], how="left", maintain_order="left")
     return told["held"].fill_null(value=False)
 

@@ -15,7 +15,7 @@ from data.inventory import known_nodes
 from data.naming import require_metrics
 from data.quarantine import Quarantine, decode, decode_cells
 from data.recover import CELL, filled, is_cell, is_possible, is_settled, rows_of
-from data.schema import NODE, TELEMETRY_KEYS
+from data.schema import NODE, TELEMETRY_KEYS, TS, UTC
 from data.spelling import spell, spell_telemetry
 from data.telemetry import Change
 from data.validate import Bounds, judge, sift_blind, sift_events, sift_nodes, sift_telemetry
@@ -55,8 +55,9 @@ def replay(
         quarantine, trial = Quarantine(store.quarantine), _Trial(store, records, options, clock())
         tried = quarantine.read().filter(pl.lit(value=True) if chosen is None else chosen)
         change, released = trial.no_change(), [tried.clear()]
+        usable = tried.filter(~_is_expired(store.telemetry.dropped_until()))
         for table in SIFTS:  # the inventory first: it makes nodes known
-            for piece in _pieces(tried.filter(pl.col("table") == table)):
+            for piece in _pieces(usable.filter(pl.col("table") == table)):
                 gone, changed = trial.of_cells(piece) if piece[CELL][0] else trial.of_rows(table, piece)
                 released.append(gone.select(tried.columns))
                 change = change.followed_by(changed)
@@ -117,6 +118,12 @@ def _spelt(table: str, rows: pl.DataFrame, names: Names) -> pl.DataFrame:
     if table == "telemetry":
         return spell_telemetry(rows, names)
     return spell(rows, names) if table == "events" else rows
+
+
+def _is_expired(dropped_until: datetime | None) -> pl.Expr:
+    """Pick the telemetry of a time of which retention has dropped the samples: it can't be merged any more."""
+    is_old = (pl.col("table") == "telemetry") & (pl.col(TS) <= pl.lit(dropped_until, UTC))
+    return is_old.fill_null(value=False)
 
 
 def _pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -12,6 +12,7 @@ from data.errors import ColumnError, SurroundingsError
 from data.identity import Spelling
 from data.ingest import Expected, IngestOptions
 from data.lock import writing
+from data.maintain import Plan, Retention, maintain
 from data.quarantine import Quarantine
 from data.replay import ReplayReport, replay
 from data.rollup import rollup
@@ -209,3 +210,43 @@ def test_a_replay_waits_for_no_other_writer_for_ever(state: Again) -> None:
     assert state.store.lock is not None
     with writing(state.store.lock, NONE), pytest.raises(SurroundingsError, match="is writing to the same state"):
         state.replay(replace(TIGHT, patience=timedelta(seconds=0.05)))
+
+
+@pytest.mark.parametrize("metric", ["metric", "value", "held", "turn", "reason", "is_cell", "a\nb", '"metric":"'])
+def test_a_cell_goes_back_whatever_its_metric_is_called(state: Again, metric: str) -> None:
+    state.take(source(MIXED.rename({"load": metric})), TIGHT)
+    state.list_node("n3")
+    assert state.replay(WIDE).released["telemetry"] == 2
+    assert state.store.telemetry.read([metric])[metric].sort().to_list() == [None, 1.0, 3.0, 500.0]
+
+
+def test_telemetry_of_a_time_that_retention_has_dropped_stays(state: Again) -> None:
+    late = telemetry([("n3", HOUR, NONE, 3.0), ("n3", 3 * DAY, NONE, 4.0), ("n1", HOUR, NONE, 500.0)])
+    state.take(source(pl.concat([MIXED, telemetry([("n1", 3 * DAY, NONE, 1.0)]), late])), TIGHT)
+    maintain(state.store, state.records, Plan(Retention(telemetry=DAY), START + 3 * DAY, {}))
+    state.list_node("n3")
+    told, stayed = state.replay(WIDE), Quarantine(state.store.quarantine).read()
+    assert (told.released["telemetry"], told.kept["telemetry"]) == (1, stayed.height)
+    assert state.samples() == [("n1", START + 3 * DAY, 1.0), ("n3", START + 3 * DAY, 4.0)]
+    assert stayed["ts"].max() == START + 2 * HOUR
+
+
+def unread(rows: pl.DataFrame, at: int, column: str) -> pl.DataFrame:
+    """Mark one cell as unreadable."""
+    entry = [{"column": column, "value": "soon", "fault": f"has no {column}", "at": "a.csv:2"}]
+    return rows.with_columns(pl.Series(UNREADABLE, [entry if row == at else None for row in range(rows.height)]))
+
+
+def test_an_event_whose_end_can_not_be_read_is_not_taken_for_one_that_goes_on(state: Again) -> None:
+    spoilt = events([{}, {"start": START + DAY, "end": None, "end_recorded_at": None}])
+    state.take(replace(source(SOUND), event_rows=unread(spoilt, 1, "end")))
+    assert state.replay().kept["events"] == 1
+    assert state.records.events()["start"].to_list() == [START]
+
+
+def test_a_cell_that_can_not_be_read_stays_when_its_row_is_released(state: Again) -> None:
+    rows = telemetry([("n1", HOUR, NONE, 1.0), ("n3", HOUR, NONE, None)]).with_columns(fan=pl.lit(7.0))
+    state.take(source(unread(rows, 1, "load")))
+    state.list_node("n3")
+    assert state.replay().released["telemetry"] == 1
+    assert state.reasons() == ["has no load"]
