@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from data.quarantine import QUARANTINED_AT, Quarantine
+from data.schema import TS
 from data.telemetry import Change
 from data.upkeep import SAFE, Extent, compact, delete_until, extent, vacuum
 
@@ -91,10 +95,11 @@ def _drop(store: Store, plan: Plan) -> None:
     for table, time in (
         (store.buckets.table, keep.buckets),
         (store.scores.table, keep.scores),
-        (store.quarantine.table, keep.quarantine),
     ):
         if time is not None:
             delete_until(table, plan.now - time)
+    if keep.quarantine is not None:  # by when they came: rows of long ago may have come today
+        Quarantine(store.quarantine).purge(plan.now - keep.quarantine, pl.coalesce(QUARANTINED_AT, TS).is_not_null())
 
 
 def _forget(records: Records, plan: Plan) -> int:

@@ -17,6 +17,7 @@ from data.errors import DataError, SurroundingsError
 from data.ingest import ingest
 from data.lock import writing
 from data.maintain import MaintainReport, Plan, Retention, maintain
+from data.quarantine import Quarantine
 from data.records import Records
 from data.rollup import rollup
 from data.schema import BUCKET_KEYS, DECISION_SCHEMA, QUARANTINE_SCHEMA, SCORE_SCHEMA
@@ -243,17 +244,21 @@ def test_files_that_were_there_a_moment_ago_stay_for_whoever_reads_them(full: St
     assert full.telemetry.table.pinned(7).scan().collect().equals(before)
 
 
-def test_scores_quarantine_and_decisions_have_their_own_times_and_rows_without_a_time_stay(
+def test_scores_and_decisions_have_their_own_times_and_quarantined_rows_are_as_old_as_their_coming(
     store: Store, records: Records
 ) -> None:
     days = [START + day * DAY for day in range(40)]
     store.scores.add(_frame(SCORE_SCHEMA, ts=days))
-    store.quarantine.add(_frame(QUARANTINE_SCHEMA, ts=[*days, None]))
+    Quarantine(store.quarantine).add(_frame(QUARANTINE_SCHEMA, ts=[START, None]), NOW - 2 * DAY)
+    Quarantine(store.quarantine).add(_frame(QUARANTINE_SCHEMA, ts=[NOW]), NOW - 6 * DAY)
+    store.quarantine.add(_frame(QUARANTINE_SCHEMA, ts=[START + DAY, None], node=["of an older", "Nodeward"]))
     records.record_decisions(_frame(DECISION_SCHEMA, ts=days, node=["n1"] * 40))
     retention = Retention(scores=10 * DAY, quarantine=5 * DAY, decisions=3 * DAY)
     report = maintain(store, records, Plan(retention, NOW, {}))
     assert store.scores.read()["ts"].sort().to_list() == days[31:]
-    assert store.quarantine.read()["ts"].sort().to_list() == [None, *days[36:]]
+    assert store.quarantine.read().sort("ts", "node").select("ts", "node").rows() == [
+        (None, None), (None, "Nodeward"), (START, None),
+    ]  # fmt: skip
     assert (report.decisions, records.decisions()["ts"].to_list()) == (37, days[37:])
 
 
