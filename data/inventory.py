@@ -89,8 +89,16 @@ def _unmistakable(told: Iterator[tuple[str, str]]) -> dict[str, str]:
 
 
 def _parted(text: str) -> list[str]:
-    parts = json.loads(text) if text.startswith("[") else BETWEEN.split(text)
-    return [str(part).strip().lower() for part in parts if part]
+    return [str(part).strip().lower() for part in _listed(text) or BETWEEN.split(text) if part]
+
+
+def _listed(text: str) -> list[object]:
+    """Read a JSON list; nothing of what is none, such as [::1]:9100."""
+    try:
+        parts = json.loads(text) if text.startswith("[") else []
+    except ValueError:
+        return []
+    return parts if isinstance(parts, list) else []
 
 
 def _spelt(own: str, aliases: list[str], known: Names, listed: Collection[str]) -> str:

@@ -28,9 +28,17 @@ def require_columns(where: object, columns: Iterable[str]) -> None:
         ColumnError: if one has no name, or one that stands for many columns.
     """
     for name in columns:
-        if not name.strip() or EXPRESSION.fullmatch(name):
-            fault = f"the name {name!r} stands for many columns" if name.strip() else "a column has no name"
+        fault = _column_fault(name)
+        if fault is not None:
             raise ColumnError(f"{where}: {fault}", mend="name the column, or leave it out of the file")
+
+
+def _column_fault(name: str) -> str | None:
+    if not name.strip():
+        return "a column has no name"
+    if "\0" in name:
+        return f"the name {name!r} has the character zero, where others end"
+    return f"the name {name!r} stands for many columns" if EXPRESSION.fullmatch(name) else None
 
 
 def require_metrics(where: object, metrics: Iterable[str]) -> None:

@@ -30,6 +30,14 @@ def test_aliases_are_read_from_a_list_or_a_text(labels: str) -> None:
     assert aliases == {"10.0.0.7": "n1", "old01": "n1"}
 
 
+@pytest.mark.parametrize("written", ["[::1]:9100", "[fe80::1", "[1e", '["a"'])
+def test_an_alias_that_begins_like_a_list_and_is_none_is_a_name(written: str) -> None:
+    _, aliases = recognise(nodes([{"labels": json.dumps({"aliases": f"Old01 {written}"})}]), NOBODY)
+    assert aliases == {"old01": "n1", written: "n1"}
+    _, aliases = recognise(nodes([{"labels": json.dumps({"aliases": written})}]), NOBODY)
+    assert aliases == {written: "n1"}
+
+
 def test_a_node_keeps_the_name_under_which_it_first_came() -> None:
     known = Names(Spelling(), ["n1", "n2"])
     rows = nodes([{"node": "N1.example.org"}, {"node": "compute2", "labels": also("n2")}, {"node": "new"}])
