@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# LightGBM's threads spin while they wait for each other. On a machine that does anything else at the time, fits then take
-# many times as long; asleep they cost an idle machine nothing that can be measured. Read when OpenMP is loaded.
+# LightGBM's threads spin while they wait for each other: on a machine that does anything else at the time, a fit takes
+# many times as long. Read when OpenMP is loaded.
 PATIENT_THREADS: Final = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 

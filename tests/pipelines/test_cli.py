@@ -159,7 +159,7 @@ def test_a_real_process_ends_with_the_same_codes(folder: Path) -> None:
     assert wrong.stderr.startswith("error: model.seeds = 0 (--set model.seeds)")
 
 
-def test_lightgbms_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+def test_lightgbms_threads_sleep_while_they_wait_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
