@@ -1,0 +1,52 @@
+"""Models that see only when rows were written, or how many: what they know, the collector gave away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.audit.chance import LEVEL, beyond, p_words
+from models.audit.finding import Finding, Verdict, untold
+from models.audit.marks import null_aucs, ranks, roc_auc
+from models.measures import average_precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.audit.marks import Marks
+
+TIMES: Final = "timestamps alone"
+COUNTS: Final = "row counts alone"
+FEWEST: Final = 10  # failing nodes
+HALF: Final = 0.5  # of the forecast's skill
+SHUFFLES: Final = 1999  # the least p that they can tell is below LEVEL
+
+
+def blindfold(
+    name: str, scores: NDArray[np.float64], forecast: NDArray[np.float64], marks: Marks, rng: np.random.Generator
+) -> Finding:
+    """Test whether a model that sees nothing of a node's state still ranks the failing ones above the others."""
+    if marks.failing_nodes < FEWEST:
+        return untold(name, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    rank = ranks(marks.step, scores)
+    own = roc_auc(rank, marks.step, marks.positives)
+    null = null_aucs(rank, marks.step, marks.shuffles(rng, SHUFFLES))
+    p, whole = beyond(own, null), roc_auc(ranks(marks.step, forecast), marks.step, marks.positives)
+    share = (own - 1 / 2) / max(whole - 1 / 2, 1e-9)
+    verdict = Verdict.CLEAR if p >= LEVEL else Verdict.FOUND if share >= HALF else Verdict.SUSPICIOUS
+    label = np.zeros(len(rank))
+    label[marks.positives] = 1
+    precision = average_precision(label, scores) or 0.0
+    return Finding(
+        name,
+        verdict,
+        f"ROC-AUC at one time {own:.3f} beside {whole:.3f} from everything, {max(share, 0):.0%} of its skill (found "
+        f"from {HALF:.0%} on); PR-AUC {precision:.4f} at a rate of {label.mean():.4f}; {p_words(p)} against {LEVEL:g}",
+        own,
+        float(np.quantile(null, 1 - LEVEL)) if len(null) else None,
+        (),
+        ""
+        if verdict is Verdict.CLEAR
+        else "see whether rows stop, or come at other times, only once a node has failed",
+    )

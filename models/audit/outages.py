@@ -1,0 +1,96 @@
+"""Failures that begin with an outage of the collectors: silence that was taken for death."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.audit.chance import LEVEL, beyond, judge, p_words
+from models.audit.finding import SHOWN, Finding, untold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from features.grid import Times
+
+NAME: Final = "failures with collector outages"
+SHIFTS: Final = 1999
+DIP: Final = 0.5  # of the nodes that usually report: fewer is an outage of the collectors, not of nodes
+TREND: Final = 28  # buckets around one that tell what is usual
+
+Spans = tuple["Times", "Times"]
+
+
+def dips(bucket_end: Times, reporting: NDArray[np.int64], width: np.timedelta64) -> Spans:
+    """Give the buckets in which less than half as many nodes report as in the median bucket around them.
+
+    `bucket_end` rises; a bucket between the first and the last that is not there had no node.
+    """
+    if not len(bucket_end):
+        return bucket_end, bucket_end
+    place = ((bucket_end - bucket_end[0]) // width).astype(np.int64)
+    count = np.zeros(int(place[-1]) + 1)
+    count[place] = reporting
+    padded = np.pad(count, TREND, constant_values=np.nan)
+    usual = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * TREND + 1), axis=1)
+    ends = bucket_end[0] + np.flatnonzero(count < DIP * usual) * width
+    return ends - width, ends
+
+
+def coincide(
+    failures: tuple[Sequence[str], Times], outages: Spans, step: np.timedelta64, rng: np.random.Generator
+) -> Finding:
+    """Test whether failures begin inside an outage, or within a step of its end, more often than they would by chance.
+
+    Chance: all outages moved together along the records, around their end to their start, so that their lengths
+    and gaps stay.
+    """
+    names, start = failures
+    if not len(outages[0]) or not len(start):
+        return untold(NAME, "no outage of the collectors, or no failure")
+    origin, span = start.min(), max(start.max() - start.min(), step)
+    at = (np.sort(start) - origin).astype(np.int64)
+    bounds = _merged(outages[0] - origin, outages[1] + step - origin)
+    hits = _inside(at, *bounds, int(span.astype(np.int64)), 0)
+    shifts = rng.integers(0, int(span.astype(np.int64)), SHIFTS)
+    null = np.array([_inside(at, *bounds, int(span.astype(np.int64)), int(shift)) for shift in shifts], dtype=float)
+    p = beyond(hits, null)
+    verdict = judge(p, hits / len(start))
+    which = _which(start - origin, *bounds)
+    examples = [f"{names[row]} {np.datetime_as_string(start[row], 'm')}" for row in np.flatnonzero(which)[:SHOWN]]
+    return Finding(
+        NAME,
+        verdict,
+        f"{hits:,} of {len(start):,} failures begin in one of {len(outages[0]):,} outages of the collectors or just "
+        f"after; chance gives {null.mean():,.1f}, {p_words(p)} against {LEVEL:g}",
+        p,
+        LEVEL,
+        tuple(examples) if p < LEVEL else (),
+        "derive failures from silence only where the rest of the fleet reports; list outages as blind"
+        if p < LEVEL
+        else "",
+    )
+
+
+def _merged(
+    start: NDArray[np.timedelta64], end: NDArray[np.timedelta64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Join spans that overlap, in microseconds."""
+    order = np.argsort(start)
+    begin, stop = start[order].astype(np.int64), np.maximum.accumulate(end[order].astype(np.int64))
+    opens = np.r_[True, begin[1:] > stop[:-1]]
+    closes = np.r_[opens[1:], True]
+    return begin[opens], stop[closes]
+
+
+def _inside(at: NDArray[np.int64], begin: NDArray[np.int64], stop: NDArray[np.int64], span: int, shift: int) -> int:
+    moved = np.sort((at - shift) % span) if shift else at
+    return int(np.sum(np.searchsorted(moved, stop, "right") - np.searchsorted(moved, begin, "left")))
+
+
+def _which(at: NDArray[np.timedelta64], begin: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.bool_]:
+    place = np.searchsorted(begin, at.astype(np.int64), "right") - 1
+    return np.asarray((place >= 0) & (at.astype(np.int64) <= stop[np.maximum(place, 0)]))

@@ -1,0 +1,77 @@
+"""Audits a state's records: what in them would make a forecast look better than it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.schema import AVAILABLE_AT, NODE, TS
+from models.audit.everything import Material
+from models.audit.everything import audit as run
+from models.audit.finding import SHOWN, Finding, Verdict
+from models.audit.recording import Arrivals
+from pipelines import wiring
+from pipelines.page.make import last_window
+from pipelines.progress import bars
+from pipelines.setup import everything, setup
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.telemetry import Telemetry
+    from pipelines.settings_shape import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What each test of a fleet's records came to, with forecasts made from `test_start` on."""
+
+    fleet: str
+    test_start: datetime
+    test_end: datetime
+    seconds: float
+    findings: tuple[Finding, ...]
+
+    def named(self, verdict: Verdict) -> list[str]:
+        """Name the tests that ended with a verdict."""
+        return [finding.name for finding in self.findings if finding.verdict is verdict]
+
+
+def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
+    """Test the records of the state, and forecasts from a time on (default: as the report does).
+
+    Raises:
+        EmptyTableError: if the state holds no records.
+        SettingsError: if the time does not come before the newest midnight of the records.
+    """
+    began = time.monotonic()
+    with wiring.records(settings) as records, bars() as progress:
+        store = wiring.store(settings)
+        hindsight = everything(store, records)
+        window = last_window(settings, records, hindsight, test_start)
+        told = setup(settings, store.telemetry.metrics())
+        shares = settings.forecast.alarm_shares
+        longest = max(told.design.horizons_days)
+        material = Material(
+            hindsight, window, told, arrivals(store.telemetry, timedelta(days=longest)), shares[len(shares) // 2]
+        )
+        findings = run(material, lambda stage: progress(stage, 0, 0))
+    return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
+
+
+def arrivals(telemetry: Telemetry, longest: timedelta) -> Arrivals:
+    """Count how rows of telemetry arrived; in bulk: with others measured longer than a span apart."""
+    if not telemetry.metrics():
+        return Arrivals(0, 0, 0, 0)
+    rows = telemetry.table.scan()
+    early = pl.col(AVAILABLE_AT) < pl.col(TS)
+    counts = rows.select(pl.len(), early.sum().alias("early"), (pl.col(AVAILABLE_AT) == pl.col(TS)).sum().alias("once"))
+    groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())
+    bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum())
+    count, ahead, once = counts.collect().row(0)
+    examples = rows.filter(early).select(NODE, TS).head(SHOWN).collect().rows()
+    return Arrivals(count, ahead, once, int(bulk.collect().item() or 0), tuple(examples))

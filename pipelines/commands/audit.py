@@ -1,0 +1,45 @@
+"""The command that audits records for what would flatter a forecast."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.times import DATES, utc
+from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+
+Start = Annotated[
+    datetime | None,
+    typer.Option(
+        "--test-start",
+        formats=DATES,
+        metavar="DATE",
+        help="Audit forecasts from then on (UTC); default: report.days before the records' end.",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 if anything was found.")]
+
+
+def audit(
+    ctx: typer.Context,
+    test_start: Start = None,
+    config: Config = DEFAULT_CONFIG,
+    overrides: Overrides = None,
+    json: Json = None,
+    *,
+    strict: Strict = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look in the state's records for what would make a forecast look better than it is."""
+    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    from data.errors import DataError
+    from models.audit.finding import Verdict
+    from pipelines.audit import audit as look
+    from pipelines.show_audit import show_audit
+
+    report = look(invocation.settings, utc(test_start))
+    invocation.present(report, show_audit)
+    if strict and (found := report.named(Verdict.FOUND)):
+        raise DataError(f"the audit found: {', '.join(found)}", mend="mend the records as told above, and audit again")
