@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ CODECS: Final = {".tar.zst": "zstd", ".tar.gz": "gzip"}
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 CHUNK: Final = 1 << 20
+# What can't be decompressed has no errno; the others come of members' names, such as a file's above another file.
+NOT_OF_SURROUNDINGS: Final = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
 MEND: Final = "use another backup; this one was not restored, and nothing was changed"
 
 
@@ -92,8 +95,8 @@ def unpack(path: Path, folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SourceFileError(path, "is not there", mend="name a file that `nodeward backup` wrote") from None
     except (tarfile.TarError, EOFError, OSError, pa.ArrowException) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:
-            raise  # of the surroundings: what can't be decompressed has no errno
+        if isinstance(fault, OSError) and fault.errno not in NOT_OF_SURROUNDINGS:
+            raise
         raise SourceFileError(path, f"is no whole backup: {' '.join(str(fault).split())}", mend=MEND) from fault
     return _checked(path, found, manifest)
 
@@ -134,7 +137,7 @@ def _write(target: Path, content: IO[bytes]) -> dict[str, Any]:
 def _checked(path: Path, found: dict[str, dict[str, Any]], manifest: bytes) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(manifest)
-        version, files = told["format"], told["files"]
+        version, files = told["format"], dict(told["files"])
     except (ValueError, KeyError, TypeError):
         raise SourceFileError(path, "has no manifest: it was cut off, or is no backup", mend=MEND) from None
     if version != FORMAT:

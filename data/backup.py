@@ -20,7 +20,7 @@ from data.disk import naming_full_disk
 from data.dump import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from data.archive import Packer
     from data.delta import Table
@@ -142,13 +142,19 @@ def _add_others(packer: Packer, state: State, scratch: Path) -> None:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name == TABLES or path.name.startswith(PRIVATE):
-            continue
-        yield from _regular(path.rglob("*") if path.is_dir() else [path])
+        if path.name != TABLES and not (path.name.startswith(PRIVATE) and path.is_dir()):
+            yield from _below(path, frozenset({folder.resolve()}))
 
 
-def _regular(paths: Iterable[Path]) -> Iterator[Path]:
-    return (path for path in paths if path.is_file() and not path.name.endswith(LEFT_OUT))
+def _below(path: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Find the files at and below a path, behind links too; a link back to a folder above leads to nothing new."""
+    if path.is_dir():
+        if (real := path.resolve()) not in above:
+            with suppress(FileNotFoundError):  # as files, folders of other programs come and go
+                for each in sorted(path.iterdir()):
+                    yield from _below(each, above | {real})
+    elif path.is_file() and not path.name.endswith(LEFT_OUT):
+        yield path
 
 
 def _is_sqlite(file: Path) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
+from sqlalchemy.exc import SQLAlchemyError
 
 from data import migrations
-from data.archive import unpack
+from data.archive import MEND, unpack
 from data.backup import PATIENCE, RECORDS, TABLES, BackupReport
 from data.database import connect
 from data.delta import Table
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy import Engine
+
+MANIFEST: Final = {"made_at": str, "fleet": str, "schema_version": int, "tables": dict, "records": dict}
 
 
 def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: bool = False) -> BackupReport:
@@ -37,12 +42,14 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
     _require_empty(target, force=force)
     lock = target / TABLES / "ingest.lock"
     with _staged(target) as staging, writing(lock, PATIENCE) if lock.exists() else nullcontext():
-        manifest = unpack(file, staging)
-        frames = _verified(file, staging, manifest)
-        shutil.rmtree(staging / RECORDS)
+        manifest = _checked(file, unpack(file, staging))
+        with _naming_spoilt(file):
+            frames = _verified(file, staging, manifest)
+        shutil.rmtree(staging / RECORDS, ignore_errors=True)
         engine = connect(url_of(staging))
         try:
-            with loading(engine, frames, manifest["schema_version"], force=force):
+            with _naming_spoilt(file), loading(engine, frames, manifest["schema_version"], force=force):
+                _require_empty(target, force=force)  # another command may have made a state meanwhile
                 if not _lies_in(staging, engine):  # its rows and the folder change together
                     swap(staging, target)
         finally:
@@ -69,17 +76,40 @@ def _lies_in(folder: Path, engine: Engine) -> bool:
 def _staged(target: Path) -> Iterator[Path]:
     """Make an empty folder beside the target; what an earlier restore left there, killed, is removed."""
     staging = target.with_name(f".{target.name}.restoring")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-    finally:
+    lock = staging.with_name(f"{staging.name}.lock")  # two restores at once would unpack into each other
+    with writing(lock, PATIENCE):
         shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.unlink()
+
+
+@contextmanager
+def _naming_spoilt(file: Path) -> Iterator[None]:
+    """Raise SourceFileError where an archive is whole, and yet not what a backup is."""
+    try:
+        yield
+    except (DeltaError, PolarsError, SQLAlchemyError, FileNotFoundError) as fault:
+        raise SourceFileError(file, f"is no backup: {str(fault).splitlines()[0]}", mend=MEND) from fault
+
+
+def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Check that a manifest says what a backup's does."""
+    for name, kind in MANIFEST.items():
+        if type(manifest.get(name)) is not kind:
+            why = f"is no backup: its manifest says {name} = {manifest.get(name)!r}"
+            raise SourceFileError(file, why, mend=MEND)
+    return manifest
 
 
 def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
     """Hold tables and records to the manifest; give the records."""
     version = manifest["schema_version"]
+    if version < 1:
+        raise SourceFileError(file, f"has tables of version {version}, and the first was 1", mend=MEND)
     if version > migrations.SCHEMA_VERSION:
         raise DataError(
             f"{file} has tables of version {version}, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
@@ -89,12 +119,11 @@ def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[st
         table = Table(str(staging / TABLES / name), "", {})
         held = {"version": table.version(), "rows": table.scan().select(pl.len()).collect().item()}
         _require_same(file, name, held, told)
-    frames = {name: pl.read_parquet(staging / RECORDS / f"{name}.parquet") for name in manifest["records"]}
-    for name, frame in frames.items():
-        _require_same(file, name, frame.height, manifest["records"][name])
+    frames = {part.stem: pl.read_parquet(part) for part in sorted((staging / RECORDS).glob("*.parquet"))}
+    _require_same(file, "records", {name: frame.height for name, frame in frames.items()}, manifest["records"])
     return frames
 
 
 def _require_same(file: Path, name: str, held: object, told: object) -> None:
     if held != told:
-        raise SourceFileError(file, f"table {name} holds {held}, not {told}", mend="use another backup")
+        raise SourceFileError(file, f"table {name} holds {held}, not {told}", mend=MEND)

@@ -118,6 +118,17 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("x", "x/y"), ("x/y", "x"), ("n" * 300,), ("/".join(["d" * 200] * 30),)],
+    ids=["below", "above", "long", "deep"],
+)
+def test_names_that_no_folder_can_hold_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    archive = write(tmp_path / "b.tar.zst", {**dict.fromkeys(names, b""), MANIFEST: b"{}"})
+    with pytest.raises(SourceFileError, match="is no whole backup"):
+        unpack(archive, target(tmp_path))
+
+
 def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
     with pa.CompressedOutputStream((tmp_path / "b.tar.zst").open("wb"), "zstd") as out:
         tar = tarfile.open(fileobj=out, mode="w|")  # noqa: SIM115  - closed below, before the stream
@@ -144,7 +155,7 @@ def test_members_are_held_to_the_manifest(tmp_path: Path, files: object, why: st
         unpack(write(tmp_path / "b.tar.zst", {"x": b"warm", MANIFEST: manifest}), target(tmp_path))
 
 
-@pytest.mark.parametrize("manifest", [b"", b"[]", b"{}", b'{"format": 1}', b"\xff"])
+@pytest.mark.parametrize("manifest", [b"", b"[]", b"{}", b'{"format": 1}', b'{"format": 1, "files": ["x"]}', b"\xff"])
 def test_an_archive_of_another_program_is_refused(tmp_path: Path, manifest: bytes) -> None:
     with pytest.raises(SourceFileError, match="has no manifest"):
         unpack(write(tmp_path / "b.tar.zst", {"x": b"warm", MANIFEST: manifest}), target(tmp_path))

@@ -8,10 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from data.archive import MANIFEST, packing, unpack
@@ -23,6 +26,9 @@ from data.store import Store
 from data.upkeep import vacuum
 from tests.data.made_up import HOUR
 from tests.data.states import TOLD, contents, database_of, fill, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOON = timedelta(seconds=0.1)
 
@@ -150,11 +156,15 @@ def test_a_broken_archive_leaves_the_old_state(archive: Path, state: Path) -> No
     assert sorted(path.name for path in state.parent.iterdir()) == ["cut.tar.zst", "var"]
 
 
-def change(archive: Path, folder: Path, **told: object) -> Path:
-    """Pack an archive's members again under a manifest that says something else, hashes in order."""
+def change(archive: Path, folder: Path, parts: Mapping[str, bytes | None] | None = None, **told: object) -> Path:
+    """Pack an archive's members, or others, again under a manifest that says something else, hashes in order."""
     (folder / "plain").mkdir()
     manifest = unpack(archive, folder / "plain")
     del manifest["files"], manifest["format"]
+    for name, content in (parts or {}).items():
+        (folder / "plain" / name).unlink()
+        if content is not None:
+            (folder / "plain" / name).write_bytes(content)
     with packing(folder / "forged.tar.zst", "zstd") as packer:
         for file in sorted(path for path in (folder / "plain").rglob("*") if path.is_file()):
             packer.add(file.relative_to(folder / "plain").as_posix(), file)
@@ -167,6 +177,93 @@ def test_rows_and_versions_are_held_to_the_manifest(archive: Path, tmp_path: Pat
     with pytest.raises(SourceFileError, match=r"table telemetry holds \{.version.: 2, .rows.: 9\}, not"):
         restore(forged, tmp_path / "var", database_of)
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"fleet": None},
+        {"made_at": 2024},
+        {"tables": ["telemetry"]},
+        {"records": None},
+        {"records": {}},
+        {"records": {"../events": 2}},
+        {"schema_version": "3"},
+        {"schema_version": 2.5},
+        {"schema_version": True},
+        {"schema_version": 0},
+    ],
+)
+def test_a_manifest_that_no_backup_has_is_refused(archive: Path, tmp_path: Path, told: dict[str, object]) -> None:
+    with pytest.raises(SourceFileError, match="nothing was changed"):
+        restore(change(archive, tmp_path, None, **told), tmp_path / "var", database_of)
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("part", ["records/events.parquet", "tables/telemetry/_delta_log/00000000000000000000.json"])
+@pytest.mark.parametrize("content", [b"junk", None])
+def test_an_archive_whose_parts_no_backup_wrote_is_refused(
+    archive: Path, tmp_path: Path, part: str, content: bytes | None
+) -> None:
+    with pytest.raises(SourceFileError, match="nothing was changed"):
+        restore(change(archive, tmp_path, {part: content}), tmp_path / "var", database_of)
+    assert not (tmp_path / "var").exists()
+
+
+def test_records_that_fit_no_table_are_refused(archive: Path, tmp_path: Path) -> None:
+    pl.DataFrame(dict.fromkeys(("node", "start", "kind", "cause", "source"), [None, None])).write_parquet(
+        tmp_path / "bad.parquet"
+    )
+    bad = {"records/events.parquet": (tmp_path / "bad.parquet").read_bytes()}
+    with pytest.raises(SourceFileError, match="is no backup"):
+        restore(change(archive, tmp_path, bad), tmp_path / "var", database_of)
+
+
+def test_two_restores_at_once_end_in_one_whole_state(archive: Path, original: Path, tmp_path: Path) -> None:
+    def run(_: int) -> str:
+        try:
+            restore(archive, tmp_path / "var", database_of)
+        except SettingsError as refused:
+            return str(refused)
+        return "restored"
+
+    with ThreadPoolExecutor(3) as pool:
+        told = sorted(pool.map(run, range(3)))
+    assert told[2] == "restored"
+    assert all("is a state already" in other for other in told[:2])
+    assert contents(tmp_path / "var") == contents(original)
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_a_state_that_was_made_during_a_restore_is_not_replaced(archive: Path, tmp_path: Path) -> None:
+    def url_of(folder: Path) -> str:
+        (tmp_path / "var").mkdir()
+        (tmp_path / "var" / "mine").touch()
+        return database_of(folder)
+
+    with pytest.raises(SettingsError, match="is a state already"):
+        restore(archive, tmp_path / "var", url_of)
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["mine"]
+
+
+def test_files_behind_links_are_in_a_backup_and_folders_that_hold_themselves_are_no_trouble(
+    state: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "large disk" / "run2").mkdir(parents=True)
+    (tmp_path / "large disk" / "run2" / "model.txt").write_text("another tree")
+    (state / "mlflow" / "elsewhere").symlink_to(tmp_path / "large disk")
+    (state / "mlflow" / "run" / "up").symlink_to(state / "mlflow")
+    (state / "top").symlink_to(state)
+    (state / "mlflow" / "nowhere").symlink_to(tmp_path / "nothing")
+    (state / "backtest-2024.json").write_text("{}")
+    (state / "backtest-abc").mkdir()
+    (state / "backtest-abc" / "telemetry").touch()
+    pack(state, tmp_path / "b.tar.zst")
+    restore(tmp_path / "b.tar.zst", tmp_path / "other", database_of)
+    held = {path.relative_to(tmp_path / "other").as_posix() for path in (tmp_path / "other").rglob("*.[tj]*")}
+    assert held == {"mlflow/run/model.txt", "mlflow/elsewhere/run2/model.txt", "backtest-2024.json"} | {
+        path for path in held if path.startswith("tables/")
+    }
 
 
 def test_a_backup_of_a_newer_nodeward_is_refused(archive: Path, tmp_path: Path) -> None:
