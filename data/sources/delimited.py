@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections import Counter
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 1 << 20  # bytes of text; also the longest row. Arrow reads 32 of them ahead
 ROW: Final = "__row"  # beside a block's own columns: which row of the file each is, the header being 1
-UNREADABLE_FILE: Final = (OSError, EOFError, UnicodeError, csv.Error, zlib.error, zipfile.BadZipFile, pa.ArrowException)
+UNREADABLE_FILE: Final = (
+    *(OSError, EOFError, UnicodeError, csv.Error, pa.ArrowException),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def blocks(source: Sheet, columns: Sequence[str]) -> Iterator[Block]:
         return "skip"
 
     with naming(source.name), source.open() as raw:
-        yield from _numbered(_stream(raw, source, columns, keep), misfits)
+        yield from _numbered(_stream(raw, source, list(dict.fromkeys(columns)), keep), misfits)
 
 
 def _stream(

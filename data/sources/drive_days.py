@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -50,23 +53,34 @@ def find_days(path: Path) -> tuple[Day, ...]:
 
 
 def _days_in(file: Path) -> Iterator[Day]:
-    if file.suffix == ".zip":
+    if file.suffix.lower() == ".zip":
         yield from _days_in_zip(file)
     elif (date := _date(file, file.name)) is not None:
         yield Day(date, sheet(file))
 
 
 def _days_in_zip(file: Path) -> Iterator[Day]:
-    with naming(str(file)), zipfile.ZipFile(file) as archive:
-        members = [name for name in archive.namelist() if JUNK not in name.split("/") and name.endswith(".csv")]
+    with naming(str(file)), _archive(file) as archive:
+        members = [name for name in archive.namelist() if JUNK not in name.split("/")]
     for name in members:
         if (date := _date(file, name)) is not None:
             yield Day(date, Sheet(f"{file}/{name}", partial(_open_member, file, name)))
 
 
+@contextmanager
+def _archive(file: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file; one that is encrypted, or packed in a way that Python does not know, is a bad one."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except RuntimeError as fault:
+        raise zipfile.BadZipFile(str(fault)) from fault
+
+
 def _open_member(file: Path, name: str) -> IO[bytes]:
-    with zipfile.ZipFile(file) as archive:
-        return archive.open(name)  # stays open when the archive is closed
+    with _archive(file) as archive:
+        member = archive.open(name)  # stays open when the archive is closed
+    return io.BufferedReader(gzip.GzipFile(fileobj=member)) if name.endswith(".gz") else member
 
 
 def _date(file: Path, name: str) -> datetime | None:

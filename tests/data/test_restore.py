@@ -211,7 +211,7 @@ def test_an_archive_whose_parts_no_backup_wrote_is_refused(
 
 
 def test_records_that_fit_no_table_are_refused(archive: Path, tmp_path: Path) -> None:
-    pl.DataFrame(dict.fromkeys(("node", "start", "kind", "cause", "source"), [None, None])).write_parquet(
+    pl.DataFrame({key: [None, None] for key in ("node", "start", "kind", "cause", "source")}).write_parquet(
         tmp_path / "bad.parquet"
     )
     bad = {"records/events.parquet": (tmp_path / "bad.parquet").read_bytes()}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -309,3 +310,33 @@ def test_holding_the_changes_gives_every_days_values_back(fortnight: BackblazeSo
     )
     assert_frame_equal(carried, daily.select("node", "ts", *VALUES))
     assert (daily.height, changes.height) == (300_774, 23_434)
+
+
+def test_days_in_gzip_inside_a_zip_file_are_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mixed.ZIP", "w") as archive:
+        archive.writestr("q/2013-04-10.csv", day("2013-04-10", THREE["2013-04-10"]))
+        archive.writestr("q/2013-04-11.csv.gz", gzip.compress(day("2013-04-11", THREE["2013-04-11"]).encode()))
+    write_days(tmp_path / "plain", {date: THREE[date] for date in ("2013-04-10", "2013-04-11")})
+    assert snapshots(BackblazeSource(tmp_path / "mixed.ZIP")) == snapshots(BackblazeSource(tmp_path / "plain"))
+
+
+# Where a local header and the central one have the flags, the method, and the version that they need.
+@pytest.mark.parametrize("places", [((6, 1), (8, 1)), ((6, 32), (8, 32)), ((8, 97), (10, 97)), ((4, 207), (6, 207))])
+def test_a_zip_file_that_can_not_be_unpacked_is_named(tmp_path: Path, places: tuple[tuple[int, int], ...]) -> None:
+    file = write_quarter(tmp_path / "data.zip", THREE)
+    content = bytearray(file.read_bytes())
+    for mark, (place, value) in zip((b"PK\3\4", b"PK\1\2"), places, strict=True):
+        content[content.index(mark) + place] = value
+    file.write_bytes(content)
+    with pytest.raises(SourceFileError, match=r"data\.zip"):
+        BackblazeSource(file).check()
+
+
+def test_a_member_of_a_zip_file_that_is_spoilt_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("2013-04-10.csv", day("2013-04-10", THREE["2013-04-10"]))
+    content = bytearray((tmp_path / "data.zip").read_bytes())
+    content[70] ^= 0xFF
+    (tmp_path / "data.zip").write_bytes(content)
+    with pytest.raises(SourceFileError, match="is no readable CSV file"):
+        BackblazeSource(tmp_path / "data.zip").check()

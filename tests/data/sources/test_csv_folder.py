@@ -82,6 +82,12 @@ def test_columns_are_found_under_the_files_own_names(tmp_path: Path) -> None:
     assert batch.width == 5
 
 
+def test_one_column_of_a_file_can_stand_for_two(tmp_path: Path) -> None:
+    source = open_folder(write(tmp_path), {"events": {"recorded_at": "start", "start": "start"}})
+    source.check()
+    assert source.events().select(pl.col("recorded_at") == pl.col("start")).to_series().all()
+
+
 def test_another_dialect_is_read(tmp_path: Path) -> None:
     write(
         tmp_path,
