@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.schema import AVAILABLE_AT, NODE, TS
-from models.audit.everything import Material
+from models.audit.bench import Material
 from models.audit.everything import audit as run
 from models.audit.finding import SHOWN, Finding, Verdict
 from models.audit.recording import Arrivals

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.audit.chance import LEVEL, beyond, p_words
 from models.audit.finding import Finding, Verdict, untold
-from models.audit.marks import null_aucs, ranks, roc_auc
+from models.audit.marks import Ranking
 from models.measures import average_precision
 
 if TYPE_CHECKING:
@@ -29,13 +29,12 @@ def blindfold(
     """Test whether a model that sees nothing of a node's state still ranks the failing ones above the others."""
     if marks.failing_nodes < FEWEST:
         return untold(name, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    rank = ranks(marks.step, scores)
-    own = roc_auc(rank, marks.step, marks.positives)
-    null = null_aucs(rank, marks.step, marks.shuffles(rng, SHUFFLES))
-    p, whole = beyond(own, null), roc_auc(ranks(marks.step, forecast), marks.step, marks.positives)
+    ranking = Ranking.of(marks.step, scores)
+    own, null = ranking.roc_auc(marks.positives), ranking.null(marks.shuffles(rng, SHUFFLES))
+    p, whole = beyond(own, null), Ranking.of(marks.step, forecast).roc_auc(marks.positives)
     share = (own - 1 / 2) / max(whole - 1 / 2, 1e-9)
     verdict = Verdict.CLEAR if p >= LEVEL else Verdict.FOUND if share >= HALF else Verdict.SUSPICIOUS
-    label = np.zeros(len(rank))
+    label = np.zeros(len(scores))
     label[marks.positives] = 1
     precision = average_precision(label, scores) or 0.0
     return Finding(

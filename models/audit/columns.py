@@ -10,7 +10,7 @@ from scipy.stats import t
 
 from models.audit.chance import LEVEL, lower_bound
 from models.audit.finding import SHOWN, Finding, Verdict, untold
-from models.audit.marks import null_aucs, placements, ranks, roc_auc
+from models.audit.marks import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,20 +43,17 @@ def too_much(columns: Iterable[Column], marks: Marks, scores: NDArray[np.float64
     """
     if marks.failing_nodes < FEWEST:
         return untold(NAME, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    shuffles, forecast = marks.shuffles(rng), ranks(marks.step, scores)
-    highest = np.zeros(len(shuffles))
-    listed = list(columns)
-    told = []
+    shuffles, forecast = marks.shuffles(rng), Ranking.of(marks.step, scores)
+    highest, listed, told = np.zeros(len(shuffles)), list(columns), []
     for name, values in listed:
-        rank = ranks(marks.step, values.astype(np.float64))
-        own = roc_auc(rank, marks.step, marks.positives)
-        null = null_aucs(rank, marks.step, shuffles)
+        ranking = Ranking.of(marks.step, values.astype(np.float64))
+        null = ranking.null(shuffles)
         highest[: len(null)] = np.maximum(highest[: len(null)], np.maximum(null, 1 - null))
-        told.append(_look(name, (values, rank, forecast), own, marks, LEVEL / len(listed)))
+        told.append(_look(_Column(name, values.astype(np.float64), ranking), forecast, marks, LEVEL / len(listed)))
     if not told:
         return untold(NAME, "there is no telemetry")
     told.sort(key=lambda one: (one.certain, one.roc_auc), reverse=True)
-    return _finding(told, float(np.quantile(highest, 1 - SCREEN)), roc_auc(forecast, marks.step, marks.positives))
+    return _finding(told, float(np.quantile(highest, 1 - SCREEN)), forecast.roc_auc(marks.positives))
 
 
 def _finding(told: list[_Told], chance: float, forecast: float) -> Finding:
@@ -80,21 +77,18 @@ def _finding(told: list[_Told], chance: float, forecast: float) -> Finding:
     )
 
 
-def _look(
-    name: str,
-    seen: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
-    own: float,
-    marks: Marks,
-    level: float,
-) -> _Told:
-    values, rank, forecast = seen
-    sign = 1.0 if own >= 1 / 2 else -1.0
-    certain = max(_certain(side * values.astype(np.float64), marks, level / (2 * len(SHARES))) for side in (1.0, -1.0))
-    return _Told(name, max(own, 1 - own), certain, _is_ahead(_turned(rank, marks, sign), forecast, marks, level))
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    values: NDArray[np.float64]
+    ranking: Ranking
 
 
-def _turned(rank: NDArray[np.float64], marks: Marks, sign: float) -> NDArray[np.float64]:
-    return rank if sign > 0 else np.bincount(marks.step)[marks.step] + 1 - rank
+def _look(column: _Column, forecast: Ranking, marks: Marks, level: float) -> _Told:
+    own = column.ranking.roc_auc(marks.positives)
+    certain = max(_certain(sign * column.values, marks, level / (2 * len(SHARES))) for sign in (1.0, -1.0))
+    better = column.ranking if own >= 1 / 2 else column.ranking.turned
+    return _Told(column.name, max(own, 1 - own), certain, _is_ahead(better, forecast, marks, level))
 
 
 def _certain(values: NDArray[np.float64], marks: Marks, level: float) -> float:
@@ -120,9 +114,9 @@ def _tops(
         yield int(fails[rows].mean() * len(node)), len(node)
 
 
-def _is_ahead(rank: NDArray[np.float64], forecast: NDArray[np.float64], marks: Marks, level: float) -> bool:
+def _is_ahead(ranking: Ranking, forecast: Ranking, marks: Marks, level: float) -> bool:
     """Test whether failing rows stand higher by a column than by the forecast (paired t-test over nodes)."""
-    ours = dict(placements(rank, marks))
-    gain = np.array([np.mean(ours[node]) - np.mean(theirs) for node, theirs in placements(forecast, marks)])
+    ours, theirs = ranking.places_by_node(marks), forecast.places_by_node(marks)
+    gain = np.array([ours[node] - theirs[node] for node in ours])
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     return bool(error > 0 and t.sf(gain.mean() / error, len(gain) - 1) < level)

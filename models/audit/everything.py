@@ -1,9 +1,7 @@
-"""Runs every test of the audit, those that need only records first, those that need a forecast last."""
+"""Every test of the audit by name, and how each of them gets what it looks at."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,8 +11,7 @@ from data.errors import TooLittleDataError
 from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
 from features.catalogue import Origin
 from features.dataset import days
-from features.grid import Grid, locate, to_datetime, to_numpy, to_step, to_times
-from features.labels import merge_failures
+from features.grid import Grid, locate, to_numpy, to_times
 from models.audit import (
     appearing,
     blindfold,
@@ -28,19 +25,13 @@ from models.audit import (
     traffic,
     underway,
 )
+from models.audit.bench import Bench, Material
 from models.audit.finding import Finding, untold
-from models.audit.marks import Marks
-from models.audit.rehearsal import Rehearsal, rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
-
-    from data.view import View
-    from models.audit.recording import Arrivals
-    from models.backtest import Window
-    from models.training import Setup
 
 ADVANCING: Final = (MetricKind.BOOT_TIME, MetricKind.AGE)  # one sensor's last value is the next one's first
 MIRROR_NODES: Final = 64
@@ -48,178 +39,156 @@ MIRROR_BUCKETS: Final = 500
 USUAL_SHARE: Final = 0.9  # of the samples of the median node, where no coverage metric is named
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """A fleet's records, the window whose forecasts are in question, and what is forecast."""
-
-    hindsight: View
-    window: Window
-    setup: Setup
-    arrivals: Arrivals
-    alarm_share: float
-
-    @property
-    def metrics(self) -> list[str]:
-        """Name the metrics."""
-        return [metric.name for metric in self.setup.metrics]
-
-    @property
-    def longest(self) -> timedelta:
-        """Give the longest horizon."""
-        return timedelta(days=self.setup.design.horizons_days[-1])
-
-    def rng(self) -> np.random.Generator:
-        """Start the seed's numbers anew, so that no test depends on those before."""
-        return np.random.default_rng(self.setup.recipe.params.random_seed)
+def audit(material: Material, progress: Callable[[str], None], only: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Run every test, or some; one that the records are too few for says so."""
+    bench = Bench(material)
+    return tuple(_run(name, bench, progress) for name in TESTS if not only or name in only)
 
 
-def audit(material: Material, progress: Callable[[str], None]) -> tuple[Finding, ...]:
-    """Run every test; what the records are too few for says so."""
-    progress("records")
-    found = [*_of_records(material)]
-    progress("telemetry")
-    table = traffic.read(material.hindsight.narrow(material.window.end), material.metrics) if material.metrics else None
-    found += [*_of_telemetry(material, table)]
-    progress("forecast")
-    return (*_of_forecast(material, table, progress), *found)
+def _run(name: str, bench: Bench, progress: Callable[[str], None]) -> Finding:
+    progress(name)
+    if name in OF_TELEMETRY and not bench.metrics:
+        return untold(name, "there is no telemetry")
+    try:
+        return TESTS[name](bench)
+    except TooLittleDataError as error:
+        return untold(name, error.what)
 
 
-def _of_records(material: Material) -> Iterator[Finding]:
-    events, nodes = material.hindsight.events(), material.hindsight.nodes()
-    failures, end = merge_failures(events), to_numpy(material.window.end)
-    lives = inventory.Lives.of(nodes, failures.filter(pl.col("start") <= material.window.end), end)
-    step = material.setup.design.every_days
-    yield inventory.only_failing(lives)
-    yield inventory.comes_with_failure(lives, step)
-    yield inventory.leaves_with_failure(lives, step)
-    yield recording.at_once(events)
-    yield recording.ahead(events)
-    yield recording.in_bulk(events, material.longest)
-    fleet = planned.Fleet.of(nodes, failures)
-    yield planned.in_groups(fleet)
-    yield planned.at_peoples_hours(fleet)
+def _future(bench: Bench) -> Finding:
+    return shuffled.shuffled_future(bench.marks, bench.scores, bench.rng())
 
 
-def _of_telemetry(material: Material, table: pl.DataFrame | None) -> Iterator[Finding]:
-    yield recording.telemetry_early(material.arrivals)
-    yield recording.telemetry_in_bulk(material.arrivals, material.longest)
-    yield _outages(material, table)
-    if table is None:
-        return
-    yield appearing.constant(_ranges(material))
-    yield mirrors.running_ahead(_panels(material))
+def _past(bench: Bench) -> Finding:
+    return shuffled.shuffled_past(bench.marks, shuffled.learner(bench.rehearsal, bench.marks), bench.rng())
 
 
-def _outages(material: Material, table: pl.DataFrame | None) -> Finding:
-    failures, blind = merge_failures(material.hindsight.events()), material.hindsight.blind()
-    width, step = to_step(material.hindsight.width), days(material.setup.design.every_days)
-    start, end = to_times(blind["start"]), to_times(blind["end"])
-    if table is not None and not _is_sparse(material):
-        dipped = outages.dips(*traffic.reporting(table), width)
-        start, end = np.concatenate([start, dipped[0]]), np.concatenate([end, dipped[1]])
-    told = failures[NODE].to_list(), to_times(failures["start"])
-    return outages.coincide(told, (start, end), min(step, width) if material.metrics else step, material.rng())
+def _columns(bench: Bench) -> Finding:
+    return columns.too_much(_listed(bench), bench.marks, bench.scores, bench.rng())
 
 
-def _is_sparse(material: Material) -> bool:
-    """Tell whether silence means nothing, as every metric is reported only when it changes."""
-    return all(metric.sampling == "on_change" for metric in material.setup.metrics)
+def _listed(bench: Bench) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    rehearsal, rows = bench.rehearsal, bench.marks.row
+    newest = rehearsal.newest(rows)
+    for at, metric in enumerate(bench.metrics):
+        yield metric, newest[:, at]
+    for at, feature in enumerate(rehearsal.replay.trained.training.catalogue.features):
+        if feature.origin is not Origin.HISTORY:
+            yield feature.name, rehearsal.features[rehearsal.judged[rows], at]
 
 
-def _ranges(material: Material) -> dict[str, tuple[float | None, float | None]]:
+def _timestamps(bench: Bench) -> Finding:
+    rehearsal, rows = bench.rehearsal, bench.marks.row
+    before = traffic.timing(bench.seen, rehearsal.replay.trained.training.rows)
+    after = traffic.timing(bench.seen, rehearsal.rows.take(rows))
+    learned = rehearsal.learn(before, (after, rows))
+    return blindfold.blindfold(blindfold.TIMES, learned, bench.scores, bench.marks, bench.rng())
+
+
+def _counts(bench: Bench) -> Finding:
+    rehearsal, rows = bench.rehearsal, bench.marks.row
+    training, counted = rehearsal.replay.trained.training, _count_features(bench)
+    before = traffic.counting(bench.seen, training.rows, bench.every_days, bench.width)
+    after = traffic.counting(bench.seen, rehearsal.rows.take(rows), bench.every_days, bench.width)
+    own = rehearsal.features[rehearsal.judged[rows]][:, counted]
+    learned = rehearsal.learn(np.hstack([before, training.features[:, counted]]), (np.hstack([after, own]), rows))
+    return blindfold.blindfold(blindfold.COUNTS, learned, bench.scores, bench.marks, bench.rng())
+
+
+def _count_features(bench: Bench) -> list[int]:
+    """Give the features that tell how many samples were received."""
+    counts = {metric.name for metric in bench.material.setup.metrics if metric.kind is MetricKind.COUNT}
+    catalogue = bench.rehearsal.replay.trained.training.catalogue
+    return [at for at, feature in enumerate(catalogue.features) if feature.metric in counts]
+
+
+def _under_way(bench: Bench) -> Finding:
+    rehearsal, design = bench.rehearsal, bench.material.setup.design
+    ill = underway.unrecorded(bench.events, rehearsal.rows)
+    if not bench.is_sparse:
+        step = max(int(days(design.every_days) // bench.width), 1)
+        share = design.coverage.share if design.coverage else USUAL_SHARE
+        ill |= underway.badly_seen(bench.seen.count(rehearsal.rows, step), rehearsal.rows.cutoff, share)
+    return underway.under_way(rehearsal.cases, rehearsal.scores, ill, bench.material.alarm_share)
+
+
+def _lives(bench: Bench) -> inventory.Lives:
+    return inventory.Lives.of(bench.known.nodes(), bench.failures, to_numpy(bench.material.window.end))
+
+
+def _fleet(bench: Bench) -> planned.Fleet:
+    return planned.Fleet.of(bench.known.nodes(), bench.failures)
+
+
+def _outages(bench: Bench) -> Finding:
+    blind, step = bench.material.hindsight.blind(), days(bench.every_days)
+    spans = to_times(blind["start"]), to_times(blind["end"])
+    if not bench.is_sparse:
+        step = min(step, bench.width)
+        dips = outages.dips(*traffic.reporting(bench.table), bench.width)
+        spans = np.concatenate([spans[0], dips[0]]), np.concatenate([spans[1], dips[1]])
+    told = bench.failures[NODE].to_list(), to_times(bench.failures["start"])
+    return outages.coincide(told, spans, step, bench.rng())
+
+
+def _constant(bench: Bench) -> Finding:
     told = {}
-    for metric in material.metrics:
+    for metric in bench.metrics:
         low, high = (bucket_column(metric, part) for part in ("min", "max"))
-        table = material.hindsight.narrow(material.window.end).buckets([low, high])
-        told[metric] = (table[low].drop_nans().min(), table[high].drop_nans().max())
-    return told  # type: ignore[return-value]  # a float column's extremes are floats
+        row = bench.known.buckets([low, high]).select(pl.col(low).drop_nans().min(), pl.col(high).drop_nans().max())
+        told[metric] = row.row(0)
+    return appearing.constant(told)
 
 
-def _panels(material: Material) -> dict[str, NDArray[np.float64]]:
+def _panels(bench: Bench) -> dict[str, NDArray[np.float64]]:
     """Lay some nodes' last values out, nodes x buckets."""
-    view = material.hindsight.narrow(material.window.end)
-    since = material.window.end - MIRROR_BUCKETS * view.width
-    names = np.array(view.nodes()[NODE].to_list())
-    some = sorted(material.rng().choice(names, min(MIRROR_NODES, len(names)), replace=False).tolist())
-    grid = Grid.spanning(to_numpy(since), to_numpy(material.window.end), view.width)
+    names, end = bench.known.nodes()[NODE].to_numpy(), bench.material.window.end
+    some = sorted(bench.rng().choice(names, min(MIRROR_NODES, len(names)), replace=False).tolist())
+    since = end - MIRROR_BUCKETS * bench.known.width
+    grid = Grid.spanning(to_numpy(since), to_numpy(end), bench.known.width)
     out = {}
-    for metric in material.setup.metrics:
+    for metric in bench.material.setup.metrics:
         if metric.kind in ADVANCING:
             continue
         column = bucket_column(metric.name, "last")
-        table = view.buckets([column], since).filter(pl.col(NODE).is_in(some))
+        table = bench.known.buckets([column], grid.start).filter(pl.col(NODE).is_in(some))
         panel = np.full((len(some), grid.count), np.nan)
         panel[locate(table[NODE], some), grid.position(to_times(table[BUCKET_END]))] = table[column].to_numpy()
         out[metric.name] = panel
     return out
 
 
-def _of_forecast(material: Material, table: pl.DataFrame | None, progress: Callable[[str], None]) -> Iterator[Finding]:
-    try:
-        rehearsal = rehearse(material.hindsight, material.window, material.setup)
-    except TooLittleDataError as error:
-        for name in (shuffled.FUTURE, shuffled.PAST, columns.NAME, blindfold.TIMES, blindfold.COUNTS, underway.NAME):
-            yield untold(name, error.what)
-        return
-    marks, rng = Marks.of(rehearsal.cases, material.rng()), material.rng()
-    scores = rehearsal.scores[marks.row]
-    progress("shuffles")
-    yield shuffled.shuffled_future(marks, scores, rng)
-    yield shuffled.shuffled_past(marks, shuffled.learner(rehearsal, marks), rng)
-    progress("single columns")
-    yield columns.too_much(_columns(rehearsal, marks), marks, scores, rng)
-    if table is not None:
-        since = to_datetime(rehearsal.replay.trained.training.rows.ts.min())  # before it, no node was seen and at risk
-        yield appearing.beginning(table.filter(pl.col(BUCKET_END) >= since), material.metrics)
-        progress("timestamps and row counts")
-        seen = traffic.Traffic.of(table, rehearsal.replay.risk.names, Grid.clock(material.hindsight.width))
-        yield from _blindfolded(rehearsal, seen, marks, rng)
-        yield _under_way(material, rehearsal, seen)
-    else:
-        yield _under_way(material, rehearsal, None)
-
-
-def _columns(rehearsal: Rehearsal, marks: Marks) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    newest = rehearsal.newest(marks.row)
-    for at, metric in enumerate(rehearsal.replay.setup.metrics):
-        yield metric.name, newest[:, at]
-    chosen = rehearsal.judged[marks.row]
-    for at, feature in enumerate(rehearsal.replay.trained.training.catalogue.features):
-        if feature.origin is not Origin.HISTORY:
-            yield feature.name, rehearsal.features[chosen, at]
-
-
-def _blindfolded(
-    rehearsal: Rehearsal, seen: traffic.Traffic, marks: Marks, rng: np.random.Generator
-) -> Iterator[Finding]:
-    training, rows, scores = (
-        rehearsal.replay.trained.training,
-        rehearsal.rows.take(marks.row),
-        rehearsal.scores[marks.row],
-    )
-    learned = rehearsal.learn(traffic.timing(seen, training.rows), (traffic.timing(seen, rows), marks.row))
-    yield blindfold.blindfold(blindfold.TIMES, learned, scores, marks, rng)
-    every, width = rehearsal.replay.setup.design.every_days, to_step(rehearsal.view.width)
-    counted = _count_features(rehearsal)
-    before = np.hstack([traffic.counting(seen, training.rows, every, width), training.features[:, counted]])
-    after = np.hstack(
-        [traffic.counting(seen, rows, every, width), rehearsal.features[rehearsal.judged[marks.row]][:, counted]]
-    )
-    yield blindfold.blindfold(blindfold.COUNTS, rehearsal.learn(before, (after, marks.row)), scores, marks, rng)
-
-
-def _count_features(rehearsal: Rehearsal) -> list[int]:
-    """Give the features that tell how many samples were received."""
-    counts = {metric.name for metric in rehearsal.replay.setup.metrics if metric.kind is MetricKind.COUNT}
-    catalogue = rehearsal.replay.trained.training.catalogue
-    return [at for at, feature in enumerate(catalogue.features) if feature.metric in counts]
-
-
-def _under_way(material: Material, rehearsal: Rehearsal, seen: traffic.Traffic | None) -> Finding:
-    rows, setup = rehearsal.rows, rehearsal.replay.setup
-    ill = [underway.unrecorded(material.hindsight.events(), rows)]
-    if seen is not None and not _is_sparse(material):
-        step = max(int(days(setup.design.every_days) // to_step(material.hindsight.width)), 1)
-        share = setup.design.coverage.share if setup.design.coverage else USUAL_SHARE
-        ill.append(underway.badly_seen(seen.count(rows, step), rows.cutoff, share))
-    return underway.under_way(rehearsal.cases, rehearsal.scores, underway.any_of(ill), material.alarm_share)
+TESTS: Final[dict[str, Callable[[Bench], Finding]]] = {
+    shuffled.FUTURE: _future,
+    shuffled.PAST: _past,
+    columns.NAME: _columns,
+    blindfold.TIMES: _timestamps,
+    blindfold.COUNTS: _counts,
+    underway.NAME: _under_way,
+    inventory.ONLY_FAILING: lambda bench: inventory.only_failing(_lives(bench)),
+    inventory.COMES_WITH: lambda bench: inventory.comes_with_failure(_lives(bench), bench.every_days),
+    inventory.LEAVES_WITH: lambda bench: inventory.leaves_with_failure(_lives(bench), bench.every_days),
+    recording.AT_ONCE: lambda bench: recording.at_once(bench.events),
+    recording.AHEAD: lambda bench: recording.ahead(bench.events),
+    recording.IN_BULK: lambda bench: recording.in_bulk(bench.events, bench.longest),
+    recording.TELEMETRY: lambda bench: recording.telemetry_early(bench.material.arrivals),
+    recording.TELEMETRY_IN_BULK: lambda bench: recording.telemetry_in_bulk(bench.material.arrivals, bench.longest),
+    outages.NAME: _outages,
+    planned.GROUPS: lambda bench: planned.in_groups(_fleet(bench)),
+    planned.HOURS: lambda bench: planned.at_peoples_hours(_fleet(bench)),
+    appearing.NAME: lambda bench: appearing.beginning(bench.trained_table, bench.metrics),
+    appearing.CONSTANT: _constant,
+    mirrors.NAME: lambda bench: mirrors.running_ahead(_panels(bench)),
+}
+OF_TELEMETRY: Final = frozenset(
+    {
+        columns.NAME,
+        blindfold.TIMES,
+        blindfold.COUNTS,
+        recording.TELEMETRY,
+        recording.TELEMETRY_IN_BULK,
+        appearing.NAME,
+        appearing.CONSTANT,
+        mirrors.NAME,
+    }
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import norm, poisson
+from scipy.stats import poisson
 
 from data.schema import NODE
 from features.grid import locate, to_times
@@ -81,15 +81,13 @@ class Lives:
 def only_failing(lives: Lives) -> Finding:
     """Test whether the inventory lists fewer nodes that never fail than there must be."""
     healthy = int(np.count_nonzero(~lives.fails))
-    least, how = (
-        (_unseen(lives), "Chao's lower bound") if lives.is_repaired else (_surviving(lives), "at the fleet's rate")
-    )
-    p = float(poisson.cdf(healthy, least))
-    missing = (least - healthy) / max(least, 1.0)
+    least, spread = _unseen(lives) if lives.is_repaired else (_surviving(lives), 0.0)
+    how = "Chao's lower bound" if lives.is_repaired else "at the fleet's rate"
+    p = _so_few(healthy, least, spread)
     return Finding(
         ONLY_FAILING,
-        judge(p, missing),
-        f"{healthy:,} of {len(lives.names):,} nodes never fail; at least {least:,.0f} should ({how}), "
+        judge(p, (least - healthy) / max(least, 1.0)),
+        f"{healthy:,} of {len(lives.names):,} nodes never fail; some {least:,.0f} or more should ({how}), "
         f"{p_words(p)} against {LEVEL:g}",
         p,
         LEVEL,
@@ -98,18 +96,23 @@ def only_failing(lives: Lives) -> Finding:
     )
 
 
-def _unseen(lives: Lives) -> float:
-    """Give a lower bound of the nodes that never fail, from those that fail once and twice.
+def _so_few(healthy: int, expected: float, spread: float) -> float:
+    """Give the chance of so few, for a Poisson count whose mean is log-normal: its median and its sigma."""
+    node, weight = np.polynomial.hermite_e.hermegauss(99)
+    return float(np.sum(weight * poisson.cdf(healthy, expected * np.exp(spread * node))) / weight.sum())
 
-    Chao (1984): f1^2 / 2 f2, whatever rate each node has; its log-normal lower limit (Chao 1987) at LEVEL.
+
+def _unseen(lives: Lives) -> tuple[float, float]:
+    """Give a lower bound of the nodes that never fail, from those that fail once and twice, and its log's sigma.
+
+    Chao (1984): f1^2 / 2 f2, whatever rate each node has; log-normal with the variance of Chao (1987).
     """
     once, twice = (int(np.count_nonzero(lives.count == times)) for times in (1, 2))
     if not once or not twice:
-        return 0.0
+        return 0.0, 0.0
     ratio = once / twice
-    variance = twice * (ratio**2 / 4 + ratio**3 + ratio**4 / 4)
-    told = once**2 / (2 * twice)
-    return float(told / np.exp(norm.isf(LEVEL) * np.sqrt(np.log1p(variance / told**2))))
+    told, variance = once**2 / (2 * twice), twice * (ratio**2 / 4 + ratio**3 + ratio**4 / 4)
+    return told, float(np.sqrt(np.log1p(variance / told**2)))
 
 
 def _surviving(lives: Lives) -> float:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from models.cases import Cases
@@ -80,44 +78,59 @@ def _drawn(node: NDArray[np.int64], failing: NDArray[np.bool_], rng: np.random.G
     return np.flatnonzero(np.isin(node, wanted))
 
 
-def ranks(step: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank values within each time, from 1; equal ones share their mean rank, missing ones rank lowest."""
-    known = np.where(np.isnan(values), -np.inf, values)
-    order = np.lexsort((known, step))
-    ordered, time = known[order], step[order]
-    is_new_time = np.r_[True, time[1:] != time[:-1]][: len(order)]
-    opens = np.flatnonzero(is_new_time | np.r_[True, ordered[1:] != ordered[:-1]][: len(order)])
-    sizes = np.diff(np.r_[opens, len(order)])
-    begins = np.flatnonzero(is_new_time)
-    offset = np.repeat(begins, np.diff(np.r_[begins, len(order)]))
-    out = np.empty(len(order))
-    out[order] = np.repeat(opens + (sizes + 1) / 2, sizes) - offset
-    return out
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Rows ranked within their times, from 1; equal values share their mean rank, missing ones rank lowest."""
+
+    rank: NDArray[np.float64]
+    step: NDArray[np.int64]
+    size: NDArray[np.int64]  # rows of each time
+
+    @classmethod
+    def of(cls, step: NDArray[np.int64], values: NDArray[np.float64]) -> Ranking:
+        """Rank values."""
+        known = np.where(np.isnan(values), -np.inf, values)
+        order = np.lexsort((known, step))
+        opens = _openings(step[order], known[order])
+        sizes, size = np.diff(np.r_[opens, len(order)]), np.bincount(step)
+        rank = np.empty(len(order))
+        rank[order] = np.repeat(opens + (sizes + 1) / 2, sizes)
+        return cls(rank - (np.cumsum(size) - size)[step], step, size)
+
+    @property
+    def turned(self) -> Ranking:
+        """Rank the other way round."""
+        return replace(self, rank=self.size[self.step] + 1 - self.rank)
+
+    @property
+    def place(self) -> NDArray[np.float64]:
+        """Give each row's place among the rows of its time, 0 to 1."""
+        return np.asarray((self.rank - 0.5) / self.size[self.step])
+
+    def roc_auc(self, positives: NDArray[np.int64]) -> float:
+        """Give the chance that a failing row outranks another of its time, ties counting half; NaN without any.
+
+        Mann and Whitney's U, summed over the times, over the pairs of a time. What tells only when the whole fleet
+        fails more often scores one half.
+        """
+        hits = np.bincount(self.step[positives], minlength=len(self.size)).astype(np.float64)
+        pairs = float(np.sum(hits * (self.size - hits)))
+        return float((self.rank[positives].sum() - np.sum(hits * (hits + 1)) / 2) / pairs) if pairs else float("nan")
+
+    def null(self, shuffles: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+        """Give the same for shuffled failures, without those that no row was followed by."""
+        told = np.array([self.roc_auc(positives) for positives in shuffles])
+        return np.asarray(told[~np.isnan(told)])
+
+    def places_by_node(self, marks: Marks) -> dict[int, float]:
+        """Give each failing node's mean place over its rows that fail."""
+        positives, place = marks.positives, self.place
+        node = marks.node[positives]
+        return {int(one): float(place[positives[node == one]].mean()) for one in np.unique(node)}
 
 
-def roc_auc(rank: NDArray[np.float64], step: NDArray[np.int64], positives: NDArray[np.int64]) -> float:
-    """Give the chance that a failing row outranks another of its time, ties counting half; NaN without any.
-
-    Mann and Whitney's U, summed over the times, over the pairs of a time. What tells only when the whole fleet
-    fails more often scores one half.
-    """
-    size = np.bincount(step)
-    hits = np.bincount(step[positives], minlength=len(size)).astype(np.float64)
-    pairs = float(np.sum(hits * (size - hits)))
-    return float((rank[positives].sum() - np.sum(hits * (hits + 1)) / 2) / pairs) if pairs else float("nan")
-
-
-def null_aucs(
-    rank: NDArray[np.float64], step: NDArray[np.int64], shuffles: list[NDArray[np.int64]]
-) -> NDArray[np.float64]:
-    """Give the same for shuffled failures, without those that no row was followed by."""
-    told = np.array([roc_auc(rank, step, positives) for positives in shuffles])
-    return np.asarray(told[~np.isnan(told)])
-
-
-def placements(rank: NDArray[np.float64], marks: Marks) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Give each failing node's places, 0 to 1, among the rows of their times."""
-    positives, size = marks.positives, np.bincount(marks.step)
-    place = (rank[positives] - 0.5) / size[marks.step[positives]]
-    for node in np.unique(marks.node[positives]):
-        yield int(node), place[marks.node[positives] == node]
+def _openings(step: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give the first position of each run of equal values within a time."""
+    is_new = np.ones(len(step), dtype=bool)
+    is_new[1:] = (step[1:] != step[:-1]) | (values[1:] != values[:-1])
+    return np.flatnonzero(is_new)

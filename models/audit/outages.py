@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME: Final = "failures with collector outages"
 SHIFTS: Final = 1999
 DIP: Final = 0.5  # of the nodes that usually report: fewer is an outage of the collectors, not of nodes
+FARTHEST: Final = 30 * 86_400_000_000  # microseconds
 TREND: Final = 28  # buckets around one that tell what is usual
 
 Spans = tuple["Times", "Times"]
@@ -45,52 +46,42 @@ def coincide(
 ) -> Finding:
     """Test whether failures begin inside an outage, or within a step of its end, more often than they would by chance.
 
-    Chance: all outages moved together along the records, around their end to their start, so that their lengths
-    and gaps stay.
+    Chance: each outage moved by up to 30 days, so that neither its length nor the season changes.
     """
     names, start = failures
     if not len(outages[0]) or not len(start):
-        return untold(NAME, "no outage of the collectors, or no failure")
-    origin, span = start.min(), max(start.max() - start.min(), step)
-    at = (np.sort(start) - origin).astype(np.int64)
-    bounds = _merged(outages[0] - origin, outages[1] + step - origin)
-    hits = _inside(at, *bounds, int(span.astype(np.int64)), 0)
-    shifts = rng.integers(0, int(span.astype(np.int64)), SHIFTS)
-    null = np.array([_inside(at, *bounds, int(span.astype(np.int64)), int(shift)) for shift in shifts], dtype=float)
+        return untold(NAME, f"{len(outages[0])} outages of the collectors and {len(start)} failures")
+    begin, stop = _merged(outages[0], outages[1] + step)
+    at, order = np.sort(start.astype(np.int64)), np.argsort(start)
+    hits = _hits(at, begin, stop)
+    shifts = rng.integers(-FARTHEST, FARTHEST, (SHIFTS, len(begin)))
+    null = np.array([_hits(at, begin + shift, stop + shift) for shift in shifts], dtype=float)
     p = beyond(hits, null)
-    verdict = judge(p, hits / len(start))
-    which = _which(start - origin, *bounds)
-    examples = [f"{names[row]} {np.datetime_as_string(start[row], 'm')}" for row in np.flatnonzero(which)[:SHOWN]]
+    is_beyond = p < LEVEL
+    inside = np.concatenate([order[slice(*np.searchsorted(at, bounds))] for bounds in zip(begin, stop, strict=True)])
+    examples = tuple(f"{names[row]} {np.datetime_as_string(start[row], 'm')}" for row in inside[:SHOWN])
     return Finding(
         NAME,
-        verdict,
-        f"{hits:,} of {len(start):,} failures begin in one of {len(outages[0]):,} outages of the collectors or just "
+        judge(p, hits / len(start)),
+        f"{hits:,} of {len(start):,} failures begin in one of {len(begin):,} outages of the collectors or just "
         f"after; chance gives {null.mean():,.1f}, {p_words(p)} against {LEVEL:g}",
         p,
         LEVEL,
-        tuple(examples) if p < LEVEL else (),
+        examples if is_beyond else (),
         "derive failures from silence only where the rest of the fleet reports; list outages as blind"
-        if p < LEVEL
+        if is_beyond
         else "",
     )
 
 
-def _merged(
-    start: NDArray[np.timedelta64], end: NDArray[np.timedelta64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _merged(start: Times, end: Times) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Join spans that overlap, in microseconds."""
     order = np.argsort(start)
     begin, stop = start[order].astype(np.int64), np.maximum.accumulate(end[order].astype(np.int64))
     opens = np.r_[True, begin[1:] > stop[:-1]]
-    closes = np.r_[opens[1:], True]
-    return begin[opens], stop[closes]
+    return begin[opens], stop[np.r_[opens[1:], True]]
 
 
-def _inside(at: NDArray[np.int64], begin: NDArray[np.int64], stop: NDArray[np.int64], span: int, shift: int) -> int:
-    moved = np.sort((at - shift) % span) if shift else at
-    return int(np.sum(np.searchsorted(moved, stop, "right") - np.searchsorted(moved, begin, "left")))
-
-
-def _which(at: NDArray[np.timedelta64], begin: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.bool_]:
-    place = np.searchsorted(begin, at.astype(np.int64), "right") - 1
-    return np.asarray((place >= 0) & (at.astype(np.int64) <= stop[np.maximum(place, 0)]))
+def _hits(at: NDArray[np.int64], begin: NDArray[np.int64], stop: NDArray[np.int64]) -> int:
+    """Count the moments in each span."""
+    return int(np.sum(np.searchsorted(at, stop) - np.searchsorted(at, begin)))

@@ -12,7 +12,7 @@ from features.dataset import Periods
 from features.labels import Outcomes
 from models.audit.chance import LEVEL, beyond, p_words
 from models.audit.finding import Finding, Verdict, untold
-from models.audit.marks import Marks, null_aucs, ranks, roc_auc
+from models.audit.marks import Marks, Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +34,9 @@ def shuffled_future(marks: Marks, scores: NDArray[np.float64], rng: np.random.Ge
     """Judge a forecast by futures in which the nodes exchanged their failures: it must rank them by chance."""
     if marks.failing_nodes < FEWEST:
         return untold(FUTURE, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    rank = ranks(marks.step, scores)
-    real = roc_auc(rank, marks.step, marks.positives)
-    null = null_aucs(rank, marks.step, marks.shuffles(rng))
-    moved = float(np.nanmean(null_aucs(rank, marks.step, [marks.moved(rng).positives for _ in range(FITS)])))
+    ranking = Ranking.of(marks.step, scores)
+    real, null = ranking.roc_auc(marks.positives), ranking.null(marks.shuffles(rng))
+    moved = float(ranking.null([marks.moved(rng).positives for _ in range(FITS)]).mean())
     mean, error = float(null.mean()), float(null.std(ddof=1) / np.sqrt(len(null)))
     p = float(norm.sf((mean - NOTHING) / error))
     skill = f"{p_words(beyond(real, null))} that the real one is chance"
@@ -61,7 +60,7 @@ def shuffled_past(
     """
     if marks.failing_nodes < FEWEST:
         return untold(PAST, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    told = [roc_auc(ranks(marks.step, learn(rng)), marks.step, marks.positives) for _ in range(FITS)]
+    told = [Ranking.of(marks.step, learn(rng)).roc_auc(marks.positives) for _ in range(FITS)]
     p = float(ttest_1samp(told, NOTHING, alternative="greater").pvalue) if np.std(told) else float(told[0] <= NOTHING)
     return Finding(
         PAST,

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
-from features.grid import Grid, locate, to_step, to_times
-from models.audit.marks import ranks
+from features.grid import Grid, locate, to_times
+from models.audit.marks import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,8 +92,7 @@ def counting(traffic: Traffic, rows: Rows, every_days: float, width: np.timedelt
     """Give what tells only how many rows were written, and its place in the fleet."""
     step = max(round(every_days * 24 * HOUR / int(width.astype(np.int64))), 1)
     counts = [traffic.count(rows, step * window) for window in WINDOWS]
-    size = np.maximum(np.bincount(rows.cutoff), 1)[rows.cutoff] if len(rows) else np.ones(0)
-    places = [ranks(rows.cutoff, count) / size for count in counts]
+    places = [Ranking.of(rows.cutoff, count).place for count in counts]
     return np.column_stack([*counts, *places]).astype(np.float32)
 
 
@@ -101,8 +100,3 @@ def reporting(table: pl.DataFrame) -> tuple[NDArray[np.datetime64], NDArray[np.i
     """Count the nodes that wrote a row in each bucket, in the order of time."""
     told = table.group_by(BUCKET_END).agg(nodes=pl.col(NODE).n_unique()).sort(BUCKET_END)
     return to_times(told[BUCKET_END]), told["nodes"].to_numpy().astype(np.int64)
-
-
-def width_of(view: View) -> np.timedelta64:
-    """Give the buckets' width."""
-    return to_step(view.width)

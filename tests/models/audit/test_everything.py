@@ -1,0 +1,191 @@
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data.schema import EVENT_SCHEMA, TS
+from data.simulator.fleet import simulate
+from data.simulator.plan import Plan
+from data.simulator.signals import METRICS as SIMULATED_METRICS
+from features.labels import merge_failures
+from models.audit import appearing, blindfold, columns, mirrors, outages, shuffled, underway
+from models.audit.everything import audit
+from models.audit.finding import Finding, Verdict
+from models.backtest import Window
+from tests.features.fleets import DAY, START, Fleet
+from tests.models.audit.plants import (
+    METRICS,
+    TEST,
+    WINDOW,
+    ahead_of_failure,
+    at,
+    clean,
+    material,
+    named,
+    setup_of,
+    with_metric,
+)
+
+
+def findings(fleet: Fleet, *names: str, window: Window = WINDOW) -> tuple[Finding, ...]:
+    return audit(material(fleet, window), lambda _: None, names)
+
+
+def finding(fleet: Fleet, name: str) -> Finding:
+    (told,) = findings(fleet, name)
+    return told
+
+
+@cache
+def simulated() -> Fleet:
+    plan = Plan(120, 120, 4, START, timedelta(hours=4))
+    blocks = list(simulate(plan))
+    events = pl.concat(block.events for block in blocks)
+    filled = [pl.lit(None, kind).alias(name) for name, kind in EVENT_SCHEMA.items() if name not in events.columns]
+    telemetry = pl.concat(block.telemetry for block in blocks)
+    return Fleet(
+        events.with_columns(filled).select(*EVENT_SCHEMA),
+        pl.concat(block.nodes for block in blocks),
+        clean().blind,
+        telemetry.with_columns(available_at=pl.col(TS)),
+        SIMULATED_METRICS,
+    )
+
+
+@cache
+def of_clean() -> tuple[Finding, ...]:
+    return findings(clean())
+
+
+def test_a_clean_fleet_is_clear() -> None:
+    assert [finding for finding in of_clean() if finding.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS)] == []
+    assert len(of_clean()) == 20
+    assert sum(finding.verdict is Verdict.CLEAR for finding in of_clean()) == 19  # it has no outage to test
+
+
+def test_a_simulated_fleet_is_clear() -> None:
+    told = findings(simulated(), window=Window(START + 80 * DAY, START + 120 * DAY))
+    assert [finding for finding in told if finding.verdict in (Verdict.FOUND, Verdict.SUSPICIOUS)] == []
+
+
+def test_every_finding_has_its_figure() -> None:
+    for finding in of_clean():
+        assert any(letter.isdigit() for letter in finding.figure) or finding.verdict is Verdict.UNTOLD
+
+
+def test_the_same_records_are_told_the_same() -> None:
+    names = (shuffled.FUTURE, columns.NAME, outages.NAME)
+    assert findings(clean(), *names) == tuple(one for one in of_clean() if one.name in names)
+
+
+def test_a_flag_that_is_set_before_the_failure_is_found() -> None:
+    flag = ahead_of_failure(clean(), 5).cast(pl.Float64)
+    told = finding(with_metric(clean(), "is_failed", flag), columns.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert told.examples[0].startswith("is_failed")
+
+
+def test_a_repair_ticket_number_of_some_failures_is_found() -> None:
+    fleet, rng = clean(), np.random.default_rng(5)
+    fails = ahead_of_failure(fleet, 3).to_numpy() & (rng.random(fleet.telemetry.height) < 0.6)
+    ticket = pl.Series(np.where(fails, 7000.0 + np.arange(len(fails)), np.nan))
+    told = finding(with_metric(fleet, "ticket", ticket), columns.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert any("ticket" in example for example in told.examples)
+
+
+def test_rows_that_are_written_more_often_before_a_failure_are_found() -> None:
+    fleet = clean()
+    extra = fleet.telemetry.filter(ahead_of_failure(fleet, 5)).with_columns(pl.col(TS) - pl.duration(hours=3))
+    told = findings(replace(fleet, telemetry=pl.concat([fleet.telemetry, extra])), blindfold.COUNTS, blindfold.TIMES)
+    assert named(told, blindfold.COUNTS).verdict is Verdict.FOUND
+    assert named(told, blindfold.TIMES).verdict is Verdict.CLEAR
+
+
+def test_rows_that_are_written_at_another_minute_before_a_failure_are_found() -> None:
+    fleet = clean()
+    late = pl.when(ahead_of_failure(fleet, 5)).then(pl.col(TS) - pl.duration(minutes=23)).otherwise(pl.col(TS))
+    late_fleet = replace(fleet, telemetry=fleet.telemetry.with_columns(late.alias(TS)))
+    told = findings(late_fleet, blindfold.COUNTS, blindfold.TIMES)
+    assert named(told, blindfold.TIMES).verdict is Verdict.FOUND
+    assert named(told, blindfold.COUNTS).verdict is Verdict.CLEAR
+
+
+def test_nodes_that_are_silent_long_before_their_failure_are_detections() -> None:
+    fleet = clean()
+    found = finding(replace(fleet, telemetry=fleet.telemetry.filter(~ahead_of_failure(fleet, 4))), underway.NAME)
+    assert found.verdict is Verdict.FOUND
+    assert found.examples
+    assert "predicted" in found.figure
+
+
+def test_failures_inside_an_event_that_nobody_had_recorded_are_detections() -> None:
+    fleet = clean()
+    begun = fleet.events.with_columns(
+        kind=pl.lit("maintenance"),
+        start=pl.col("start") - pl.duration(days=6),
+        end="start",
+        end_recorded_at="recorded_at",
+    )
+    assert finding(replace(fleet, events=pl.concat([fleet.events, begun])), underway.NAME).verdict is Verdict.FOUND
+
+
+def test_a_column_that_begins_for_everyone_is_found() -> None:
+    later = pl.when(pl.col(TS) >= at(70)).then(pl.col("load") + 1)
+    told = finding(with_metric(clean(), "new_sensor", later), appearing.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert told.examples == ("new_sensor begins 2021-03-12 at 100 nodes",)
+
+
+def test_a_column_that_ends_for_everyone_is_found() -> None:
+    sooner = pl.when(pl.col(TS) < at(70)).then(pl.col("load") + 1)
+    told = finding(with_metric(clean(), "old_sensor", sooner), appearing.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert told.examples == ("old_sensor ends 2021-03-11 at 100 nodes",)
+
+
+def test_a_column_of_nodes_that_came_later_is_clear() -> None:
+    fleet = clean()
+    is_new = pl.col("node").is_in([f"n{number:03d}" for number in range(50)])
+    rows = fleet.telemetry.filter(~is_new | (pl.col(TS) > at(60)))
+    with_gpus = with_metric(replace(fleet, telemetry=rows), "gpu", pl.when(is_new).then(pl.col("load")))
+    assert finding(with_gpus, appearing.NAME).verdict is Verdict.CLEAR
+
+
+def test_a_copy_from_the_future_is_found() -> None:
+    shifted = clean().telemetry.select(pl.col("load").shift(-2).over("node", order_by=TS)).to_series()
+    told = finding(with_metric(clean(), "forecast", shifted), mirrors.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert told.examples[0].startswith("forecast is load of 2 buckets later")
+
+
+def test_a_copy_without_a_shift_is_clear() -> None:
+    assert finding(with_metric(clean(), "again", pl.col("load") * 2), mirrors.NAME).verdict is Verdict.CLEAR
+
+
+def test_a_constant_column_is_listed() -> None:
+    told = finding(with_metric(clean(), "dead", pl.lit(3.0)), appearing.CONSTANT)
+    assert told.examples == ("dead: always 3",)
+
+
+def test_records_without_a_failure_before_the_test_can_still_be_audited() -> None:
+    fleet = clean()
+    told = findings(replace(fleet, events=fleet.events.filter(pl.col("start") > at(TEST + 1))))
+    for name in (shuffled.FUTURE, shuffled.PAST, columns.NAME, blindfold.TIMES, underway.NAME):
+        assert named(told, name).verdict is Verdict.UNTOLD
+
+
+@pytest.mark.parametrize("metrics", [(), METRICS[:1]])
+def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) -> None:
+    fleet = replace(clean(), metrics=METRICS[: len(metrics)])
+    told = findings(fleet)
+    assert not [finding for finding in told if finding.verdict is Verdict.FOUND]
+    assert named(told, mirrors.NAME).verdict is Verdict.UNTOLD if metrics else True
+
+
+def test_the_setup_of_the_tests_knows_all_metrics() -> None:
+    assert setup_of().metrics == METRICS
+    assert merge_failures(clean().events).height > 200
