@@ -43,13 +43,16 @@ test: $(STAMP) ## unit and check suites, no daemons
 integration: $(STAMP) ## real daemons: PostgreSQL, a Prefect server with a worker, Chromium
 	$(BIN)/python -m pytest tests/integration --durations 10
 
+# Make an environment that sees the packages of $(VENV), but not the project.
+PURELIB := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+borrowing = "$(PYTHON)" -m venv --clear $(1) && $(BIN)/python $(PURELIB) > "$$($(1)/bin/python $(PURELIB))/borrowed.pth"
+
 # The wheel in an environment of its own, which borrows the dependencies; the tests stand alone, without the source.
 WHEEL := build/wheel
 wheel-test: $(STAMP) ## build the wheel, and test it with the source folders out of reach
 	rm -rf $(WHEEL)
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
-	"$(PYTHON)" -m venv $(WHEEL)/env
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(WHEEL)/env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
+	$(call borrowing,$(WHEEL)/env)
 	$(WHEEL)/env/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(WHEEL)/dist/*.whl
 	mkdir -p $(WHEEL)/alone
 	cp -r tests examples docs README.md Makefile pyproject.toml $(WHEEL)/alone
@@ -66,6 +69,15 @@ licences: $(STAMP) ## write docs/licences.md
 # pip, when it checks hashes, wants a requirement with extras pinned without them as well.
 BOTH := import re, sys; [print(block + (re.sub(r"\[.*?\]", "", block, count=1) if re.match(r"[\w-]+\[", block) else ""), end="") \
 	for block in re.split(r"(?m)^(?=\w)", sys.stdin.read())]
+
+BENCH := build/bench
+bench: $(STAMP) ## speed beside pandas and Polars, and rivals on the model's own features; needs ../shared/datasets
+	$(call borrowing,$(BENCH))
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet 'lifelines>=0.30' 'xgboost-cpu>=3.0'
+	$(BENCH)/bin/python -m tests.benchmarks.bench_windows
+	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/m100.toml 2021-07-01
+	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/backblaze.toml 2015-07-01
+	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/lanl.toml 2003-01-01
 
 lock: ## resolve pyproject.toml into requirements.lock again
 	"$(PYTHON)" -m venv build/lock

@@ -26,7 +26,7 @@ RATE: Final = 0.05
 class Classifier(Protocol):
     """What XGBoost's and scikit-learn's classifiers have in common."""
 
-    def fit(self, X: Matrix, y: Floats, sample_weight: Floats) -> object: ...
+    def fit(self, X: Matrix, y: Floats, *, sample_weight: Floats) -> object: ...
 
     def predict_proba(self, X: Matrix) -> Floats: ...
 
@@ -55,7 +55,7 @@ class Ground:
 
     def forecast(self, rival: Classifier) -> Floats:
         """Train a rival, and forecast."""
-        rival.fit(self.training.features, self.training.label, self.training.weight)
+        rival.fit(self.training.features, self.training.label, sample_weight=self.training.weight)
         return np.asarray(rival.predict_proba(self.features)[:, 1], dtype=np.float64)
 
 
