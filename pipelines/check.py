@@ -22,6 +22,7 @@ from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
 from pipelines.learnable import count_learnable
 from pipelines.outcome import understood
+from pipelines.page.wording import counted
 from pipelines.reach import require_answer
 from pipelines.reading import ingest_options, named_metrics
 
@@ -88,7 +89,9 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     told = weigh(found.events.good, found.nodes.good, settings.model.min_failures)
     tell(_with_learnable(told, Records(found.events.good, found.nodes.good, found.blind.good), settings))
     unusable = sum(table.rejected.height for table in (found.nodes, found.events, found.blind))
-    return f"{settings.source.path} can be read" + (f", but for {unusable:,} unusable rows" if unusable else "")
+    return f"{settings.source.path} can be read" + (
+        f", but for {counted(unusable, 'unusable row')}" if unusable else ""
+    )
 
 
 def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:

@@ -56,7 +56,7 @@ def report_bug(error: BaseException, folder: Path | None, now: datetime, console
 
 def _append(folder: Path | None, text: str) -> str:
     if folder is None:
-        raise FileNotFoundError(errno.ENOENT, "the settings were not read yet")
+        raise FileNotFoundError("the settings were not read yet")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG_NAME).open("a", encoding="utf-8") as log:
         log.write(text)

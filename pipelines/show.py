@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pipelines.evidence import Evidence
     from pipelines.results import DecideReport, ScoreReport, TrainReport
     from pipelines.status import DecisionStatus, ModelStatus, ScoreStatus, Status
+
+ACTIONS: Final = {"drain": "to drain", "hold back": "held back", "leave": "left alone"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
@@ -152,7 +154,7 @@ def decisions_in_words(found: DecisionStatus | None) -> str:
     """Say what was decided last."""
     if found is None:
         return "no decisions yet: run `nodeward decide`"
-    counts = ", ".join(f"{count:,} {action}" for action, count in found.actions.items())
+    counts = ", ".join(f"{count:,} {ACTIONS.get(action, action)}" for action, count in found.actions.items())
     return f"decisions as of {_when(found.as_of)}: {counts}; {found.held_back:,} held back by a limit"
 
 
@@ -172,7 +174,7 @@ def _learnable(found: Evidence) -> str:
     if found.learnable is None:
         return ""
     seen = "up and seen" if found.is_seen else "up (how many of them were seen, an ingest will tell)"
-    return f"; {found.learnable} of them at nodes that were {seen}, which can be learned from"
+    return f"; {found.learnable:,} of them at nodes that were {seen}, which can be learned from"
 
 
 def evidence_in_words(found: Evidence) -> str:
@@ -183,7 +185,7 @@ def evidence_in_words(found: Evidence) -> str:
         else f"fewer than model.min_failures = {found.failures_needed}: low support, history and pooled rates only"
     )
     span = f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}"
-    first = f"{found.failures} failures of {found.nodes} nodes, {span}{_learnable(found)}: {enough}."
+    first = f"{found.failures:,} failures of {found.nodes:,} nodes, {span}{_learnable(found)}: {enough}."
     late = f"A backtest on the last quarter would be judged on {found.failures_in_last_quarter} failures: "
     if found.ignored_kinds:
         kinds = ", ".join(f"{count:,} of kind {kind!r}" for kind, count in found.ignored_kinds.items())

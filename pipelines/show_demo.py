@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -19,14 +22,14 @@ if TYPE_CHECKING:
     from pipelines.demo import Demo
 
 NEXT: Final = (
-    ("nodeward init", "write nodeward.toml; set source.path in it"),
-    ("nodeward check", "try it; see what your failures can prove"),
-    ("nodeward backtest --test-start DATE", "how well it would have done for you"),
+    ("init", "write nodeward.toml; set source.path in it"),
+    ("check", "try it; see what your failures can prove"),
+    ("backtest --test-start DATE", "how well it would have done for you"),
 )
 
 
 def announcing(console: Console) -> Callable[[str], AbstractContextManager[None]]:
-    """Announce each step as it begins, and say how long it took."""
+    """Name each step when it is done, and say how long it took."""
 
     @contextmanager
     def step(what: str) -> Iterator[None]:
@@ -51,6 +54,11 @@ def show_demo(found: Demo, console: Console) -> None:
         show(found, console)
 
 
+def program(called: str) -> str:
+    """Give what to type for Nodeward: its name, or the path it was called by if a shell would not find that name."""
+    return "nodeward" if shutil.which("nodeward") or Path(called).name != "nodeward" else called
+
+
 def _fleet(found: Demo, console: Console) -> None:
     fleet, rows = found.simulated, found.simulated.rows
     console.print(
@@ -72,7 +80,9 @@ def _caught(found: Demo, console: Console) -> None:
 
 
 def _next(found: Demo, console: Console) -> None:
-    for command, what in NEXT:
-        console.print(Text(f"  {command:<37}{what}"))
+    lines = [(f"{program(sys.argv[0])} {command}", what) for command, what in NEXT]
+    width = max(len(command) for command, _ in lines)
+    for command, what in lines:
+        console.print(Text(f"  {command:<{width}}  {what}"), soft_wrap=True)
     console.print()
     console.print(Text(f"Open the report: {found.made.path}", "bold"), soft_wrap=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from pipelines.page.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -27,7 +29,7 @@ def quarantine_lines(found: Listing) -> Iterator[str]:
         released, kept = sum(found.replayed.released.values()), sum(found.replayed.kept.values())
         yield f"tried {released + kept:,} again: {released:,} are good now and were merged, {kept:,} stay"
     if found.purged is not None:
-        yield f"dropped {found.purged:,}"
+        yield f"dropped {found.purged:,} rows and cells"
     if not found.groups:
         yield "nothing is in quarantine"
         return
@@ -40,8 +42,8 @@ def quarantine_lines(found: Listing) -> Iterator[str]:
 
 
 def _group(group: Group) -> Iterator[str]:
-    noun = "row" if group.rows == 1 else "rows"
-    yield f"{group.table}: {group.rows:,} {noun} of {group.nodes:,} nodes from {group.source!r}: a row {group.reason}"
+    rows, nodes = counted(group.rows, "row"), counted(group.nodes, "node")
+    yield f"{group.table}: {rows} of {nodes} from {group.source!r}: a row {group.reason}"
     if group.first:
         yield f"  {_when(group.first)} to {_when(group.last)}"
     for example in group.examples:

@@ -15,7 +15,9 @@ from data.errors import SettingsError
 from data.schema import Metric, MetricKind
 from data.simulator.folder import write_fleet
 from data.simulator.signals import METRICS
+from pipelines.durations import format_duration
 from pipelines.output import whole_file
+from pipelines.page.wording import counted
 from pipelines.progress import bars
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def settings_text(plan: Plan, folder: Path) -> str:
     """Write the settings of a simulated fleet: what differs from the defaults, and why."""
     return f"""\
 # A simulated fleet: `nodeward simulate` wrote it, and none of it happened.
-# {plan.nodes:,} nodes, {plan.days} days from {plan.start:%Y-%m-%d}, one sample each {plan.interval}, seed {plan.seed}.
+# {_size(plan)}, a sample every {format_duration(plan.interval)}, seed {plan.seed}.
 # What is left out here keeps its default; `nodeward init` writes a file with every key.
 
 [fleet]
@@ -100,9 +102,14 @@ min_child = 20                    # rows in a leaf: a small fleet has few failur
 """
 
 
+def _size(plan: Plan) -> str:
+    return f"{counted(plan.nodes, 'node')}, {counted(plan.days, 'day')} from {plan.start:%Y-%m-%d}"
+
+
 def _column(metric: Metric) -> str:
     kind = "" if metric.kind is MetricKind.GAUGE else f"kind = {_quoted(metric.kind.value)}, "
-    return f"{metric.name} = {{ {kind}unit = {_quoted(metric.unit)} }}"
+    label = f", label = {_quoted(metric.label)}" if metric.label else ""
+    return f"{metric.name} = {{ {kind}unit = {_quoted(metric.unit)}{label} }}"
 
 
 def _quoted(text: object) -> str:

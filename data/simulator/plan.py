@@ -59,7 +59,8 @@ class Plan:
                 raise SettingsError(f"--{name} = {value}", mend=f"give a number from {low:,} to {high:,}")
         if not timedelta(0) < self.interval <= DAY or DAY % self.interval:
             raise SettingsError(
-                f"--interval = {self.interval}", mend="give a length that divides a day, such as 10m, 30m or 1h"
+                f"--interval = {self.interval / HOUR:g} h",
+                mend="give a length that divides a day, such as 10m, 30m or 1h",
             )
 
     @property

@@ -24,6 +24,10 @@ MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", 
 ENOUGH: Final = 20  # values none of which can be read: it is the column that is wrong
 LARGEST: Final = 9e18  # microseconds that 64 bits hold
 MISFIT: Final = "has another number of fields than the header"
+OF_TIMES: Final = (
+    'set source.csv.zone, such as "UTC", for times without an offset, or source.csv.time to how they are written'
+)
+OF_NUMBERS: Final = "say how numbers are written under [source.csv], or leave the column out (metrics.ignore)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,8 @@ def read(where: str, block: Block, mapped: Mapped, dialect: Dialect) -> pl.DataF
     if not lost and not block.misfits:
         return typed
     for name in lost:
-        _require_some(where, text[name], is_lost[name], (mapped.own[name], _fault(name, kind[name], dialect)))
+        told = (mapped.own[name], _fault(name, kind[name], dialect), OF_TIMES if kind[name] == UTC else OF_NUMBERS)
+        _require_some(where, text[name], is_lost[name], told)
     found = [
         pl.when(is_lost[name]).then(_entry(name, pl.col(name), _fault(name, kind[name], dialect), where))
         for name in lost
@@ -145,12 +150,12 @@ def _misfits(where: str, block: Block) -> pl.DataFrame:
     return pl.DataFrame({UNREADABLE: entries}, schema={UNREADABLE: UNREADABLE_TYPE})
 
 
-def _require_some(where: str, text: pl.Series, is_lost: pl.Series, told: tuple[str, str]) -> None:
+def _require_some(where: str, text: pl.Series, is_lost: pl.Series, told: tuple[str, str, str]) -> None:
     """Raise ColumnError if a column has many values, and all of them are lost."""
     values = text.drop_nulls()
     if len(values) >= ENOUGH and int(is_lost.sum()) == len(values):
-        column, fault = told
+        column, fault, mend = told
         raise ColumnError(
             f"{where}: column {column} {fault}, in each of its first {len(values):,} rows; the first is {values[0]!r}",
-            mend="say how it is written under [source.csv] in the settings, or leave the column out (metrics.ignore)",
+            mend=mend,
         )

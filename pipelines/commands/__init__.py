@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ALL: Final[tuple[Callable[..., object], ...]] = (
+    demo,
     init,
     check,
+    audit,
     ingest,
+    quarantine,
     train,
     backtest,
-    audit,
     score,
     decide,
-    status,
     report,
-    quarantine,
+    status,
     deploy,
-    demo,
-    simulate,
-    convert,
     maintain,
     backup,
     restore,
+    simulate,
+    convert,
 )

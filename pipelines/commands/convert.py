@@ -16,9 +16,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the files if they 
 def convert(record: Record, file: File, folder: Target, *, force: Force = False) -> None:
     """Turn a public record into a folder of events and nodes."""
     from data import lanl
-    from data.errors import SettingsError
+    from data.errors import SettingsError, SourceFileError
     from pipelines.output import whole_file
 
+    if not file.is_file():
+        why = "is no file" if file.exists() else "no such file"
+        raise SourceFileError(file, why, mend="name the file as it was published")
     converters = {"lanl": lanl.convert}
     found = converters[record](file)
     tables = {"events": found.events, "nodes": found.nodes}

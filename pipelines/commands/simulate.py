@@ -62,14 +62,19 @@ def _length(text: str) -> timedelta:
 
 
 def _show(report: SimulateReport, console: Console) -> None:
-    rows = report.rows
+    from pipelines.page.wording import counted
+
+    rows, span = report.rows, f"{report.start:%Y-%m-%d} to {report.end:%Y-%m-%d}"
+    failures, jobs = counted(report.failures, "failure"), counted(rows["jobs"], "job")
     console.print(
-        f"{report.fleet}: {rows['nodes']:,} nodes, {report.start:%Y-%m-%d} to {report.end:%Y-%m-%d}, "
-        f"{report.failures:,} failures, {rows['telemetry']:,} rows of telemetry, {rows['jobs']:,} jobs, all simulated",
+        f"{report.fleet}: {counted(rows['nodes'], 'node')}, {span}, {failures}, "
+        f"{counted(rows['telemetry'], 'row')} of telemetry, {jobs}, all simulated",
         soft_wrap=True,
     )
-    console.print(
-        f"next: nodeward backtest -c {report.config} --test-start {report.test_start:%Y-%m-%d}",
-        soft_wrap=True,
-        markup=False,
-    )
+    console.print(f"next: {_next(report)}", soft_wrap=True, markup=False)
+
+
+def _next(report: SimulateReport) -> str:
+    if not report.failures:
+        return "simulate more --nodes or --days: no node failed, so there is nothing to learn from"
+    return f"nodeward backtest -c {report.config} --test-start {report.test_start:%Y-%m-%d}"

@@ -48,3 +48,16 @@ def test_a_missing_file_is_a_fault_of_the_data(tmp_path: Path, capsys: pytest.Ca
 
 def test_a_record_that_nobody_knows_is_a_fault_of_usage(tmp_path: Path) -> None:
     assert main(["convert", "titan", str(tmp_path / "x.csv"), str(tmp_path)]) == 2
+
+
+def test_a_file_that_is_not_lanls_is_refused_without_a_word_about_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.csv").write_text("host,start\n1,2\n")
+    for path, said in (("x.csv", "no column System"), ("", "is no file"), ("nix.csv", "no such file")):
+        assert main(["convert", "lanl", str(tmp_path / path), str(tmp_path / "made")]) == 3
+        told = capsys.readouterr().err
+        assert said in told
+        assert "as it was published" in told
+        assert "source." not in told
+    assert not (tmp_path / "made").exists()

@@ -67,7 +67,7 @@ def test_rows_are_listed_by_table_and_reason_the_most_first(folder: Path) -> Non
 def test_the_list_is_shown_with_examples_and_what_to_do(folder: Path) -> None:
     text = shown(folder)
     assert "12 rows and cells in quarantine" in text
-    assert "telemetry: 10 rows of 1 nodes from 'fleet': a row is of a node that the inventory does not list" in text
+    assert "telemetry: 10 rows of 1 node from 'fleet': a row is of a node that the inventory does not list" in text
     assert '"temperature":21.0' in text
     assert "nodeward quarantine --replay" in text
 

@@ -96,3 +96,13 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         assert simulate(tmp_path / name, "--seed", "3") == 0
     for file in (tmp_path / "one").glob("*.parquet"):
         assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+
+
+def test_a_fleet_in_which_no_node_failed_suggests_a_larger_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", str(tmp_path / "fleet"), "--nodes", "1", "--days", "1", "--interval", "6h"]) == 0
+    told = capsys.readouterr().out
+    assert "1 node, 2025-01-01 to 2025-01-02, 0 failures, 4 rows of telemetry" in told
+    assert "next: simulate more --nodes or --days" in told
+    assert "# 1 node, 1 day from 2025-01-01, a sample every 6h, seed 1." in (tmp_path / "fleet" / CONFIG).read_text()

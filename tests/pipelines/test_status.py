@@ -90,7 +90,7 @@ def test_the_newest_scores_and_decisions_are_summed_up(tmp_path: Path) -> None:
     assert found.decisions is not None
     assert (found.decisions.actions, found.decisions.held_back) == ({"drain": 1, "hold back": 1}, 1)
     assert ", 1d6h old by model v3: 1 nodes, 1 unknown" in words(found)
-    assert "1 drain, 1 hold back; 1 held back by a limit" in words(found)
+    assert "1 to drain, 1 held back; 1 held back by a limit" in words(found)
 
 
 @pytest.mark.parametrize(("age", "is_stale"), [(timedelta(hours=36), False), (timedelta(hours=36, seconds=1), True)])

@@ -172,6 +172,12 @@ def test_a_column_of_which_nothing_can_be_read_is_named_with_a_value(tmp_path: P
     CsvSource(tmp_path, {}, NONE, ("note",)).check()
 
 
+def test_a_file_of_times_without_an_offset_names_the_setting_that_gives_them_one(tmp_path: Path) -> None:
+    write(tmp_path, telemetry="node,ts,temp\n" + "".join(f"n1,2024-02-01 {hour:02}:00,{hour}\n" for hour in range(24)))
+    with pytest.raises(ColumnError, match=r"(?s)column ts .* first is '2024-02-01 00:00'.*source\.csv\.zone"):
+        open_folder(tmp_path).check()
+
+
 def test_a_late_row_says_when_it_became_known(tmp_path: Path) -> None:
     text = "node,ts,available_at,load\nn1,2024-02-01T00:00Z,2024-02-01T00:01Z,1\nn1,2024-02-02T00:00Z,,1\n"
     source = CsvSource(write(tmp_path, telemetry=text), {}, HOUR)
