@@ -24,6 +24,7 @@ CALENDAR: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo
 IS_OFF_THE_CALENDAR: Final = ~cs.datetime().is_between(*CALENDAR)
 OFF_CALENDAR: Final = "holds a time outside the years 1 to 9999"
 UNLISTED: Final = "is of a node that the inventory does not list"
+TOO_EARLY: Final = "became available before its ts"
 Faults = dict[str, pl.Expr]
 
 
@@ -89,7 +90,7 @@ def _telemetry_faults(bounds: Bounds) -> Faults:
         "has no ts": pl.col(TS).is_null(),
         "lies in the future": pl.max_horizontal(TS, AVAILABLE_AT) > bounds.latest,
         "lies before 1990": pl.col(TS) < DAWN,
-        "became available before its ts": pl.col(AVAILABLE_AT) < pl.col(TS),
+        TOO_EARLY: pl.col(AVAILABLE_AT) < pl.col(TS),
         UNLISTED: ~pl.col(NODE).is_in(bounds.known.implode()),
     }
 

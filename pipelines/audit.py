@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.quarantine import Quarantine
 from data.schema import AVAILABLE_AT, NODE, TS
+from data.validate import TOO_EARLY
 from models.audit.bench import Material
 from models.audit.everything import audit as run
 from models.audit.finding import SHOWN, Finding, Verdict
@@ -22,7 +24,7 @@ from pipelines.setup import everything, setup
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from data.telemetry import Telemetry
+    from data.store import Store
     from pipelines.settings_shape import Settings
 
 
@@ -56,22 +58,20 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
         told = setup(settings, store.telemetry.metrics())
         shares = settings.forecast.alarm_shares
         longest = max(told.design.horizons_days)
-        material = Material(
-            hindsight, window, told, arrivals(store.telemetry, timedelta(days=longest)), shares[len(shares) // 2]
-        )
+        material = Material(hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2])
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
 
 
-def arrivals(telemetry: Telemetry, longest: timedelta) -> Arrivals:
-    """Count how rows of telemetry arrived; in bulk: with others measured longer than a span apart."""
-    if not telemetry.metrics():
+def arrivals(store: Store, longest: timedelta) -> Arrivals:
+    """Count how rows of telemetry arrived; those that were known too early are in quarantine."""
+    if not store.telemetry.metrics():
         return Arrivals(0, 0, 0, 0)
-    rows = telemetry.table.scan()
-    early = pl.col(AVAILABLE_AT) < pl.col(TS)
-    counts = rows.select(pl.len(), early.sum().alias("early"), (pl.col(AVAILABLE_AT) == pl.col(TS)).sum().alias("once"))
+    early = Quarantine(store.quarantine).read().filter(table="telemetry", reason=TOO_EARLY)
+    rows = store.telemetry.table.scan()
+    at_once = (pl.col(AVAILABLE_AT) == pl.col(TS)).sum()
+    count, once = rows.select(rows=pl.len(), once=at_once).collect().row(0)
     groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())
-    bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum())
-    count, ahead, once = counts.collect().row(0)
-    examples = rows.filter(early).select(NODE, TS).head(SHOWN).collect().rows()
-    return Arrivals(count, ahead, once, int(bulk.collect().item() or 0), tuple(examples))
+    bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum()).collect().item()
+    examples = tuple(early.select(NODE, TS).head(SHOWN).rows())
+    return Arrivals(count + early.height, early.height, once, int(bulk or 0), examples)

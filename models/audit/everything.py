@@ -69,7 +69,7 @@ def _columns(bench: Bench) -> Finding:
 
 def _listed(bench: Bench) -> Iterator[tuple[str, NDArray[np.float32]]]:
     rehearsal, rows = bench.rehearsal, bench.marks.row
-    newest = rehearsal.newest(rows)
+    newest = rehearsal.newest(rehearsal.rows.take(rows))
     for at, metric in enumerate(bench.metrics):
         yield metric, newest[:, at]
     for at, feature in enumerate(rehearsal.replay.trained.training.catalogue.features):
@@ -108,7 +108,9 @@ def _under_way(bench: Bench) -> Finding:
     if not bench.is_sparse:
         step = max(int(days(design.every_days) // bench.width), 1)
         share = design.coverage.share if design.coverage else USUAL_SHARE
-        ill |= underway.badly_seen(bench.seen.count(rehearsal.rows, step), rehearsal.rows.cutoff, share)
+        samples = rehearsal.newest(rehearsal.rows, MetricKind.COUNT).astype(np.float64)
+        for counts in (bench.seen.count(rehearsal.rows, step), *np.nan_to_num(samples).T):
+            ill |= underway.badly_seen(counts, rehearsal.rows.cutoff, share)
     return underway.under_way(rehearsal.cases, rehearsal.scores, ill, bench.material.alarm_share)
 
 

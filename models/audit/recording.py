@@ -94,7 +94,7 @@ class Arrivals:
     """
 
     rows: int
-    early: int
+    early: int  # and so kept out, in quarantine
     at_once: int
     bulk: int
     early_examples: tuple[tuple[str, datetime], ...] = ()
@@ -110,7 +110,8 @@ def telemetry_early(told: Arrivals) -> Finding:
     return Finding(
         TELEMETRY,
         verdict,
-        f"{told.early:,} of {told.rows:,} rows were known before their own time; found from {MATTERS:.0%} on{once}",
+        f"{told.early:,} of {told.rows:,} rows were known before their own time, and quarantined; "
+        f"found from {MATTERS:.0%} on{once}",
         share,
         MATTERS,
         tuple(f"{node} {ts:%Y-%m-%d %H:%M}" for node, ts in told.early_examples[:SHOWN]),

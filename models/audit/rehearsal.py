@@ -18,8 +18,12 @@ from models.hazard import Covariates
 from models.training import train
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
+    from data.schema import Metric, MetricKind
     from data.view import View
     from features.dataset import Periods
     from features.risk import Rows
@@ -56,9 +60,10 @@ class Rehearsal:
         """Give the rows of the cases."""
         return self.replay.rows.take(self.judged)
 
-    def newest(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give the newest value of each metric for some rows of the cases."""
-        return batch.compute(newest_of(self.replay.setup), self.view, self.replay.risk, self.rows.take(chosen))
+    def newest(self, rows: Rows, *kinds: MetricKind) -> NDArray[np.float32]:
+        """Give the newest value of each metric, or of those of some kinds, for some rows."""
+        wanted = [metric for metric in self.replay.setup.metrics if not kinds or metric.kind in kinds]
+        return batch.compute(newest_of(wanted, self.replay.setup.windows[0]), self.view, self.replay.risk, rows)
 
     def learn(
         self,
@@ -85,14 +90,14 @@ def middle(setup: Setup) -> float:
     return setup.design.horizons_days[len(setup.design.horizons_days) // 2]
 
 
-def newest_of(setup: Setup) -> Catalogue:
+def newest_of(metrics: Sequence[Metric], now: timedelta) -> Catalogue:
     """List each metric's newest value as a feature."""
     return Catalogue(
         tuple(
             Feature(Origin.HELD, metric.name, "last", None, metric.unit, "as it was reported last")
             if metric.sampling == "on_change"
-            else Feature(Origin.WINDOW, metric.name, "last", setup.windows[0], metric.unit, "as it was reported last")
-            for metric in setup.metrics
+            else Feature(Origin.WINDOW, metric.name, "last", now, metric.unit, "as it was reported last")
+            for metric in metrics
         )
     )
 

@@ -1,0 +1,124 @@
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data.schema import AVAILABLE_AT, TS
+from models.audit import appearing, columns, planned, recording
+from models.audit.everything import TESTS
+from models.audit.finding import Verdict
+from pipelines import wiring
+from pipelines.audit import arrivals, audit
+from pipelines.cli import main
+from pipelines.settings import load
+from pipelines.settings_shape import Settings
+from tests.features.fleets import DAY, Fleet
+from tests.models.audit.plants import ahead_of_failure, at, clean, failures, names, with_metric
+from tests.pipelines.made_up import merge_all
+
+TEST_START = "2021-04-21"
+SETTINGS = """
+fleet.name = "made up"
+source.path = "{0}/records"
+state.path = "{0}/var"
+clock.now = "data"
+forecast.horizons_days = [1, 3, 7]
+forecast.alarm_shares = [0.02]
+features.windows = ["1d", "3d", "7d"]
+metrics.columns.errors = {{ kind = "counter" }}
+metrics.columns.seen = {{ kind = "count" }}
+model = {{ leaves = 4, min_child = 10, min_failures = 10, negatives_per_positive = 5.0 }}
+"""
+
+
+def ingested(folder: Path, fleet: Fleet) -> Settings:
+    (folder / "records").mkdir()
+    (folder / "nodeward.toml").write_text(SETTINGS.format(folder))
+    fleet.write(folder / "records")
+    settings = load(folder / "nodeward.toml", (), {})
+    merge_all(settings)
+    return settings
+
+
+def run(folder: Path, *more: str) -> int:
+    return main(["audit", "-c", str(folder / "nodeward.toml"), "--test-start", TEST_START, *more])
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    report: dict[str, Any] = json.loads((folder / "audit.json").read_text())
+    return {finding["name"]: finding["verdict"] for finding in report["findings"]}
+
+
+@pytest.fixture(scope="module")
+def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ingest a fleet with a flag written after the fact, failures known too soon, and reboots in a row."""
+    folder, fleet = tmp_path_factory.mktemp("traps"), clean()
+    wave = failures(names()[:40], np.arange(40) / 700 + 60.4, np.full(40, 0.1))
+    events = pl.concat([fleet.events, wave]).with_columns(recorded_at="start")
+    flag = ahead_of_failure(fleet, 5).cast(pl.Float64)
+    ingested(folder, with_metric(replace(fleet, events=events), "is_failed", flag))
+    return folder
+
+
+def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ingested(tmp_path, clean())
+    assert run(tmp_path, "--strict", "--json", str(tmp_path / "audit.json")) == 0
+    assert set(verdicts(tmp_path).values()) == {"clear", "can't tell"}
+    assert list(verdicts(tmp_path)) == list(TESTS)
+    assert "made up: forecasts from 2021-04-21 to 2021-06-10 in question" in capsys.readouterr().out
+
+
+def test_planted_traps_are_found_and_shown_first(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(traps, "--json", str(traps / "audit.json")) == 0
+    found = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
+    assert {columns.NAME, recording.AT_ONCE, planned.GROUPS} <= found
+    shown = capsys.readouterr().out
+    assert shown.index("is_failed") < shown.index(appearing.CONSTANT)
+    assert max(map(len, shown.splitlines()[1:])) <= 80
+    assert f"{len(found)} found" in shown
+
+
+def test_strict_ends_with_the_code_for_bad_data(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(traps, "--strict") == 3
+    assert f"the audit found: {columns.NAME}" in capsys.readouterr().err
+
+
+def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "nodeward.toml").write_text(SETTINGS.format(tmp_path))
+    assert run(tmp_path) == 3
+    assert "nodeward ingest" in capsys.readouterr().err
+
+
+def test_a_start_after_the_records_is_refused(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "-c", str(traps / "nodeward.toml"), "--test-start", "2022-01-01"]) == 2
+    assert "--test-start 2022-01-01" in capsys.readouterr().err
+
+
+def test_a_forecast_that_has_nothing_to_learn_from_leaves_the_other_tests(traps: Path) -> None:
+    told = audit(load(traps / "nodeward.toml", (), {}), at(0))
+    assert columns.NAME in told.named(Verdict.UNTOLD)
+    assert recording.AT_ONCE in told.named(Verdict.FOUND)
+
+
+def test_telemetry_that_was_known_too_soon_or_in_bulk_is_counted(tmp_path: Path) -> None:
+    rows = (
+        clean()
+        .telemetry.with_columns(
+            pl.when(pl.col(TS) < at(100)).then(pl.lit(at(100))).otherwise(pl.col(AVAILABLE_AT)).alias(AVAILABLE_AT)
+        )
+        .with_columns(
+            pl.when(pl.col(TS) == at(150))
+            .then(pl.col(TS) - timedelta(hours=1))
+            .otherwise(AVAILABLE_AT)
+            .alias(AVAILABLE_AT)
+        )
+    )
+    settings = ingested(tmp_path, replace(clean(), telemetry=rows))
+    told = arrivals(wiring.store(settings), 7 * DAY)
+    assert (told.rows, told.early, told.bulk) == (16_100, 100, 10_100)
+    assert told.early_examples[0][1] == at(150)
