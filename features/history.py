@@ -141,7 +141,8 @@ def _shrunk(observed: NDArray[np.number], expected: Floats) -> Floats:
 
 
 RECENT = timedelta(days=90)
-PRIOR_WINDOW_DAYS = 30.0
+LATELY = timedelta(days=30)
+STEADYING_FAILURES = 10.0  # weight, in failures, of the whole past's rate beside the last days'
 
 
 def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> Floats:
@@ -153,13 +154,12 @@ def base_rate(view: View, risk: Risk, every_days: float, window: timedelta = REC
     return np.asarray(failures / np.where(exposure > 0, exposure, np.nan))
 
 
-def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = RECENT) -> Floats:
-    """Give the same, steadied by the rate of the whole past, which weighs as much as a month of the fleet."""
+def steady_rate(view: View, risk: Risk, every_days: float, window: timedelta = LATELY) -> Floats:
+    """Give the same over fewer days, steadied by the rate of the whole past, which weighs as much as ten failures."""
     failures, exposure = _failures_and_exposure(view, risk, every_days, window)
     all_failures, all_exposure = _failures_and_exposure(view, risk, every_days, None)
     long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
-    weight = PRIOR_WINDOW_DAYS * np.maximum(risk.at_risk.sum(axis=0), 1)
-    return np.asarray((failures + long_run * weight) / (exposure + weight))
+    return np.asarray((failures + STEADYING_FAILURES) / (exposure + STEADYING_FAILURES / long_run))
 
 
 def _failures_and_exposure(view: View, risk: Risk, every_days: float, window: timedelta | None) -> tuple[Index, Floats]:

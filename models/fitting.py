@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.dataset import Periods, TrainingSet
-from features.grid import to_datetime
+from features.dataset import DAY, Periods, TrainingSet
+from features.grid import Times, to_datetime
 from features.labels import Outcomes
 from models import calibrate, hazard
 from models.calibrate import Predictions
@@ -86,11 +86,19 @@ def _covariates(training: TrainingSet) -> Covariates:
     return Covariates(training.features, training.fleet_rate)
 
 
+def recency(ts: Times, half_life_days: float) -> NDArray[np.float64]:
+    """Weigh rows by age: half as much each half-life before the newest one, 1 on average."""
+    if not len(ts):
+        return np.empty(0)
+    weight = np.exp2(-((ts.max() - ts) / DAY) / half_life_days)
+    return np.asarray(weight / weight.mean())
+
+
 def _fit(training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_], params: Params) -> HazardModel:
     return hazard.fit(
         _covariates(training).take(chosen),
         periods.take(chosen),
-        training.weight[chosen],
+        training.weight[chosen] * recency(training.rows.ts[chosen], params.half_life_days),
         training.catalogue.names,
         params,
     )

@@ -38,6 +38,7 @@ class Params:
     l2: float = 10.0
     seeds: int = 3
     random_seed: int = 1
+    half_life_days: float = 180.0  # a training row this much older weighs half as much
 
 
 @dataclass(frozen=True, slots=True)

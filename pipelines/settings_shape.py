@@ -294,6 +294,7 @@ class Model(Section):
     feature_share: PositiveShare = 0.2
     row_share: PositiveShare = 0.7
     l2: Amount = 10.0
+    half_life_days: Positive = 180.0
     negatives_per_positive: Positive = 30.0
 
 

@@ -41,6 +41,7 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
         feature_share=model.feature_share,
         row_share=model.row_share,
         l2=model.l2,
+        half_life_days=model.half_life_days,
         seeds=model.seeds,
         random_seed=model.random_seed,
     )

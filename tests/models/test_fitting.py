@@ -10,7 +10,7 @@ import pytest
 from features.grid import to_datetime
 from features.labels import Outcomes
 from models import fitting
-from models.fitting import OutOfFold, Recipe, out_of_fold
+from models.fitting import OutOfFold, Recipe, out_of_fold, recency
 from models.hazard import Calibration
 from models.splits import walk_forward
 from tests.models.replays import SPLIT, made_up, setup_of, trained
@@ -94,3 +94,11 @@ def test_the_calibration_is_that_of_the_out_of_fold_predictions() -> None:
     assert told.model.calibration.offset.tolist() != [0.0, 0.0, 0.0]
     assert uncalibrated.boosters == told.model.boosters
     assert len(told.model.boosters) == RECIPE.params.seeds
+
+
+def test_a_row_one_half_life_older_than_another_weighs_half_as_much() -> None:
+    days = np.array([0, 10, 20, 20]).astype("timedelta64[D]")
+    weight = recency(np.datetime64("2021-01-01", "us") + days, 10.0)
+    assert weight / weight[2] == pytest.approx([0.25, 0.5, 1, 1])
+    assert weight.mean() == pytest.approx(1)
+    assert recency(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
