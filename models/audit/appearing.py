@@ -3,48 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from data.schema import BUCKET_END, NODE, bucket_column
-from models.audit.chance import LEVEL, MATTERS
+from features.grid import to_times
+from models.audit.chance import LEVEL, MATTERS, at_least
 from models.audit.finding import SHOWN, Finding, Verdict, untold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NAME: Final = "columns that begin or end for the whole fleet"
 CONSTANT: Final = "columns that never change"
+WEEK: Final = np.timedelta64(7, "D")
+APART: Final = timedelta(days=30)  # between a node's first value of anything and the column's: sooner is a gap
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    metric: str
     words: str
-    share: float  # of the nodes
+    share: float  # of the nodes that were there
     p: float
 
 
 def beginning(buckets: pl.DataFrame, metrics: Sequence[str]) -> Finding:
-    """Look for columns that nodes begin, or stop, to report all at once.
+    """Look for columns that nodes begin, or stop, to report all in one week.
 
-    `buckets` has node, bucket_end and each metric's n. Had its nodes reported the column as often before as after,
-    with a share q of their m buckets before, there would be none of it with the chance (1 - q)^m.
+    `buckets` has node, bucket_end and each metric's n. Counted are the nodes that reported others for 30 days before
+    or after; had each of them changed at a time of its own, the fullest week would hold a binomial number of them.
     """
     if buckets.is_empty():
         return untold(NAME, "there is no telemetry")
-    nodes = buckets[NODE].n_unique()
-    changes = [change for metric in metrics for change in _changes(buckets, metric, nodes)]
+    spans = buckets.group_by(NODE).agg(low=pl.col(BUCKET_END).min(), high=pl.col(BUCKET_END).max())
+    changes = [change for metric in metrics for change in _changes(buckets, spans, metric)]
     found = sorted((one for one in changes if one.p < LEVEL), key=lambda one: -one.share)
     share = found[0].share if found else 0.0
     verdict = Verdict.CLEAR if not found else Verdict.FOUND if share >= MATTERS else Verdict.SUSPICIOUS
+    columns = {one.words.split()[0] for one in found}
     return Finding(
         NAME,
         verdict,
-        f"{len({one.metric for one in found}):,} of {len(metrics):,} columns begin or end at nodes that reported other "
-        f"ones before or after, up to {share:.0%} of all nodes; p < {LEVEL:g} each, found from {MATTERS:.0%} on",
+        f"{len(columns):,} of {len(metrics):,} columns begin or end in one week, at up to "
+        f"{share:.0%} of the nodes that reported others long before or after; p < {LEVEL:g} each, found from "
+        f"{MATTERS:.0%} on",
         share,
         MATTERS,
         tuple(one.words for one in found[: 2 * SHOWN]),
@@ -54,21 +59,27 @@ def beginning(buckets: pl.DataFrame, metrics: Sequence[str]) -> Finding:
     )
 
 
-def _changes(buckets: pl.DataFrame, metric: str, nodes: int) -> list[_Change]:
-    has = pl.col(bucket_column(metric, "n")) > 0
-    bounds = buckets.filter(has).select(low=pl.col(BUCKET_END).min(), high=pl.col(BUCKET_END).max()).row(0)
-    if bounds[0] is None:
-        return []
-    sides = (("begins", pl.col(BUCKET_END) < bounds[0], bounds[0]), ("ends", pl.col(BUCKET_END) > bounds[1], bounds[1]))
-    out = []
-    for word, without, when in sides:
-        outside = buckets.filter(without)
-        own = buckets.filter(~without & pl.col(NODE).is_in(outside[NODE].unique().implode()))
-        told = own.select(share=has.mean(), nodes=pl.col(NODE).filter(has).n_unique())
-        share, affected = told.row(0)
-        p = float(np.exp(outside.height * np.log1p(-min(share or 0.0, 1 - 1e-12))))
-        out.append(_Change(metric, f"{metric} {word} {when:%Y-%m-%d} at {affected:,} nodes", affected / nodes, p))
-    return out
+def _changes(buckets: pl.DataFrame, spans: pl.DataFrame, metric: str) -> Iterator[_Change]:
+    own = buckets.filter(pl.col(bucket_column(metric, "n")) > 0).group_by(NODE)
+    told = spans.join(own.agg(begins=pl.col(BUCKET_END).min(), ends=pl.col(BUCKET_END).max()), on=NODE)
+    begins = told.filter(pl.col("begins") - pl.col("low") > APART)["begins"].sort()
+    ends = told.filter(pl.col("high") - pl.col("ends") > APART)["ends"].sort()
+    for word, moments in (("begins", begins), ("ends", ends)):
+        if len(moments):
+            yield _fullest_week(f"{metric} {word}", moments, spans)
+
+
+def _fullest_week(what: str, moments: pl.Series, spans: pl.DataFrame) -> _Change:
+    at, low, high = to_times(moments), to_times(spans["low"]), to_times(spans["high"])
+    count = np.searchsorted(at, at + WEEK) - np.arange(len(at))
+    best = int(np.argmax(count))
+    when, hits = at[best], int(count[best])
+    there = int(np.count_nonzero((low < when) & (high > when)))
+    weeks = max(float((high.max() - low.min()) / WEEK), 1.0)
+    p = at_least(hits, len(at), 1 / weeks) * weeks
+    return _Change(
+        f"{what} {np.datetime_as_string(when, 'D')} at {hits:,} of {there:,} nodes", hits / max(there, 1), min(p, 1.0)
+    )
 
 
 def constant(ranges: dict[str, tuple[float | None, float | None]]) -> Finding:

@@ -40,7 +40,7 @@ def blindfold(
     return Finding(
         name,
         verdict,
-        f"ROC-AUC at one time {own:.3f} beside {whole:.3f} from everything, {max(share, 0):.0%} of its skill (found "
+        f"ROC-AUC {own:.3f} beside {whole:.3f} from everything, {max(share, 0):.0%} of its skill (found "
         f"from {HALF:.0%} on); PR-AUC {precision:.4f} at a rate of {label.mean():.4f}; {p_words(p)} against {LEVEL:g}",
         own,
         float(np.quantile(null, 1 - LEVEL)) if len(null) else None,

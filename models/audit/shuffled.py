@@ -43,7 +43,7 @@ def shuffled_future(marks: Marks, scores: NDArray[np.float64], rng: np.random.Ge
     return Finding(
         FUTURE,
         Verdict.FOUND if p < LEVEL else Verdict.CLEAR,
-        f"ROC-AUC at one time {mean:.3f} ± {error:.3f} on {len(null)} futures with the nodes exchanged, {real:.3f} on "
+        f"ROC-AUC {mean:.3f} ± {error:.3f} on {len(null)} futures with the nodes exchanged, {real:.3f} on "
         f"the real one ({skill}), {moved:.3f} with each node's failures at other times; {p_words(p)} against {LEVEL:g}",
         mean,
         NOTHING,
@@ -65,7 +65,7 @@ def shuffled_past(
     return Finding(
         PAST,
         Verdict.FOUND if p < LEVEL else Verdict.CLEAR,
-        f"ROC-AUC at one time {np.mean(told):.3f} (from {min(told):.3f} to {max(told):.3f}) for {FITS} forecasts that "
+        f"ROC-AUC {np.mean(told):.3f} (from {min(told):.3f} to {max(told):.3f}) for {FITS} forecasts that "
         f"learned from exchanged failures; {p_words(p)} against {LEVEL:g} (t-test)",
         float(np.mean(told)),
         NOTHING,

@@ -73,19 +73,23 @@ def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.Ca
     assert "made up: forecasts from 2021-04-21 to 2021-06-10 in question" in capsys.readouterr().out
 
 
-def test_planted_traps_are_found_and_shown_first(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(traps, "--json", str(traps / "audit.json")) == 0
+def test_planted_traps_are_found_shown_first_and_strictly_refused(
+    traps: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(traps, "--strict", "--json", str(traps / "audit.json")) == 3
     found = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
     assert {columns.NAME, recording.AT_ONCE, planned.GROUPS} <= found
-    shown = capsys.readouterr().out
-    assert shown.index("is_failed") < shown.index(appearing.CONSTANT)
-    assert max(map(len, shown.splitlines()[1:])) <= 80
-    assert f"{len(found)} found" in shown
+    told = capsys.readouterr()
+    assert f"the audit found: {columns.NAME}" in told.err
+    assert told.out.index("is_failed") < told.out.index(appearing.CONSTANT)
+    assert max(map(len, told.out.splitlines()[1:])) <= 80
+    assert f"{len(found)} found" in told.out
 
 
-def test_strict_ends_with_the_code_for_bad_data(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(traps, "--strict") == 3
-    assert f"the audit found: {columns.NAME}" in capsys.readouterr().err
+def test_what_is_found_is_no_error_unless_strict(traps: Path) -> None:
+    late = ("--test-start", "2021-06-09", "--json", str(traps / "late.json"))  # too late to judge a forecast: quick
+    assert main(["audit", "-c", str(traps / "nodeward.toml"), *late]) == 0
+    assert "found" in (traps / "late.json").read_text()
 
 
 def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,14 +137,14 @@ def test_a_column_that_begins_for_everyone_is_found() -> None:
     later = pl.when(pl.col(TS) >= at(70)).then(pl.col("load") + 1)
     told = finding(with_metric(clean(), "new_sensor", later), appearing.NAME)
     assert told.verdict is Verdict.FOUND
-    assert told.examples == ("new_sensor begins 2021-03-12 at 100 nodes",)
+    assert told.examples == ("new_sensor begins 2021-03-12 at 100 of 100 nodes",)
 
 
 def test_a_column_that_ends_for_everyone_is_found() -> None:
     sooner = pl.when(pl.col(TS) < at(70)).then(pl.col("load") + 1)
     told = finding(with_metric(clean(), "old_sensor", sooner), appearing.NAME)
     assert told.verdict is Verdict.FOUND
-    assert told.examples == ("old_sensor ends 2021-03-11 at 100 nodes",)
+    assert told.examples == ("old_sensor ends 2021-03-11 at 100 of 100 nodes",)
 
 
 def test_a_column_of_nodes_that_came_later_is_clear() -> None:
@@ -153,6 +153,11 @@ def test_a_column_of_nodes_that_came_later_is_clear() -> None:
     rows = fleet.telemetry.filter(~is_new | (pl.col(TS) > at(60)))
     with_gpus = with_metric(replace(fleet, telemetry=rows), "gpu", pl.when(is_new).then(pl.col("load")))
     assert finding(with_gpus, appearing.NAME).verdict is Verdict.CLEAR
+
+
+def test_a_column_that_is_often_missing_is_clear() -> None:
+    some = pl.Series(np.where(np.random.default_rng(1).random(clean().telemetry.height) < 0.2, 1.0, np.nan))
+    assert finding(with_metric(clean(), "patchy", some.fill_nan(None)), appearing.NAME).verdict is Verdict.CLEAR
 
 
 def test_a_copy_from_the_future_is_found() -> None:
