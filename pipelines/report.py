@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from serving.reasons import LEGEND, SEPARATOR, in_words
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from data.ingest import IngestReport
     from pipelines.results import DecideReport, ScoreReport, TrainReport
 
+MARKUP: Final = re.compile(r"[\\|<\[`]")
 INGEST_COLUMNS = ("table", "new", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
 
 
@@ -46,15 +48,25 @@ def ingest_markdown(report: IngestReport) -> str:
             "",
             *markdown_table(INGEST_COLUMNS, ingest_rows(report)),
             "",
-            *(f"- {remark}" for remark in ingest_remarks(report)),
+            *markdown_list(ingest_remarks(report)),
         ]
     )
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Write a table's lines; what would end a cell is escaped."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    """Write a table's lines."""
+    lines = [map(_plain, columns), ["---"] * len(columns), *(map(_plain, row) for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def markdown_list(lines: Iterable[str]) -> list[str]:
+    """Write a list's lines."""
+    return [f"- {_plain(line)}" for line in lines]
+
+
+def _plain(text: str) -> str:
+    """Keep a text, such as a node's name, from being read as HTML, as a link, or as the end of its cell or line."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 TRAIN_MEASURES = ("pr_auc", "roc_auc", "observed_over_expected")
@@ -63,7 +75,7 @@ TRAIN_COLUMNS = ("horizon", "PR-AUC", "ROC-AUC", "observed/expected")
 
 def train_markdown(report: TrainReport) -> str:
     """Write what was trained and how well it did on folds that it had not seen."""
-    told = (f"- {line}" for line in train_lines(report))
+    told = markdown_list(train_lines(report))
     table = markdown_table(TRAIN_COLUMNS, train_rows(report)) if report.metrics else []
     return "\n".join(["# Train", "", *told, "", *table])
 
@@ -109,7 +121,7 @@ def score_markdown(report: ScoreReport) -> str:
             "",
             *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report, SHOWN)),
             "",
-            *(f"- {line}" for line in score_lines(report)),
+            *markdown_list(score_lines(report)),
         ]
     )
 
@@ -146,7 +158,7 @@ def decide_markdown(report: DecideReport) -> str:
             "",
             *markdown_table(DECISION_COLUMNS, decision_rows(report)),
             "",
-            *(f"- {line}" for line in decide_lines(report)),
+            *markdown_list(decide_lines(report)),
         ]
     )
 

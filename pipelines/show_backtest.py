@@ -55,7 +55,7 @@ MANY: Final = 10  # from here on, a third decimal is noise
 
 def show_backtest(found: Backtest, console: Console) -> None:
     """Show a table and the paired ratios of each horizon, and a warning where the window says little."""
-    console.print(_summary(found), soft_wrap=True, highlight=False, end="\n\n")
+    console.print(Text(_summary(found)), soft_wrap=True, end="\n\n")
     for horizon, evaluation in found.evaluations.items():
         console.print(figures_table(horizon, evaluation, found.middle_share))
         console.print(intervals_table(evaluation, found.middle_share))
@@ -64,7 +64,7 @@ def show_backtest(found: Backtest, console: Console) -> None:
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)
     if found.kept:
-        console.print(f"state kept in {found.kept}", soft_wrap=True, highlight=False)
+        console.print(Text(f"state kept in {found.kept}"), soft_wrap=True)
 
 
 def _summary(found: Backtest) -> str:

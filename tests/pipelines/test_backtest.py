@@ -136,8 +136,10 @@ def test_two_runs_give_the_same_probabilities_and_the_state_can_be_kept(
 
 
 def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*ARGUMENTS, "--set", "model.min_failures=1000", "--set", "forecast.horizons_days=[7]"]) == 0
+    few = ("--set", "model.min_failures=1000", "--set", "forecast.horizons_days=[7]")
+    assert main([*ARGUMENTS, *few, "--set", "fleet.name=made up[/]"]) == 0
     out = capsys.readouterr().out
+    assert "made up[/]: trained on" in out
     assert "7 days ahead, alarms on 1.0% of the nodes" in out
     assert "…" not in out
     assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith(("made", "warning")))

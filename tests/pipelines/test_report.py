@@ -26,6 +26,16 @@ from tests.pipelines.made_up import ingest_all, merge_all, settings_of, write_re
 
 def test_a_table_ends_its_cells_only_where_they_end() -> None:
     assert markdown_table(["a", "b"], [["x|y", "1"]]) == ["| a | b |", "| --- | --- |", "| x\\|y | 1 |"]
+    assert markdown_table(["a"], [["x\\|y\nz"]])[-1] == "| x\\\\\\|y z |"
+
+
+def test_a_name_is_shown_and_never_obeyed() -> None:
+    odd = "n1<img src=x onerror=alert(1)>[here](javascript:alert)`\n# gone"
+    meek = "n1\\<img src=x onerror=alert(1)>\\[here](javascript:alert)\\` # gone"
+    scores = (replace(SCORED.scores[0], node=odd), *SCORED.scores[1:])
+    told = score_markdown(replace(SCORED, scores=scores, notices=(odd,))).splitlines()
+    assert [line.partition(" | ")[0] for line in told if line.startswith("| n1\\<")] == [f"| {meek}"]
+    assert told[-1] == f"- warning: {meek}"
 
 
 def test_an_ingest_is_reported_table_by_table(tmp_path: Path) -> None:
