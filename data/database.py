@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
 from data.disk import naming_full_disk
-from data.errors import NodewardError, SettingsError, SurroundingsError, UnreachableError
+from data.errors import DataError, NodewardError, SettingsError, SurroundingsError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,8 @@ WRITERS: Final = 0x6E6F6465  # PostgreSQL's advisory lock is a number; this one 
 READ_ONLY: Final = "25006"
 NOT_ALLOWED: Final = "42501"
 HELD: Final = "55P03"
+FOREIGN: Final = frozenset({"3F000", "42P01", "42703"})  # a schema, a table or a column that is not there
+SQLITE_FOREIGN: Final = ("no such table", "no such column")
 WRITES: Final = "nodeward_writes"  # marks a transaction of SQLite's that takes the lock as it begins
 
 
@@ -71,8 +73,14 @@ def connect(url: str) -> Engine:
 
 
 def shown(engine: Engine) -> str:
-    """Give the database's address, without its password."""
-    return engine.url.render_as_string(hide_password=True)
+    """Give the database's address, without its passwords."""
+    return without_passwords(engine.url)
+
+
+def without_passwords(address: URL) -> str:
+    """Write a database's URL without its passwords: libpq takes them among its parameters too."""
+    secret = {name: "hidden" for name in address.query if "password" in name}
+    return address.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -99,11 +107,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def _sqlite(address: URL) -> Engine:
     if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(address.database).parent)
     engine = create_engine(address)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as fault:
+        raise SettingsError(
+            f"{folder}: a file is in its place", mend="name a folder in state.url, or state.path"
+        ) from fault
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  - DBAPI connections have no common type
@@ -141,5 +158,10 @@ def _named(fault: DBAPIError, address: str) -> NodewardError | None:
             f"the database at {address}: another process has been writing to it for over {LOCK_SECONDS} s",
             mend="wait for it, or stop it, and run again",
         )
+    if state in FOREIGN or (name == "SQLITE_ERROR" and why.startswith(SQLITE_FOREIGN)):
+        mend = "restore a backup, or name another database in state.url"
+        return DataError(f"the database at {address} holds other tables than Nodeward's: {why}", mend=mend)
+    if name is None and state is None and isinstance(fault, ProgrammingError):  # libpq's, before it connects
+        return SettingsError(f"state.url = {address}: {why}", mend="take only parameters that libpq knows")
     is_unreachable = isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
     return UnreachableError("the database", address, why) if is_unreachable else None

@@ -26,6 +26,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from data.database import without_passwords
 from data.disk import is_full
 from data.errors import DataError, DiskFullError, NodewardError, SourceFileError, SurroundingsError, UnreachableError
 from data.lock import writing
@@ -226,7 +227,7 @@ class Registry:
 
     @property
     def _address(self) -> str:
-        return make_url(self.uri).render_as_string(hide_password=True) if "://" in self.uri else self.uri
+        return without_passwords(make_url(self.uri)) if "://" in self.uri else self.uri
 
     @contextmanager
     def _naming_faults(self) -> Iterator[None]:

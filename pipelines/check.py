@@ -10,6 +10,7 @@ import polars as pl
 from sqlalchemy.engine import make_url
 
 from data.cells import metrics_of
+from data.database import shown, without_passwords
 from data.errors import SettingsError
 from data.identity import Names, require_known
 from data.notices import mistyped
@@ -25,6 +26,7 @@ from pipelines.outcome import understood
 from pipelines.page.wording import counted
 from pipelines.reach import require_answer
 from pipelines.reading import ingest_options, named_metrics
+from pipelines.settings_errors import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,20 +126,20 @@ def _state(settings: Settings) -> str:
 
 def _database(settings: Settings) -> str:
     with wiring.records(settings) as opened:
-        return f"{opened.engine.url.render_as_string(hide_password=True)} answers"
+        return f"{shown(opened.engine)} answers"
 
 
 def _tracking(settings: Settings) -> str:
     address = wiring.tracking_uri(settings)
     if not address.startswith(("http://", "https://")):
-        store = make_url(address).render_as_string(hide_password=True)
+        store = without_passwords(make_url(address))
         return store if wiring.has_models(settings) else f"{store}, made by the first training"
     require_answer("the MLflow server (tracking.uri)", address)
-    return f"{address} answers"
+    return f"{without_password(address)} answers"
 
 
 def _flows(prefect_url: str) -> str:
     if not prefect_url:
         return "run in this process (PREFECT_API_URL is not set)"
     require_answer("the Prefect server (PREFECT_API_URL)", prefect_url)
-    return f"{prefect_url} answers"
+    return f"{without_password(prefect_url)} answers"

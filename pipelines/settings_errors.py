@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.settings_layers import Written
 
 _PASSWORD: Final = re.compile(r"(://[^:/@\s]*):[^/\s]+@")
+_PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&\s'\"]+")
 _LONGEST_VALUE: Final = 80
 _TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
 
@@ -65,8 +66,8 @@ def shown(value: object) -> str:
 
 
 def without_password(text: str) -> str:
-    """Hide the password of a URL."""
-    return _PASSWORD.sub(r"\1:…@", text)
+    """Hide the password of a URL, also where it is one of the parameters."""
+    return _PARAMETER.sub(r"\1…", _PASSWORD.sub(r"\1:…@", text))
 
 
 def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from data.database import address_of, connect, reading, writing
-from data.errors import SettingsError, UnreachableError
+from data.errors import DataError, SettingsError, UnreachableError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +53,40 @@ def test_nobody_listening_is_told_without_the_password() -> None:
     with pytest.raises(UnreachableError, match=r"ops:\*\*\*@127\.0\.0\.1:1/fleet") as refused, reading(engine):
         pass
     assert "secret" not in str(refused.value)
+
+
+def test_a_password_among_the_parameters_is_not_shown_either() -> None:
+    url = "postgresql://127.0.0.1:1/fleet?user=ops&password=secret&sslpassword=other&connect_timeout=1"
+    with pytest.raises(UnreachableError, match="[?&]password=hidden") as refused, reading(connect(url)):
+        pass
+    assert "secret" not in str(refused.value)
+    assert "other" not in str(refused.value)
+
+
+@pytest.mark.parametrize("parameter", ["foo=1", "connect_timeout=soon"])
+def test_a_parameter_that_libpq_does_not_know_is_one_of_the_settings(parameter: str) -> None:
+    with (
+        pytest.raises(SettingsError, match=r"state\.url = .*fleet"),
+        reading(connect(f"postgresql://127.0.0.1:1/fleet?{parameter}")),
+    ):
+        pass
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for below in ("file/nodeward.db", "file/deeper/nodeward.db"):
+        with pytest.raises(SettingsError, match="a file is in its place"):
+            connect(f"sqlite:///{tmp_path / below}")
+
+
+@pytest.mark.parametrize("statement", ["SELECT node FROM nodes", "SELECT other FROM nodes"])
+def test_tables_of_another_program_are_told_from_a_bug(tmp_path: Path, statement: str) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'foreign.db'}")
+    if "other" in statement:
+        carry_out(engine, "CREATE TABLE nodes (node TEXT)")
+    with pytest.raises(DataError, match="holds other tables than Nodeward's: no such"):
+        carry_out(engine, statement)
+    engine.dispose()
 
 
 def test_a_transaction_writes_all_of_it_or_nothing_tables_included(tmp_path: Path) -> None:

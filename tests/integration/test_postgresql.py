@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from data.database import writing
-from data.errors import SurroundingsError, UnreachableError
+from data.errors import DataError, SurroundingsError, UnreachableError
 from data.records import Records
 from tests.checks.records import RecordsContract, score, scores
 from tests.data.made_up import events
@@ -44,6 +44,11 @@ def test_a_wrong_password_is_named_and_not_shown(postgresql: Server) -> None:
 def test_a_database_that_is_not_there_is_named(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match='database "nowhere" does not exist'):
         Records.at(postgresql.url("nowhere"))
+
+
+def test_a_schema_that_is_not_there_is_named(url: str) -> None:
+    with pytest.raises(DataError, match="no schema has been selected"):
+        Records.at(f"{url}?options=-csearch_path%3Dnowhere")
 
 
 def test_a_user_who_may_only_read_can_read_and_is_told_when_writing(postgresql: Server, url: str) -> None:

@@ -87,6 +87,11 @@ def test_passwords_stay_out_of_the_report(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     settings = settings_of(tmp_path, "tracking.uri=postgresql://me:hunter2@db/ml")
     assert "hunter2" not in str(check(settings, "http://me:hunter2@127.0.0.1:1"))
+    settings = settings_of(tmp_path, "tracking.uri=postgresql://db/ml?password=hunter2")
+    assert "hunter2" not in str(check(settings, ""))
+    with answering(200) as url:
+        secret = url.replace("://", "://me:hunter2@")
+        assert "hunter2" not in str(check(settings_of(tmp_path, f"tracking.uri={secret}"), secret))
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://", "nonsense", "http://[::1", "ftp://127.0.0.1"])
