@@ -125,4 +125,7 @@ def _make_room(folder: Path, *, force: bool) -> None:
             f"{folder}: is no folder, and none can be made ({fault.strerror})", mend="name another"
         ) from fault
     if any(folder.iterdir()) and not force:
-        raise SettingsError(f"{folder}: is not empty", mend="name a new folder, or replace its records with --force")
+        raise SettingsError(
+            f"{folder}: is not empty",
+            mend="name a new folder, or empty this one; `nodeward simulate --force` replaces the records in it",
+        )

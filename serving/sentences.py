@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from serving.amounts import Amount
 
 
+NORMAL: Final = "{normal}"  # where a sentence says the normal range; in the others it comes last
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """How a statistic is told: of a value above zero, of one below it, of zero, and of none at all."""
@@ -89,12 +92,16 @@ _SAMPLES: Final = {
 }
 _NEVER: Final = "never failed"
 _HISTORY: Final = {
-    ("failures", "count"): Sentence("failed {times}{within}{last}", zero="did not fail{within}", form=bare),
-    ("failures", "relative_rate"): Sentence("fails {value} times as often as the fleet{over}{last}", form=roughly),
+    ("failures", "count"): Sentence("failed {times}{within}{normal}{last}", zero="did not fail{within}", form=bare),
+    ("failures", "relative_rate"): Sentence(
+        "fails {value} times as often as the fleet{over}{normal}{last}", form=roughly
+    ),
     ("failures", "days_since_start"): Sentence("last failed {value} ago{on}", missing=_NEVER, form=days),
     ("failures", "days_since_end"): Sentence("back for {value} since the last failure", missing=_NEVER, form=days),
     ("failures", "mean_repair_hours"): Sentence("takes {value} to repair on average", missing=_NEVER, form=hours),
-    ("maintenance", "count"): Sentence("maintained {times}{within}{last}", zero="not maintained{within}", form=bare),
+    ("maintenance", "count"): Sentence(
+        "maintained {times}{within}{normal}{last}", zero="not maintained{within}", form=bare
+    ),
     ("maintenance", "days_since_start"): Sentence(
         "last maintained {value} ago{on}", missing="never maintained", form=days
     ),
@@ -106,5 +113,5 @@ _HISTORY: Final = {
     ("hardware", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
 }
 _OF_CAUSE: Final = Sentence(
-    "failed {times} by {cause}{within}{last}", zero="did not fail by {cause}{within}", form=bare
+    "failed {times} ({cause}){within}{normal}{last}", zero="no failure ({cause}){within}", form=bare
 )

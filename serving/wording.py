@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from features.catalogue import FAILURES_OF
 from serving.amounts import ago, joined, length, moment, number, span
 from serving.reasons import TIMES
-from serving.sentences import Sentence, sentence
+from serving.sentences import NORMAL, Sentence, sentence
 
 if TYPE_CHECKING:
     from serving.background import Background
@@ -21,18 +21,21 @@ def words(told: Told, since: Since | None, background: Background) -> str:
     parts = {**_of_metric(told, how, background), **_of_window(told, background), **_of_events(told, background)}
     if since and math.isnan(told.value):
         parts["within"] = parts["over"] = ""
-    when, normal = _since(told, since, background), _normal(told, how, background)
-    rest = f"{when}{normal}" if math.isnan(told.value) else f"{normal}{when}"
-    return f"{how.of(told.value).format_map(parts)}{rest}: odds {TIMES}{number(math.exp(told.log_odds), 2)}"
+    when, parts["normal"] = _since(told, since, background), _normal(told, how, background)
+    said = how.of(told.value)
+    rest = "" if NORMAL in said else parts["normal"]
+    tail = f"{when}{rest}" if math.isnan(told.value) else f"{rest}{when}"
+    return f"{said.format_map(parts)}{tail}: odds {TIMES}{number(math.exp(told.log_odds), 2)}"
 
 
 def _of_metric(told: Told, how: Sentence, background: Background) -> dict[str, str]:
     own, value = told.own, told.value
     metric = background.labels.get(own.metric, own.metric)
+    unit = "" if f" {metric}".endswith(f" {own.unit}") else own.unit  # not 'memory errors rose by 3 errors'
     return {
         "metric": metric,
         "title": f"{metric} {own.stat} {own.peer}".replace("_", " ").rstrip(),
-        "value": joined(how.form(abs(value) if how.minus else value, own.unit)),
+        "value": joined(how.form(abs(value) if how.minus else value, unit)),
         "times": "once" if value == 1 else f"{number(value)} times",
         "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
         "group": _group(own.metric, told.node, background),

@@ -50,6 +50,8 @@ def said(own: Feature, value: float, normal: Normal = UNKNOWN, since: Since | No
         (feature("temp", "max"), 41.0, "inlet temperature up to 41 °C in 7 days"),
         (feature("temp", "std"), math.nan, "inlet temperature: no value in 7 days"),
         (feature("ecc", "increase", unit="errors"), 0.0, "ecc did not rise in 7 days"),
+        (feature("ECC errors", "increase", unit="errors"), 3.0, "ECC errors rose by 3 in 7 days"),
+        (feature("latencies", "max", unit="s"), 3.0, "latencies up to 3 s in 7 days"),
         (feature("boot", "uptime", unit="h"), 12.0, "up for 12 h since the last boot"),
         (feature("n", "mean", unit="x fleet", peer=Peer.RATIO), 0.0, "sends no samples in 7 days (n)"),
         (feature("x", "mean", unit="robust sd", peer=Peer.FLEET), -4.2, "x mean vs fleet -4.2 robust sd"),
@@ -76,7 +78,9 @@ def test_hardware_is_named_and_a_count_of_one_is_in_the_singular() -> None:
     assert said(history("hardware", "failures"), 1.0) == "hardware dl380: 1 failure in 7 days"
     assert said(history("rack", "relative_rate"), 3.21) == "rack-07 fails 3.2 times as often as the fleet over 7 days"
     assert said(history("failures", "count"), 3.0) == "failed 3 times in 7 days, last on 30 May (memory)"
-    assert said(history("failures_memory", "count"), 0.0) == "did not fail by memory in 7 days"
+    rate = said(history("failures", "relative_rate"), 3.2, Normal(0.5, 2.0))
+    assert rate == "fails 3.2 times as often as the fleet over 7 days, normal 0.5–2, last on 30 May (memory)"
+    assert said(history("failures_memory", "count"), 0.0) == "no failure (memory) in 7 days"
 
 
 def every_feature() -> Iterator[Feature]:

@@ -10,7 +10,7 @@ import pytest
 from features.grid import to_numpy
 from pipelines.page.contents import is_simulated
 from pipelines.page.lanes import ALARMED, FAILED
-from pipelines.page.sentences import count, figure, headline, rival, story, tiles, warnings
+from pipelines.page.sentences import by_budget, count, figure, headline, rival, story, tiles, warnings
 from tests.models.replays import HORIZONS, WINDOW, made_up
 from tests.pipelines.page.reports import LONG, alone, contents, low_support, quiet, whole
 
@@ -138,6 +138,11 @@ def test_a_window_without_a_failure_says_so() -> None:
     assert told.misses == ()
     assert all(not lane.failures for lane in told.lanes.lanes)
     assert [tile.value for tile in tiles(told.headline)][:2] == ["\N{EN DASH}"] * 2
+    assert all(line.endswith("0 of 0 failures caught") for line in by_budget(told.headline))
+
+
+def test_each_budget_is_told_with_its_lead() -> None:
+    assert all(" caught, the first alarm a median " in line for line in by_budget(whole().headline))
 
 
 def test_few_failures_have_no_interval_and_a_warning() -> None:
