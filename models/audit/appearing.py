@@ -17,6 +17,8 @@ from models.audit.finding import SHOWN, Finding, Verdict, untold
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from data.schema import Metric
+
 NAME: Final = "columns that begin or end for the whole fleet"
 CONSTANT: Final = "columns that never change"
 WEEK: Final = np.timedelta64(7, "D")
@@ -30,7 +32,7 @@ class _Change:
     p: float
 
 
-def beginning(buckets: pl.DataFrame, metrics: Sequence[str]) -> Finding:
+def beginning(buckets: pl.DataFrame, metrics: Sequence[Metric]) -> Finding:
     """Look for columns that nodes begin, or stop, to report all in one week.
 
     `buckets` has node, bucket_end and each metric's n. Counted are the nodes that reported others for 30 days before
@@ -59,14 +61,14 @@ def beginning(buckets: pl.DataFrame, metrics: Sequence[str]) -> Finding:
     )
 
 
-def _changes(buckets: pl.DataFrame, spans: pl.DataFrame, metric: str) -> Iterator[_Change]:
-    own = buckets.filter(pl.col(bucket_column(metric, "n")) > 0).group_by(NODE)
+def _changes(buckets: pl.DataFrame, spans: pl.DataFrame, metric: Metric) -> Iterator[_Change]:
+    own = buckets.filter(pl.col(bucket_column(metric.name, "n")) > 0).group_by(NODE)
     told = spans.join(own.agg(begins=pl.col(BUCKET_END).min(), ends=pl.col(BUCKET_END).max()), on=NODE)
     begins = told.filter(pl.col("begins") - pl.col("low") > APART)["begins"].sort()
     ends = told.filter(pl.col("high") - pl.col("ends") > APART)["ends"].sort()
     for word, moments in (("begins", begins), ("ends", ends)):
-        if len(moments):
-            yield _fullest_week(f"{metric} {word}", moments, spans)
+        if len(moments) and (word == "begins" or metric.sampling == "sampled"):  # what no longer changes has not ended
+            yield _fullest_week(f"{metric.name} {word}", moments, spans)
 
 
 def _fullest_week(what: str, moments: pl.Series, spans: pl.DataFrame) -> _Change:

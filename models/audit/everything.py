@@ -129,6 +129,8 @@ def _outages(bench: Bench) -> Finding:
         step = min(step, bench.width)
         dips = outages.dips(*traffic.reporting(bench.table), bench.width)
         spans = np.concatenate([spans[0], dips[0]]), np.concatenate([spans[1], dips[1]])
+        if not len(spans[0]):
+            return outages.none_there(bench.table[BUCKET_END].n_unique())
     told = bench.failures[NODE].to_list(), to_times(bench.failures["start"])
     return outages.coincide(told, spans, step, bench.rng())
 
@@ -178,7 +180,7 @@ TESTS: Final[dict[str, Callable[[Bench], Finding]]] = {
     outages.NAME: _outages,
     planned.GROUPS: lambda bench: planned.in_groups(_fleet(bench)),
     planned.HOURS: lambda bench: planned.at_peoples_hours(_fleet(bench)),
-    appearing.NAME: lambda bench: appearing.beginning(bench.trained_table, bench.metrics),
+    appearing.NAME: lambda bench: appearing.beginning(bench.trained_table, bench.material.setup.metrics),
     appearing.CONSTANT: _constant,
     mirrors.NAME: lambda bench: mirrors.running_ahead(_panels(bench)),
 }

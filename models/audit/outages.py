@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.audit.chance import LEVEL, beyond, judge, p_words
-from models.audit.finding import SHOWN, Finding, untold
+from models.audit.finding import SHOWN, Finding, Verdict, untold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,12 @@ def coincide(
         if is_beyond
         else "",
     )
+
+
+def none_there(buckets: int) -> Finding:
+    """Say that nothing can coincide with outages where there were none."""
+    told = f"none is listed, and in none of {buckets:,} buckets do under {DIP:.0%} of the usual nodes report"
+    return Finding(NAME, Verdict.CLEAR, f"0 outages of the collectors: {told}")
 
 
 def _merged(start: Times, end: Times) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
