@@ -125,12 +125,12 @@ def by_budget(study: Study) -> list[str]:
     """Say what alarms on each share of the nodes catch, and how far ahead."""
     return [
         f"alarms on {share(budget)} of the nodes: {count(study, 'failures_caught', budget):,} of "
-        f"{counted(count(study, 'failures', budget), 'failure')} caught{_ahead(study, budget)}"
+        f"{counted(count(study, 'failures', budget), 'failure')} caught{_lead(study, budget)}"
         for budget in study.evaluation.models[MODEL].budgets
     ]
 
 
-def _ahead(study: Study, budget: float) -> str:
+def _lead(study: Study, budget: float) -> str:
     lead = study.evaluation.figure("median_lead_hours", MODEL, budget).value
     return "" if lead is None else f", the first alarm a median {hours(lead)} ahead"
 
