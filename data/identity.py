@@ -65,7 +65,7 @@ class Spelling:
             return Folded(host)
         short = self._shortened(host)
         for pattern in self.patterns:
-            if board := re.fullmatch(pattern, short.host):
+            if (board := re.fullmatch(pattern, short.host)) and board["node"]:
                 return Folded(board["node"])  # boards live in a network of their own
         return short
 

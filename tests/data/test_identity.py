@@ -100,6 +100,13 @@ def test_an_own_pattern_finds_its_node() -> None:
     assert Names(Spelling(patterns=(r"(?P<node>.+)-oob",)), FLEET).canonical("node01-oob") == "node01"
 
 
+@pytest.mark.parametrize("pattern", ["(?P<node>x)?.*", ".*?(?P<node>[0-9]*)"])
+def test_a_pattern_that_leaves_nothing_of_a_name_makes_no_two_alike(pattern: str) -> None:
+    names = Names(Spelling(patterns=(pattern,)), ["rack", "node"])
+    assert names.canonical("abc") == "abc"
+    assert names.nearest("rack-") == "rack"
+
+
 @pytest.mark.parametrize(
     ("fleet", "name"),
     [

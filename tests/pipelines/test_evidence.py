@@ -45,6 +45,11 @@ def test_failures_are_counted_once_and_by_quarter() -> None:
     assert found.is_enough_to_train
 
 
+def test_a_planned_end_is_not_the_end_of_the_records() -> None:
+    planned = events(60, kind="maintenance").with_columns(end_recorded_at=pl.lit(datetime.max, EVENT_SCHEMA["end"]))
+    assert weigh(pl.concat([events(10, 100), planned]), nodes(), needed=4).end == START + 100 * DAY
+
+
 def test_fewer_failures_than_needed_are_not_enough() -> None:
     assert not weigh(events(1, 2), nodes(), needed=3).is_enough_to_train
 
