@@ -12,6 +12,7 @@ import numpy as np
 
 from data.errors import ModelMismatchError, SourceFileError
 from models.hazard import Calibration, Covariates, HazardModel
+from models.linear import Linear, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
+LINE: Final = "line.json"
 DIGESTS: Final = "sha256"  # of each booster's file: LightGBM reads what it makes of a damaged one
 SHOWN: Final = 5  # names in a message
 
@@ -45,6 +47,8 @@ class Manifest:
     metrics: dict[str, float]
     tables: dict[str, int]  # versions of the tables that training read
     params: dict[str, Any]
+    line: str = ""  # file name; empty: trees alone
+    trees_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ def save(bundle: Bundle, folder: Path) -> None:
         text = booster.model_to_string().encode()
         (folder / name).write_bytes(text)
         digests[name] = sha256(text).hexdigest()
+    if bundle.model.line is not None:
+        text = _line_text(bundle.model.line)
+        (folder / bundle.manifest.line).write_bytes(text)
+        digests[bundle.manifest.line] = sha256(text).hexdigest()
     written = json.dumps({**asdict(bundle.manifest), DIGESTS: digests}, indent=1, allow_nan=False)
     (folder / MANIFEST).write_text(written, encoding="utf-8")
 
@@ -107,7 +115,9 @@ def load(folder: Path) -> Bundle:
     manifest = _manifest(read, folder / MANIFEST)
     boosters = tuple(_read_booster(folder / name, str(digests.get(name, ""))) for name in manifest.boosters)
     calibration = Calibration(np.array(manifest.calibration_offset), np.array(manifest.calibration_scale))
-    return Bundle(HazardModel(manifest.features, manifest.horizons_days, boosters, calibration), manifest)
+    line = _read_line(folder / manifest.line, str(digests.get(manifest.line, ""))) if manifest.line else None
+    model = HazardModel(manifest.features, manifest.horizons_days, boosters, calibration, line, manifest.trees_share)
+    return Bundle(model, manifest)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -145,13 +155,32 @@ def _difference(odd: Sequence[str], known: set[str]) -> str:
 
 
 def _read_booster(path: Path, digest: str) -> lgb.Booster:
+    return lgb.Booster(model_str=_read_text(path, digest))
+
+
+def _read_line(path: Path, digest: str) -> Linear:
+    told = json.loads(_read_text(path, digest))
+    scales = tuple(Scale(np.array(knots), np.array(scores)) for knots, scores in told["scales"])
+    return Linear(scales, np.array(told["weights"]), np.array(told["intercepts"]))
+
+
+def _line_text(line: Linear) -> bytes:
+    told = {
+        "weights": line.weights.tolist(),
+        "intercepts": line.intercepts.tolist(),
+        "scales": [(scale.knots.tolist(), scale.scores.tolist()) for scale in line.scales],
+    }
+    return json.dumps(told, allow_nan=False).encode()
+
+
+def _read_text(path: Path, digest: str) -> str:
     try:
         text = path.read_bytes()
     except OSError as error:
         raise _broken(path, f"can't be read: {error}") from error
     if sha256(text).hexdigest() != digest:
         raise _broken(path, f"is not the model that {MANIFEST} describes: it was cut short or changed")
-    return lgb.Booster(model_str=text.decode())
+    return text.decode()
 
 
 def _broken(path: Path, why: str) -> SourceFileError:

@@ -12,6 +12,8 @@ from models.hazard import Calibration
 
 Floats = NDArray[np.float64]
 PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: few failures say little
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees in the score, to choose from
+SHARE_SD = 0.25  # of that share around what was expected of it
 STEPS = 50
 CONVERGED = 1e-9
 
@@ -45,6 +47,22 @@ def fit_interval(predictions: Predictions) -> tuple[float, float]:
     if beta[1] < 0:
         return fit_interval(replace(predictions, score=np.zeros_like(predictions.score)))[0], 0.0
     return float(beta[0]), float(beta[1])
+
+
+def choose_share(options: dict[float, list[Predictions]], expected: float) -> float:
+    """Choose the trees' share by penalised likelihood once calibrated, with a normal prior around what was expected."""
+    if len(options) == 1:
+        return next(iter(options))
+    prior = {share: ((share - expected) / SHARE_SD) ** 2 / 2 for share in options}
+    return min(options, key=lambda share: prior[share] + sum(_surprise(told) for told in options[share]))
+
+
+def _surprise(told: Predictions) -> float:
+    """Give what is left to explain after calibration, the calibration's own prior included, in nats."""
+    offset, scale = fit_interval(told)
+    log_odds = told.base + offset + scale * told.score
+    prior = np.sum(((np.array([offset, scale - 1])) / PRIOR_SD) ** 2) / 2
+    return float(np.sum(told.weight * (np.logaddexp(0, log_odds) - told.outcome * log_odds)) + prior)
 
 
 def fit(intervals: list[Predictions]) -> Calibration:

@@ -10,7 +10,7 @@ import numpy as np
 from features.dataset import DAY, Periods, TrainingSet
 from features.grid import Times, to_datetime
 from features.labels import Outcomes
-from models import calibrate, hazard
+from models import calibrate, hazard, linear
 from models.calibrate import Predictions
 from models.hazard import Covariates, HazardModel, Params
 from models.splits import walk_forward
@@ -32,11 +32,18 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """Predictions of rows that their model had not seen: base and score are rows x intervals."""
+    """Predictions of rows that their model had not seen: base, score and line's score are rows x intervals."""
 
     chosen: NDArray[np.int64]
     base: NDArray[np.float64]
     score: NDArray[np.float64]
+    line: NDArray[np.float64] | None
+
+    def blended(self, trees_share: float) -> OutOfFold:
+        """Take the trees' score and the line's together."""
+        if self.line is None:
+            return self
+        return replace(self, score=hazard.blend(self.score, self.line, trees_share), line=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +56,20 @@ class Fitted:
 
 def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     """Fit on everything that the view knows, calibrated on walk-forward folds."""
-    model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe.params)
+    model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe)
     told = out_of_fold(training, view, recipe)
     if told is None:
         return Fitted(model, None)
-    return Fitted(model.calibrate(calibrate.fit(_predictions(training, told, recipe))), told)
+    options = {share: told.blended(share) for share in (calibrate.SHARES if told.line is not None else (1.0,))}
+    predictions = {share: _predictions(training, one, recipe) for share, one in options.items()}
+    share = calibrate.choose_share(predictions, recipe.params.trees_share)
+    model = replace(model, trees_share=share)
+    return Fitted(model.calibrate(calibrate.fit(predictions[share])), options[share])
 
 
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
-    ts, params = training.rows.ts, replace(recipe.params, seeds=1)
+    ts, recipe = training.rows.ts, replace(recipe, params=replace(recipe.params, seeds=1))
     starts = walk_forward(ts[training.periods.fails], recipe.folds)
     fold = np.searchsorted(starts, ts, side="right")  # 0: before the first one
     parts = []
@@ -68,17 +79,20 @@ def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold 
         learned = (fold < number) & periods.is_known
         if not np.any(periods.fails[learned]):
             continue  # a model that saw no failure says nothing about one that did
-        model, tested = _fit(training, periods, learned, params), np.flatnonzero(fold == number)
+        model, tested = _fit(training, periods, learned, recipe), np.flatnonzero(fold == number)
         seen = _covariates(training).take(tested)
-        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen)))
+        line = model.line.scores(seen.features) if model.line else None
+        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores_of_trees(seen), line))
     return _joined(parts) if parts else None
 
 
 def _joined(parts: list[OutOfFold]) -> OutOfFold:
+    lines = [part.line for part in parts if part.line is not None]
     return OutOfFold(
         np.concatenate([part.chosen for part in parts]),
         np.concatenate([part.base for part in parts]),
         np.concatenate([part.score for part in parts]),
+        np.concatenate(lines) if lines else None,
     )
 
 
@@ -94,23 +108,31 @@ def recency(ts: Times, half_life_days: float) -> NDArray[np.float64]:
     return np.asarray(weight / weight.mean())
 
 
-def _fit(training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_], params: Params) -> HazardModel:
-    return hazard.fit(
-        _covariates(training).take(chosen),
-        periods.take(chosen),
-        training.weight[chosen] * recency(training.rows.ts[chosen], params.half_life_days),
-        training.catalogue.names,
-        params,
+def _fit(training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_], recipe: Recipe) -> HazardModel:
+    params, seen, told = recipe.params, _covariates(training).take(chosen), periods.take(chosen)
+    weight = training.weight[chosen] * recency(training.rows.ts[chosen], params.half_life_days)
+    model = hazard.fit(seen, told, weight, training.catalogue.names, params)
+    if params.trees_share == 1:
+        return model
+    once = weight[:, None] * told.exposure / _repeats(model.widths_days, recipe)
+    return replace(
+        model,
+        line=linear.fit(seen.features, model.base(seen.fleet_rate), told.outcome, once),
+        trees_share=params.trees_share,
     )
+
+
+def _repeats(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """Give in how many rows one failure counts as each interval's."""
+    return np.maximum(widths_days / recipe.every_days, 1.0)
 
 
 def _predictions(training: TrainingSet, told: OutOfFold, recipe: Recipe) -> list[Predictions]:
     periods, weight = training.periods.take(told.chosen), training.weight[told.chosen]
     widths = np.diff(np.array([0.0, *periods.horizons_days]))
     out = []
-    for at, width in enumerate(widths):
+    for at, repeats in enumerate(_repeats(widths, recipe)):
         known = ~np.isnan(periods.outcome[:, at])
-        repeats = max(width / recipe.every_days, 1.0)  # rows in which one failure counts as this interval's
         out.append(
             Predictions(
                 told.base[known, at],

@@ -18,6 +18,7 @@ from scipy.special import expit
 
 if TYPE_CHECKING:
     from features.dataset import Periods
+    from models.linear import Linear
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -38,6 +39,7 @@ class Params:
     l2: float = 10.0
     seeds: int = 3
     random_seed: int = 1
+    trees_share: float = 0.5  # of the trees in the score, beside a line, before folds tell; 1: no line
     half_life_days: float = 180.0  # a training row this much older weighs half as much
 
 
@@ -71,12 +73,14 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class HazardModel:
-    """Boosters of several seeds, averaged, and their calibration."""
+    """Boosters of several seeds, averaged, a line beside them, and their calibration."""
 
     feature_names: tuple[str, ...]
     horizons_days: tuple[float, ...]
     boosters: tuple[lgb.Booster, ...]
     calibration: Calibration
+    line: Linear | None = None
+    trees_share: float = 1.0  # of the trees in the score; the rest is the line's
 
     @property
     def widths_days(self) -> Floats:
@@ -88,7 +92,12 @@ class HazardModel:
         return base_log_odds(fleet_rate[:, None], self.widths_days)
 
     def scores(self, covariates: Covariates) -> Floats:
-        """Give what the trees add to the base: uncalibrated, rows x intervals."""
+        """Give what the trees and the line add to the base: uncalibrated, rows x intervals."""
+        told = self.scores_of_trees(covariates)
+        return told if self.line is None else blend(told, self.line.scores(covariates.features), self.trees_share)
+
+    def scores_of_trees(self, covariates: Covariates) -> Floats:
+        """Give what the trees alone add to the base: rows x intervals."""
         columns = [self._score(_with_interval(covariates.features, at)) for at in range(len(self.horizons_days))]
         return np.column_stack(columns)
 
@@ -109,7 +118,8 @@ class HazardModel:
     def contributions(self, covariates: Covariates) -> Floats:
         """Give what each feature adds to the calibrated log-odds of a hazard: rows x features.
 
-        These are SHAP values, stretched as calibration stretches the score, and averaged over seeds and intervals.
+        These are the trees' SHAP values and the line's own terms, blended as the scores are, stretched as calibration
+        stretches the score, and averaged over seeds and intervals.
         The log-odds, so averaged, are these, what the interval itself adds, and the same number for every row.
         """
         added = np.zeros(covariates.features.shape)
@@ -123,7 +133,11 @@ class HazardModel:
                 for at, scale in enumerate(self.calibration.scale)
             ]
             added += np.stack(told).mean(axis=0)  # without the last two: the interval's, and the bias
-        return added
+        if self.line is None:
+            return added
+        return blend(
+            added, self.calibration.scale.mean() * self.line.contributions(covariates.features), self.trees_share
+        )
 
     def calibrate(self, calibration: Calibration) -> HazardModel:
         """Use another calibration."""
@@ -142,6 +156,11 @@ def base_log_odds(rate: Floats, width_days: Floats) -> Floats:
     """Turn failures a node-day into the log-odds of failing within an interval."""
     chance = np.clip(-np.expm1(-rate * width_days), TINY, 1 - TINY)
     return np.asarray(np.log(chance) - np.log1p(-chance))
+
+
+def blend(trees: Floats, line: Floats, trees_share: float) -> Floats:
+    """Average what trees and a line say in log-odds."""
+    return trees_share * trees + (1 - trees_share) * line
 
 
 def calibrated(base: Floats, scores: Floats, calibration: Calibration) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from models.bundle import FORMAT, Bundle, Manifest
+from models.bundle import FORMAT, LINE, Bundle, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,5 +34,7 @@ def pack(trained: Trained, fleet: str, metrics: Mapping[str, float], tables: Map
         metrics={name: value for name, value in metrics.items() if isfinite(value)},  # JSON has no NaN
         tables=dict(tables),
         params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
+        line=LINE if model.line else "",
+        trees_share=model.trees_share,
     )
     return Bundle(model, manifest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -125,9 +125,11 @@ def _require_rows(training: TrainingSet, view: View) -> None:
 
 
 def history_of(trained: Trained) -> HazardModel:
-    """Train the 'history' baseline: the same model on event history and uptime alone."""
+    """Train the 'history' baseline: the same trees on event history and uptime alone."""
     full = trained.training.catalogue
     small = Catalogue(tuple(f for f in full.features if f.origin is Origin.HISTORY or f.stat == "uptime"))
     if not trained.is_supported:
         return pooled(small.names, trained.setup.design.horizons_days)
-    return fitting.train(trained.training.only(small), trained.view, trained.setup.recipe).model
+    recipe = trained.setup.recipe
+    trees = replace(recipe, params=replace(recipe.params, trees_share=1.0))
+    return fitting.train(trained.training.only(small), trained.view, trees).model

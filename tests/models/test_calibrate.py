@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from models.calibrate import PRIOR_SD, Predictions, fit, fit_interval
+from models.calibrate import PRIOR_SD, Predictions, choose_share, fit, fit_interval
 
 Floats = NDArray[np.float64]
 
@@ -96,3 +96,28 @@ def test_each_interval_has_its_own_two_numbers() -> None:
     told = [predictions(rng, 500, offset, 1.0) for offset in (-1.0, 1.0)]
     found = fit(told)
     assert list(zip(found.offset.tolist(), found.scale.tolist(), strict=True)) == [fit_interval(one) for one in told]
+
+
+def options(rng: np.random.Generator, count: int, noise: dict[float, float]) -> dict[float, list[Predictions]]:
+    """Give predictions by trees' share: the same truth, told with noise of some standard deviation."""
+    truth = rng.normal(0, 1.0, count)
+    fails = (rng.random(count) < expit(-3 + truth)).astype(np.float64)
+    base = np.full(count, -3.0)
+    return {
+        share: [Predictions(base, truth + rng.normal(0, sd, count), fails, np.ones(count))]
+        for share, sd in noise.items()
+    }
+
+
+def test_the_share_that_forecasts_best_is_chosen_where_failures_are_many() -> None:
+    told = options(np.random.default_rng(1), 20_000, {0.0: 2.0, 0.5: 1.0, 1.0: 0.1})
+    assert choose_share(told, 0.5) == 1.0
+
+
+def test_the_share_stays_as_it_was_expected_where_failures_are_few() -> None:
+    told = options(np.random.default_rng(2), 60, {0.0: 0.5, 0.5: 0.7, 1.0: 0.5})
+    assert choose_share(told, 0.5) == 0.5
+
+
+def test_a_model_without_a_line_has_one_share_to_choose_from() -> None:
+    assert choose_share({1.0: []}, 0.5) == 1.0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from features.dataset import Periods, sample
+from models import linear
 from models.hazard import (
     Calibration,
     Covariates,
@@ -205,3 +206,27 @@ def test_a_calibration_shifts_and_stretches_what_sets_a_node_apart() -> None:
     shifted = logit(model.calibrate(Calibration(offset, scale)).hazards(told.covariates))
     base = model.base(told.covariates.fleet_rate)
     assert shifted == pytest.approx(base + offset + scale * model.scores(told.covariates))
+
+
+def with_a_line(told: Lives, trees_share: float = 0.3) -> HazardModel:
+    model = fitted(told, replace(QUICK, trees=5))
+    base = model.base(told.covariates.fleet_rate)
+    line = linear.fit(told.covariates.features, base, told.periods.outcome, told.periods.exposure)
+    return replace(model, line=line, trees_share=trees_share)
+
+
+def test_trees_and_line_are_averaged_in_log_odds() -> None:
+    told = lives(np.random.default_rng(9), 500)
+    model = with_a_line(told)
+    assert model.line is not None
+    trees, line = model.scores_of_trees(told.covariates), model.line.scores(told.covariates.features)
+    assert model.scores(told.covariates) == pytest.approx(0.3 * trees + 0.7 * line)
+
+
+def test_contributions_of_trees_and_line_add_up_to_the_log_odds_but_for_one_number() -> None:
+    told = lives(np.random.default_rng(10), 3_000)
+    model = with_a_line(told).calibrate(Calibration(np.array([0.1, 0.0, -0.3]), np.array([0.5, 0.5, 0.5])))
+    rows = told.covariates.take(np.arange(50))
+    log_odds = logit(model.hazards(rows)).mean(axis=1) - model.base(rows.fleet_rate).mean(axis=1)
+    left = log_odds - model.contributions(rows).sum(axis=1)
+    assert np.ptp(left) < 0.05 * np.ptp(log_odds)

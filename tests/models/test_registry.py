@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from data.errors import DataError, SurroundingsError, UnreachableError
-from models.bundle import Bundle, Manifest
+from models.bundle import FORMAT, Bundle, Manifest
 from models.hazard import Calibration, Covariates, HazardModel
 from models.tracking import TrainingRun
 
@@ -56,7 +56,7 @@ def bundle() -> Bundle:
     data = lgb.Dataset(features, (features[:, 0] > 0.7).astype(float))
     booster = lgb.train({"objective": "binary", "verbose": -1}, data, 5)
     manifest = Manifest(
-        format=1,
+        format=FORMAT,
         fleet="m100",
         trained_until=TRAINED_UNTIL.isoformat(),
         features=NAMES,
