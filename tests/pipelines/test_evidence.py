@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from data.schema import EVENT_SCHEMA, NODE_SCHEMA
+from data.view import HINDSIGHT
 from pipelines.evidence import Evidence, weigh, wilson_half_width
 from pipelines.show import evidence_in_words
 
@@ -46,7 +47,7 @@ def test_failures_are_counted_once_and_by_quarter() -> None:
 
 
 def test_a_planned_end_is_not_the_end_of_the_records() -> None:
-    planned = events(60, kind="maintenance").with_columns(end_recorded_at=pl.lit(datetime.max, EVENT_SCHEMA["end"]))
+    planned = events(60, kind="maintenance").with_columns(end_recorded_at=pl.lit(HINDSIGHT))
     assert weigh(pl.concat([events(10, 100), planned]), nodes(), needed=4).end == START + 100 * DAY
 
 
