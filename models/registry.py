@@ -28,7 +28,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.database import without_passwords
 from data.disk import is_full
-from data.errors import DataError, DiskFullError, NodewardError, SourceFileError, SurroundingsError, UnreachableError
+from data.errors import (
+    DataError,
+    DiskFullError,
+    ModelMismatchError,
+    NodewardError,
+    SourceFileError,
+    SurroundingsError,
+    UnreachableError,
+)
 from data.lock import writing
 from models import bundle as bundles
 from models.relocate import follow
@@ -60,7 +68,7 @@ class Registry:
     model_name: str
 
     def log(self, run: TrainingRun) -> ModelVersion:
-        """Track a training run and register its model as challenger, and as champion if there is none.
+        """Track a training run and register its model as challenger; as champion if there is none of today's format.
 
         Registering comes last and the aliases after it: whatever stops this leaves no half-registered model.
 
@@ -167,10 +175,23 @@ class Registry:
         )
 
     def _set_aliases(self, client: MlflowClient, version: str) -> tuple[str, ...]:
-        names = (CHALLENGER,) if CHAMPION in (self._aliases(client) or {}) else (CHALLENGER, CHAMPION)
+        names = (CHALLENGER,) if self._has_champion(client) else (CHALLENGER, CHAMPION)
         for name in names:
             client.set_registered_model_alias(self.model_name, name, version)
         return names
+
+    def _has_champion(self, client: MlflowClient) -> bool:
+        """Tell whether there is a champion, in the format that this version reads."""
+        champion = (self._aliases(client) or {}).get(CHAMPION)
+        if champion is None:
+            return False
+        try:
+            self._read(client, client.get_model_version(self.model_name, champion))
+        except ModelMismatchError:
+            return False
+        except DataError:
+            return True  # its files are gone or broken: they can be restored
+        return True
 
     def _aliases(self, client: MlflowClient) -> dict[str, str] | None:
         """Give the version behind each alias; None if nothing was ever registered."""
@@ -207,6 +228,11 @@ class Registry:
         with tempfile.TemporaryDirectory(prefix="nodeward-model-") as folder:
             try:
                 return bundles.load(Path(client.download_artifacts(str(version.run_id), MODEL, folder)))
+            except ModelMismatchError as error:
+                what = f"version {version.version} of {self.model_name!r} was made by another version of Nodeward"
+                raise ModelMismatchError(
+                    f"{what}: {error.what.rpartition(': ')[2]}", mend="run `nodeward train`: its model takes the place"
+                ) from error
             except (SourceFileError, FileNotFoundError, MlflowException) as error:
                 if isinstance(error, MlflowException) and error.error_code != _GONE:
                     raise

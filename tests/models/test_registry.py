@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from data.errors import DataError, SurroundingsError, UnreachableError
+from data.errors import DataError, ModelMismatchError, SurroundingsError, UnreachableError
 from models.bundle import FORMAT, Bundle, Manifest
 from models.hazard import Calibration, Covariates, HazardModel
 from models.tracking import TrainingRun
@@ -119,6 +119,19 @@ def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bu
     assert [(one.version, one.aliases) for one in registry.versions()] == [("2", ("challenger",)), ("1", ("champion",))]
     registry.promote("2")
     assert [(one.version, one.aliases) for one in registry.versions()] == [("2", ("challenger", "champion")), ("1", ())]
+
+
+def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
+    registry: Registry, bundle: Bundle
+) -> None:
+    registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, format=FORMAT - 1))))
+    with pytest.raises(
+        ModelMismatchError, match=r"^version 1 of .* made by another version of Nodeward: the model is of"
+    ):
+        registry.load("champion")
+    assert registry.log(_run(bundle)).aliases == ("challenger", "champion")
+    assert registry.load("champion")[0] == "2"
+    assert registry.log(_run(bundle)).aliases == ("challenger",)
 
 
 def test_a_model_comes_back_as_it_was_by_alias_and_by_version(registry: Registry, bundle: Bundle) -> None:
