@@ -77,7 +77,10 @@ def _window(contents: Contents) -> Iterator[tuple[str, str]]:
         "trained on",
         f"what was known at the window's start: {counted(contents.found.replay.trained.failures, 'failure')}",
     )
-    yield "alarms", f"the {share(study.share)} of the nodes at risk with the highest probabilities at each step"
+    yield (
+        "alarms",
+        f"the {share(study.share)} of the nodes at risk, rounded up, with the highest probabilities at each step",
+    )
     yield "horizons", ", ".join(days(one.horizon_days) for one in contents.studies)
 
 
