@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,28 +20,34 @@ from data.telemetry import Telemetry
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     import polars as pl
 
 IMPOSSIBLE: Final = frozenset("=[]^|\\")
+PATIENCE: Final = timedelta(seconds=30)  # for another process that adds to the same log
 SCORE_KEYS: Final = (NODE, TS, "horizon_hours", "model_version")
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A table that only grows: rows whose keys it already holds are not written again."""
+    """A table that only grows: rows whose keys it already holds are not written again.
+
+    `lock` keeps two processes apart that would both find a row new; None where the store's own lock does.
+    """
 
     table: Table
     keys: tuple[str, ...]
+    lock: Path | None = None
 
     def add(self, rows: pl.DataFrame) -> int:
         """Append the rows that are new; give their number."""
-        known = self.table.scan().select(self.keys)
-        fresh = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
-        new = fresh.join(known, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
-        self.table.append(new)
-        return new.height
+        with writing(self.lock, PATIENCE) if self.lock else nullcontext():
+            known = self.table.scan().select(self.keys)
+            fresh = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
+            new = fresh.join(known, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
+            self.table.append(new)
+            return new.height
 
     def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
         """Read the rows with start <= time <= end."""
@@ -65,7 +72,8 @@ class Store:
             SettingsError: if the folder's path has a character that Delta tables can't have in theirs.
         """
         base, options = str(root).rstrip("/"), dict(storage_options or {})
-        if "://" not in base and (odd := IMPOSSIBLE & set(base)):
+        remote = "://" in base
+        if not remote and (odd := IMPOSSIBLE & set(base)):
             raise SettingsError(
                 f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", mend="set state.path to another"
             )
@@ -77,8 +85,8 @@ class Store:
             telemetry=Telemetry(table("telemetry", TS, TELEMETRY_KEYS)),
             buckets=Buckets(table("buckets", BUCKET_END, BUCKET_KEYS), width),
             quarantine=Log(table("quarantine", TS, QUARANTINE_SCHEMA), tuple(QUARANTINE_SCHEMA)),
-            scores=Log(table("scores", TS, SCORE_SCHEMA), SCORE_KEYS),
-            lock=None if "://" in base else Path(base) / "ingest.lock",
+            scores=Log(table("scores", TS, SCORE_SCHEMA), SCORE_KEYS, None if remote else Path(base) / "scores.lock"),
+            lock=None if remote else Path(base) / "ingest.lock",
         )
 
     def writing(self, patience: timedelta) -> AbstractContextManager[None]:

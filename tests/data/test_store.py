@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_a_score_is_kept_as_it_was_first_published(tmp_path: Path) -> None:
     assert history.add(scores(SCORE)) == 1
     assert history.add(scores((*SCORE[:3], 0.75, *SCORE[4:]))) == 0
     assert history.read().rows() == [SCORE]
+
+
+def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:
+    history = Store.at(tmp_path, HOUR).scores
+    history.add(scores(SCORE))
+    rows = scores(*((f"n{node}", *SCORE[1:]) for node in range(50)))
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: history.add(rows), range(4))) == 49
+    assert history.read().height == 50
 
 
 def test_scores_of_another_time_horizon_or_model_are_others(tmp_path: Path) -> None:
