@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from models.audit.finding import Verdict
+from models.audit.finding import Finding, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import Console
 
-    from models.audit.finding import Finding
     from pipelines.audit import AuditReport
 
 STYLES: Final = {
@@ -36,11 +37,21 @@ def show_audit(report: AuditReport, console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for verdict, style in STYLES.items():
-        for finding in report.findings:
-            if finding.verdict is verdict:
-                table.add_row(Text(verdict.value, style), in_words(finding))
+        for finding in _joined(report.findings, verdict):
+            table.add_row(Text(verdict.value, style), in_words(finding))
     console.print(table)
     console.print(Text(summary(report)), soft_wrap=True)
+
+
+def _joined(findings: Sequence[Finding], verdict: Verdict) -> Iterator[Finding]:
+    """Give the findings of a verdict; those that could not be told for one reason as one."""
+    own = [finding for finding in findings if finding.verdict is verdict]
+    if verdict is not Verdict.UNTOLD:
+        yield from own
+        return
+    for reason in dict.fromkeys(finding.figure for finding in own):
+        names = (finding.name for finding in own if finding.figure == reason)
+        yield Finding(", ".join(names), verdict, reason)
 
 
 def in_words(finding: Finding) -> Text:

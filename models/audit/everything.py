@@ -108,9 +108,11 @@ def _under_way(bench: Bench) -> Finding:
     if not bench.is_sparse:
         step = max(int(days(design.every_days) // bench.width), 1)
         share = design.coverage.share if design.coverage else USUAL_SHARE
-        samples = rehearsal.newest(rehearsal.rows, MetricKind.COUNT).astype(np.float64)
-        for counts in (bench.seen.count(rehearsal.rows, step), *np.nan_to_num(samples).T):
-            ill |= underway.badly_seen(counts, rehearsal.rows.cutoff, share)
+        ill |= underway.badly_seen(bench.seen.count(rehearsal.rows, step), rehearsal.rows.cutoff, share)
+        samples = np.nan_to_num(rehearsal.newest(rehearsal.rows, MetricKind.COUNT).astype(np.float64)).T
+        if len(samples):  # by no sensor well: one that is dead tells little
+            thin = [underway.badly_seen(counts, rehearsal.rows.cutoff, share) for counts in samples]
+            ill |= np.all(thin, axis=0)
     return underway.under_way(rehearsal.cases, rehearsal.scores, ill, bench.material.alarm_share)
 
 

@@ -16,8 +16,6 @@ from models.audit.finding import SHOWN, Finding, Verdict, untold
 from models.cases import timeline, window_failures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from features.risk import Rows
@@ -111,8 +109,3 @@ def badly_seen(counts: NDArray[np.float64], cutoff: NDArray[np.int64], share: fl
         if len(rows):
             out[rows] = counts[rows] < share * np.nanmedian(counts[rows])
     return out
-
-
-def any_of(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Tell which rows are in one of the masks."""
-    return np.asarray(np.any(np.stack(masks), axis=0))

@@ -121,6 +121,12 @@ def test_nodes_that_are_silent_long_before_their_failure_are_detections() -> Non
     assert "predicted" in found.figure
 
 
+def test_nodes_that_are_badly_seen_long_before_their_failure_are_detections() -> None:
+    fleet = clean()
+    thin = pl.when(ahead_of_failure(fleet, 5)).then(40.0).otherwise("seen").alias("seen")
+    assert finding(replace(fleet, telemetry=fleet.telemetry.with_columns(thin)), underway.NAME).verdict is Verdict.FOUND
+
+
 def test_failures_inside_an_event_that_nobody_had_recorded_are_detections() -> None:
     fleet = clean()
     begun = fleet.events.with_columns(
