@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.errors import SettingsError
 from data.quarantine import Quarantine
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.validate import TOO_EARLY
@@ -48,9 +49,11 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
 
     Raises:
         EmptyTableError: if the state holds no records.
-        SettingsError: if the time does not come before the newest midnight of the records.
+        SettingsError: if the time does not come before the newest midnight of the records, or no horizon is of
+            whole days.
     """
     began = time.monotonic()
+    _require_whole_day(settings)
     with wiring.records(settings) as records, bars() as progress:
         store = wiring.store(settings)
         hindsight = everything(store, records)
@@ -61,6 +64,15 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
         material = Material(hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2])
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
+
+
+def _require_whole_day(settings: Settings) -> None:
+    horizons = settings.forecast.horizons_days
+    if not any(days == int(days) for days in horizons):
+        raise SettingsError(
+            f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: no whole days to judge over",
+            mend="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
+        )
 
 
 def arrivals(store: Store, longest: timedelta) -> Arrivals:

@@ -86,8 +86,9 @@ class Rehearsal:
 
 
 def middle(setup: Setup) -> float:
-    """Give the middle horizon."""
-    return setup.design.horizons_days[len(setup.design.horizons_days) // 2]
+    """Give the middle one of the horizons of whole days, which is what forecasts are judged over."""
+    whole = [days for days in setup.design.horizons_days if days == int(days)]
+    return whole[len(whole) // 2]
 
 
 def newest_of(metrics: Sequence[Metric], now: timedelta) -> Catalogue:
