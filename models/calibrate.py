@@ -12,8 +12,6 @@ from models.hazard import Calibration
 
 Floats = NDArray[np.float64]
 PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: few failures say little
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees in the score, to choose from
-SHARE_SD = 0.25  # of that share around what was expected of it
 STEPS = 50
 CONVERGED = 1e-9
 
@@ -26,6 +24,12 @@ class Predictions:
     score: Floats
     outcome: Floats
     weight: Floats
+    fold: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.bool_]) -> Predictions:
+        """Keep some rows."""
+        base, score, outcome, weight = (part[chosen] for part in (self.base, self.score, self.outcome, self.weight))
+        return Predictions(base, score, outcome, weight, self.fold[chosen])
 
 
 def fit_interval(predictions: Predictions) -> tuple[float, float]:
@@ -49,23 +53,21 @@ def fit_interval(predictions: Predictions) -> tuple[float, float]:
     return float(beta[0]), float(beta[1])
 
 
-def choose_share(options: dict[float, list[Predictions]], expected: float) -> float:
-    """Choose the trees' share by penalised likelihood once calibrated, with a normal prior around what was expected."""
-    if len(options) == 1:
-        return next(iter(options))
-    prior = {share: ((share - expected) / SHARE_SD) ** 2 / 2 for share in options}
-    return min(options, key=lambda share: prior[share] + sum(_surprise(told) for told in options[share]))
-
-
-def _surprise(told: Predictions) -> float:
-    """Give what is left to explain after calibration, the calibration's own prior included, in nats."""
-    offset, scale = fit_interval(told)
-    log_odds = told.base + offset + scale * told.score
-    prior = np.sum(((np.array([offset, scale - 1])) / PRIOR_SD) ** 2) / 2
-    return float(np.sum(told.weight * (np.logaddexp(0, log_odds) - told.outcome * log_odds)) + prior)
-
-
 def fit(intervals: list[Predictions]) -> Calibration:
     """Fit every interval."""
-    fitted = np.array([fit_interval(predictions) for predictions in intervals])
-    return Calibration(fitted[:, 0], fitted[:, 1])
+    scales = [fit_interval(predictions)[1] for predictions in intervals]
+    offsets = [lasting_offset(told, scale) for told, scale in zip(intervals, scales, strict=True)]
+    return Calibration(np.array(offsets), np.array(scales))
+
+
+def lasting_offset(told: Predictions, scale: float) -> float:
+    """Give the part of the offset that the folds agree on: the next window has a level of its own too.
+
+    The mean of the folds' own offsets, shrunk by how far they lie apart (random effects, DerSimonian and Laird 1986).
+    """
+    above = replace(told, base=told.base + scale * told.score, score=np.zeros_like(told.score))
+    each = np.array([fit_interval(above.take(told.fold == fold))[0] for fold in np.unique(told.fold)])
+    if not len(each):
+        return 0.0
+    spread = np.var(each, ddof=1) if len(each) > 1 else PRIOR_SD[0] ** 2
+    return float(each.mean() * PRIOR_SD[0] ** 2 / (PRIOR_SD[0] ** 2 + spread))

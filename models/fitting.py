@@ -32,18 +32,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """Predictions of rows that their model had not seen: base, score and line's score are rows x intervals."""
+    """Predictions of rows that their model had not seen: base and score are rows x intervals."""
 
     chosen: NDArray[np.int64]
     base: NDArray[np.float64]
     score: NDArray[np.float64]
-    line: NDArray[np.float64] | None
-
-    def blended(self, trees_share: float) -> OutOfFold:
-        """Take the trees' score and the line's together."""
-        if self.line is None:
-            return self
-        return replace(self, score=hazard.blend(self.score, self.line, trees_share), line=None)
+    fold: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +54,7 @@ def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     told = out_of_fold(training, view, recipe)
     if told is None:
         return Fitted(model, None)
-    options = {share: told.blended(share) for share in (calibrate.SHARES if told.line is not None else (1.0,))}
-    predictions = {share: _predictions(training, one, recipe) for share, one in options.items()}
-    share = calibrate.choose_share(predictions, recipe.params.trees_share)
-    model = replace(model, trees_share=share)
-    return Fitted(model.calibrate(calibrate.fit(predictions[share])), options[share])
+    return Fitted(model.calibrate(calibrate.fit(_predictions(training, told, recipe))), told)
 
 
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
@@ -81,18 +71,16 @@ def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold 
             continue  # a model that saw no failure says nothing about one that did
         model, tested = _fit(training, periods, learned, recipe), np.flatnonzero(fold == number)
         seen = _covariates(training).take(tested)
-        line = model.line.scores(seen.features) if model.line else None
-        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores_of_trees(seen), line))
+        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen), fold[tested]))
     return _joined(parts) if parts else None
 
 
 def _joined(parts: list[OutOfFold]) -> OutOfFold:
-    lines = [part.line for part in parts if part.line is not None]
     return OutOfFold(
         np.concatenate([part.chosen for part in parts]),
         np.concatenate([part.base for part in parts]),
         np.concatenate([part.score for part in parts]),
-        np.concatenate(lines) if lines else None,
+        np.concatenate([part.fold for part in parts]),
     )
 
 
@@ -139,6 +127,7 @@ def _predictions(training: TrainingSet, told: OutOfFold, recipe: Recipe) -> list
                 told.score[known, at],
                 periods.outcome[known, at],
                 weight[known] * periods.exposure[known, at] / repeats,
+                told.fold[known],
             )
         )
     return out

@@ -39,8 +39,8 @@ class Params:
     l2: float = 10.0
     seeds: int = 3
     random_seed: int = 1
-    trees_share: float = 0.5  # of the trees in the score, beside a line, before folds tell; 1: no line
-    half_life_days: float = 180.0  # a training row this much older weighs half as much
+    trees_share: float = 0.65  # of the trees in the score; the rest is a line's; 1: no line
+    half_life_days: float = 365.0  # a training row this much older weighs half as much
 
 
 @dataclass(frozen=True, slots=True)

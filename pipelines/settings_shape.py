@@ -294,7 +294,8 @@ class Model(Section):
     feature_share: PositiveShare = 0.2
     row_share: PositiveShare = 0.7
     l2: Amount = 10.0
-    half_life_days: Positive = 180.0
+    half_life_days: Positive = 365.0
+    trees_share: PositiveShare = 0.65
     negatives_per_positive: Positive = 30.0
 
 

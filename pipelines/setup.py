@@ -42,6 +42,7 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
         row_share=model.row_share,
         l2=model.l2,
         half_life_days=model.half_life_days,
+        trees_share=model.trees_share,
         seeds=model.seeds,
         random_seed=model.random_seed,
     )

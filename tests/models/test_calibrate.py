@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from models.calibrate import PRIOR_SD, Predictions, choose_share, fit, fit_interval
+from models.calibrate import PRIOR_SD, Predictions, fit, fit_interval, lasting_offset
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ def predictions(rng: np.random.Generator, count: int, offset: float, scale: floa
     """Draw forecasts whose true log-odds are offset + base + scale x score."""
     base, score = rng.normal(-4, 0.3, count), rng.normal(0, 1.5, count)
     fails = rng.random(count) < expit(base + offset + scale * score)
-    return Predictions(base, score, fails.astype(np.float64), rng.uniform(0.2, 2, count))
+    return Predictions(base, score, fails.astype(np.float64), rng.uniform(0.2, 2, count), np.arange(count) % 3)
 
 
 def loss(beta: Floats, told: Predictions) -> float:
@@ -86,7 +86,7 @@ def test_outcomes_of_one_kind_give_finite_numbers(outcome: float) -> None:
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 def test_separable_outcomes_and_extreme_scores_give_finite_numbers(size: float) -> None:
     score = np.linspace(-size, size, 400)
-    told = Predictions(np.full(400, -5.0), score, (score > 0).astype(np.float64), np.ones(400))
+    told = Predictions(np.full(400, -5.0), score, (score > 0).astype(np.float64), np.ones(400), np.zeros(400, np.int64))
     assert np.isfinite(fit_interval(told)).all()
     assert np.isfinite(fit_interval(replace(told, outcome=1 - told.outcome))).all()
 
@@ -95,29 +95,39 @@ def test_each_interval_has_its_own_two_numbers() -> None:
     rng = np.random.default_rng(6)
     told = [predictions(rng, 500, offset, 1.0) for offset in (-1.0, 1.0)]
     found = fit(told)
-    assert list(zip(found.offset.tolist(), found.scale.tolist(), strict=True)) == [fit_interval(one) for one in told]
+    assert found.scale.tolist() == [fit_interval(one)[1] for one in told]
+    assert found.offset.tolist() == [lasting_offset(one, scale) for one, scale in zip(told, found.scale, strict=True)]
+    assert found.offset[0] < found.offset[1]
 
 
-def options(rng: np.random.Generator, count: int, noise: dict[float, float]) -> dict[float, list[Predictions]]:
-    """Give predictions by trees' share: the same truth, told with noise of some standard deviation."""
-    truth = rng.normal(0, 1.0, count)
-    fails = (rng.random(count) < expit(-3 + truth)).astype(np.float64)
-    base = np.full(count, -3.0)
-    return {
-        share: [Predictions(base, truth + rng.normal(0, sd, count), fails, np.ones(count))]
-        for share, sd in noise.items()
-    }
+def folds(*offsets: float) -> Predictions:
+    """Give calm forecasts whose true level differs from fold to fold by these offsets."""
+    rng, parts = np.random.default_rng(7), []
+    for fold, offset in enumerate(offsets):
+        told = predictions(rng, 40_000, offset, 1.0)
+        parts.append(replace(told, fold=np.full(40_000, fold)))
+    return Predictions(
+        np.concatenate([part.base for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.outcome for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.fold for part in parts]),
+    )
 
 
-def test_the_share_that_forecasts_best_is_chosen_where_failures_are_many() -> None:
-    told = options(np.random.default_rng(1), 20_000, {0.0: 2.0, 0.5: 1.0, 1.0: 0.1})
-    assert choose_share(told, 0.5) == 1.0
+def test_an_offset_that_the_folds_agree_on_lasts() -> None:
+    assert lasting_offset(folds(0.6, 0.6, 0.6), 1.0) == pytest.approx(0.6, abs=0.06)
 
 
-def test_the_share_stays_as_it_was_expected_where_failures_are_few() -> None:
-    told = options(np.random.default_rng(2), 60, {0.0: 0.5, 0.5: 0.7, 1.0: 0.5})
-    assert choose_share(told, 0.5) == 0.5
+def test_an_offset_that_differs_from_fold_to_fold_is_not_expected_of_the_next_window() -> None:
+    assert abs(lasting_offset(folds(1.2, 0.0, 0.6), 1.0)) < 0.15
+    assert abs(lasting_offset(folds(-0.6, 0.6), 1.0)) < 0.1
 
 
-def test_a_model_without_a_line_has_one_share_to_choose_from() -> None:
-    assert choose_share({1.0: []}, 0.5) == 1.0
+def test_one_fold_is_believed_by_half() -> None:
+    assert lasting_offset(folds(0.6), 1.0) == pytest.approx(0.3, abs=0.05)
+
+
+def test_without_rows_there_is_no_offset() -> None:
+    nothing = folds(0.0).take(np.zeros(40_000, dtype=bool))
+    assert lasting_offset(nothing, 1.0) == 0.0
