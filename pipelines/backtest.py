@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.errors import SettingsError
+from data.errors import SettingsError, TooLittleDataError
 from data.ingest import ingest
 from features.grid import Grid, to_numpy
 from models import backtest
@@ -113,9 +113,14 @@ def replay(
 
 
 def last_midnight(hindsight: View) -> datetime:
-    """Give the last midnight (UTC) by which something was recorded."""
+    """Give the last midnight (UTC) by which something was recorded.
+
+    Raises:
+        TooLittleDataError: if there is no event yet.
+    """
     newest = hindsight.events()["recorded_at"].max()
-    assert isinstance(newest, datetime), "a source without events has been refused"
+    if not isinstance(newest, datetime):
+        raise TooLittleDataError("the records hold no event yet", mend="replay them once failures were recorded")
     return newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 

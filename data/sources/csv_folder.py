@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".csv", ".csv.gz")
 OPTIONAL: Final = frozenset({TELEMETRY.table, BLIND.table})
-MAY_BE_EMPTY: Final = frozenset({BLIND.table})
+MAY_BE_EMPTY: Final = frozenset({BLIND.table, EVENTS.table})  # a new fleet has had no failure yet
 BATCH_CELLS: Final = 1 << 22
 
 
@@ -51,7 +51,7 @@ class CsvSource:
         Raises:
             SourceFileError: if the folder or a file is missing, or a file is no readable CSV.
             ColumnError: if a column is missing or none of its values can be read.
-            EmptyTableError: if a table other than blind holds no row.
+            EmptyTableError: if the inventory or telemetry holds no row.
         """
         if not self.path.is_dir():
             raise SourceFileError(self.path, "no such folder", mend="set source.path to the folder of the CSV files")

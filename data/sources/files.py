@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPTIONAL: Final = frozenset({TELEMETRY.table, BLIND.table})
-MAY_BE_EMPTY: Final = frozenset({BLIND.table})
+MAY_BE_EMPTY: Final = frozenset({BLIND.table, EVENTS.table})  # a new fleet has had no failure yet
 BATCH_CELLS: Final = 1 << 24  # an eighth of a gigabyte at most
 
 
@@ -47,7 +47,7 @@ class ParquetSource:
         Raises:
             SourceFileError: if the folder or a file is missing, or a file is no readable Parquet.
             ColumnError: if a column is missing or of the wrong type.
-            EmptyTableError: if a table other than blind holds no row.
+            EmptyTableError: if the inventory or telemetry holds no row.
         """
         if not self.path.is_dir():
             raise SourceFileError(

@@ -96,3 +96,10 @@ def test_words_say_whether_it_is_enough() -> None:
     assert "±0.100 (95%, Wilson's interval)" in evidence_in_words(evidence(60, 0.1))
     assert "fewer than model.min_failures = 50: low support" in evidence_in_words(evidence(49, None))
     assert "too few for an interval (under 20)" in evidence_in_words(evidence(49, None))
+
+
+def test_a_fleet_in_which_nothing_happened_yet_has_no_failure_to_prove_anything() -> None:
+    found = weigh(events().clear(), nodes(), 50)
+    assert (found.failures, found.failures_in_last_quarter, found.half_width) == (0, 0, None)
+    assert found.end == found.start
+    assert not found.is_enough_to_train

@@ -213,12 +213,20 @@ def test_a_table_in_two_forms_is_refused(tmp_path: Path) -> None:
         open_folder(tmp_path).check()
 
 
-@pytest.mark.parametrize("table", ["nodes", "events", "telemetry"])
+@pytest.mark.parametrize("table", ["nodes", "telemetry"])
 def test_an_empty_table_is_named(tmp_path: Path, table: str) -> None:
     file = write(tmp_path) / f"{table}.csv"
     file.write_text(file.read_text().splitlines()[0] + "\n")
     with pytest.raises(EmptyTableError, match=rf"{table}\.csv: holds no row"):
         open_folder(tmp_path).check()
+
+
+def test_a_fleet_in_which_nothing_failed_yet_is_a_source(tmp_path: Path) -> None:
+    file = write(tmp_path) / "events.csv"
+    file.write_text(file.read_text().splitlines()[0] + "\n")
+    source = open_folder(tmp_path)
+    source.check()
+    assert source.events().is_empty()
 
 
 def test_a_fleet_can_never_have_been_blind(tmp_path: Path) -> None:

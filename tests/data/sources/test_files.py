@@ -252,12 +252,20 @@ def test_a_mapping_to_a_column_that_is_not_there_is_named(tmp_path: Path) -> Non
         source.check()
 
 
-@pytest.mark.parametrize("table", ["nodes", "events", "telemetry"])
+@pytest.mark.parametrize("table", ["nodes", "telemetry"])
 def test_an_empty_table_is_named(tmp_path: Path, table: str) -> None:
     file = write_folder(tmp_path) / f"{table}.parquet"
     pl.read_parquet(file).clear().write_parquet(file)
     with pytest.raises(EmptyTableError, match=rf"{table}\.parquet: holds no row"):
         open_folder(tmp_path).check()
+
+
+def test_a_fleet_in_which_nothing_failed_yet_is_a_source(tmp_path: Path) -> None:
+    file = write_folder(tmp_path) / "events.parquet"
+    pl.read_parquet(file).clear().write_parquet(file)
+    source = open_folder(tmp_path)
+    source.check()
+    assert source.events().is_empty()
 
 
 def test_a_link_to_nowhere_is_a_missing_file_and_not_a_fleet_without_telemetry(tmp_path: Path) -> None:
