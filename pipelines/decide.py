@@ -16,7 +16,7 @@ from data.schema import DECISION_SCHEMA, NODE
 from features.grid import to_numpy
 from features.risk import assess
 from pipelines import moments, wiring
-from pipelines.report import decide_markdown
+from pipelines.artifacts import decide_markdown
 from pipelines.results import DecideReport
 from pipelines.runs import recorded
 from pipelines.settings import load

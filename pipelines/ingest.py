@@ -11,9 +11,9 @@ from prefect.artifacts import create_markdown_artifact
 from data.ingest import IngestReport
 from data.ingest import ingest as merge
 from pipelines import wiring
+from pipelines.artifacts import ingest_markdown
 from pipelines.progress import bars
 from pipelines.reading import ingest_options
-from pipelines.report import ingest_markdown
 from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.steps import step

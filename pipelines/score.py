@@ -14,9 +14,9 @@ from prefect.artifacts import create_markdown_artifact
 from models.tracking import CHAMPION
 from models.training import cutoffs
 from pipelines import moments, wiring
+from pipelines.artifacts import score_markdown
 from pipelines.offer import Offer, offer
 from pipelines.progress import bars
-from pipelines.report import score_markdown
 from pipelines.results import ScoredNode, ScoreReport
 from pipelines.runs import recorded
 from pipelines.settings import load

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.durations import format_duration
-from pipelines.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
-from pipelines.report import (
+from pipelines.artifacts import (
     DECISION_COLUMNS,
     INGEST_COLUMNS,
     RISKIEST_COLUMNS,
@@ -25,6 +23,8 @@ from pipelines.report import (
     train_lines,
     train_rows,
 )
+from pipelines.durations import format_duration
+from pipelines.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
 from serving.reasons import SEPARATOR
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.report import markdown_table
+from pipelines.artifacts import markdown_table
 
 if TYPE_CHECKING:
     from pathlib import Path

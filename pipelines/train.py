@@ -11,8 +11,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from models import packing, review, training
 from pipelines import moments, wiring
+from pipelines.artifacts import train_markdown
 from pipelines.progress import bars
-from pipelines.report import train_markdown
 from pipelines.results import TrainReport
 from pipelines.runs import recorded
 from pipelines.settings import load

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from pipelines.report import (
+from pipelines.artifacts import (
     decide_markdown,
     ingest_markdown,
     markdown_table,
