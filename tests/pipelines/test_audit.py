@@ -109,15 +109,6 @@ def test_horizons_of_hours_alone_are_refused(traps: Path, capsys: pytest.Capture
     assert "0.25, 0.5" in capsys.readouterr().err
 
 
-def test_horizons_of_hours_beside_days_are_audited(tmp_path: Path) -> None:
-    settings = ingested(tmp_path, clean())
-    hourly = load(tmp_path / "nodeward.toml", ("forecast.horizons_days=[0.25,0.5,1]", "policy.horizon_days=1"), {})
-    told = audit(hourly, at(110))
-    assert settings.forecast.horizons_days != hourly.forecast.horizons_days
-    assert told.named(Verdict.FOUND) == []
-    assert columns.NAME in told.named(Verdict.CLEAR)
-
-
 def test_a_forecast_that_has_nothing_to_learn_from_leaves_the_other_tests(traps: Path) -> None:
     told = audit(load(traps / "nodeward.toml", (), {}), at(0))
     assert columns.NAME in told.named(Verdict.UNTOLD)

@@ -14,6 +14,7 @@ from features.labels import merge_failures
 from models.audit import appearing, blindfold, columns, mirrors, outages, shuffled, underway
 from models.audit.everything import audit
 from models.audit.finding import Finding, Verdict
+from models.audit.rehearsal import middle
 from models.backtest import Window
 from tests.features.fleets import DAY, START, Fleet
 from tests.models.audit.plants import (
@@ -191,9 +192,16 @@ def test_records_without_a_failure_before_the_test_can_still_be_audited() -> Non
 @pytest.mark.parametrize("metrics", [(), METRICS[:1]])
 def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) -> None:
     fleet = replace(clean(), metrics=METRICS[: len(metrics)])
-    told = findings(fleet)
-    assert not [finding for finding in told if finding.verdict is Verdict.FOUND]
-    assert named(told, mirrors.NAME).verdict is Verdict.UNTOLD if metrics else True
+    told = findings(fleet, shuffled.FUTURE, underway.NAME, outages.NAME, appearing.NAME, mirrors.NAME)
+    assert Verdict.FOUND not in {finding.verdict for finding in told}
+    assert named(told, mirrors.NAME).verdict is Verdict.UNTOLD
+
+
+def test_the_middle_one_of_the_horizons_of_whole_days_is_judged() -> None:
+    hourly = replace(setup_of(), design=replace(setup_of().design, horizons_days=(0.25, 0.5, 1.0)))
+    (told,) = audit(replace(material(clean()), setup=hourly), lambda _: None, [shuffled.FUTURE])
+    assert middle(hourly) == 1
+    assert told.verdict is Verdict.CLEAR
 
 
 def test_the_setup_of_the_tests_knows_all_metrics() -> None:
