@@ -11,7 +11,6 @@ import typer
 
 from pipelines import commands
 from pipelines.options import Session
-from pipelines.settings import PATIENT_THREADS, set_default_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +50,6 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     session = Session()
-    set_default_variables(PATIENT_THREADS)
     try:
         build()(args=arguments, prog_name="nodeward", obj=session)
     except SystemExit as ended:

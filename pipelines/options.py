@@ -88,14 +88,17 @@ def invoke(
     if session is not None:
         session.state = settings.state.path
     check_target(json, "--json")
-    set_up_logging(verbose=verbose)
+    prepare(verbose=verbose)
     return Invocation(config, tuple(overrides or ()), settings, json, verbose)
 
 
-def set_up_logging(*, verbose: bool) -> None:
-    """Send what libraries log to standard error: everything worth telling, or only what went wrong."""
+def prepare(*, verbose: bool) -> None:
+    """Send what libraries log to standard error, all of it or only what went wrong, and let their threads be patient."""
     import logging
 
+    from pipelines.settings import PATIENT_THREADS, set_default_variables
+
+    set_default_variables(PATIENT_THREADS)
     level = logging.INFO if verbose else logging.ERROR
     shown = logging.StreamHandler()
     shown.setLevel(level)  # Prefect sets the root logger's own level anew

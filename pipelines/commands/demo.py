@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import Session, Verbose, set_up_logging
+from pipelines.options import Session, Verbose, prepare
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the fleet, its state and the report go.")]
 Nodes = Annotated[int, typer.Option("--nodes", help="How many nodes.")]
@@ -34,7 +34,7 @@ def demo(
     session = ctx.find_object(Session)
     if session is not None:
         session.state = folder
-    set_up_logging(verbose=verbose)
+    prepare(verbose=verbose)
     console = Console()
     console.print("Everything here is simulated: no node of this fleet exists.", style="bold")
     show_demo(run(Plan(nodes, days, seed, START, INTERVAL), folder, announcing(console), verbose=verbose), console)
