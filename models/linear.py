@@ -60,8 +60,14 @@ class Linear:
         return ranked(self.scales, features) * self.weights
 
     def scores(self, features: Matrix) -> Floats:
-        """Give what is added to the base: rows x intervals."""
-        return np.asarray(self.intercepts + (ranked(self.scales, features) @ self.weights)[:, None])
+        """Give what is added to the base: rows x intervals.
+
+        Summed feature by feature: a matrix product rounds a row otherwise when others stand beside it.
+        """
+        total = np.zeros(len(features))
+        for at, (scale, weight) in enumerate(zip(self.scales, self.weights, strict=True)):
+            total += weight * scale.apply(features[:, at])
+        return np.asarray(self.intercepts + total[:, None])
 
 
 def ranked(scales: tuple[Scale, ...], features: Matrix) -> Matrix:

@@ -101,3 +101,10 @@ def test_separated_classes_leave_the_weights_finite() -> None:
     told = fitted(features, (features[:, 0] > 0).astype(np.float64))
     assert np.isfinite(told.weights).all()
     assert told.weights[0] > 0
+
+
+def test_a_row_scores_the_same_to_the_last_bit_whatever_stands_beside_it() -> None:
+    features, outcome = drawn(np.random.default_rng(8), 500)
+    told = fitted(features, outcome)
+    alone = np.concatenate([told.scores(features[at : at + 1]) for at in range(500)])
+    assert told.scores(features).tobytes() == alone.tobytes()
