@@ -93,7 +93,7 @@ def invoke(
 
 
 def prepare(*, verbose: bool) -> None:
-    """Send what libraries log to standard error, all of it or only what went wrong, and let their threads be patient."""
+    """Send what libraries log to standard error, all of it or what went wrong, and make their threads patient."""
     import logging
 
     from pipelines.settings import PATIENT_THREADS, set_default_variables
