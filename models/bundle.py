@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 2
+TREES_ALONE: Final = {"line": "", "trees_share": 1.0}  # of format 1, which knew no line
 LINE: Final = "line.json"
 DIGESTS: Final = "sha256"  # of each booster's file: LightGBM reads what it makes of a damaged one
 SHOWN: Final = 5  # names in a message
@@ -132,7 +133,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _manifest(read: Mapping[str, Any], path: Path) -> Manifest:
     found = read.get("format")
-    if found != FORMAT:
+    if found == 1:
+        read = {**TREES_ALONE, **read}
+    elif found != FORMAT:
         raise ModelMismatchError(
             f"{path}: the model is of format {found!r}, this version reads {FORMAT}", mend="train again"
         )

@@ -46,6 +46,17 @@ def test_a_pooled_model_is_read_back_without_trees(tmp_path: Path) -> None:
     assert read.probabilities(*seen).tobytes() == model.probabilities(Covariates(*seen)).tobytes()
 
 
+def test_a_model_of_the_format_before_there_were_lines_is_read_as_trees_alone(tmp_path: Path) -> None:
+    own, training = bundle_of(), trained().training
+    model = replace(own.model, line=None, trees_share=1.0)
+    save(replace(own, model=model), tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    old = {name: value for name, value in manifest.items() if name not in {"line", "trees_share"}} | {"format": 1}
+    (tmp_path / MANIFEST).write_text(json.dumps(old))
+    seen = training.features, training.fleet_rate
+    assert load(tmp_path).probabilities(*seen).tobytes() == model.probabilities(Covariates(*seen)).tobytes()
+
+
 def test_no_file_of_a_bundle_is_a_pickle(saved: Path) -> None:
     files = sorted(path.name for path in saved.iterdir())
     assert files == ["booster-0.txt", "booster-1.txt", "line.json", "manifest.json"]
@@ -103,7 +114,7 @@ def cut(name: str, keep: float) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("damage", "error", "why"),
     [
-        (edited(lambda told: told.update(format=1)), ModelMismatchError, "is of format 1, this version reads 2"),
+        (edited(lambda told: told.update(format=3)), ModelMismatchError, "is of format 3, this version reads 2"),
         (edited(lambda told: told.pop("format")), ModelMismatchError, "is of format None"),
         (edited(lambda told: told.pop("causes")), SourceFileError, "it lacks causes"),
         (edited(lambda told: told.update(extra=1)), SourceFileError, "it has the unknown extra"),
@@ -119,6 +130,8 @@ def cut(name: str, keep: float) -> Callable[[Path], object]:
         (cut("booster-1.txt", 0.5), SourceFileError, "booster-1.txt: is not the model"),
         (cut("booster-0.txt", 0), SourceFileError, "booster-0.txt: is not the model"),
         (cut("booster-0.txt", 0.999), SourceFileError, "cut short or changed"),
+        (cut("line.json", 0.5), SourceFileError, "line.json: is not the model"),
+        (lambda folder: (folder / "line.json").unlink(), SourceFileError, "line.json: can't be read"),
     ],
 )
 def test_a_damaged_or_foreign_bundle_is_refused_with_what_is_wrong(
