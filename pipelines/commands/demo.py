@@ -18,7 +18,7 @@ Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same 
 def demo(
     ctx: typer.Context,
     folder: Folder = Path("var/demo"),
-    nodes: Nodes = 400,
+    nodes: Nodes = 300,
     days: Days = 365,
     seed: Seed = 7,
     *,
