@@ -1,4 +1,4 @@
-"""A discrete-time hazard model: one LightGBM for all horizons, on top of the fleet's recent failure rate.
+"""A discrete-time hazard model: one LightGBM for all horizons and a line beside it, on top of the fleet's recent rate.
 
 The horizons cut the future into intervals. The hazard of an interval is the probability of failing in it
 given survival to its start; the probability of failing by a horizon is one minus the product of the
