@@ -1,4 +1,4 @@
-"""A process to be killed: imports everything, says that it is ready, and does one ingest or training when told to."""
+"""A process to be killed: imports what its work needs, says that it is ready, and begins when it is told to."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
-from pipelines.ingest import merge_source
 from pipelines.settings import load, set_default_variables
-from pipelines.train import train_and_register
 
-READY = "ready"
+READY: Final = "ready"
+STEPS: Final = {"ingest": ("pipelines.ingest", "merge_source"), "train": ("pipelines.train", "train_and_register")}
+NEEDS: Final = {"ingest": (), "train": ("models.registry",)}  # MLflow takes seconds
 
 
-def main() -> None:
-    """Wait for an order, a JSON list of work, settings file and overrides, and carry it out."""
+def main(work: str) -> None:
+    """Wait for an order, a JSON list of settings file and overrides, and do this step of a flow."""
     set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})
-    import_module("models.registry")  # MLflow takes seconds
+    module, name = STEPS[work]
+    step = getattr(import_module(module), name).fn
+    for needed in NEEDS[work]:
+        import_module(needed)
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
-    work, config, *overrides = json.loads(sys.stdin.readline())
+    config, *overrides = json.loads(sys.stdin.readline())
     settings = load(Path(config), overrides)
-    if work == "ingest":
-        merge_source.fn(settings)
-    else:
-        train_and_register.fn(settings, None)
+    step(settings, *(() if work == "ingest" else (None,)))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
