@@ -124,7 +124,7 @@ def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bu
 def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
     registry: Registry, bundle: Bundle
 ) -> None:
-    registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, format=FORMAT - 1))))
+    registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, format=FORMAT + 1))))
     with pytest.raises(
         ModelMismatchError, match=r"^version 1 of .* made by another version of Nodeward: the model is of"
     ):
