@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
 from data.errors import SurroundingsError
@@ -36,15 +36,12 @@ def _held(path: Path, patience: timedelta) -> IO[str]:
     """Open the lock file and lock it; anew where the folder was put in another's place while this waited."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-        try:
+        with ExitStack() as opened:
+            file = opened.enter_context(path.open("a+"))
             _acquire(path, file.fileno(), patience)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                opened.pop_all()
                 return file
-        except BaseException:
-            file.close()
-            raise
-        file.close()
 
 
 def _acquire(path: Path, descriptor: int, patience: timedelta) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,10 @@ class Records:
             DataError: if a newer Nodeward laid it out.
         """
         records = cls(connect(url))
-        try:
+        with ExitStack() as opened:
+            opened.callback(records.close)
             records._bring_up_to_date()
-        except BaseException:
-            records.close()
-            raise
+            opened.pop_all()
         return records
 
     def close(self) -> None:

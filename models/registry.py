@@ -6,7 +6,7 @@ import logging
 import shutil
 import sqlite3
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -285,12 +285,15 @@ def _quieten() -> None:
 @contextmanager
 def _failing(client: MlflowClient, tracked: Run) -> Iterator[None]:
     """Mark the run failed if the block does."""
-    try:
+    with ExitStack() as unfinished:
+        unfinished.callback(_give_up, client, tracked)
         yield
-    except BaseException:
-        with suppress(MlflowException, SQLAlchemyError, OSError):  # the first fault is the one to tell
-            client.set_terminated(tracked.info.run_id, "FAILED")
-        raise
+        unfinished.pop_all()
+
+
+def _give_up(client: MlflowClient, tracked: Run) -> None:
+    with suppress(MlflowException, SQLAlchemyError, OSError):  # the first fault is the one to tell
+        client.set_terminated(tracked.info.run_id, "FAILED")
 
 
 def _track(client: MlflowClient, tracked: Run, run: TrainingRun) -> None:

@@ -76,20 +76,28 @@ class Invocation:
             show(result, Console())
 
 
-def invoke(
-    ctx: typer.Context, config: Path, overrides: list[str] | None, json: Path | None = None, *, verbose: bool = False
-) -> Invocation:
-    """Read the settings and check the output file, before any work is done."""
-    from pipelines.output import check_target
-    from pipelines.settings import load
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every command that reads settings can be told."""
 
-    settings = load(config, overrides or ())
-    session = ctx.find_object(Session)
-    if session is not None:
-        session.state = settings.state.path
-    check_target(json, "--json")
-    prepare(verbose=verbose)
-    return Invocation(config, tuple(overrides or ()), settings, json, verbose)
+    ctx: typer.Context
+    config: Config = DEFAULT_CONFIG
+    overrides: Overrides = None
+    json: Json = None
+    verbose: Verbose = False
+
+    def invoke(self) -> Invocation:
+        """Read the settings and check the output file, before any work is done."""
+        from pipelines.output import check_target
+        from pipelines.settings import load
+
+        settings = load(self.config, self.overrides or ())
+        session = self.ctx.find_object(Session)
+        if session is not None:
+            session.state = settings.state.path
+        check_target(self.json, "--json")
+        prepare(verbose=self.verbose)
+        return Invocation(self.config, tuple(self.overrides or ()), settings, self.json, self.verbose)
 
 
 def prepare(*, verbose: bool) -> None:

@@ -43,8 +43,5 @@ def may_pass(error: BaseException) -> bool:
 
 def is_worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Judge a failed step's state, as Prefect's retry condition."""
-    try:
-        state.result()
-    except Exception as error:  # noqa: BLE001 - asked only whether to try again; Prefect raises it afterwards
-        return may_pass(error)
-    return False
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and may_pass(error)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.times import DATES, utc
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import Shared
 
 Start = Annotated[
     datetime | None,
@@ -22,18 +23,10 @@ Start = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 if anything was found.")]
 
 
-def audit(
-    ctx: typer.Context,
-    test_start: Start = None,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    strict: Strict = False,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def audit(shared: Shared, test_start: Start = None, *, strict: Strict = False) -> None:
     """Look in the state's records for what would make a forecast look better than it is."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from data.errors import DataError
     from models.audit.finding import Verdict
     from pipelines.audit import audit as look

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.times import TestEnd, TestStart, in_utc, utc
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import Shared
 from pipelines.output import check_target, whole_file
 
 if TYPE_CHECKING:
@@ -27,31 +29,30 @@ Report = Annotated[
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the private state folder.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a backtest writes beside what it shows."""
+
+    scores: Scores = None
+    report: Report = None
+
+
+@flattened
 def backtest(
-    ctx: typer.Context,
-    test_start: TestStart,
-    test_end: TestEnd = None,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    scores: Scores = None,
-    report: Report = None,
-    *,
-    keep: Keep = False,
-    verbose: Verbose = False,
+    files: Files, shared: Shared, test_start: TestStart, test_end: TestEnd = None, *, keep: Keep = False
 ) -> None:
     """Replay the past: train at a time, forecast what came after, and judge it beside simple baselines."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
-    check_target(scores, "--scores")
-    check_target(report, "--report")
+    invocation = shared.invoke()
+    check_target(files.scores, "--scores")
+    check_target(files.report, "--report")
     from pipelines import backtest_report
     from pipelines.backtest import run
     from pipelines.show_backtest import show_backtest
 
-    look = _writing(report, invocation.settings) if report else None
+    look = _writing(files.report, invocation.settings) if files.report else None
     found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, look=look)
-    if scores:
-        with whole_file(scores) as part:
+    if files.scores:
+        with whole_file(files.scores) as part:
             backtest_report.write_scores(found, part)
     invocation.present(backtest_report.to_json(found), lambda _, console: show_backtest(found, console))
 

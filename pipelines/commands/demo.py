@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.flattening import flattened
 from pipelines.options import Session, Verbose, prepare
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the fleet, its state and the report go.")]
@@ -15,15 +17,17 @@ Days = Annotated[int, typer.Option("--days", help="How many days of records.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same fleet.")]
 
 
-def demo(
-    ctx: typer.Context,
-    folder: Folder = Path("var/demo"),
-    nodes: Nodes = 300,
-    days: Days = 365,
-    seed: Seed = 7,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Which fleet to simulate."""
+
+    nodes: Nodes = 300
+    days: Days = 365
+    seed: Seed = 7
+
+
+@flattened
+def demo(ctx: typer.Context, fleet: Fleet, folder: Folder = Path("var/demo"), *, verbose: Verbose = False) -> None:
     """Show the whole path on a simulated fleet: records, model, scores, a dry-run drain list and a report."""
     from rich.console import Console
 
@@ -35,6 +39,6 @@ def demo(
     if session is not None:
         session.state = folder
     prepare(verbose=verbose)
-    console = Console()
+    console, plan = Console(), Plan(fleet.nodes, fleet.days, fleet.seed, START, INTERVAL)
     console.print("Everything here is simulated: no node of this fleet exists.", style="bold")
-    show_demo(run(Plan(nodes, days, seed, START, INTERVAL), folder, announcing(console), verbose=verbose), console)
+    show_demo(run(plan, folder, announcing(console), verbose=verbose), console)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import Shared
 
 Table = Annotated[str, typer.Option("--table", metavar="NAME", help="Only of nodes, events, blind or telemetry.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Only those whose reason holds these words.")]
@@ -17,26 +19,25 @@ OlderThan = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which rows and cells are meant."""
+
+    table: Table = ""
+    reason: Reason = ""
+
+
+@flattened
 def quarantine(
-    ctx: typer.Context,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    table: Table = "",
-    reason: Reason = "",
-    older_than: OlderThan = None,
-    json: Json = None,
-    *,
-    replay: Replay = False,
-    purge: Purge = False,
-    verbose: Verbose = False,
+    chosen: Chosen, shared: Shared, older_than: OlderThan = None, *, replay: Replay = False, purge: Purge = False
 ) -> None:
     """List the rows and cells that could not be used and why; try them again, or drop old ones."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from pipelines.quarantine import Which, listing, older, try_again
     from pipelines.quarantine import purge as drop
     from pipelines.show_quarantine import show_quarantine
 
-    settings, which = invocation.settings, Which(table, reason)
+    settings, which = invocation.settings, Which(chosen.table, chosen.reason)
     age = older(older_than, replay=replay, purge=purge)
     if age is not None:
         found = drop(settings, which, age)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.commands.times import DATES, utc
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import Shared
 from pipelines.output import check_target
 
 if TYPE_CHECKING:
@@ -29,18 +30,10 @@ Start = Annotated[
 ]
 
 
-def report(
-    ctx: typer.Context,
-    page: Page,
-    test_start: Start = None,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def report(shared: Shared, page: Page, test_start: Start = None) -> None:
     """Replay the last part of the state's records, and show it with the newest scores on one HTML page."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     check_target(page, "FILE.html")
     from pipelines.page.make import make
 

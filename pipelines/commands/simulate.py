@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.commands.times import DATES, in_utc
-from pipelines.options import Json  # noqa: TC001 - typer reads it
+from pipelines.flattening import flattened
+from pipelines.options import Json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from data.simulator.plan import Plan
     from pipelines.simulate import SimulateReport
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the records and a nodeward.toml go.")]
@@ -25,26 +28,33 @@ Interval = Annotated[str, typer.Option("--interval", metavar="LENGTH", help="Bet
 Force = Annotated[bool, typer.Option("--force", help="Replace the records in a folder that is not empty.")]
 
 
-def simulate(
-    folder: Folder,
-    nodes: Nodes = 400,
-    days: Days = 180,
-    seed: Seed = 1,
-    start: Start = datetime(2025, 1, 1),  # noqa: DTZ001  - read as UTC, like any time that is typed; a constant
-    interval: Interval = "1h",
-    json: Json = None,
-    *,
-    force: Force = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Which fleet to simulate, and for how long."""
+
+    nodes: Nodes = 400
+    days: Days = 180
+    seed: Seed = 1
+    start: Start = datetime(2025, 1, 1)  # noqa: DTZ001  - read as UTC, like any time that is typed; a constant
+    interval: Interval = "1h"
+
+    def plan(self) -> Plan:
+        """Read the options."""
+        from data.simulator.plan import Plan
+
+        return Plan(self.nodes, self.days, self.seed, in_utc(self.start), _length(self.interval))
+
+
+@flattened
+def simulate(folder: Folder, fleet: Fleet, json: Json = None, *, force: Force = False) -> None:
     """Simulate a fleet: telemetry, failures, jobs and a nodeward.toml to run the other commands with."""
     from rich.console import Console
 
-    from data.simulator.plan import Plan
     from pipelines.output import STDOUT, check_target, write_json
     from pipelines.simulate import simulate as make
 
     check_target(json, "--json")
-    report = make(Plan(nodes, days, seed, in_utc(start), _length(interval)), folder, force=force)
+    report = make(fleet.plan(), folder, force=force)
     if json is not None:
         write_json(json, report)
     if json != STDOUT:

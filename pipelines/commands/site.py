@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import DEFAULT_CONFIG, Config, Shared
 
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 
@@ -19,16 +20,10 @@ def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
     typer.echo(f"wrote {config}; set source.path in it, then run: nodeward check --config {config}")
 
 
-def check(
-    ctx: typer.Context,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def check(shared: Shared) -> None:
     """Try everything that the settings name, and say what the failures in the records can prove."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from pipelines.check import check as try_everything
     from pipelines.settings import variable
     from pipelines.show import show_check
@@ -39,16 +34,10 @@ def check(
         raise report.first_error
 
 
-def status(
-    ctx: typer.Context,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def status(shared: Shared) -> None:
     """Sum up what the state holds: tables, failures, models, scores and decisions."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from pipelines.show import show_status
     from pipelines.status import status as look
 

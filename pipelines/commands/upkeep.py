@@ -7,23 +7,18 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import DEFAULT_CONFIG, Config, Json, Overrides, Verbose, invoke
+from pipelines.flattening import flattened
+from pipelines.options import Shared
 
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The archive: NAME.tar.zst or NAME.tar.gz.")]
 Into = Annotated[Path | None, typer.Option("--into", metavar="FOLDER", help="Restore there, not into state.path.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the state that is there.")]
 
 
-def maintain(
-    ctx: typer.Context,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def maintain(shared: Shared) -> None:
     """Delete what retention says, put small files together, and remove old versions that no model cites."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     with invocation.flows():
         from pipelines.maintain import maintain as flow
 
@@ -33,36 +28,20 @@ def maintain(
     invocation.present(report, show_maintain)
 
 
-def backup(
-    ctx: typer.Context,
-    file: Archive,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def backup(shared: Shared, file: Archive) -> None:
     """Write the whole state into one file: tables, records and models."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from pipelines.backup import backup as write
     from pipelines.show_upkeep import show_backup
 
     invocation.present(write(invocation.settings, file), lambda report, console: show_backup(report, file, console))
 
 
-def restore(
-    ctx: typer.Context,
-    file: Archive,
-    into: Into = None,
-    config: Config = DEFAULT_CONFIG,
-    overrides: Overrides = None,
-    json: Json = None,
-    *,
-    force: Force = False,
-    verbose: Verbose = False,
-) -> None:
+@flattened
+def restore(shared: Shared, file: Archive, into: Into = None, *, force: Force = False) -> None:
     """Put a backup in the place of the state, whole or not at all."""
-    invocation = invoke(ctx, config, overrides, json, verbose=verbose)
+    invocation = shared.invoke()
     from pipelines.backup import restore as put_back
     from pipelines.show_upkeep import show_restore
 
