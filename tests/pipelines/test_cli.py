@@ -160,10 +160,10 @@ def test_a_real_process_ends_with_the_same_codes(folder: Path) -> None:
     assert wrong.stderr.startswith("error: model.seeds = 0 (--set model.seeds)")
 
 
-def test_lightgbms_threads_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+def test_lightgbms_threads_soon_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     prepare(verbose=False)
-    assert variable("OMP_WAIT_POLICY") == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert variable("GOMP_SPINCOUNT") == "3000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1")
     prepare(verbose=False)
-    assert variable("OMP_WAIT_POLICY") == "ACTIVE"
+    assert variable("GOMP_SPINCOUNT") == "1"
