@@ -112,6 +112,7 @@ def _event_faults(bounds: Bounds) -> Faults:
 def _node_faults(bounds: Bounds) -> Faults:
     return {
         "has no node": _is_empty(NODE),
+        "has a control character in its name": pl.col(NODE).str.contains(r"\p{Cc}"),  # terminals would obey it
         "has no observed_from": pl.col("observed_from").is_null(),
         "lies before 1990": pl.col("observed_from") < DAWN,
         "left before it came": pl.col("observed_until") <= pl.col("observed_from"),

@@ -145,6 +145,7 @@ def test_an_unusual_event_is_kept(sound: dict[str, object]) -> None:
     [
         ({"node": None}, "has no node"),
         ({"observed_from": None}, "has no observed_from"),
+        ({"node": "a\x1b[2Jb"}, "has a control character in its name"),
         ({"observed_until": START}, "left before it came"),
         ({"observed_from": START - 20_000 * DAY}, "lies before 1990"),
         ({"observed_from": LATER}, "lies in the future"),
