@@ -6,6 +6,7 @@ same bits whether it is rolled up alone, among others, or again after a late row
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from data.schema import AGGREGATES, AVAILABLE_AT, BUCKET_END, BUCKET_KEYS, LATENESS, TS, UTC, bucket_column
+from data.schema import AGGREGATES, AVAILABLE_AT, BUCKET_END, BUCKET_KEYS, LATENESS, NODE, TS, UTC, bucket_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MICROSECOND: Final = timedelta(microseconds=1)
+THREADS: Final = 2  # numpy lets go of the interpreter
 
 
 def bucket_end(width: timedelta) -> pl.Expr:
@@ -40,20 +42,38 @@ def rollup(telemetry: pl.DataFrame, metrics: Sequence[str], width: timedelta) ->
     keys = telemetry.select(
         "node", TS, bucket_end(width).alias(BUCKET_END), late.clip(0).cast(pl.Int32).alias(LATENESS)
     ).with_row_index("row")
-    ordered = keys.sort(*BUCKET_KEYS, TS, maintain_order=True)
-    rows = ordered["row"]
-    parts, is_moved = _Parts.of(ordered), not rows.is_sorted()
-    columns = (
-        column
-        for name in metrics
-        for column in _aggregate(name, telemetry[name].gather(rows) if is_moved else telemetry[name], parts)
-    )
-    return ordered.select(*BUCKET_KEYS)[parts.starts].with_columns(columns)
+    ordered = keys if _is_ordered(keys) else keys.sort(*BUCKET_KEYS, TS, maintain_order=True)
+    rows, parts = None if ordered is keys else ordered["row"], _Parts.of(ordered)
+
+    def columns(metric: str) -> list[pl.Series]:
+        return list(_aggregate(metric, telemetry[metric] if rows is None else telemetry[metric].gather(rows), parts))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        told = [column for own in pool.map(columns, metrics) for column in own]
+    return ordered.select(*BUCKET_KEYS)[parts.starts].with_columns(told)
 
 
 def _ceil(time: str, width: timedelta) -> pl.Expr:
     step = width // MICROSECOND
     return -(-pl.col(time).to_physical() // step) * step
+
+
+def _is_ordered(keys: pl.DataFrame) -> bool:
+    """Say whether the rows stand by node, bucket, lateness and time, as sorting would put them."""
+    is_new = _changes(keys[NODE])
+    if not keys[NODE].filter(pl.Series(is_new)).is_sorted():
+        return False
+    follows = np.ones(max(keys.height - 1, 0), dtype=np.bool_)
+    for name in (TS, LATENESS, BUCKET_END):
+        values = keys[name].to_physical().to_numpy()
+        before, after = values[:-1], values[1:]
+        follows = (after > before) | ((after == before) & follows)
+    return bool(np.all(follows | is_new[1:]))
+
+
+def _changes(column: pl.Series) -> NDArray[np.bool_]:
+    """Tell where a value differs from the one before it; the first one does."""
+    return column.ne_missing(column.shift()).to_numpy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,7 @@ class _Parts:
     def of(cls, keys: pl.DataFrame) -> _Parts:
         is_new = np.zeros(keys.height, dtype=np.bool_)
         for name in BUCKET_KEYS:
-            is_new |= keys[name].ne_missing(keys[name].shift()).to_numpy()
+            is_new |= _changes(keys[name])
         starts = np.flatnonzero(is_new)
         counts = np.diff(starts, append=keys.height)
         return cls(starts, counts, np.cumsum(is_new) - 1, keys[TS].to_physical().to_numpy())
@@ -114,7 +134,7 @@ def _reduce(samples: Floats, times: Ints, counts: Ints) -> dict[str, Floats | In
     mean = np.clip(np.add.reduceat(samples, starts) / counts, low, high)
     return {
         "mean": mean,
-        "m2": np.add.reduceat((samples - np.repeat(mean, counts)) ** 2, starts),
+        "m2": np.add.reduceat(_squares(samples, np.repeat(mean, counts)), starts),
         "min": low,
         "max": high,
         "first": samples[starts],
@@ -125,9 +145,17 @@ def _reduce(samples: Floats, times: Ints, counts: Ints) -> dict[str, Floats | In
     }
 
 
+def _squares(samples: Floats, mean: Floats) -> Floats:
+    """Give the squared distance of each sample from its mean, in the place of the means."""
+    np.subtract(samples, mean, out=mean)
+    return np.multiply(mean, mean, out=mean)
+
+
 def _rises(samples: Floats, starts: Ints) -> Floats:
     """Give how far each sample rose from the one before it in its run; after a fall it counts from zero."""
-    rises = np.diff(samples, prepend=samples[:1])
-    np.copyto(rises, samples, where=rises < 0)
+    before, after = samples[:-1], samples[1:]
+    rises = np.empty_like(samples)
+    np.multiply(before, after >= before, out=rises[1:])  # what it rose from: choosing by a mask costs eight times this
+    np.subtract(after, rises[1:], out=rises[1:])
     rises[starts] = 0.0
     return rises
