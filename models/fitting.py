@@ -12,13 +12,16 @@ from features.grid import Times, to_datetime
 from features.labels import Outcomes
 from models import calibrate, hazard, linear
 from models.calibrate import Predictions
-from models.hazard import Covariates, HazardModel, Params
+from models.hazard import Binned, Covariates, HazardModel, Params
 from models.splits import walk_forward
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from data.view import View
+    from models.linear import Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,55 @@ class Fitted:
     told: OutOfFold | None
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Rows to learn from, with their outcomes as known at a time; binned once for any number of recipes."""
+
+    seen: Covariates
+    told: Periods
+    weight: NDArray[np.float64]
+    ts: Times
+    binned: Binned
+
+    @classmethod
+    def of(cls, training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_]) -> Lesson:
+        """Take some rows of a training set."""
+        seen, told = covariates(training).take(chosen), periods.take(chosen)
+        binned = Binned.of(seen, told, training.catalogue.names)
+        return cls(seen, told, training.weight[chosen], training.rows.ts[chosen], binned)
+
+    def teach(self, recipe: Recipe) -> HazardModel:
+        """Fit trees, and a line beside them where the recipe leaves it a share; uncalibrated."""
+        model, share = self.trees(recipe.params), recipe.params.trees_share
+        return model if share == 1 else replace(model, line=self.line(recipe), trees_share=share)
+
+    def trees(self, params: Params) -> HazardModel:
+        """Fit the trees alone."""
+        return self.binned.fit(self._recent(params), params)
+
+    def line(self, recipe: Recipe) -> Linear:
+        """Fit the line alone."""
+        widths = np.diff(np.array([0.0, *self.told.horizons_days]))
+        once = self._recent(recipe.params)[:, None] * self.told.exposure / repeats(widths, recipe)
+        base = hazard.base_log_odds(self.seen.fleet_rate[:, None], widths)
+        return linear.fit(self.seen.features, base, self.told.outcome, once)
+
+    def _recent(self, params: Params) -> NDArray[np.float64]:
+        return self.weight * recency(self.ts, params.half_life_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What a fold's model learns from, and the rows that it is tested on."""
+
+    lesson: Lesson
+    number: int
+    tested: NDArray[np.int64]
+
+
 def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     """Fit on everything that the view knows, calibrated on walk-forward folds."""
-    model = _fit(training, training.periods, np.ones(len(training.rows), dtype=bool), recipe)
+    model = Lesson.of(training, training.periods, np.ones(len(training.rows), dtype=bool)).teach(recipe)
     told = out_of_fold(training, view, recipe)
     if told is None:
         return Fitted(model, None)
@@ -59,20 +108,23 @@ def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
 
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
-    ts, recipe = training.rows.ts, replace(recipe, params=replace(recipe.params, seeds=1))
-    starts = walk_forward(ts[training.periods.fails], recipe.folds)
-    fold = np.searchsorted(starts, ts, side="right")  # 0: before the first one
-    parts = []
+    recipe, parts = replace(recipe, params=replace(recipe.params, seeds=1)), []
+    for fold in folds(training, view, walk_forward(training.rows.ts[training.periods.fails], recipe.folds)):
+        model, seen = fold.lesson.teach(recipe), covariates(training).take(fold.tested)
+        number = np.full(len(fold.tested), fold.number)
+        parts.append(OutOfFold(fold.tested, model.base(seen.fleet_rate), model.scores(seen), number))
+    return _joined(parts) if parts else None
+
+
+def folds(training: TrainingSet, view: View, starts: Times) -> Iterator[Fold]:
+    """Walk forward: each fold learns from what was known at its start, and is tested up to the next one's."""
+    fold = np.searchsorted(starts, training.rows.ts, side="right")  # 0: before the first one
     for number, start in enumerate(starts, start=1):
         known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
         periods = Periods.of(training.rows, known, training.periods.horizons_days)
         learned = (fold < number) & periods.is_known
-        if not np.any(periods.fails[learned]):
-            continue  # a model that saw no failure says nothing about one that did
-        model, tested = _fit(training, periods, learned, recipe), np.flatnonzero(fold == number)
-        seen = _covariates(training).take(tested)
-        parts.append(OutOfFold(tested, model.base(seen.fleet_rate), model.scores(seen), fold[tested]))
-    return _joined(parts) if parts else None
+        if np.any(periods.fails[learned]):  # a model that saw no failure says nothing about one that did
+            yield Fold(Lesson.of(training, periods, learned), number, np.flatnonzero(fold == number))
 
 
 def _joined(parts: list[OutOfFold]) -> OutOfFold:
@@ -84,7 +136,8 @@ def _joined(parts: list[OutOfFold]) -> OutOfFold:
     )
 
 
-def _covariates(training: TrainingSet) -> Covariates:
+def covariates(training: TrainingSet) -> Covariates:
+    """Give what a model sees of a training set."""
     return Covariates(training.features, training.fleet_rate)
 
 
@@ -96,21 +149,7 @@ def recency(ts: Times, half_life_days: float) -> NDArray[np.float64]:
     return np.asarray(weight / weight.mean())
 
 
-def _fit(training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_], recipe: Recipe) -> HazardModel:
-    params, seen, told = recipe.params, _covariates(training).take(chosen), periods.take(chosen)
-    weight = training.weight[chosen] * recency(training.rows.ts[chosen], params.half_life_days)
-    model = hazard.fit(seen, told, weight, training.catalogue.names, params)
-    if params.trees_share == 1:
-        return model
-    once = weight[:, None] * told.exposure / _repeats(model.widths_days, recipe)
-    return replace(
-        model,
-        line=linear.fit(seen.features, model.base(seen.fleet_rate), told.outcome, once),
-        trees_share=params.trees_share,
-    )
-
-
-def _repeats(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+def repeats(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
     """Give in how many rows one failure counts as each interval's."""
     return np.maximum(widths_days / recipe.every_days, 1.0)
 
@@ -119,14 +158,14 @@ def _predictions(training: TrainingSet, told: OutOfFold, recipe: Recipe) -> list
     periods, weight = training.periods.take(told.chosen), training.weight[told.chosen]
     widths = np.diff(np.array([0.0, *periods.horizons_days]))
     out = []
-    for at, repeats in enumerate(_repeats(widths, recipe)):
+    for at, times in enumerate(repeats(widths, recipe)):
         known = ~np.isnan(periods.outcome[:, at])
         out.append(
             Predictions(
                 told.base[known, at],
                 told.score[known, at],
                 periods.outcome[known, at],
-                weight[known] * periods.exposure[known, at] / repeats,
+                weight[known] * periods.exposure[known, at] / times,
                 told.fold[known],
             )
         )

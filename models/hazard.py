@@ -194,24 +194,44 @@ def fit(
     covariates: Covariates, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params
 ) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows; uncalibrated."""
-    known = ~np.isnan(periods.outcome)
-    widths = np.diff(np.array([0.0, *periods.horizons_days]))
-    base = base_log_odds(covariates.fleet_rate[:, None], widths)
-    data = lgb.Dataset(
-        _stacked(covariates.features, known),
-        label=_by_interval(periods.outcome, known),
-        weight=_by_interval(weight[:, None] * periods.exposure, known),
-        init_score=_by_interval(base, known),
-        params={
-            "max_bin": 63,
-            "bin_construct_sample_cnt": 50_000,
-            "feature_pre_filter": False,
-            "verbose": -1,
-        },
-        feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
-    ).construct()
-    boosters = tuple(lgb.train(_options(params, seed), data, params.trees) for seed in range(params.seeds))
-    return HazardModel(names, periods.horizons_days, boosters, Calibration.none(known.shape[1]))
+    return Binned.of(covariates, periods, names).fit(weight, params)
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """Person-period rows whose features are binned, once for any number of fits."""
+
+    data: lgb.Dataset
+    known: NDArray[np.bool_]
+    exposure: Floats
+    feature_names: tuple[str, ...]
+    horizons_days: tuple[float, ...]
+
+    @classmethod
+    def of(cls, covariates: Covariates, periods: Periods, names: tuple[str, ...]) -> Binned:
+        """Bin the features of every interval that is known."""
+        known = ~np.isnan(periods.outcome)
+        widths = np.diff(np.array([0.0, *periods.horizons_days]))
+        base = base_log_odds(covariates.fleet_rate[:, None], widths)
+        data = lgb.Dataset(
+            _stacked(covariates.features, known),
+            label=_by_interval(periods.outcome, known),
+            init_score=_by_interval(base, known),
+            params={
+                "max_bin": 63,
+                "bin_construct_sample_cnt": 50_000,
+                "feature_pre_filter": False,
+                "verbose": -1,
+            },
+            feature_name=[*(f"f{at}" for at in range(len(names))), "interval"],
+        ).construct()
+        return cls(data, known, periods.exposure, names, periods.horizons_days)
+
+    def fit(self, weight: Floats, params: Params) -> HazardModel:
+        """Fit the boosters of every seed to rows of these weights; uncalibrated."""
+        self.data.set_weight(_by_interval(weight[:, None] * self.exposure, self.known))
+        boosters = tuple(lgb.train(_options(params, seed), self.data, params.trees) for seed in range(params.seeds))
+        return HazardModel(self.feature_names, self.horizons_days, boosters, Calibration.none(len(self.horizons_days)))
 
 
 def _options(params: Params, seed: int) -> dict[str, Any]:
