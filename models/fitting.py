@@ -16,8 +16,6 @@ from models.hazard import Binned, Covariates, HazardModel, Params
 from models.splits import walk_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from data.view import View
@@ -93,7 +91,6 @@ class Fold:
     """What a fold's model learns from, and the rows that it is tested on."""
 
     lesson: Lesson
-    number: int
     tested: NDArray[np.int64]
 
 
@@ -109,22 +106,28 @@ def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
 def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
     recipe, parts = replace(recipe, params=replace(recipe.params, seeds=1)), []
-    for fold in folds(training, view, walk_forward(training.rows.ts[training.periods.fails], recipe.folds)):
-        model, seen = fold.lesson.teach(recipe), covariates(training).take(fold.tested)
-        number = np.full(len(fold.tested), fold.number)
-        parts.append(OutOfFold(fold.tested, model.base(seen.fleet_rate), model.scores(seen), number))
+    starts = walk_forward(training.rows.ts[training.periods.fails], recipe.folds)
+    for number in range(1, len(starts) + 1):
+        fold = fold_of(training, view, starts, number)
+        if fold is not None:
+            model, seen = fold.lesson.teach(recipe), covariates(training).take(fold.tested)
+            of_fold = np.full(len(fold.tested), number)
+            parts.append(OutOfFold(fold.tested, model.base(seen.fleet_rate), model.scores(seen), of_fold))
     return _joined(parts) if parts else None
 
 
-def folds(training: TrainingSet, view: View, starts: Times) -> Iterator[Fold]:
-    """Walk forward: each fold learns from what was known at its start, and is tested up to the next one's."""
-    fold = np.searchsorted(starts, training.rows.ts, side="right")  # 0: before the first one
-    for number, start in enumerate(starts, start=1):
-        known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
-        periods = Periods.of(training.rows, known, training.periods.horizons_days)
-        learned = (fold < number) & periods.is_known
-        if np.any(periods.fails[learned]):  # a model that saw no failure says nothing about one that did
-            yield Fold(Lesson.of(training, periods, learned), number, np.flatnonzero(fold == number))
+def fold_of(training: TrainingSet, view: View, starts: Times, number: int) -> Fold | None:
+    """Give a fold, counted from 1: it learns from what was known at its start, and is tested up to the next one's.
+
+    None if no failure was known at its start: a model that saw none says nothing about one that did.
+    """
+    start, place = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
+    known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
+    periods = Periods.of(training.rows, known, training.periods.horizons_days)
+    learned = (place < number) & periods.is_known
+    if not np.any(periods.fails[learned]):
+        return None
+    return Fold(Lesson.of(training, periods, learned), np.flatnonzero(place == number))
 
 
 def _joined(parts: list[OutOfFold]) -> OutOfFold:

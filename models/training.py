@@ -76,18 +76,28 @@ def train(view: View, setup: Setup) -> Trained:
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
-    _require_failure(view)
-    risk = assess(view, cutoffs(view, setup), setup.design.coverage)
-    rng = np.random.default_rng(setup.recipe.params.random_seed)
-    fleet_plan = plan(view, setup.metrics, setup.windows)
-    training = dataset.build(view, risk, build(fleet_plan), setup.design, rng)
-    _require_rows(training, view)
+    fleet_plan, risk, training = gather(view, setup)
     failures = count_failures(training, view)
     if failures < setup.min_failures:
         fitted = Fitted(pooled(training.catalogue.names, setup.design.horizons_days), None)
     else:
         fitted = fitting.train(training, view, setup.recipe)
     return Trained(setup, view, fleet_plan, risk, training, fitted, failures)
+
+
+def gather(view: View, setup: Setup) -> tuple[Plan, Risk, TrainingSet]:
+    """Draw the training set of what a view knows.
+
+    Raises:
+        TooLittleDataError: if the view knows no failure, or no row at risk.
+    """
+    _require_failure(view)
+    risk = assess(view, cutoffs(view, setup), setup.design.coverage)
+    rng = np.random.default_rng(setup.recipe.params.random_seed)
+    fleet_plan = plan(view, setup.metrics, setup.windows)
+    training = dataset.build(view, risk, build(fleet_plan), setup.design, rng)
+    _require_rows(training, view)
+    return fleet_plan, risk, training
 
 
 def cutoffs(view: View, setup: Setup) -> Times:
