@@ -12,7 +12,7 @@ import polars.selectors as cs
 from data.delta import month_of, within
 from data.errors import DataError
 from data.rollup import MICROSECOND, rollup
-from data.schema import AGGREGATES, BUCKET_END, MONTH, SEPARATOR
+from data.schema import AGGREGATES, BUCKET_END, LATENESS, MONTH, SEPARATOR
 from data.telemetry import EPOCH
 
 if TYPE_CHECKING:
@@ -56,6 +56,25 @@ class Buckets:
         rows = table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
         counts = cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}")  # null in buckets older than their metric
         return rows.with_columns(counts.fill_null(0).cast(pl.UInt32)).collect()
+
+    def touched(self, since: int, known: datetime, now: datetime) -> list[Span] | None:
+        """Give spans of bucket ends: what ended by `known` and lies outside of them tells now what it told then.
+
+        `since` is the version that was read then. None if nobody can tell.
+        """
+        table = self.finished()
+        spans = table.touched(since)
+        return None if spans is None else spans + [(end, end) for end in self._told_late(table, known, now)]
+
+    def _told_late(self, table: Table, known: datetime, now: datetime) -> list[datetime]:
+        """List the buckets that had ended by a time and of which a part became known after it."""
+        latest = table.largest(LATENESS)
+        if not isinstance(latest, int) or not latest:
+            return []
+        known_at = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * self.width
+        recent = table.scan().filter(within(BUCKET_END, known - latest * self.width, known))
+        late = recent.filter((pl.col(LATENESS) > 0) & (known_at > known) & (known_at <= now))
+        return late.select(pl.col(BUCKET_END).unique()).collect()[BUCKET_END].to_list()
 
     def finished(self) -> Table:
         """Give the table as the last whole refresh left it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
@@ -17,7 +18,6 @@ from data.schema import MONTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
 # Level 1 writes M100's buckets in half the time of level 3, for the same size.
 WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1 << 17)
@@ -25,6 +25,10 @@ STATISTICS: Final = "delta.dataSkippingStatsColumns"
 KEEP_LOG: Final = {"delta.enableExpiredLogCleanup": "false"}  # without its log an old version can't be read
 MONTH_FORMAT: Final = "%Y-%m"
 NO_MONTH: Final = "undated"
+TOUCHED: Final = "touched"  # of a commit: the first and the last time of the rows that it may have changed
+NOTHING: Final = ""
+UPKEEP: Final = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})  # change no row
+Span = tuple["datetime", "datetime"]
 
 
 class LocalTable(DeltaTable):
@@ -103,27 +107,50 @@ class Table:
     def append(self, rows: pl.DataFrame) -> None:
         """Add rows in one commit, and columns that are new; nothing is written for no row."""
         if rows.height:
-            self._write(rows, mode="append")
+            times = rows[self.time]
+            touched = None if times.null_count() else _told(times.min(), times.max())
+            self._write(rows, mode="append", commit=commit({}, touched))
 
     def note(self, numbers: Mapping[str, int]) -> None:
         """Make a commit that changes no row and carries these numbers."""
-        self._write(self._empty(), mode="append", note=numbers)
+        self._write(self._empty(), mode="append", commit=commit(numbers, NOTHING))
 
     def replace(self, rows: pl.DataFrame, low: datetime, high: datetime) -> None:
         """Put `rows` in the place of all rows with low <= time <= high, in one commit."""
         months = f"{MONTH} >= '{month_of(low)}' AND {MONTH} <= '{month_of(high)}'"
         times = f"{self.time} >= '{low.isoformat()}' AND {self.time} <= '{high.isoformat()}'"
-        self._write(rows, mode="overwrite", predicate=f"{months} AND {times}")
+        self._write(rows, mode="overwrite", predicate=f"{months} AND {times}", commit=commit({}, _told(low, high)))
 
     def cut(self, after: datetime, note: Mapping[str, int]) -> None:
         """Take away all rows with time > after, in one commit that carries these numbers."""
         months = f"{MONTH} >= '{month_of(after)}'"
         times = f"{self.time} > '{after.isoformat()}'"
-        self._write(self._empty(), mode="overwrite", predicate=f"{months} AND {times}", note=note)
+        self._write(self._empty(), mode="overwrite", predicate=f"{months} AND {times}", commit=commit(note))
 
     def rewrite(self, rows: pl.DataFrame, note: Mapping[str, int] | None = None) -> None:
         """Put `rows` in the place of all rows, and their columns in the place of all columns."""
-        self._write(rows, mode="overwrite", schema_mode="overwrite", note=note)
+        self._write(rows, mode="overwrite", schema_mode="overwrite", commit=commit(note or {}))
+
+    def touched(self, since: int) -> list[Span] | None:
+        """Give spans of time outside of which every row is as it was at a version; None if nobody can tell."""
+        table = self.handle()
+        if table is None or table.version() < since:
+            return None
+        spans: list[Span] = []
+        for made in table.history(table.version() - since) if table.version() > since else ():
+            told = made.get(TOUCHED, NOTHING if made["operation"] in UPKEEP else None)
+            if told is None:
+                return None
+            if told != NOTHING:
+                low, high = (datetime.fromisoformat(moment) for moment in told.split())
+                spans.append((low, high))
+        return spans
+
+    def largest(self, column: str) -> object:
+        """Give the largest value of a key, as the files' statistics have it; None if there is none."""
+        table = self.handle()
+        files = pl.DataFrame(table.get_add_actions(flatten=True)) if table else pl.DataFrame()
+        return files[f"max.{column}"].max() if f"max.{column}" in files.columns else None
 
     def handle(self) -> DeltaTable | None:
         """Open the table with Delta's own library; None while there is none."""
@@ -143,9 +170,9 @@ class Table:
         rows: pl.DataFrame,
         *,
         mode: Literal["append", "overwrite"],
+        commit: CommitProperties,
         schema_mode: Literal["merge", "overwrite"] = "merge",
         predicate: str | None = None,
-        note: Mapping[str, int] | None = None,
     ) -> None:
         with naming_full_disk(self.uri):
             write_deltalake(
@@ -158,7 +185,7 @@ class Table:
                 configuration={STATISTICS: ",".join(self.keys), **KEEP_LOG},
                 storage_options=dict(self.storage_options),
                 writer_properties=WRITER,
-                commit_properties=commit(note or {}),
+                commit_properties=commit,
             )
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -168,9 +195,16 @@ class Table:
         return rows.with_columns(signed, month.alias(MONTH)).sort(MONTH, *self.keys, maintain_order=True)
 
 
-def commit(note: Mapping[str, int]) -> CommitProperties:
-    """Have a commit carry these numbers."""
-    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in note.items()])
+def commit(note: Mapping[str, int], touched: str | None = None) -> CommitProperties:
+    """Have a commit carry these numbers, and say which times it touched; None where that is not known."""
+    numbers = [Transaction(name, number) for name, number in note.items()]
+    return CommitProperties(app_transactions=numbers, custom_metadata=None if touched is None else {TOUCHED: touched})
+
+
+def _told(low: object, high: object) -> str:
+    assert isinstance(low, datetime), "there is a first time"
+    assert isinstance(high, datetime), "there is a last time"
+    return f"{low.isoformat()} {high.isoformat()}"
 
 
 def month_of(moment: datetime) -> str:

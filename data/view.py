@@ -78,12 +78,15 @@ class View:
         """Give the periods known by now in which the collectors were down."""
         return self._records.blind.filter(pl.col("recorded_at") <= self.at)
 
-    def buckets(self, columns: Sequence[str], start: datetime | None = None) -> pl.DataFrame:
-        """Give node, bucket_end, lateness and `columns` of the buckets known by now that end at `start` or later."""
+    def buckets(
+        self, columns: Sequence[str], start: datetime | None = None, until: datetime | None = None
+    ) -> pl.DataFrame:
+        """Give node, bucket_end, lateness and `columns` of the buckets known by now that end in a span of time."""
         if self._buckets is None:
             return pl.DataFrame(schema=BUCKET_KEYS | dict.fromkeys(columns, pl.Float64()))
         known_at = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * self.width
-        return self._buckets.read(columns, self.at, start).filter(known_at <= self.at)
+        last = self.at if until is None else min(until, self.at)
+        return self._buckets.read(columns, last, start).filter(known_at <= self.at)
 
 
 def hindsight(records: Records, width: timedelta, buckets: BucketReader | None = None) -> View:

@@ -18,6 +18,7 @@ from pipelines.artifacts import score_markdown
 from pipelines.offer import Offer, offer
 from pipelines.progress import bars
 from pipelines.results import ScoredNode, ScoreReport
+from pipelines.resume import resumed
 from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.setup import everything, setup
@@ -61,10 +62,12 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
         offered = offer(settings, stored, bundle.manifest)
         view = everything(store, records, offered.lost).narrow(when)
         told = setup(settings, (*stored, *offered.lost))
-        table = score(view, _asked(told, cutoffs(view, told), offered, (version, bundle)))
+        asked = _asked(told, cutoffs(view, told), offered, (version, bundle))
+        with resumed(wiring.windows_folder(settings), store, view, offered) as left:
+            table = score(view, asked, left.shelf)
         store.scores.add(table)
         later = records.publish_scores(table, force=force)
-        notices = (*_unpublished(later), *offered.notices(view, bundle.manifest), *doubts)
+        notices = (*_unpublished(later), *offered.notices(view, bundle.manifest), *doubts, *left.notices)
     return replace(_report(table, settings.policy.horizon_days, bundle), notices=notices)
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from serving.orders import Actuator
 
 TABLES: Final = "tables"
+WINDOWS: Final = "windows"
 DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
@@ -72,6 +73,11 @@ def source(settings: Settings) -> Source:
 def store(settings: Settings) -> Store:
     """Find the Delta tables in the state folder."""
     return Store.at(settings.state.path / TABLES, settings.buckets.width)
+
+
+def windows_folder(settings: Settings) -> Path:
+    """Say where scores leave the windows that they folded; beside the tables that backups copy by name."""
+    return settings.state.path / TABLES / WINDOWS
 
 
 @contextmanager

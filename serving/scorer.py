@@ -10,7 +10,7 @@ import polars as pl
 
 from data.errors import EmptyTableError
 from data.schema import BUCKET_END, NODE, SCORE_SCHEMA, TS
-from features import batch
+from features import batch, online
 from features.grid import to_datetime
 from features.history import steady_rate
 from features.risk import assess
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from features.catalogue import Catalogue
     from features.grid import Times
     from features.risk import Coverage, Risk
+    from features.stacks import Shelf
     from models.bundle import Bundle
 
 HOURS_A_DAY: Final = 24.0
@@ -53,8 +54,10 @@ class Asked:
         return any(metric.sampling == "sampled" for metric in self.metrics)
 
 
-def score(view: View, asked: Asked) -> pl.DataFrame:
+def score(view: View, asked: Asked, shelf: Shelf | None = None) -> pl.DataFrame:
     """Score every node that is present and not under repair at the last cutoff.
+
+    With a shelf, windows go on from what lies on it, and leave on it what the next score needs.
 
     Returns:
         SCORE_SCHEMA, a row for each node and horizon, sorted by them. A node that is not reporting is
@@ -68,7 +71,7 @@ def score(view: View, asked: Asked) -> pl.DataFrame:
     asked.bundle.require(asked.catalogue.names)
     now = view.narrow(to_datetime(asked.cutoffs[-1]))
     risk = assess(now, asked.cutoffs[-1:], asked.coverage)
-    table = pl.concat([_at_risk(now, asked, risk), _silent(now, asked, risk)])
+    table = pl.concat([_at_risk(now, asked, risk, shelf), _silent(now, asked, risk)])
     if table.is_empty():
         raise _nothing(now, risk)
     return (
@@ -79,12 +82,16 @@ def score(view: View, asked: Asked) -> pl.DataFrame:
     )
 
 
-def _at_risk(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
+def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> pl.DataFrame:
     """Score the nodes at risk by the model; what it can't tell is unknown."""
     rows = risk.rows()
     if not len(rows):
         return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [])
-    features = batch.compute(asked.catalogue, now, risk, rows)
+    features = (
+        batch.compute(asked.catalogue, now, risk, rows)
+        if shelf is None
+        else online.compute(asked.catalogue, now, risk, rows, shelf)
+    )
     past = assess(now, asked.cutoffs, asked.coverage)
     rate = np.full(len(rows), steady_rate(now, past, asked.every_days)[-1])
     chance = asked.bundle.probabilities(features, rate)

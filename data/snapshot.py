@@ -1,0 +1,104 @@
+"""Tables that can always be made anew, kept so that they need not be: as the last commit left them, or not at all."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Self
+
+import polars as pl
+
+from data.disk import naming_full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+MANIFEST: Final = "manifest.json"
+SUFFIX: Final = ".arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tables were made from: what they are meant for, the version of the buckets, and the time of the view."""
+
+    stamp: str
+    version: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Tables by name in a folder, as Arrow files.
+
+    A file is never written twice, and the manifest that names the files is replaced at the end: whoever is killed
+    before that leaves the tables of the commit before.
+    """
+
+    folder: Path
+    mark: Mark | None = None  # of the last commit
+    fault: str = ""  # why there is none, where there was one
+    _generation: int = 0
+    _files: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """Open the tables of a folder; none if it holds none, or not what its manifest says."""
+        path = folder / MANIFEST
+        if not path.exists():
+            return cls(folder)
+        try:
+            read = json.loads(path.read_text(encoding="utf-8"))
+            mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]))
+            files = {name: file for name, (file, size) in read["files"].items() if _is_whole(folder / file, size)}
+            generation, lost = int(read["generation"]), len(read["files"]) - len(files)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+            return cls(folder, fault=f"{path} can't be read ({fault})")
+        if lost:
+            return cls(folder, fault=f"{lost} of its files are gone or cut short", _generation=generation)
+        return cls(folder, mark, _generation=generation, _files=files)
+
+    def names(self) -> Collection[str]:
+        """Name the tables that are there."""
+        return self._files.keys()
+
+    def get(self, name: str) -> pl.DataFrame:
+        """Read a table."""
+        return pl.read_ipc(self.folder / self._files[name])
+
+    def put(self, name: str, table: pl.DataFrame) -> None:
+        """Write a table; a later process finds it once it is committed."""
+        file = f"{name}.{self._generation + 1}{SUFFIX}"
+        with naming_full_disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / file).unlink(missing_ok=True)  # of one who was killed
+            table.write_ipc(self.folder / file)
+        self._files[name] = file
+
+    def drop(self, name: str) -> None:
+        """Forget a table; its file stays until the next commit."""
+        del self._files[name]
+
+    def clear(self) -> None:
+        """Forget every table."""
+        self._files.clear()
+
+    def commit(self, mark: Mark) -> None:
+        """Make what is there now what a later process finds, and remove every other file."""
+        files = {name: (file, (self.folder / file).stat().st_size) for name, file in self._files.items()}
+        told = {**asdict(mark), "at": mark.at.isoformat(), "generation": self._generation + 1, "files": files}
+        part = self.folder / f"{MANIFEST}.part"
+        with naming_full_disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+            part.replace(self.folder / MANIFEST)
+        self.mark, self._generation = mark, self._generation + 1
+        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}")} - set(self._files.values()):
+            with suppress(FileNotFoundError):
+                (self.folder / stray).unlink()
+
+
+def _is_whole(file: Path, size: int) -> bool:
+    return file.exists() and file.stat().st_size == size
