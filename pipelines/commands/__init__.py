@@ -14,6 +14,7 @@ from pipelines.commands.quarantine import quarantine
 from pipelines.commands.report import report
 from pipelines.commands.simulate import simulate
 from pipelines.commands.site import check, init, status
+from pipelines.commands.tune import tune
 from pipelines.commands.upkeep import backup, maintain, restore
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     quarantine,
     audit,
     train,
+    tune,
     backtest,
     score,
     decide,
