@@ -52,30 +52,41 @@ def _lift_moments(raw: Parts, _numbers: Array) -> Parts:
 
 def _merge_moments(old: Parts, new: Parts) -> Parts:
     """Chan, Golub and LeVeque (1979): n, mean and m2 without a sum of squares."""
+    return _merged_moments(old, new)[0]
+
+
+def _merged_moments(old: Parts, new: Parts) -> tuple[Parts, Array, Array]:
+    """Merge n, mean and m2; give the newer one's share of the samples too, and what its square weighs."""
     (n_old, mean_old, m2_old), (n_new, mean_new, m2_new) = old, new
     total, share = _weights(n_old, n_new)
-    gap = mean_new - mean_old
-    return total, mean_old + gap * share, m2_old + m2_new + gap * (n_old * share) * gap
+    gap, both = mean_new - mean_old, n_old * share
+    spread = gap * both
+    spread *= gap
+    spread += m2_old + m2_new
+    gap *= share
+    gap += mean_old
+    return (total, gap, spread), share, both
 
 
 def _lift_trend(raw: Parts, numbers: Array) -> Parts:
-    n, mean = (_zeroed(part) for part in raw)
+    n, mean, m2 = (_zeroed(part) for part in raw)
     zero = np.zeros_like(n)
-    return n, mean, np.where(n > 0, numbers, 0.0), zero, zero
+    return n, mean, m2, np.where(n > 0, numbers, 0.0), zero, zero
 
 
 def _merge_trend(old: Parts, new: Parts) -> Parts:
-    """The same for two variables: n, mean, mean time, m2 of time, co-moment of time and value."""
-    (n_old, mean_old, at_old, at_m2_old, co_old), (n_new, mean_new, at_new, at_m2_new, co_new) = old, new
-    total, share = _weights(n_old, n_new)
-    gap, gap_at, both = mean_new - mean_old, at_new - at_old, n_old * share
-    return (
-        total,
-        mean_old + gap * share,
-        at_old + gap_at * share,
-        at_m2_old + at_m2_new + gap_at * both * gap_at,
-        co_old + co_new + gap_at * both * gap,
-    )
+    """The same for two variables: n, mean, m2, then mean time, m2 of time, co-moment of time and value."""
+    (at_old, at_m2_old, co_old), (at_new, at_m2_new, co_new) = old[3:], new[3:]
+    moments, share, both = _merged_moments(old[:3], new[:3])
+    gap_at = at_new - at_old
+    both *= gap_at
+    co = both * (new[1] - old[1])
+    co += co_old + co_new
+    both *= gap_at
+    both += at_m2_old + at_m2_new
+    gap_at *= share
+    gap_at += at_old
+    return (*moments, gap_at, both, co)
 
 
 def _lift_extremes(raw: Parts, _numbers: Array) -> Parts:
@@ -135,7 +146,7 @@ def _join_seen(one: Parts, other: Parts) -> Parts:
 
 NAN = float("nan")
 MOMENTS = Family(("n", "mean", "m2"), (0, 0, 0), _lift_moments, _merge_moments, _merge_moments)
-TREND = Family(("n", "mean"), (0, 0, 0, 0, 0), _lift_trend, _merge_trend, _merge_trend)
+TREND = Family(("n", "mean", "m2"), (0,) * 6, _lift_trend, _merge_trend, _merge_trend)  # begins with the moments
 EXTREMES = Family(("min", "max"), (NAN, NAN), _lift_extremes, _merge_extremes, _merge_extremes)
 FLOW = Family(
     ("first", "last", "increase", "first_ts", "last_ts"), (NAN, NAN, 0, NAN, NAN), _lift_flow, _merge_flow, _join_flow

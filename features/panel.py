@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from features.merging import Array
 
-BLOCK_CELLS = 1 << 14  # nodes x buckets that are worked on at once: a dozen such arrays fit in a core's cache
+BLOCK_CELLS = 1 << 15  # nodes x buckets that are worked on at once: a few such arrays fit in a core's cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ IQR_OF_NORMAL = 1.349  # the interquartile range of a standard normal
 
 def quantiles(values: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
     """Give quantiles of each column, missing values left out (linear between ranks); NaN below five peers."""
-    ranked = np.sort(np.ascontiguousarray(values.T), axis=1)  # NaN sorts last
+    ranked = np.array(values.T, order="C")
+    ranked.sort(axis=1)  # NaN sorts last
     count = np.count_nonzero(~np.isnan(ranked), axis=1)
     return tuple(np.where(count >= FEWEST_PEERS, _ranked_at(ranked, count, share), np.nan) for share in shares)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SPAN_CELLS = 1 << 24  # nodes x buckets that are laid out at once
 READ_CELLS = 1 << 23  # bucket aggregates that are read at once
+MOST_STOPS = 2  # windows that are computed for each that is asked for
 Metrics = list[tuple[str, "list[Feature]"]]
 
 
@@ -52,9 +53,11 @@ class Sampled:
         cutoffs = rows.cutoffs[used]
         first = cutoffs[0] - to_step(longest - view.width)
         grid = Grid.spanning(first, cutoffs[-1], view.width)
-        row = rows.node * len(used) + np.searchsorted(used, rows.cutoff)
-        rack = groups_of(view, rows)["rack"]
-        return cls(view, rows.names, grid, _stops(grid.position(cutoffs)), row, risk.present[:, used], rack)
+        at, stop = _stops(grid.position(cutoffs))
+        present = np.zeros((len(rows.names), int(stop[-1]) + 1), dtype=np.bool_)
+        present[:, stop] = risk.present[:, used]
+        row = rows.node * present.shape[1] + stop[np.searchsorted(used, rows.cutoff)]
+        return cls(view, rows.names, grid, at, row, present, groups_of(view, rows)["rack"])
 
     def readable(self, features: Iterable[Feature]) -> Iterator[Metrics]:
         """Cut the metrics into runs whose buckets are read at once."""
@@ -123,9 +126,10 @@ def aggregates_of(features: Iterable[Feature]) -> list[str]:
     return columns_of({stat for feature in features for stat in derived.base_statistics(feature.stat)})
 
 
-def _stops(positions: Index) -> Stops:
-    """Turn evenly spaced positions into a slice, which copies nothing."""
-    gaps = np.unique(np.diff(positions))
-    if len(gaps) > 1:
-        return positions
-    return slice(int(positions[0]), int(positions[-1]) + 1, int(gaps[0]) if len(gaps) else 1)
+def _stops(positions: Index) -> tuple[Stops, Index]:
+    """Stop at rising positions, by a slice, which copies nothing, if it leaves few out; and say which stop each is."""
+    step = max(int(np.gcd.reduce(np.diff(positions))), 1)
+    stop = (positions - positions[0]) // step
+    if stop[-1] >= MOST_STOPS * len(positions):
+        return positions, np.arange(len(positions))
+    return slice(int(positions[0]), int(positions[-1]) + 1, step), stop

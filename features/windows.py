@@ -11,7 +11,7 @@ from features import merging
 from features.merging import EXTREMES, FLOW, MOMENTS, SEEN, TREND, Array, Family, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from features.grid import Index
     from features.merging import Stops
@@ -34,12 +34,12 @@ def _mean(parts: Parts, _length: int, _per_day: float) -> Array:
 
 
 def _std(parts: Parts, _length: int, _per_day: float) -> Array:
-    n, _, m2 = parts
+    n, _, m2, *_ = parts
     return np.where(n > 1, np.sqrt(m2 / np.maximum(n, 1)), np.nan)
 
 
 def _slope(parts: Parts, _length: int, per_day: float) -> Array:
-    _, _, _, at_m2, co = parts
+    *_, at_m2, co = parts
     return np.where(at_m2 > 0, co / np.where(at_m2 > 0, at_m2, 1.0) * per_day, np.nan)
 
 
@@ -78,12 +78,20 @@ def window_values(panel: Panel, wanted: Sequence[Wanted], at: Stops) -> dict[Wan
     """
     per_day = 86_400 / panel.grid.width.total_seconds()
     values: dict[Wanted, Array] = {}
-    for family in dict.fromkeys(STATISTICS[statistic].family for statistic, _ in wanted):
-        own = [(statistic, length) for statistic, length in wanted if STATISTICS[statistic].family is family]
+    for family, own in _by_family(wanted):
         folded = _fold(panel, family, tuple(sorted({length for _, length in own})), at)
         for statistic, length in own:
             values[statistic, length] = STATISTICS[statistic].value(folded[length], length, per_day)
     return values
+
+
+def _by_family(wanted: Sequence[Wanted]) -> Iterator[tuple[Family, list[Wanted]]]:
+    """Part statistics by what they are folded from; who folds trends has folded the moments."""
+    families = {one: STATISTICS[one[0]].family for one in wanted}
+    if TREND in families.values():
+        families = {one: TREND if family is MOMENTS else family for one, family in families.items()}
+    for family in dict.fromkeys(families.values()):
+        yield family, [one for one in wanted if families[one] is family]
 
 
 def _fold(panel: Panel, family: Family, lengths: tuple[int, ...], at: Stops) -> dict[int, Parts]:

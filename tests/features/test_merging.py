@@ -161,7 +161,7 @@ def rng() -> np.random.Generator:
 def test_a_trend_is_the_least_squares_line_through_weighted_means(rng: np.random.Generator) -> None:
     buckets: list[NDArray[np.float64]] = [rng.normal(5 + 0.3 * day, 1, rng.integers(0, 5)) for day in range(30)]
     parts = lifted(TREND, [bucket.tolist() for bucket in buckets])
-    _, _, _, at_m2, co = (part[0] for part in window(TREND.merge, parts, (30,), np.array([29]))[30])
+    *_, at_m2, co = (part[0] for part in window(TREND.merge, parts, (30,), np.array([29]))[30])
     day = np.repeat(np.arange(30), [len(bucket) for bucket in buckets])
     slope, _ = np.polyfit(day, np.concatenate(buckets), 1)
     assert co / at_m2 == pytest.approx(slope, rel=1e-9)
