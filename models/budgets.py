@@ -12,9 +12,13 @@ from scipy.sparse import csc_array
 from models import measures
 from models.alarms import episodes
 from models.figures import Figure, divide
+from models.leads import ahead
 from models.resample import join_cells
+from models.tradeoff import caught_share, failure_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from models.alarms import Episodes
@@ -41,8 +45,13 @@ def outcome(bench: Bench, probability: NDArray[np.float64], alarmed: NDArray[np.
     return Outcome(alarmed, label, probability[alarmed], episodes(bench.cases, alarmed), lead)
 
 
-def budget_figures(bench: Bench, result: Outcome, kept_draws: NDArray[np.float64] | None) -> dict[str, int | Figure]:
-    """Give every measure of a budget by its name in the protocol; counts are integers."""
+def budget_figures(
+    bench: Bench, result: Outcome, kept_draws: NDArray[np.float64] | None, lead_hours: Sequence[int] = ()
+) -> dict[str, int | Figure]:
+    """Give every measure of a budget by its name in the protocol; counts are integers.
+
+    Beside them, for each of some hours, the share of failures whose first alarm came so long before or earlier.
+    """
     draws = _draws(bench, result, bench.strata, kept_draws) if bench.strata and kept_draws is not None else {}
     counts = {
         "alarms": len(result.rows),
@@ -51,7 +60,10 @@ def budget_figures(bench: Bench, result: Outcome, kept_draws: NDArray[np.float64
         "failures_caught": int(np.isfinite(result.lead_hours).sum()),
         "alarm_episodes": len(result.episodes.first_row),
     }
-    return counts | {name: Figure(value, draws.get(name)) for name, value in _values(bench, result).items()}
+    told = {name: Figure(value, draws.get(name)) for name, value in _values(bench, result).items()}
+    weights = failure_weights(bench) if lead_hours else None
+    early = {ahead(hours): caught_share(result.lead_hours >= hours, weights) for hours in lead_hours}
+    return {**counts, **told, **early}
 
 
 def _values(bench: Bench, result: Outcome) -> dict[str, float | None]:

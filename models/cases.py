@@ -93,8 +93,13 @@ def timeline(cases: Cases) -> Timeline:
 
 def window_failures(cases: Cases) -> Failures:
     """Select the failures that start in (first scoring time, last scoring time + horizon]."""
-    if not len(cases.ts):
-        return Failures(cases.failure_node[:0], cases.failure_start[:0])
+    inside = is_in_window(cases)
+    return Failures(cases.failure_node[inside], cases.failure_start[inside])
+
+
+def is_in_window(cases: Cases) -> NDArray[np.bool_]:
+    """Tell which failures of the record are the window's."""
     start = cases.failure_start
-    inside = (start > cases.ts.min()) & (start <= cases.ts.max() + cases.horizon)
-    return Failures(cases.failure_node[inside], start[inside])
+    if not len(cases.ts):
+        return np.zeros(len(start), dtype=bool)
+    return np.asarray((start > cases.ts.min()) & (start <= cases.ts.max() + cases.horizon))

@@ -16,6 +16,7 @@ from models.alarms import alarmed_rows
 from models.bench import FEWEST_FAILURES, set_up
 from models.budgets import budget_figures, outcome
 from models.figures import Figure
+from models.leads import within
 from models.rows import KEPT, row_draws, row_values
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ _Value = TypeVar("_Value")
 
 BASELINE: Final = "base_rate"  # brier_skill is the gain over this one
 TOO_FEW: Final = "too few failures"
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The shares of the nodes that alarms are raised on, and the notices that are asked of them, in hours."""
+
+    shares: tuple[float, ...]
+    lead_hours: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +91,12 @@ def evaluate(
     probabilities: Mapping[str, NDArray[np.float64]],
     shares: Sequence[float],
     resampler: Resampler,
+    lead_hours: Sequence[int] = (),
 ) -> Evaluation:
     """Judge each model's probabilities, one for each row of the cases in their order.
 
-    Any finite score is accepted, so that a rule's raw value can be ranked; calibration then means little.
+    With `lead_hours`, each budget tells as well which share of the failures was caught so far ahead. Any finite
+    score is accepted, so that a rule's raw value can be ranked; calibration then means little.
 
     Raises:
         DataError: a model's scores differ in number from the cases, or one isn't finite.
@@ -93,21 +104,21 @@ def evaluate(
     scores = {name: _checked(name, given, len(cases.node)) for name, given in probabilities.items()}
     if not all(0 < share <= 1 for share in shares):
         raise DataError(f"alarm shares {list(shares)}", mend="give shares above 0, and at most 1")
-    bench = set_up(cases, resampler)
+    bench, budgets = set_up(cases, resampler), Budgets(tuple(shares), within(lead_hours, cases.horizon_days))
     with threadpool_limits(limits=1):  # the products are small: threads wait for each other and double the time
-        models = {name: _judge(bench, probability, shares) for name, probability in scores.items()}
+        models = {name: _judge(bench, probability, budgets) for name, probability in scores.items()}
     baseline = models.get(BASELINE)
     return Evaluation({name: _with_skill(judgement, baseline) for name, judgement in models.items()})
 
 
-def _judge(bench: Bench, probability: NDArray[np.float64], shares: Sequence[float]) -> Judgement:
+def _judge(bench: Bench, probability: NDArray[np.float64], wanted: Budgets) -> Judgement:
     label, kept = bench.label, probability[bench.kept]
     draws = row_draws(label, kept, bench.strata) if bench.strata else {}
     counts = {"rows": len(kept), "unknown_or_dropped": len(probability) - len(kept)}
     figures = {name: Figure(value, draws.get(name)) for name, value in row_values(label, kept).items()}
     budgets = {
-        share: budget_figures(bench, outcome(bench, probability, rows), draws.get(KEPT))
-        for share, rows in alarmed_rows(bench.roster, probability, shares).items()
+        share: budget_figures(bench, outcome(bench, probability, rows), draws.get(KEPT), wanted.lead_hours)
+        for share, rows in alarmed_rows(bench.roster, probability, wanted.shares).items()
     }
     return Judgement({**counts, **figures}, budgets, len(bench.failures.start))
 

@@ -10,7 +10,7 @@ import numpy as np
 from models.tradeoff import caught_share, failure_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,16 @@ HOURS_A_DAY: Final = 24
 NOTICE_HOURS: Final = (1, 6, 24, 72, 168)
 BAR_HOURS: Final = (1, 2, 3, 6, 12, 24, 48, 72, 168)
 MOST_BARS: Final = 16
+
+
+def ahead(hours: int) -> str:
+    """Name the measure that counts a failure as caught only with so many hours of notice."""
+    return f"caught_share_{hours}h"
+
+
+def within(lead_hours: Sequence[int], horizon_days: float) -> tuple[int, ...]:
+    """Keep the notices that alarms of this horizon can give: a horizon of a day warns of nothing a day ahead."""
+    return tuple(hours for hours in lead_hours if hours < HOURS_A_DAY * horizon_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +53,5 @@ def leads(bench: Bench, lead_hours: NDArray[np.float64]) -> Leads:
     return Leads(
         width,
         np.bincount(number, minlength=bars),
-        {hours: caught_share(lead_hours >= hours, weights) for hours in NOTICE_HOURS if hours < horizon},
+        {hours: caught_share(lead_hours >= hours, weights) for hours in within(NOTICE_HOURS, bench.cases.horizon_days)},
     )

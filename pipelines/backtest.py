@@ -19,9 +19,13 @@ from data.ingest import ingest
 from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases
+from models.bench import set_up
 from models.evaluate import Evaluation, evaluate
 from models.resample import Resampler, draw_resampler
+from models.slicing import Slicing, slice_up
+from models.slicing_sums import Seen
 from pipelines import wiring
+from pipelines.backtest_report import MODEL
 from pipelines.progress import bars
 from pipelines.reading import ingest_options
 from pipelines.setup import everything, setup
@@ -45,6 +49,7 @@ class Backtest:
     alarm_shares: tuple[float, ...]
     replay: Replay
     evaluations: dict[float, Evaluation]
+    slicings: dict[float, Slicing]  # of the model, at the share that people are shown
     resampler: Resampler  # of the evaluations: what is judged by it is paired with them
     dropped: int  # rows of the shortest horizon whose label can't be told
     failures: int  # that start in the window
@@ -55,7 +60,12 @@ class Backtest:
     @property
     def middle_share(self) -> float:
         """Give the alarm share that people are shown."""
-        return self.alarm_shares[len(self.alarm_shares) // 2]
+        return middle(self.alarm_shares)
+
+
+def middle(shares: tuple[float, ...]) -> float:
+    """Give the share in the middle, or the one after it."""
+    return shares[len(shares) // 2]
 
 
 def run(
@@ -97,12 +107,14 @@ def replay(
     rng = np.random.default_rng(settings.model.random_seed)
     resampler = draw_resampler(replayed.rows.names, to_numpy(window.start), to_numpy(window.end), rng)
     evaluations = _judge(replayed, hindsight, settings, resampler, progress)
+    slicings = _slice(replayed, hindsight, middle(settings.forecast.alarm_shares), resampler, progress)
     first = judge_cases(replayed, hindsight, told.design.horizons_days[0])
     return Backtest(
         settings.fleet.name,
         settings.forecast.alarm_shares,
         replayed,
         evaluations,
+        slicings,
         resampler,
         int(np.count_nonzero(~first.is_kept)),
         _failures(first, window),
@@ -164,11 +176,28 @@ def _judge(
     resampler: Resampler,
     progress: Callable[[str, int, int], None],
 ) -> dict[float, Evaluation]:
-    horizons = replayed.setup.design.horizons_days
+    horizons, forecast = replayed.setup.design.horizons_days, settings.forecast
     told: dict[float, Evaluation] = {}
     for done, horizon in enumerate(horizons):
         progress("judging", done, len(horizons))
         _, probabilities = replayed.at(horizon)
         cases = judge_cases(replayed, hindsight, horizon)
-        told[horizon] = evaluate(cases, probabilities, settings.forecast.alarm_shares, resampler)
+        told[horizon] = evaluate(cases, probabilities, forecast.alarm_shares, resampler, forecast.lead_hours)
+    return told
+
+
+def _slice(
+    replayed: Replay,
+    hindsight: View,
+    share: float,
+    resampler: Resampler,
+    progress: Callable[[str, int, int], None],
+) -> dict[float, Slicing]:
+    horizons = replayed.setup.design.horizons_days
+    told: dict[float, Slicing] = {}
+    for done, horizon in enumerate(horizons):
+        progress("slicing", done, len(horizons))
+        _, probabilities = replayed.at(horizon)
+        bench = set_up(judge_cases(replayed, hindsight, horizon), resampler)
+        told[horizon] = slice_up(Seen.of(bench, probabilities[MODEL], share), hindsight)
     return told

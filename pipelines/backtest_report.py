@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 MODEL = "model"
+RANKING = "pr_auc"
 SCHEMA = pa.schema(
     [
         ("node", pa.string()),
@@ -48,6 +49,8 @@ def to_json(found: Backtest) -> dict[str, object]:
         },
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
+        "ratios": ratios(found.evaluations),
+        "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in found.slicings.items()}},
         "seconds": round(found.seconds, 1),
         "peak_rss_mb": round(found.peak_rss_mb),
     }
@@ -59,6 +62,32 @@ def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[
         for name, measures in evaluation.to_json().items():
             told.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = measures
     return told
+
+
+def ratios(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
+    """Divide the model's figures by each baseline's, with paired intervals; above 1 the model does better."""
+    told: dict[str, dict[str, dict[str, object]]] = {}
+    for horizon, evaluation in evaluations.items():
+        for other in evaluation.models:
+            if other != MODEL:
+                told.setdefault(other, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = _ratios(evaluation, other)
+    return told
+
+
+def _ratios(evaluation: Evaluation, other: str) -> dict[str, object]:
+    """Give what a site chooses a model by: its ranking over all rows, and what its alarms catch at each budget."""
+    budgets = [
+        {
+            "alarm_share": share,
+            **{name: evaluation.ratio(name, MODEL, other, share).to_json() for name in measures if _is_compared(name)},
+        }
+        for share, measures in evaluation.models[MODEL].budgets.items()
+    ]
+    return {RANKING: evaluation.ratio(RANKING, MODEL, other).to_json(), "budgets": budgets}
+
+
+def _is_compared(measure: str) -> bool:
+    return measure == "precision" or measure.startswith("caught_share")
 
 
 def write_scores(found: Backtest, path: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from data.identity import BOARD_PATTERNS
 from data.schema import Metric, MetricKind
+from models.causes.known import NOBODY_KNOWS
 from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration
 
@@ -261,6 +262,7 @@ class Forecast(Section):
         0.01,
         0.02,
     )
+    lead_hours: Annotated[tuple[AtLeastOne, ...], AfterValidator(_ascending)] = (24,)
     history_start: date | None = None
 
     @property
@@ -297,6 +299,15 @@ class Model(Section):
     half_life_days: Positive = 365.0
     trees_share: PositiveShare = 0.65
     negatives_per_positive: Positive = 30.0
+
+
+class Causes(Section):
+    """On what terms a likely cause is told."""
+
+    unknown: tuple[str, ...] = NOBODY_KNOWS
+    min_failures: AtLeastOne = 50
+    min_of_a_cause: AtLeastOne = 10
+    min_probability: PositiveShare = 0.5
 
 
 class Baselines(Section):
@@ -374,6 +385,7 @@ class Settings(Section):
     forecast: Forecast = Forecast()
     features: Features = Features()
     model: Model = Model()
+    causes: Causes = Causes()
     baselines: Baselines = Baselines()
     policy: Policy = Policy()
     tracking: Tracking = Tracking()

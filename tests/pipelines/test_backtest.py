@@ -69,7 +69,17 @@ def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
 
 def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
     out = report(done)
-    assert list(out) == ["protocol", "dataset", "test", "model", "baselines", "seconds", "peak_rss_mb"]
+    assert list(out) == [
+        "protocol",
+        "dataset",
+        "test",
+        "model",
+        "baselines",
+        "ratios",
+        "slices",
+        "seconds",
+        "peak_rss_mb",
+    ]
     assert (out["protocol"], out["dataset"]) == (1, "made up")
     assert list(out["baselines"]) == BASELINES
     for told in (out["model"], *out["baselines"].values()):
@@ -80,6 +90,22 @@ def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
             assert set(measures["brier"]) == {"value", "low", "high"}
     assert out["seconds"] > 0
     assert out["peak_rss_mb"] > 50
+
+
+def test_a_notice_can_be_asked_for_and_is_paired_with_every_baselines(done: Path) -> None:
+    out = report(done)
+    assert list(out["ratios"]) == BASELINES
+    for horizon in ("3", "7"):
+        own, other = (told["horizons"][horizon]["budgets"] for told in (out["model"], out["baselines"]["history"]))
+        ratios = out["ratios"]["history"]["horizons"][horizon]["budgets"]
+        assert [budget["alarm_share"] for budget in ratios] == list(SHARES)
+        for mine, its, ratio in zip(own, other, ratios, strict=True):
+            early, late = mine["caught_share_24h"], mine["caught_share"]
+            assert early["low"] <= early["value"] <= late["value"]
+            assert ratio["caught_share_24h"]["value"] == pytest.approx(
+                early["value"] / its["caught_share_24h"]["value"]
+            )
+    assert "caught_share_24h" not in out["model"]["horizons"]["1"]["budgets"][0]  # no day is left to act in
 
 
 def test_the_test_window_is_counted(done: Path) -> None:
