@@ -1,4 +1,4 @@
-"""Judges other learners on the model's own features: `python -m tests.benchmarks.bench_rivals CONFIG TEST_START`.
+"""Judges other learners on the model's own features: `python -m tests.benchmarks.bench_rivals CONFIG START [END]`.
 
 All in one run, on the same rows and resamples; ratios with paired 95% intervals. Needs the extra `bench`.
 """
@@ -6,57 +6,121 @@ All in one run, on the same rows and resamples; ratios with paired 95% intervals
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from features.grid import to_numpy
+from models import fitting
 from models.backtest import judge_cases
 from models.evaluate import evaluate
 from pipelines.backtest import Backtest, run
 from pipelines.settings import PATIENT_THREADS, load, set_default_variables
 from tests.benchmarks import gap_times
+from tests.benchmarks.gap_times import Lives
 from tests.benchmarks.rivals import Ground, learners
+from tests.benchmarks.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from data.view import View
+    from models.backtest import Replay
+    from models.evaluate import Evaluation
     from models.figures import Figure
 
+_Result = TypeVar("_Result")
 MODEL: Final = "model"
 SHARE: Final = 0.01
 WEEK: Final = 7
+SEED: Final = 1
+RANK: Final = ("PR-AUC", "model over it", "caught at 1%", "model over it")
+LEVEL: Final = ("slope", "o/e of the top 1%", "Brier skill", "fit, times the model's")
 
 
 def compare(found: Backtest, hindsight: View) -> None:
     """Print how the model stands to each rival, at the horizon nearest to a week or a month."""
+    replay = found.replay
     horizon = max(days for days in found.evaluations if days <= WEEK or len(found.evaluations) == 1)
-    cases, (_, told) = judge_cases(found.replay, hindsight, horizon), found.replay.at(horizon)
-    scores = dict(told)
-    ground = Ground.of(found.replay, hindsight, horizon)
-    for name, rival in learners(1).items():
-        scores[name] = ground.forecast(rival)
-    if not found.replay.setup.metrics:
-        scores["Cox"] = gap_times.forecast(found.replay, hindsight, horizon)
-    judged = evaluate(cases, scores, (SHARE,), found.resampler)
-    sys.stdout.write(f"| {found.dataset}, {horizon:g} days | PR-AUC | model over it | caught at 1% | model over it |\n")
-    sys.stdout.write("|---|---|---|---|---|\n")
-    for name in scores:
-        ap, caught = judged.figure("pr_auc", name), judged.figure("caught_share", name, SHARE)
-        ratios = judged.ratio("pr_auc", MODEL, name), judged.ratio("caught_share", MODEL, name, SHARE)
-        cells = (f"{ap.value:.3f}", _ratio(ratios[0]), f"{caught.value:.3f}", _ratio(ratios[1]))
-        sys.stdout.write(f"| {name} | {' | '.join(cells)} |\n")
+    rivals = forecasts(replay, hindsight, horizon)
+    scores = {**replay.at(horizon)[1], **{name: forecast for name, (forecast, _) in rivals.items()}}
+    judged = evaluate(judge_cases(replay, hindsight, horizon), scores, (SHARE,), found.resampler)
+    trained = replay.trained
+    _, own = timed(partial(fitting.train, trained.training, trained.view, replay.setup.recipe))
+    times = {MODEL: 1.0, **{name: seconds / own for name, (_, seconds) in rivals.items()}}
+    what = f"{found.dataset}, {horizon:g} days"
+    rows, features = trained.training.features.shape
+    sys.stdout.write(
+        f"{replay.window.start:%Y-%m-%d} to {replay.window.end:%Y-%m-%d}, {judged.models[MODEL].failures} failures; "
+        f"{rows:,} training rows of {features} features. The model's own fit, for all its horizons and with its "
+        f"calibration, took {own:.0f} s; a rival's is for this horizon alone.\n\n"
+    )
+    sys.stdout.write(table((what, *RANK), [(name, *_rank(judged, name)) for name in scores]) + "\n")
+    sys.stdout.write(table((what, *LEVEL), [(name, *_level(judged, name), _times(times.get(name))) for name in scores]))
 
 
-def _ratio(figure: Figure) -> str:
+def forecasts(replay: Replay, hindsight: View, horizon_days: float) -> Mapping[str, tuple[NDArray[np.float64], float]]:
+    """Give each rival's forecast, and the seconds that training and forecasting took."""
+    ground = Ground.of(replay, hindsight, horizon_days)
+    told = {name: timed(partial(ground.forecast, rival)) for name, rival in learners(SEED).items()}
+    if replay.setup.metrics:
+        return told
+    rows, _ = replay.at(horizon_days)
+    gaps = Lives.of(replay.trained.view, replay.trained.training.rows.names).gaps(to_numpy(replay.window.start))
+    asked = Lives.of(hindsight, rows.names).open_gaps(rows)
+    for name, model in (("Cox", gap_times.cox), ("Weibull", gap_times.weibull)):
+        told[name] = timed(partial(gap_times.forecast, model, gaps, asked, horizon_days))
+    return told
+
+
+def timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
+    """Do something, and give what came of it and the seconds that it took."""
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
+
+
+def _rank(judged: Evaluation, name: str) -> tuple[str, ...]:
+    return (
+        _with_bounds(judged.figure("pr_auc", name), 3),
+        "" if name == MODEL else _with_bounds(judged.ratio("pr_auc", MODEL, name)),
+        _with_bounds(judged.figure("caught_share", name, SHARE), 3),
+        "" if name == MODEL else _with_bounds(judged.ratio("caught_share", MODEL, name, SHARE)),
+    )
+
+
+def _level(judged: Evaluation, name: str) -> tuple[str, ...]:
+    return (
+        _with_bounds(judged.figure("slope", name)),
+        _with_bounds(judged.figure("observed_over_expected", name, SHARE)),
+        _with_bounds(judged.figure("brier_skill", name), 3),
+    )
+
+
+def _with_bounds(figure: Figure, digits: int = 2) -> str:
     low, high = figure.bounds()
-    if figure.value is None or low is None or high is None:
-        return "-"
-    return f"{figure.value:.2f} [{low:.2f}, {high:.2f}]"
+    if figure.value is None:
+        return "–"
+    bounds = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{figure.value:.{digits}f}{bounds}"
 
 
-def main(config: str, start: str) -> None:
-    """Replay a window, and compare."""
+def _times(times: float | None) -> str:
+    return "" if times is None else f"{times:.2f}"
+
+
+def main(config: str, start: str, end: str | None = None) -> None:
+    """Replay a window, to the end of the records if none is given, and compare."""
     set_default_variables(PATIENT_THREADS)
-    run(load(Path(config)), datetime.fromisoformat(start).replace(tzinfo=UTC), None, keep=False, look=compare)
+    run(load(Path(config)), _utc(start), _utc(end) if end else None, keep=False, look=compare)
+
+
+def _utc(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":

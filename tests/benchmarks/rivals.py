@@ -1,4 +1,9 @@
-"""Other learners on identical features: what they would have forecast for a replay's rows."""
+"""Other learners on identical features: what they would have forecast for a replay's rows.
+
+Each sees the model's own matrix and the fleet's rate that the model starts from, learns from the same weighted rows at
+the rate of `lightgbm_raw`, with its library's own settings otherwise, and stops early as its users would: where the
+loss of the newest fifth of the failures is lowest; then it learns anew from all rows, with as many trees.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +15,50 @@ import numpy as np
 from features import batch
 from features.dataset import days
 from features.grid import to_datetime
+from features.history import steady_rate
 from features.labels import Outcomes, label
 from models.baselines import Floats, Labelled, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from catboost import CatBoostClassifier
+    from numpy.typing import NDArray
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from xgboost import XGBClassifier
+
     from data.view import View
+    from features.grid import Times
     from models.backtest import Replay
 
-TREES: Final = 300
+MOST_TREES: Final = 1000
 RATE: Final = 0.05
+PATIENCE: Final = 50  # trees without gain before a learner stops
+OLDER: Final = 0.8  # of the failing rows; the newest others tell when to stop
+THREADS: Final = 2
 
 
 class Classifier(Protocol):
-    """What XGBoost's and scikit-learn's classifiers have in common."""
-
-    def fit(self, X: Matrix, y: Floats, *, sample_weight: Floats) -> object: ...
+    """What the libraries' classifiers have in common."""
 
     def predict_proba(self, X: Matrix) -> Floats: ...
 
 
+class Rival(Protocol):
+    """A library: how many trees do best on newer rows, and a classifier of so many trees."""
+
+    def trees(self, older: Labelled, newer: Labelled) -> int: ...
+
+    def fit(self, training: Labelled, trees: int) -> Classifier: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The rows that rivals learn from and those that they forecast, for one horizon."""
+    """The rows that rivals learn from, when they were, and the features of those to forecast, for one horizon."""
 
     training: Labelled
+    ts: Times
+    horizon: np.timedelta64
     features: Matrix
 
     @classmethod
@@ -45,28 +68,144 @@ class Ground:
         training = trained.training
         told = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
         known = ~np.isnan(told)
-        seen = training.features[known]
-        varies = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)  # scikit-learn can't bin the others
         view = hindsight.narrow(to_datetime(rows.cutoffs[-1]))
+        rate = steady_rate(view, replay.risk, replay.setup.design.every_days)[rows.cutoff]
+        seen = _beside(training.features, training.fleet_rate)[known]
+        asked = _beside(batch.compute(training.catalogue, view, replay.risk, rows), rate)
+        varies = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)  # scikit-learn can't bin the others
         return cls(
             Labelled(seen[:, varies], told[known], training.weight[known]),
-            batch.compute(training.catalogue, view, replay.risk, rows)[:, varies],
+            training.rows.ts[known],
+            days(horizon_days),
+            asked[:, varies],
         )
 
-    def forecast(self, rival: Classifier) -> Floats:
+    def split(self) -> tuple[Labelled, Labelled]:
+        """Split the training rows in time; of the older ones, those whose horizon ends before the newer ones begin."""
+        start = np.quantile(self.ts[self.training.label == 1].astype(np.int64), OLDER).astype("datetime64[us]")
+        return _take(self.training, self.ts + self.horizon <= start), _take(self.training, self.ts > start)
+
+    def forecast(self, rival: Rival) -> Floats:
         """Train a rival, and forecast."""
-        rival.fit(self.training.features, self.training.label, sample_weight=self.training.weight)
-        return np.asarray(rival.predict_proba(self.features)[:, 1], dtype=np.float64)
+        fitted = rival.fit(self.training, rival.trees(*self.split()))
+        return np.asarray(fitted.predict_proba(self.features)[:, 1], dtype=np.float64)
 
 
-def learners(seed: int) -> Mapping[str, Classifier]:
-    """Give the rivals by name: as many trees at the same rate, and their own defaults otherwise."""
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - beside XGBoost
-    from xgboost import XGBClassifier  # noqa: PLC0415 - an extra that only benchmarks need
+def _beside(features: Matrix, rate: Floats) -> Matrix:
+    return np.column_stack([features, rate.astype(np.float32)])
 
+
+def _take(rows: Labelled, chosen: NDArray[np.bool_]) -> Labelled:
+    return Labelled(rows.features[chosen], rows.label[chosen], rows.weight[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class XGBoost:
+    """Gradient boosting by XGBoost."""
+
+    seed: int
+
+    def trees(self, older: Labelled, newer: Labelled) -> int:
+        """Stop where the newer rows' loss no longer falls."""
+        model = self._make(MOST_TREES, early_stopping_rounds=PATIENCE)
+        model.fit(
+            older.features,
+            older.label,
+            sample_weight=older.weight,
+            eval_set=[(newer.features, newer.label)],
+            sample_weight_eval_set=[newer.weight],
+            verbose=False,
+        )
+        return int(model.best_iteration) + 1
+
+    def fit(self, training: Labelled, trees: int) -> Classifier:
+        """Fit so many trees."""
+        model: Classifier = self._make(trees).fit(
+            training.features, training.label, sample_weight=training.weight, verbose=False
+        )
+        return model
+
+    def _make(self, trees: int, **more: int) -> XGBClassifier:
+        from xgboost import XGBClassifier  # noqa: PLC0415 - an extra that only benchmarks need
+
+        return XGBClassifier(n_estimators=trees, learning_rate=RATE, random_state=self.seed, n_jobs=THREADS, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class HistGradientBoosting:
+    """Gradient boosting by scikit-learn."""
+
+    seed: int
+
+    def trees(self, older: Labelled, newer: Labelled) -> int:
+        """Stop where the newer rows' loss no longer falls."""
+        model = self._make(MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0, scoring="loss")
+        model.fit(
+            older.features,
+            older.label,
+            sample_weight=older.weight,
+            X_val=newer.features,
+            y_val=newer.label,
+            sample_weight_val=newer.weight,
+        )
+        return max(int(np.argmax(model.validation_score_)), 1)  # the first score is that of no tree
+
+    def fit(self, training: Labelled, trees: int) -> Classifier:
+        """Fit so many trees."""
+        model: Classifier = self._make(trees, early_stopping=False).fit(
+            training.features, training.label, sample_weight=training.weight
+        )
+        return model
+
+    def _make(self, trees: int, **more: float | str) -> HistGradientBoostingClassifier:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - beside the others
+
+        return HistGradientBoostingClassifier(max_iter=trees, learning_rate=RATE, random_state=self.seed, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class CatBoost:
+    """Gradient boosting by CatBoost."""
+
+    seed: int
+
+    def trees(self, older: Labelled, newer: Labelled) -> int:
+        """Stop where the newer rows' loss no longer falls."""
+        from catboost import Pool  # noqa: PLC0415 - an extra that only benchmarks need
+
+        model = self._make(MOST_TREES)
+        newest = Pool(newer.features, newer.label, weight=newer.weight)
+        model.fit(
+            older.features,
+            older.label,
+            sample_weight=older.weight,
+            eval_set=newest,
+            early_stopping_rounds=PATIENCE,
+        )
+        return int(model.get_best_iteration()) + 1
+
+    def fit(self, training: Labelled, trees: int) -> Classifier:
+        """Fit so many trees."""
+        model: Classifier = self._make(trees).fit(training.features, training.label, sample_weight=training.weight)
+        return model
+
+    def _make(self, trees: int) -> CatBoostClassifier:
+        from catboost import CatBoostClassifier  # noqa: PLC0415 - an extra that only benchmarks need
+
+        return CatBoostClassifier(
+            iterations=trees,
+            learning_rate=RATE,
+            random_seed=self.seed,
+            thread_count=THREADS,
+            allow_writing_files=False,
+            verbose=False,
+        )
+
+
+def learners(seed: int) -> Mapping[str, Rival]:
+    """Give the rivals by name."""
     return {
-        "XGBoost": XGBClassifier(n_estimators=TREES, learning_rate=RATE, random_state=seed, n_jobs=2),
-        "HistGradientBoosting": HistGradientBoostingClassifier(
-            max_iter=TREES, learning_rate=RATE, early_stopping=False, random_state=seed
-        ),
+        "XGBoost": XGBoost(seed),
+        "HistGradientBoosting": HistGradientBoosting(seed),
+        "CatBoost": CatBoost(seed),
     }
