@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from features.grid import Grid
     from features.merging import Array, Family, Parts
 
-THREADS = 2  # numpy lets go of the interpreter
 Key = tuple[str, str]  # a metric, and a family of aggregates by the name of its first statistic
 
 
@@ -87,14 +85,8 @@ class Folds:
         if not names.equals(newer.names):
             names = pl.concat([names, newer.names]).unique().sort()
         old, new = self.of_nodes(names).parts, newer.of_nodes(names).parts
-
-        def merged(key: Key) -> Parts:
-            with np.errstate(over="ignore", invalid="ignore"):  # what is too large to square has no spread
-                return family(key[1]).merge(old[key], new[key])
-
-        keys = [key for key in old if key in new]
-        with ThreadPoolExecutor(THREADS) as pool:
-            return Folds(names, dict(zip(keys, pool.map(merged, keys), strict=True)))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large to square has no spread
+            return Folds(names, {key: family(key[1]).merge(old[key], new[key]) for key in old if key in new})
 
 
 def columns_of(keys: Iterable[Key]) -> list[str]:
