@@ -36,7 +36,7 @@ Batch = list[tuple[str, int, int, float | None]]
 
 
 def plain(metrics: tuple[Metric, ...]) -> Catalogue:
-    """List every feature of telemetry beside no peers: ranks and spreads would make much of a difference in rounding."""
+    """List the features of telemetry that stand beside no peers: ranks and spreads make much of rounding."""
     every = build(Plan(metrics, WINDOWS, has_racks=False, has_hardware=False)).features
     more = (Feature(Origin.WINDOW, KINDS[0].name, stat, WINDOWS[-1], "", "") for stat in ("first", "silence"))
     return Catalogue((*(one for one in every if one.origin is Origin.WINDOW and one.peer is Peer.NONE), *more))
@@ -64,7 +64,7 @@ def known_within(one: Fleet, since: datetime, at: datetime) -> pl.DataFrame:
 def assert_one_answer(told: tuple[NDArray[np.float32], ...], catalogue: Catalogue, scale: float = 1e3) -> None:
     expected, found = told
     close = np.isclose(found, expected, rtol=1e-6, atol=ROUNDING * scale, equal_nan=True)
-    wrong = [name for name, good in zip(catalogue.names, close.all(axis=0), strict=True) if not good]
+    wrong = [name for name, good in zip(catalogue.names, np.all(close, axis=0).tolist(), strict=True) if not good]
     assert not wrong, (wrong, expected[~close][:5], found[~close][:5])
 
 
