@@ -19,7 +19,7 @@ class Support(StrEnum):
     """How far a score can be trusted."""
 
     OK = "ok"
-    LOW = "low support"  # too few failures to have learned from
+    LOW = "low support"  # too few failures to have learned from, or too little known of the node
     UNKNOWN = "unknown"  # the node is not reporting: there is no probability
 
 
@@ -137,7 +137,7 @@ def _doubt(score: NodeScore, policy: Policy, now: datetime) -> str | None:
     if score.support is Support.UNKNOWN:
         return "the node is not reporting: its state is unknown"
     if score.support is Support.LOW:
-        return "low support: too few failures to have learned from"
+        return "low support: too little to have learned from"
     if score.scored_at > now:
         return f"scored at {score.scored_at:%Y-%m-%d %H:%M} UTC, which is still to come"
     age, data_age = _hours(now - score.scored_at), _hours(score.data_age or timedelta(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from features.grid import to_datetime
 from features.history import steady_rate
 from features.risk import assess
 from serving.explaining import Rated, explain, longest
+from serving.newcomers import tell_newcomers
 from serving.policy import Support
 from serving.reasons import to_json
 from serving.silence import tell_silent
@@ -86,7 +88,7 @@ def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> pl.Dat
     """Score the nodes at risk by the model; what it can't tell is unknown."""
     rows = risk.rows()
     if not len(rows):
-        return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [])
+        return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [], [])
     features = (
         batch.compute(asked.catalogue, now, risk, rows)
         if shelf is None
@@ -96,8 +98,16 @@ def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> pl.Dat
     rate = np.full(len(rows), steady_rate(now, past, asked.every_days)[-1])
     chance = asked.bundle.probabilities(features, rate)
     rated = Rated(asked.catalogue, rows, features, asked.bundle.contributions(features), chance[:, -1])
-    nodes = [rows.names[at] for at in rows.node]
-    return _table(asked, nodes, chance, [to_json(why) for why in explain(now, rated, asked.metrics)])
+    manifest = asked.bundle.manifest
+    doubts = tell_newcomers(now, rated, datetime.fromisoformat(manifest.trained_until))
+    reasons = zip(doubts, explain(now, rated, asked.metrics), strict=True)
+    return _table(
+        asked,
+        [rows.names[at] for at in rows.node],
+        chance,
+        [Support.LOW if doubt else manifest.support for doubt in doubts],
+        [to_json([*doubt, *why]) for doubt, why in reasons],
+    )
 
 
 def _silent(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
@@ -105,27 +115,31 @@ def _silent(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
     nodes = np.flatnonzero(risk.unknown[:, 0])
     nothing = np.full((len(nodes), len(asked.bundle.manifest.horizons_days)), np.nan)
     if not len(nodes) or asked.coverage is None:
-        return _table(asked, [], nothing[:0], [])
+        return _table(asked, [], nothing[:0], [], [])
     why = tell_silent(now, risk.names, nodes, asked.coverage, Clock.of(now, longest(asked.catalogue, now.width)))
-    return _table(asked, [risk.names[at] for at in nodes], nothing, [to_json([one]) for one in why])
+    unknown = [Support.UNKNOWN] * len(nodes)
+    return _table(asked, [risk.names[at] for at in nodes], nothing, unknown, [to_json([one]) for one in why])
 
 
 def _table(
-    asked: Asked, nodes: Sequence[str], probabilities: NDArray[np.float64], reasons: Sequence[str]
+    asked: Asked,
+    nodes: Sequence[str],
+    probabilities: NDArray[np.float64],
+    supports: Sequence[str],
+    reasons: Sequence[str],
 ) -> pl.DataFrame:
     """Lay probabilities (nodes x horizons) out as rows; those that are NaN become null and 'unknown'."""
     hours = pl.Series([days * HOURS_A_DAY for days in asked.bundle.manifest.horizons_days], dtype=pl.Float64)
     told = {
         NODE: pl.Series(nodes, dtype=pl.String),
+        "support": pl.Series(supports, dtype=pl.String),
         "reasons": pl.Series(reasons, dtype=pl.String),
         "horizon_hours": pl.Series([hours] * len(nodes), dtype=pl.List(pl.Float64)),
     }
     table = pl.DataFrame(told).explode("horizon_hours")
     chance = pl.Series("probability", probabilities.ravel(), dtype=pl.Float64).fill_nan(None)
     support = pl.when(pl.col("probability").is_null()).then(pl.lit(Support.UNKNOWN))
-    return table.with_columns(chance).with_columns(
-        support.otherwise(pl.lit(asked.bundle.manifest.support)).alias("support")
-    )
+    return table.with_columns(chance).with_columns(support.otherwise("support").alias("support"))
 
 
 def _data_ages(now: View, asked: Asked) -> pl.DataFrame:

@@ -55,7 +55,7 @@ def test_a_drain_that_costs_nothing_and_averts_nothing_is_not_worth_it() -> None
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"support": Support.LOW}, "low support: too few failures to have learned from"),
+        ({"support": Support.LOW}, "low support: too little to have learned from"),
         ({"support": Support.UNKNOWN}, "the node is not reporting: its state is unknown"),
         ({"scored_at": NOW - 37 * HOUR}, "the score is 37 h old, policy.stale_after is 36 h"),
         ({"data_age": 36.5 * HOUR}, "its telemetry is 36.5 h old, policy.stale_after is 36 h"),
