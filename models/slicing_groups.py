@@ -30,7 +30,7 @@ NOT_GIVEN: Final = "not given"
 NOBODY: Final = -1  # the group of a failure whose node was not known at the last cutoff
 AGE_DAYS: Final = (30, 180, 365, 730)
 AGES: Final = ("under 30 days", "30 to 180 days", "180 days to 1 year", "1 to 2 years", "over 2 years")
-HISTORIES: Final = ("has failed before", "without a failure so far")
+HISTORIES: Final = ("have failed before", "without a failure so far")
 
 
 @dataclass(frozen=True, slots=True)

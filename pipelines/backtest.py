@@ -47,6 +47,7 @@ class Backtest:
 
     dataset: str
     alarm_shares: tuple[float, ...]
+    lead_hours: tuple[int, ...]  # of notice that failures are counted by as well
     replay: Replay
     evaluations: dict[float, Evaluation]
     slicings: dict[float, Slicing]  # of the model, at the share that people are shown
@@ -112,6 +113,7 @@ def replay(
     return Backtest(
         settings.fleet.name,
         settings.forecast.alarm_shares,
+        settings.forecast.lead_hours,
         replayed,
         evaluations,
         slicings,

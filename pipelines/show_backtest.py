@@ -10,6 +10,7 @@ from rich.text import Text
 
 from models.bench import FEWEST_FAILURES
 from pipelines.backtest_report import MODEL
+from pipelines.notes import notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,8 @@ def show_backtest(found: Backtest, console: Console) -> None:
     for horizon, evaluation in found.evaluations.items():
         console.print(figures_table(horizon, evaluation, found.middle_share))
         console.print(intervals_table(evaluation, found.middle_share))
+        for note in notes(found, horizon):
+            console.print(Text(f"  {note}"), soft_wrap=True)
         console.print()
     console.print(Text(LEGEND))
     for warning in _warnings(found):

@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.grid import to_datetime
-from pipelines.page import facts, sentences, wording
+from models.bench import FEWEST_FAILURES
+from pipelines.page import facts, notice, parts, sentences, wording
 from pipelines.page.charts import leads, reliability, rivals, spark, timeline, tradeoff
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def render(contents: Contents) -> str:
 
 def _told(contents: Contents) -> dict[str, Any]:
     study = contents.headline
+    slicing = contents.found.slicings[study.horizon_days]
     return {
         "contents": contents,
         "study": study,
@@ -57,7 +59,10 @@ def _told(contents: Contents) -> dict[str, Any]:
         "rivals": rivals.draw(
             _caught(study), f"Failures caught with alarms on {wording.share(study.share)} of the nodes"
         ),
-        "horizons": [_horizon(one) for one in contents.studies],
+        "horizons": [_horizon(one, contents.found.lead_hours) for one in contents.studies],
+        "parts": parts.tables(slicing),
+        "parts_words": list(parts.words(slicing)),
+        "fewest": FEWEST_FAILURES,
         "timelines": _timelines(contents),
         "misses": [_closeup(one) for one in contents.misses],
         "false_alarms": [_closeup(one) for one in contents.false_alarms],
@@ -74,7 +79,7 @@ def _caught(study: Study) -> dict[str, Figure]:
     return {name: sentences.figure(study, "caught_share", name) for name in study.evaluation.models}
 
 
-def _horizon(study: Study) -> dict[str, Any]:
+def _horizon(study: Study, lead_hours: tuple[int, ...]) -> dict[str, Any]:
     """Draw what changes with the horizon."""
     within = f"within {wording.days(study.horizon_days)}"
     curves = tradeoff.Curves(study.tradeoff, sentences.rival(study), study.share)
@@ -87,6 +92,7 @@ def _horizon(study: Study) -> dict[str, Any]:
         "reliability": reliability.draw(study.bins, f"What happened against what was forecast, {within}"),
         "leads": leads.draw(study.leads, f"Lead of the first alarm, {within}"),
         "notice": leads.draw_notice(study.leads, f"Failures with so much notice, {within}"),
+        "notice_lines": notice.lines(study, lead_hours),
         "rows": _figures(study),
         "measures": {
             name: study.evaluation.figure(name, "model") for name in ("observed_over_expected", "slope", "ece")

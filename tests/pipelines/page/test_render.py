@@ -83,7 +83,7 @@ def test_every_link_and_label_finds_its_place(page: str) -> None:
     assert len(ids) == len(set(ids))
     links = [value for name, value in told.attributes if name == "href" and value.startswith("#")]
     assert {link[1:] for link in links} <= set(ids)
-    assert len(links) == 8
+    assert len(links) == 9
 
 
 def test_pictures_have_words_for_those_who_cannot_see_them(page: str) -> None:

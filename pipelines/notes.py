@@ -1,0 +1,64 @@
+"""What a backtest says in words under its tables: what is caught in time to act, and where the forecast is off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from models.leads import ahead, within
+from models.slicing_groups import AGE, HISTORY
+from pipelines.backtest_report import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from models.evaluate import Evaluation
+    from models.figures import Figure
+    from models.slicing import Slice, Slicing
+    from pipelines.backtest import Backtest
+
+RIVAL: Final = "history"
+MOST_NAMED: Final = 3  # slices that are told of on a terminal
+SURE: Final = 10  # from so many failures on, a fraction of one says nothing
+
+
+def notes(found: Backtest, horizon: float) -> Iterator[str]:
+    """Say what the largest budget catches early enough to act, and which parts of the fleet the forecast gets wrong."""
+    largest, evaluation = found.alarm_shares[-1], found.evaluations[horizon]
+    for hours in within(found.lead_hours, horizon):
+        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {_early(evaluation, hours, largest)}"
+    yield from off(found.slicings[horizon])
+
+
+def _early(evaluation: Evaluation, hours: int, share: float) -> str:
+    own = _told(evaluation.figure(ahead(hours), MODEL, share), 3)
+    if RIVAL not in evaluation.models:
+        return own
+    return f"{own}; {MODEL} / {RIVAL} {_told(evaluation.ratio(ahead(hours), MODEL, RIVAL, share), 2)}"
+
+
+def _told(figure: Figure, decimals: int) -> str:
+    low, high = figure.bounds()
+    value = "-" if figure.value is None else f"{figure.value:.{decimals}f}"
+    return value if low is None or high is None else f"{value} [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def off(slicing: Slicing) -> Iterator[str]:
+    """Name the slices whose failures are more or fewer than forecast by more than chance, the furthest off first."""
+    for division, one in slicing.off[:MOST_NAMED]:
+        yield f"{subject(division, one.label)}: {one.failures:,} failed, {expected(one)} expected"
+    if len(slicing.off) > MOST_NAMED:
+        yield f"{len(slicing.off) - MOST_NAMED} more parts of the fleet are off: --report shows them"
+
+
+def expected(one: Slice) -> str:
+    """Write how many failures were forecast for a slice."""
+    return f"{one.expected_failures:,.{0 if one.expected_failures >= SURE else 1}f}"
+
+
+def subject(division: str, label: str) -> str:
+    """Name a slice where its division isn't plain: 'rack 12', but 'rack-12' as it is."""
+    if division == AGE:
+        return f"nodes known for {label}"
+    if division == HISTORY:
+        return f"nodes that {label}" if label.startswith("have") else f"nodes {label}"
+    return label if label.lower().startswith(division) else f"{division} {label}"
