@@ -7,9 +7,10 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mlflow import MlflowClient
@@ -49,12 +50,14 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
     from models.bundle import Bundle
-    from models.tracking import TrainingRun
+    from models.tracking import SearchRun, TrainingRun
 
 _GONE: Final = "RESOURCE_DOES_NOT_EXIST"
 _PATIENCE: Final = timedelta(minutes=1)  # for another process to make the store
 _TABLE: Final = "tables."  # begins the name of a parameter: the version of a table
 _LAST_RUNS: Final = 5
+_SEARCHES: Final = "-tuning"  # ends the name of the experiment that searches for settings are in
+_REPORT: Final = "report.json"
 _HTTP_RETRIES: Final = 2  # 6 s; MLflow's own 7 keep a user waiting for 4 minutes
 
 
@@ -84,6 +87,23 @@ class Registry:
                 client.set_terminated(tracked.info.run_id)
                 version = self._register(client, tracked, run)
             return self._described(client, version, self._set_aliases(client, str(version.version)))
+
+    def record(self, search: SearchRun) -> str:
+        """Track a search in an experiment of its own, so that runs with models stay among themselves; give its run.
+
+        Raises:
+            UnreachableError: if the server does not answer.
+            SurroundingsError: if it refuses, or the disk fails.
+        """
+        aside = replace(self, experiment=f"{self.experiment}{_SEARCHES}")
+        with self._naming_faults():
+            client = aside._client()  # noqa: SLF001 - of this class
+            tracked = client.create_run(aside._experiment_id(client), run_name=search.title)  # noqa: SLF001 - as above
+            with _failing(client, tracked):
+                _note(client, tracked, search)
+                client.log_text(tracked.info.run_id, search.report, _REPORT)
+                client.set_terminated(tracked.info.run_id)
+            return str(tracked.info.run_id)
 
     def load(self, wanted: str) -> tuple[str, Bundle]:
         """Read the model of an alias or a version, and say which version it is.
@@ -297,17 +317,29 @@ def _give_up(client: MlflowClient, tracked: Run) -> None:
 
 
 def _track(client: MlflowClient, tracked: Run, run: TrainingRun) -> None:
-    run_id, now = tracked.info.run_id, tracked.info.start_time
-    params = {**run.params, **{f"{_TABLE}{name}": version for name, version in run.tables.items()}}
-    client.log_batch(
-        run_id,
-        [Metric(name, value, now, 0) for name, value in run.metrics.items()],
-        [Param(name, str(value)) for name, value in params.items()],
-        [RunTag(name, value) for name, value in {**run.tags, MLFLOW_RUN_NOTE: run.description}.items()],
-    )
+    run_id = tracked.info.run_id
+    tables = {f"{_TABLE}{name}": version for name, version in run.tables.items()}
+    _note(client, tracked, run, tables, run.tags)
     with tempfile.TemporaryDirectory(prefix="nodeward-run-") as folder:
         run.write(Path(folder))
         client.log_artifacts(run_id, folder)
+
+
+def _note(
+    client: MlflowClient,
+    tracked: Run,
+    run: TrainingRun | SearchRun,
+    params: Mapping[str, object] = MappingProxyType({}),
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Write down a run's figures and parameters, some more of these, and its tags."""
+    now = tracked.info.start_time
+    client.log_batch(
+        tracked.info.run_id,
+        [Metric(name, value, now, 0) for name, value in run.metrics.items()],
+        [Param(name, str(value)) for name, value in {**run.params, **params}.items()],
+        [RunTag(name, value) for name, value in {**tags, MLFLOW_RUN_NOTE: run.description}.items()],
+    )
 
 
 def _tables(runs: Iterable[Run]) -> dict[str, set[int]]:

@@ -71,6 +71,17 @@ class TrainingRun:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchRun:
+    """What a search for settings leaves behind: figures, and no model."""
+
+    title: str
+    description: str
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    report: str  # JSON
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """A registered model."""
 

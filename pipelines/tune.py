@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from models.tracking import SearchRun
 from models.tuning import Budget, Tuned, ranked, tune
 from models.tuning_space import differences, given
 from models.tuning_verdict import CAUGHT, LOSS, PRECISION, Question
 from pipelines import moments, wiring
+from pipelines.output import to_json
 from pipelines.progress import bars
 from pipelines.setup import everything, setup
 
@@ -76,6 +79,11 @@ class TuneReport:
     recommended: dict[str, float]  # empty: keep today's settings
     notices: tuple[str, ...] = ()
 
+    @property
+    def now(self) -> Trial:
+        """Give today's settings as they were tried: the first trial sits every fold."""
+        return next(trial for trial in self.trials if trial.number == 0)
+
 
 def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneReport:
     """Tune on what was known at a time (default: now).
@@ -96,6 +104,20 @@ def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneRe
         budget = Budget(time.monotonic, deadline, effort.trials)
         tuned = tune(everything(store, records).narrow(when), told, budget, question, progress)
     return _report(settings, tuned, question, time.monotonic() - began, notices)
+
+
+def record(settings: Settings, report: TuneReport) -> str:
+    """Track what was found in MLflow, and give its run."""
+    gains = {f"{name}_better_by": one.better_by for name, one in report.confirmation.items()}
+    losses = {"log_loss_today": report.now.log_loss, "log_loss_best": report.trials[0].log_loss}
+    found = SearchRun(
+        title=f"{report.fleet} by {report.known_until:%Y-%m-%d %H:%M}",
+        description=report.verdict,
+        params={**report.today, **{f"recommended.{name}": value for name, value in report.recommended.items()}},
+        metrics={name: value for name, value in {**losses, **gains}.items() if value is not None},
+        report=json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False),
+    )
+    return wiring.registry(settings).record(found)
 
 
 def _question(settings: Settings, seed: int) -> Question:

@@ -42,9 +42,10 @@ def tune(search: Search, shared: Shared, until: Until = None) -> None:
     """Search for better settings of the model, and recommend them only if newer failures confirm them."""
     invocation = shared.invoke()
     from pipelines.show_tune import show_tune
-    from pipelines.tune import Effort
+    from pipelines.tune import Effort, record
     from pipelines.tune import search as look
 
     minutes = MINUTES if search.minutes is None and search.trials is None else search.minutes
     report = look(invocation.settings, utc(until), Effort(minutes, search.trials, search.seed))
     invocation.present(report, show_tune)
+    record(invocation.settings, report)
