@@ -14,7 +14,7 @@ from data.errors import ModelMismatchError
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
 from features.grid import Grid, locate, to_times
 from features.merging import Array
-from features.timeline import Known, Timeline
+from features.timeline import Known, Timeline, at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +54,14 @@ class Held:
             .sort("node", "known", "at")
             .filter(pl.col("at") == pl.col("at").cum_max().over("node"))
         )
-        told = _accumulated(changes)
+        told = _accumulated(changes).drop("rise")
         columns = {name: told[name].cast(pl.Float64).to_numpy() for name in told.columns if name != "node"}
         return cls(width, Timeline(told["node"].to_numpy(), told["known"].to_numpy()), columns)
 
     def at(self, node: Index, bucket: Index) -> Then:
         """Look up what was known of each node at the end of each bucket."""
-        return Then(self, bucket, self.timeline.known(node, bucket))
+        known = self.timeline.known(node, bucket)
+        return Then(self, bucket, known, known.last)
 
 
 def _accumulated(changes: pl.DataFrame) -> pl.DataFrame:
@@ -85,10 +86,11 @@ class Then:
     held: Held
     bucket: Index
     known: Known
+    last: Index  # where the newest change that was known stands
 
     def take(self, column: str, missing: float = np.nan) -> Array:
         """Give a fact of the newest change that was known."""
-        return self.known.newest(self.held.columns[column], missing)
+        return at(self.last, self.held.columns[column], missing)
 
     def area(self) -> Array:
         """Sum the held values up to now, each as long as it held; NaN before the first."""
@@ -96,8 +98,7 @@ class Then:
 
     def first_known(self) -> Array:
         """Give the bucket in which each node's first change became known; NaN if none has yet."""
-        first = np.append(self.held.columns["known"], np.nan)[self.known.first]
-        return np.where(self.known.count > 0, first, np.nan)
+        return at(np.where(self.last < 0, -1, self.known.first), self.held.columns["known"], np.nan)
 
     def hours_since(self, column: str) -> Array:
         """Give the hours from a moment of the newest change to the end of the bucket."""

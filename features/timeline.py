@@ -27,10 +27,14 @@ class Known:
         """Count the facts that each place knows."""
         return self.stop - self.first
 
+    @property
+    def last(self) -> Index:
+        """Give the position of the newest fact that each place knows; -1 where it knows none."""
+        return np.where(self.stop > self.first, self.stop - 1, -1)
+
     def newest(self, values: NDArray[Value], missing: object = np.nan) -> NDArray[Value]:
         """Give the value of the newest fact that each place knows."""
-        position = np.where(self.stop > self.first, self.stop - 1, len(values))
-        return np.append(values, np.array(missing, values.dtype))[position]
+        return at(self.last, values, missing)
 
     def total(self, amounts: Index) -> Index:
         """Sum whole amounts over the facts that each place knows."""
@@ -50,7 +54,13 @@ class Timeline:
         low = int(min(self.step.min(initial=0), step.min(initial=0)))
         span = int(max(self.step.max(initial=0), step.max(initial=0))) - low + 1
         stop = np.searchsorted(self.unit * span + (self.step - low), unit * span + (step - low), side="right")
-        return Known(np.searchsorted(self.unit, unit), stop)
+        first = np.searchsorted(self.unit, np.arange(unit.max(initial=-1) + 1))
+        return Known(first[unit], stop)
+
+
+def at(position: Index, values: NDArray[Value], missing: object) -> NDArray[Value]:
+    """Take values by position; at -1 there is none."""
+    return np.append(values, np.array(missing, values.dtype))[position]
 
 
 def running_max(unit: Index, moments: Times) -> Times:
