@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from models.tables import forests
+
 if TYPE_CHECKING:
     from features.dataset import Periods
     from models.linear import Linear
@@ -98,12 +100,18 @@ class HazardModel:
 
     def scores_of_trees(self, covariates: Covariates) -> Floats:
         """Give what the trees alone add to the base: rows x intervals."""
-        columns = [self._score(_with_interval(covariates.features, at)) for at in range(len(self.horizons_days))]
-        return np.column_stack(columns)
+        intervals = range(len(self.horizons_days))
+        if not self.boosters:
+            return np.repeat(self._pooled(covariates)[:, None], len(intervals), axis=1)
+        known = forests(self.boosters)
+        if known is not None:
+            return np.asarray(np.stack([one.scores(covariates.features, intervals) for one in known]).mean(axis=0))
+        return np.column_stack([self._score(_with_interval(covariates.features, at)) for at in intervals])
+
+    def _pooled(self, covariates: Covariates) -> Floats:
+        return np.log(covariates.features[:, self.feature_names.index(POOLED)]).astype(np.float64)
 
     def _score(self, matrix: Matrix) -> Floats:
-        if not self.boosters:
-            return np.asarray(np.log(matrix[:, self.feature_names.index(POOLED)]), dtype=np.float64)
         told: list[Floats] = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
         return np.asarray(np.stack(told).mean(axis=0))
 
@@ -122,22 +130,27 @@ class HazardModel:
         stretches the score, and averaged over seeds and intervals.
         The log-odds, so averaged, are these, what the interval itself adds, and the same number for every row.
         """
-        added = np.zeros(covariates.features.shape)
+        added, scale = np.zeros(covariates.features.shape, order="F"), self.calibration.scale
         if not self.boosters:
-            scale = self.calibration.scale.mean()
-            added[:, self.feature_names.index(POOLED)] = scale * self._score(covariates.features)
+            added[:, self.feature_names.index(POOLED)] = scale.mean() * self._pooled(covariates)
+        elif (known := forests(self.boosters)) is not None:
+            for one in known:
+                one.add(added, covariates.features, dict(enumerate(scale / (len(scale) * len(known)))))
         elif len(added):  # LightGBM divides by the number of rows
-            told: list[Floats] = [
-                scale * np.asarray(booster.predict(_with_interval(covariates.features, at), pred_contrib=True))[:, :-2]
-                for booster in self.boosters
-                for at, scale in enumerate(self.calibration.scale)
-            ]
-            added += np.stack(told).mean(axis=0)  # without the last two: the interval's, and the bias
+            added += self._shap(covariates.features)
         if self.line is None:
             return added
         return blend(
             added, self.calibration.scale.mean() * self.line.contributions(covariates.features), self.trees_share
         )
+
+    def _shap(self, features: Matrix) -> Floats:
+        told: list[Floats] = [
+            scale * np.asarray(booster.predict(_with_interval(features, at), pred_contrib=True))[:, :-2]
+            for booster in self.boosters
+            for at, scale in enumerate(self.calibration.scale)
+        ]
+        return np.asarray(np.stack(told).mean(axis=0))  # without the last two: the interval's, and the bias
 
     def calibrate(self, calibration: Calibration) -> HazardModel:
         """Use another calibration."""
