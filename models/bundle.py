@@ -11,6 +11,8 @@ import lightgbm as lgb
 import numpy as np
 
 from data.errors import ModelMismatchError, SourceFileError
+from models.causes import text as causes_text
+from models.causes.model import UNKNOWN, Answer
 from models.hazard import Calibration, Covariates, HazardModel
 from models.linear import Linear, Scale
 
@@ -20,9 +22,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from data.view import View
+    from features.risk import Rows
+    from models.causes.model import CauseModel
+
+__all__ = ["Answer", "Bundle", "Manifest", "load", "save"]  # all that serving may know of models
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 2
-TREES_ALONE: Final = {"line": "", "trees_share": 1.0}  # of format 1, which knew no line
+FORMAT: Final = 3
+NO_CAUSES: Final = {"cause_model": "", "cause_trees": ""}  # of format 2, which told no cause
+OLDER: Final[dict[int, dict[str, Any]]] = {
+    1: {"line": "", "trees_share": 1.0, **NO_CAUSES},
+    2: NO_CAUSES,
+}  # what a format did not know yet
+CAUSE_MODEL: Final = "causes.json"
+CAUSE_TREES: Final = "causes-trees.txt"
+UNTOLD: Final = "the model was trained without causes"
 LINE: Final = "line.json"
 DIGESTS: Final = "sha256"  # of each booster's file: LightGBM reads what it makes of a damaged one
 SHOWN: Final = 5  # names in a message
@@ -50,14 +64,17 @@ class Manifest:
     params: dict[str, Any]
     line: str = ""  # file name; empty: trees alone
     trees_share: float = 1.0
+    cause_model: str = ""  # file name; empty: no cause is told
+    cause_trees: str = ""  # file name; empty: causes are told without trees
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A hazard model and its manifest."""
+    """A hazard model and its manifest, and the model of causes beside it; None in one of an older format."""
 
     model: HazardModel
     manifest: Manifest
+    causes: CauseModel | None = None
 
     def probabilities(self, features: NDArray[np.float32], fleet_rate: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the probability of failing by each horizon, from features and the fleet's failures a node-day."""
@@ -66,6 +83,12 @@ class Bundle:
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Give what each feature adds to the log-odds: rows x features."""
         return self.model.contributions(Covariates(features, np.zeros(len(features))))
+
+    def likely_causes(self, view: View, rows: Rows, features: NDArray[np.float32]) -> list[Answer]:
+        """Say which cause the next failure of each row's node would likely have."""
+        if self.causes is None:
+            return [Answer(UNKNOWN, None, UNTOLD)] * len(rows)
+        return self.causes.answers(self.causes.probabilities(view, rows, features))
 
     def require(self, features: Sequence[str]) -> None:
         """Raise ModelMismatchError unless the model was built for exactly these features, in this order."""
@@ -100,6 +123,9 @@ def save(bundle: Bundle, folder: Path) -> None:
         text = _line_text(bundle.model.line)
         (folder / bundle.manifest.line).write_bytes(text)
         digests[bundle.manifest.line] = sha256(text).hexdigest()
+    for name, told in _cause_texts(bundle).items():
+        (folder / name).write_bytes(told.encode())
+        digests[name] = sha256(told.encode()).hexdigest()
     written = json.dumps({**asdict(bundle.manifest), DIGESTS: digests}, indent=1, allow_nan=False)
     (folder / MANIFEST).write_text(written, encoding="utf-8")
 
@@ -118,7 +144,24 @@ def load(folder: Path) -> Bundle:
     calibration = Calibration(np.array(manifest.calibration_offset), np.array(manifest.calibration_scale))
     line = _read_line(folder / manifest.line, str(digests.get(manifest.line, ""))) if manifest.line else None
     model = HazardModel(manifest.features, manifest.horizons_days, boosters, calibration, line, manifest.trees_share)
-    return Bundle(model, manifest)
+    return Bundle(model, manifest, _read_causes(folder, manifest, digests))
+
+
+def _cause_texts(bundle: Bundle) -> dict[str, str]:
+    """Give the files of the model of causes."""
+    causes, manifest = bundle.causes, bundle.manifest
+    if causes is None:
+        return {}
+    trees = {manifest.cause_trees: causes.booster.model_to_string()} if causes.booster else {}
+    return {manifest.cause_model: causes_text.write(causes), **trees}
+
+
+def _read_causes(folder: Path, manifest: Manifest, digests: Mapping[str, Any]) -> CauseModel | None:
+    if not manifest.cause_model:
+        return None
+    path, trees = folder / manifest.cause_model, manifest.cause_trees
+    text = _read_text(path, str(digests.get(path.name, "")))
+    return causes_text.read(text, _read_booster(folder / trees, str(digests.get(trees, ""))) if trees else None)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -133,8 +176,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _manifest(read: Mapping[str, Any], path: Path) -> Manifest:
     found = read.get("format")
-    if found == 1:
-        read = {**TREES_ALONE, **read}
+    if isinstance(found, int) and found in OLDER:
+        read = {**OLDER[found], **read}
     elif found != FORMAT:
         raise ModelMismatchError(
             f"{path}: the model is of format {found!r}, this version reads {FORMAT}", mend="train again"

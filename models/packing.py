@@ -6,15 +6,22 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from models.bundle import FORMAT, LINE, Bundle, Manifest
+from models.bundle import CAUSE_MODEL, CAUSE_TREES, FORMAT, LINE, Bundle, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from models.causes.model import CauseModel
     from models.training import Trained
 
 
-def pack(trained: Trained, fleet: str, metrics: Mapping[str, float], tables: Mapping[str, int]) -> Bundle:
+def pack(
+    trained: Trained,
+    fleet: str,
+    metrics: Mapping[str, float],
+    tables: Mapping[str, int],
+    causes: CauseModel | None = None,
+) -> Bundle:
     """Pack a trained model with what is needed to score by it."""
     model, setup, fleet_plan = trained.model, trained.setup, trained.plan
     manifest = Manifest(
@@ -36,5 +43,7 @@ def pack(trained: Trained, fleet: str, metrics: Mapping[str, float], tables: Map
         params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
         line=LINE if model.line else "",
         trees_share=model.trees_share,
+        cause_model=CAUSE_MODEL if causes else "",
+        cause_trees=CAUSE_TREES if causes and causes.booster else "",
     )
-    return Bundle(model, manifest)
+    return Bundle(model, manifest, causes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from features.labels import Outcomes, merge_failures
 from features.plan import plan
 from features.risk import Risk, assess
 from models import fitting
+from models.causes.known import Terms
 from models.fitting import Fitted, Recipe
 from models.hazard import HazardModel, pooled
 
@@ -40,6 +41,7 @@ class Setup:
     rule: tuple[str, ...]  # metrics whose number above zero is the 'rule' baseline; empty: the best single one
     min_failures: int
     history_start: datetime | None
+    causes: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from serving.likely import counted, with_cause
 from serving.reasons import LEGEND, SEPARATOR, in_words
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def train_lines(report: TrainReport) -> list[str]:
             f"{report.support}: {report.min_failures} failures are needed (model.min_failures); history and pooled "
             "rates stand in for a model, and its scores are never acted on"
         )
-    return [*lines, *_warnings(report), *(["on folds that it had not seen:"] if report.metrics else [])]
+    causes = [report.causes] if report.causes else []
+    return [*lines, *causes, *_warnings(report), *(["on folds that it had not seen:"] if report.metrics else [])]
 
 
 def train_rows(report: TrainReport) -> list[tuple[str, ...]]:
@@ -129,7 +131,11 @@ def score_markdown(report: ScoreReport) -> str:
 def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
     """List so many of the riskiest nodes, under RISKIEST_COLUMNS."""
     known = ((one, one.probability) for one in report.scores[:shown])
-    return [(one.node, f"{chance:.1%}", in_words(one.reasons)) for one, chance in known if chance is not None]
+    return [
+        (one.node, f"{chance:.1%}", with_cause(one.likely_cause, in_words(one.reasons)))
+        for one, chance in known
+        if chance is not None
+    ]
 
 
 def score_lines(report: ScoreReport) -> list[str]:
@@ -140,7 +146,8 @@ def score_lines(report: ScoreReport) -> list[str]:
         f"{support}, {report.unknown:,} unknown (not reporting); probabilities of a failure within "
         f"{report.horizon_days:g} days"
     )
-    return [told, *([LEGEND] if report.nodes else []), *_warnings(report)]
+    causes = counted([one.likely_cause for one in report.scores if one.probability is not None])
+    return [told, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]
 
 
 def _warnings(report: TrainReport | ScoreReport) -> list[str]:

@@ -22,6 +22,7 @@ from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.setup import everything
 from pipelines.steps import step
+from serving.likely import LikelyCause, with_cause
 from serving.limits import Fleet, Limits
 from serving.orders import carry_out
 from serving.policy import Costs, Decision, NodeScore, Policy, Support, Verdict, decide
@@ -97,7 +98,7 @@ def _node_score(row: dict[str, object]) -> NodeScore:
         scored_at=at,
         data_age=timedelta(hours=age) if isinstance(age, float) else None,
         support=Support(str(row["support"])),
-        reasons=in_words(from_json(str(row["reasons"] or ""))),
+        reasons=with_cause(LikelyCause.of_row(row), in_words(from_json(str(row["reasons"] or "")))),
     )
 
 

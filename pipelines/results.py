@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from serving.likely import LikelyCause
     from serving.policy import Decision
     from serving.reasons import Reason
 
@@ -27,6 +28,7 @@ class TrainReport:
     metrics: dict[str, float]
     tables: dict[str, int]
     notices: tuple[str, ...] = ()
+    causes: str = ""  # of how many failures the cause is known, and what can be told of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ScoredNode:
     support: str
     data_age_hours: float | None
     reasons: tuple[Reason, ...]
+    likely_cause: LikelyCause
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from pipelines.runs import recorded
 from pipelines.settings import load
 from pipelines.setup import everything, setup
 from pipelines.steps import step
+from serving.likely import LikelyCause
 from serving.reasons import from_json
 from serving.scorer import Asked, score
 
@@ -107,7 +108,9 @@ def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNod
     for row in ranked.iter_rows(named=True):
         chances = dict(zip(row["days"], row["probabilities"], strict=True))
         own = {name: row[name] for name in ("node", "probability", "support", "data_age_hours")}
-        yield ScoredNode(**own, probabilities=chances, reasons=from_json(row["reasons"]))
+        yield ScoredNode(
+            **own, probabilities=chances, reasons=from_json(row["reasons"]), likely_cause=LikelyCause.of_row(row)
+        )
 
 
 def _nearest(table: pl.DataFrame, horizon_days: float) -> float:

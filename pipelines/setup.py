@@ -8,6 +8,7 @@ from data.errors import SettingsError
 from data.view import Records, View, hindsight
 from features.dataset import Design
 from features.risk import Coverage
+from models.causes.known import Terms
 from models.fitting import Recipe
 from models.hazard import Params
 from models.training import Setup
@@ -54,7 +55,14 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
         settings.baselines.rule,
         model.min_failures,
         forecast.history_start_time,
+        _terms(settings),
     )
+
+
+def _terms(settings: Settings) -> Terms:
+    told = settings.causes
+    unknown = tuple(word.strip().lower() for word in told.unknown)
+    return Terms(unknown, told.min_failures, told.min_of_a_cause, told.min_probability)
 
 
 def _require(metrics: Sequence[Metric], wanted: Sequence[str], key: str) -> None:

@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from models import packing, review, training
+from models.causes.learn import learn
 from pipelines import moments, wiring
 from pipelines.artifacts import train_markdown
 from pipelines.progress import bars
@@ -56,7 +57,8 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         tables = versions(store)
         trained = training.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
     found = review.review(trained)
-    bundle = packing.pack(trained, settings.fleet.name, found.metrics, tables)
+    causes = learn(trained)
+    bundle = packing.pack(trained, settings.fleet.name, found.metrics, tables, causes)
     registered = wiring.registry(settings).log(wiring.training_run(bundle, found.figures))
     return TrainReport(
         trained_until=when,
@@ -70,6 +72,7 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         metrics=found.metrics,
         tables=tables,
         notices=notices,
+        causes=causes.summary,
     )
 
 

@@ -16,6 +16,7 @@ from features.grid import to_datetime
 from features.history import steady_rate
 from features.risk import assess
 from serving.explaining import Rated, explain, longest
+from serving.likely import UNKNOWN
 from serving.newcomers import tell_newcomers
 from serving.policy import Support
 from serving.reasons import to_json
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from features.grid import Times
     from features.risk import Coverage, Risk
     from features.stacks import Shelf
-    from models.bundle import Bundle
+    from models.bundle import Answer, Bundle
 
 HOURS_A_DAY: Final = 24.0
 
@@ -73,22 +74,25 @@ def score(view: View, asked: Asked, shelf: Shelf | None = None) -> pl.DataFrame:
     asked.bundle.require(asked.catalogue.names)
     now = view.narrow(to_datetime(asked.cutoffs[-1]))
     risk = assess(now, asked.cutoffs[-1:], asked.coverage)
-    table = pl.concat([_at_risk(now, asked, risk, shelf), _silent(now, asked, risk)])
+    at_risk, causes = _at_risk(now, asked, risk, shelf)
+    table = pl.concat([at_risk, _silent(now, asked, risk)])
     if table.is_empty():
         raise _nothing(now, risk)
     return (
         table.join(_data_ages(now, asked), on=NODE, how="left")
+        .join(causes, on=NODE, how="left")
+        .with_columns(pl.col("cause").fill_null(UNKNOWN), cause_note=pl.coalesce("cause_note", _unseen()))
         .with_columns(pl.lit(now.at).cast(SCORE_SCHEMA[TS]).alias(TS), model_version=pl.lit(asked.version))
         .select(*SCORE_SCHEMA)
         .sort(NODE, "horizon_hours")
     )
 
 
-def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> pl.DataFrame:
-    """Score the nodes at risk by the model; what it can't tell is unknown."""
+def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Score the nodes at risk by the model, with each one's likely cause; what it can't tell is unknown."""
     rows = risk.rows()
     if not len(rows):
-        return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [], [])
+        return _table(asked, [], np.empty((0, len(asked.bundle.manifest.horizons_days))), [], []), _causes([], [])
     features = (
         batch.compute(asked.catalogue, now, risk, rows)
         if shelf is None
@@ -101,13 +105,33 @@ def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> pl.Dat
     manifest = asked.bundle.manifest
     doubts = tell_newcomers(now, rated, datetime.fromisoformat(manifest.trained_until))
     reasons = zip(doubts, explain(now, rated, asked.metrics), strict=True)
-    return _table(
+    nodes = [rows.names[at] for at in rows.node]
+    table = _table(
         asked,
-        [rows.names[at] for at in rows.node],
+        nodes,
         chance,
         [Support.LOW if doubt else manifest.support for doubt in doubts],
         [to_json([*doubt, *why]) for doubt, why in reasons],
     )
+    return table, _causes(nodes, asked.bundle.likely_causes(now, rows, features))
+
+
+def _causes(nodes: Sequence[str], likely: Sequence[Answer]) -> pl.DataFrame:
+    """Lay the nodes' likely causes out as columns of scores."""
+    return pl.DataFrame(
+        {
+            NODE: nodes,
+            "cause": [one.cause for one in likely],
+            "cause_probability": [one.probability for one in likely],
+            "cause_note": [one.why or None for one in likely],
+        },
+        schema={name: SCORE_SCHEMA[name] for name in (NODE, "cause", "cause_probability", "cause_note")},
+    )
+
+
+def _unseen() -> pl.Expr:
+    """Say of nodes without a cause, which were not at risk, why they have none."""
+    return pl.when(pl.col("cause").is_null()).then(pl.lit("it is not reporting"))
 
 
 def _silent(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:

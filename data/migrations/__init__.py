@@ -12,7 +12,7 @@ from data.tables import VERSIONS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-STEPS: Final = ("v1_first_tables", "v2_indices", "v3_revised_inventories")
+STEPS: Final = ("v1_first_tables", "v2_indices", "v3_revised_inventories", "v4_likely_causes")
 SCHEMA_VERSION: Final = len(STEPS)
 
 

@@ -11,7 +11,7 @@ from features.dataset import DAY, days
 from features.grid import to_datetime
 from models.causes import mixing, shrinkage, trees
 from models.causes.ahead import Ahead
-from models.causes.known import Causes, Terms
+from models.causes.known import Causes
 from models.causes.mixing import Mixing, Unseen
 from models.causes.model import CauseModel
 from models.causes.shrinkage import Shrinkage
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.dataset import TrainingSet
+    from models.causes.known import Terms
     from models.causes.tally import Floats, Level
+    from models.training import Trained
 
 ROWS_OF_A_FAILURE: Final = 2
 HALF_LIFE_DAYS: Final = 365.0  # a failure this much older weighs half as much
@@ -76,8 +78,10 @@ class Lesson:
         return Lesson(self.view, self.training, ahead, own.counts, self.seed)
 
 
-def learn(view: View, training: TrainingSet, terms: Terms, folds: int, seed: int) -> CauseModel:
-    """Learn from the failures that a view knows, and that a row of the training set precedes."""
+def learn(trained: Trained) -> CauseModel:
+    """Learn from the failures that training knew, and that a row of its training set precedes."""
+    view, training, terms = trained.view, trained.training, trained.setup.causes
+    seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
     causes = Causes.of(view.events(), terms)
     ahead = Ahead.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
     known = ahead.take(ahead.is_known)

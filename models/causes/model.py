@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 UNKNOWN: Final = "unknown"
 NAMED: Final = 2  # causes named beside 'unknown'
+_UNPROVEN: Final = "of failures not seen in training, too few could be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ class CauseModel:
     failures: int  # in training, with a known cause
     unexplained: int  # in training, without
     doubt: str = ""  # why nothing is told; empty: it is
+
+    @property
+    def summary(self) -> str:
+        """Say of how many failures the cause is known, and what can be told of it."""
+        known = f"{self.failures:,} of {self.failures + self.unexplained:,} failures have a known cause"
+        if self.doubt:
+            return f"likely cause: unknown for every node: {self.doubt} ({known})"
+        named = ", ".join(self.causes.names[:-1])
+        if self.least_probability >= NEVER:
+            return f"likely cause: unknown for every node: {_UNPROVEN} ({known}: {named})"
+        return f"likely causes: {known}: {named}; told where the leading one has {self.least_probability:.0%} or more"
 
     def probabilities(self, view: View, rows: Rows, features: Matrix) -> Floats:
         """Give the probability of each cause, if the row's node fails: rows x causes, by the view at each cutoff."""
@@ -76,5 +88,5 @@ class CauseModel:
         if self.causes.names[leading[0]] == OTHER:
             return f"{named}: rare causes lead"
         if self.least_probability >= NEVER:
-            return f"{named}: of failures not yet seen, too few could be told"
-        return f"{named}: under {self.least_probability:.0%}"
+            return f"{named}: not borne out so far"
+        return f"{named}: none reaches {self.least_probability:.0%}"

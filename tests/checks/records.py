@@ -29,7 +29,7 @@ def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
 
 
 def score(node: str, probability: float | None) -> tuple[object, ...]:
-    return (node, START, 24.0, probability, "3", "ok", 1.5, "its fans")
+    return (node, START, 24.0, probability, "3", "ok", 1.5, "its fans", "fan", 0.62, None)
 
 
 def decision(node: str, action: str) -> pl.DataFrame:
@@ -143,7 +143,7 @@ class RecordsContract:
         for _ in range(2):
             records.merge_events(events([{"cause": "a\0b", "labels": "{\0}"}]))
         assert records.events().select("cause", "labels").rows() == [("ab", "{}")]
-        records.publish_scores(scores((*score("n1", 0.1)[:-1], "its\0fans")))
+        records.publish_scores(scores((*score("n1", 0.1)[:-4], "its\0fans", None, None, None)))
         assert records.latest_scores()["reasons"].to_list() == ["itsfans"]
 
     def test_the_tables_are_laid_out_as_the_frames_have_them(self, records: Records) -> None:

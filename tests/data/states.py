@@ -33,8 +33,8 @@ def fill(folder: Path, days: int = 3) -> None:
         batch = telemetry([("n1", day * DAY + hour * HOUR, NEVER, hour + 0.1) for hour in range(3)])
         store.buckets.refresh(store.telemetry, store.telemetry.merge(batch))
     scored = [
-        ("n1", START, 24.0, None, "3", "unknown", None, ""),
-        ("n2", START, 24.0, 0.25, "3", "ok", 1.5, "its fans"),
+        ("n1", START, 24.0, None, "3", "unknown", None, "", "unknown", None, "it is not reporting"),
+        ("n2", START, 24.0, 0.25, "3", "ok", 1.5, "its fans", "fan", 0.62, None),
     ]
     store.scores.add(pl.DataFrame(scored, schema=SCORE_SCHEMA, orient="row"))
     records.merge_nodes(nodes([{"node": "n1"}, {"node": "ñ", "rack": None}]))

@@ -48,7 +48,10 @@ INSERT INTO latest_scores VALUES ('n1', 7, 168.0, NULL, '3', '', 0, '');
 INSERT INTO decisions VALUES ('n1', 7, 'drain', 'likely to fail', 'per_rack', 0.125, 24.0, '3');
 """
 VERSION_99 = "UPDATE schema_version SET version = 99;"
-COLUMNS = {"nodes": "node, rack, hardware, partition, labels, observed_from, observed_until, as_of"}  # of version 1
+COLUMNS = {  # of version 1
+    "nodes": "node, rack, hardware, partition, labels, observed_from, observed_until, as_of",
+    "latest_scores": "node, ts, horizon_hours, probability, model_version, support, data_age_hours, reasons",
+}
 TABLES = ("events", "nodes", "blind", "latest_scores", "decisions")
 
 
@@ -87,6 +90,7 @@ def test_opening_a_database_of_version_1_brings_it_up_to_date_and_keeps_every_ro
     assert [len(before[table]) for table in TABLES] == [2, 2, 1, 2, 1]
     assert records.events()["cause"].to_list() == [None, "disk"]
     assert records.decisions()["limit"].to_list() == ["per_rack"]
+    assert records.latest_scores()["cause"].to_list() == [None, None]
     assert [one["name"] for one in inspect(records.engine).get_indexes("events")] == ["events_by_node"]
     records.close()
     assert version(f"sqlite:///{old}") == migrations.SCHEMA_VERSION

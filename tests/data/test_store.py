@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from data.schema import QUARANTINE_SCHEMA, SCORE_SCHEMA
 from data.store import Store
 from tests.data.made_up import DAY, HOUR, START, telemetry
 
-SCORE = ("n1", START, 24.0, 0.25, "3", "ok", 1.5, "its fans")
+SCORE = ("n1", START, 24.0, 0.25, "3", "ok", 1.5, "its fans", "fan", 0.62, None)
 
 
 def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
@@ -51,6 +52,17 @@ def test_a_score_is_kept_as_it_was_first_published(tmp_path: Path) -> None:
     assert history.add(scores(SCORE)) == 1
     assert history.add(scores((*SCORE[:3], 0.75, *SCORE[4:]))) == 0
     assert history.read().rows() == [SCORE]
+
+
+def test_scores_of_before_causes_were_told_stay_beside_those_that_tell_them(tmp_path: Path) -> None:
+    history, old = Store.at(tmp_path, HOUR).scores, scores(SCORE).drop("cause", "cause_probability", "cause_note")
+    replace(history.table, keys=dict(old.schema)).append(old)
+    assert history.read().columns == old.columns
+    assert history.add(scores(SCORE, ("n2", *SCORE[1:]))) == 1
+    told = history.read().sort("node")
+    assert told.select(old.columns)[:1].equals(old)
+    assert told["cause"].to_list() == [None, "fan"]
+    assert told["cause_probability"].to_list() == [None, 0.62]
 
 
 def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:

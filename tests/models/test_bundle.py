@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from data.errors import DataError, ModelMismatchError, SourceFileError
-from models.bundle import MANIFEST, Bundle, Manifest, load, save
+from models.bundle import MANIFEST, UNTOLD, Bundle, Manifest, load, save
+from models.causes import trees
+from models.causes.known import Terms
+from models.causes.learn import learn
+from models.causes.mixing import Mixing
 from models.hazard import Covariates
 from models.packing import pack
 from tests.models.replays import setup_of, trained
@@ -17,9 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from models.causes.model import CauseModel
+
+CAUSES = {"cause_model", "cause_trees"}
+
 
 def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
-    return pack(trained(), "made up", metrics or {"pr_auc_7d": 0.1}, {"telemetry": 3})
+    return pack(trained(), "made up", metrics or {"pr_auc_7d": 0.1}, {"telemetry": 3}, causes())
+
+
+@cache
+def causes() -> CauseModel:
+    """Learn from the made-up fleet's few failures, and grow trees whether or not they help."""
+    terms = Terms(fewest_failures=5, fewest_of_a_cause=2)
+    told = learn(replace(trained(), setup=replace(setup_of(), causes=terms)))
+    shares = np.full((40, len(told.causes.names)), 1 / len(told.causes.names))
+    features, cause = trained().training.features[:40], np.arange(40) % len(told.causes.names)
+    return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), mixing=Mixing(0.9, 0.5))
 
 
 @pytest.fixture
@@ -51,15 +70,36 @@ def test_a_model_of_the_format_before_there_were_lines_is_read_as_trees_alone(tm
     model = replace(own.model, line=None, trees_share=1.0)
     save(replace(own, model=model), tmp_path)
     manifest = json.loads((tmp_path / MANIFEST).read_text())
-    old = {name: value for name, value in manifest.items() if name not in {"line", "trees_share"}} | {"format": 1}
+    old = {name: value for name, value in manifest.items() if name not in {"line", "trees_share", *CAUSES}}
+    old["format"] = 1
     (tmp_path / MANIFEST).write_text(json.dumps(old))
     seen = training.features, training.fleet_rate
     assert load(tmp_path).probabilities(*seen).tobytes() == model.probabilities(Covariates(*seen)).tobytes()
 
 
+def test_a_model_of_the_format_before_causes_were_told_is_read_without_any(saved: Path) -> None:
+    manifest = json.loads((saved / MANIFEST).read_text())
+    old = {name: value for name, value in manifest.items() if name not in CAUSES} | {"format": 2}
+    (saved / MANIFEST).write_text(json.dumps(old))
+    read, seen = load(saved), (trained().training.features, trained().training.fleet_rate)
+    assert read.probabilities(*seen).tobytes() == bundle_of().probabilities(*seen).tobytes()
+    rows = trained().training.rows.take(np.arange(3))
+    told = read.likely_causes(trained().view, rows, seen[0][:3])
+    assert [(one.cause, one.probability, one.why) for one in told] == [("unknown", None, UNTOLD)] * 3
+
+
+def test_causes_that_were_saved_and_read_are_told_alike_to_the_last_bit(saved: Path) -> None:
+    own, read, training = causes(), load(saved).causes, trained().training
+    assert read is not None
+    assert replace(read, booster=None) == replace(own, booster=None)
+    seen = trained().view, training.rows, training.features
+    assert read.probabilities(*seen).tobytes() == own.probabilities(*seen).tobytes()
+    assert load(saved).likely_causes(*seen) == own.answers(own.probabilities(*seen))
+
+
 def test_no_file_of_a_bundle_is_a_pickle(saved: Path) -> None:
     files = sorted(path.name for path in saved.iterdir())
-    assert files == ["booster-0.txt", "booster-1.txt", "line.json", "manifest.json"]
+    assert files == ["booster-0.txt", "booster-1.txt", "causes-trees.txt", "causes.json", "line.json", "manifest.json"]
     for path in saved.iterdir():
         text = path.read_text(encoding="utf-8")  # a pickle is not text
         assert text.startswith("tree\n") or isinstance(json.loads(text), dict)
@@ -114,7 +154,7 @@ def cut(name: str, keep: float) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("damage", "error", "why"),
     [
-        (edited(lambda told: told.update(format=3)), ModelMismatchError, "is of format 3, this version reads 2"),
+        (edited(lambda told: told.update(format=4)), ModelMismatchError, "is of format 4, this version reads 3"),
         (edited(lambda told: told.pop("format")), ModelMismatchError, "is of format None"),
         (edited(lambda told: told.pop("causes")), SourceFileError, "it lacks causes"),
         (edited(lambda told: told.update(extra=1)), SourceFileError, "it has the unknown extra"),
@@ -130,6 +170,9 @@ def cut(name: str, keep: float) -> Callable[[Path], object]:
         (cut("booster-1.txt", 0.5), SourceFileError, "booster-1.txt: is not the model"),
         (cut("booster-0.txt", 0), SourceFileError, "booster-0.txt: is not the model"),
         (cut("booster-0.txt", 0.999), SourceFileError, "cut short or changed"),
+        (cut("causes.json", 0.5), SourceFileError, "causes.json: is not the model"),
+        (cut("causes-trees.txt", 0.5), SourceFileError, "causes-trees.txt: is not the model"),
+        (lambda folder: (folder / "causes.json").unlink(), SourceFileError, "causes.json: can't be read"),
         (cut("line.json", 0.5), SourceFileError, "line.json: is not the model"),
         (lambda folder: (folder / "line.json").unlink(), SourceFileError, "line.json: can't be read"),
     ],

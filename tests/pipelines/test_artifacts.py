@@ -19,6 +19,7 @@ from pipelines.artifacts import (
 )
 from pipelines.results import DecideReport, ScoredNode, ScoreReport, TrainReport
 from pipelines.show import show_decide, show_ingest, show_score, show_train
+from serving.likely import LikelyCause
 from serving.policy import Decision, Verdict
 from serving.reasons import LEGEND, Reason, in_words
 from tests.pipelines.made_up import ingest_all, merge_all, settings_of, write_records
@@ -91,9 +92,11 @@ SCORED = ScoreReport(
     nodes=973,
     unknown=15,
     scores=(
-        ScoredNode("m100-0980", 0.428, {"7d": 0.428}, "ok", 0.0, WHY),
-        ScoredNode("m100-0015", 0.389, {"7d": 0.389}, "ok", 0.0, ()),
-        ScoredNode("m100-1160", None, {"7d": None}, "unknown", 70.0, WHY),
+        ScoredNode("m100-0980", 0.428, {"7d": 0.428}, "ok", 0.0, WHY, LikelyCause("fan", 0.62)),
+        ScoredNode(
+            "m100-0015", 0.389, {"7d": 0.389}, "ok", 0.0, (), LikelyCause(note="fan 40%, disk 30%: none reaches 50%")
+        ),
+        ScoredNode("m100-1160", None, {"7d": None}, "unknown", 70.0, WHY, LikelyCause(note="it is not reporting")),
     ),
 )
 DECIDED = DecideReport(
@@ -135,7 +138,9 @@ def test_a_training_without_folds_has_no_table_of_figures() -> None:
 
 def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
     told = score_markdown(SCORED)
-    assert f"| m100-0980 | 42.8% | {REASONS} |" in told
+    assert f"| m100-0980 | 42.8% | likely cause: fan 62%; {REASONS} |" in told
+    assert "| m100-0015 | 38.9% |  |" in told
+    assert "- likely cause: known of 1 of 2 nodes" in told
     assert told.endswith(f"- {LEGEND}")
     assert "15 unknown (not reporting); probabilities of a failure within 7 days" in told
     assert LEGEND not in score_markdown(replace(SCORED, scores=(), nodes=0))
