@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from data.schema import bucket_column
 from features import held, told
-from features.catalogue import Feature, Origin, by_metric
+from features.catalogue import Feature, Origin, Peer, by_metric
+from features.company import Company
 from features.grid import Grid, to_datetime
 from features.held import Held
 from features.history import History
+from features.joint import JOINT
 from features.sampled import Sampled, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from features.merging import Array
     from features.risk import Risk, Rows
 
+BLOCK_CELLS = 1 << 24  # features of a block: 64 MiB
 THREADS = 2  # numpy lets go of the interpreter; more threads than that only share a memory bus
 Item = TypeVar("Item")
 
@@ -41,6 +45,7 @@ class Asked:
     rows: Rows
     column: dict[str, int]
     out: NDArray[np.float32]
+    changes: dict[str, Held] = field(default_factory=dict)  # of on-change metrics, once they have been read
 
     def put(self, feature: Feature, values: Array, chosen: Index | slice = slice(None)) -> None:
         """Fill in a feature of some rows; a value that is too large for float32 is unknown."""
@@ -48,6 +53,11 @@ class Asked:
             told = values.astype(np.float32)
         told[np.isinf(told)] = np.nan
         self.out[chosen, self.column[feature.name]] = told
+
+    def join(self, feature: Feature, values: Array) -> None:
+        """Let one more metric have its say in a joint feature of all rows."""
+        joint, column = JOINT[feature.stat], self.out[:, self.column[feature.name]]
+        column[:] = joint.together(column, joint.each(values).astype(np.float32))
 
 
 def compute(catalogue: Catalogue, view: View, risk: Risk, rows: Rows) -> NDArray[np.float32]:
@@ -60,10 +70,47 @@ def compute(catalogue: Catalogue, view: View, risk: Risk, rows: Rows) -> NDArray
     Raises:
         FutureError: if a cutoff lies after the view.
     """
+    return _compute(catalogue, view, risk, rows, {})
+
+
+def blocks(
+    catalogue: Catalogue, view: View, risk: Risk, rows: Rows, cells: int = BLOCK_CELLS
+) -> Iterator[tuple[Index, NDArray[np.float32]]]:
+    """Compute the catalogue for some cutoffs after the others, so that a history of any length fits in memory.
+
+    A cutoff is never cut: peers are compared at the same time.
+
+    Yields:
+        The places of a block's rows among `rows`, and their features as `compute` gives them: no more than `cells`,
+        unless one cutoff has more.
+
+    Raises:
+        FutureError: if a cutoff lies after the view.
+    """
+    changes: dict[str, Held] = {}
+    counts = np.bincount(rows.cutoff, minlength=len(rows.cutoffs)) * len(catalogue.features)
+    for cutoffs in _runs(counts.tolist(), cells):
+        chosen = np.flatnonzero((rows.cutoff >= cutoffs.start) & (rows.cutoff < cutoffs.stop))
+        if len(chosen):
+            yield chosen, _compute(catalogue, view, risk, rows.take(chosen), changes)
+
+
+def _runs(counts: list[int], most: int) -> Iterator[range]:
+    """Part what is counted into runs that count no more than `most`, or are of one."""
+    first = total = 0
+    for at, count in enumerate(counts):
+        if at > first and total + count > most:
+            yield range(first, at)
+            first, total = at, 0
+        total += count
+    yield range(first, len(counts))
+
+
+def _compute(catalogue: Catalogue, view: View, risk: Risk, rows: Rows, changes: dict[str, Held]) -> NDArray[np.float32]:
     if len(rows.cutoffs):
         view.require(to_datetime(rows.cutoffs.max()))
     out = np.empty((len(rows), len(catalogue.features)), dtype=np.float32, order="F")
-    asked = Asked(view, risk, rows, {name: at for at, name in enumerate(catalogue.names)}, out)
+    asked = Asked(view, risk, rows, {name: at for at, name in enumerate(catalogue.names)}, out, changes)
     for origin, execute in _EXECUTORS.items():
         own = [feature for feature in catalogue.features if feature.origin is origin]
         if own and len(rows):
@@ -83,19 +130,53 @@ def _history(asked: Asked, features: list[Feature]) -> None:
 
 
 def _held(asked: Asked, features: list[Feature]) -> None:
-    _side_by_side(lambda job: _held_metric(asked, *job), by_metric(features))
+    """Run every metric once, also for the joint features that it is a part of."""
+    jobs: dict[str, list[Feature]] = {}
+    for feature in features:
+        for metric in feature.of or (feature.metric,):
+            jobs.setdefault(metric, []).append(feature)
+        if feature.of:
+            asked.out[:, asked.column[feature.name]] = np.nan
+    lock, is_beside = Lock(), any(feature.peer is not Peer.NONE for feature in features)
+    company = Company.of(asked.view, asked.risk, asked.rows) if is_beside else None
+    _side_by_side(lambda job: _Changing(asked, company, lock, job[0]).compute(job[1]), jobs.items())
 
 
-def _held_metric(asked: Asked, metric: str, features: list[Feature]) -> None:
-    rows, clock = asked.rows, Grid.clock(asked.view.width)
-    table = asked.view.buckets([bucket_column(metric, aggregate) for aggregate in held.AGGREGATES])
-    changes, bucket = Held.of(table, metric, rows.names, clock.width), clock.position(rows.ts)
+@dataclass(frozen=True, slots=True)
+class _Changing:
+    """One on-change metric of some rows, and the company that they are in."""
+
+    asked: Asked
+    company: Company | None
+    lock: Lock
+    metric: str
+
+    def compute(self, features: list[Feature]) -> None:
+        asked, names = self.asked, [bucket_column(self.metric, aggregate) for aggregate in held.AGGREGATES]
+        changes = Held.of(asked.view.buckets(names), self.metric, asked.rows.names, asked.view.width)
+        for feature, values in _told(changes, asked.rows, [one for one in features if one.peer is Peer.NONE]):
+            if feature.of:
+                with self.lock:
+                    asked.join(feature, values)
+            else:
+                asked.put(feature, values)
+        if self.company:
+            for feature, values in _told(changes, self.company.rows, [one for one in features if one.peer]):
+                asked.put(feature, self.company.of_rows(values, feature.peer))
+
+
+def _told(changes: Held, rows: Rows, features: list[Feature]) -> Iterator[tuple[Feature, Array]]:
+    if not features:
+        return
+    clock = Grid.clock(changes.width)
+    bucket = clock.position(rows.ts)
     now = changes.at(rows.node, bucket)
     for window in {feature.window for feature in features}:
         then = now if window is None else changes.at(rows.node, bucket - clock.length(window))
         for feature in features:
             if feature.window == window:
-                asked.put(feature, held.statistic(feature.stat)(now, then))
+                stat = JOINT[feature.stat].base if feature.of else feature.stat
+                yield feature, held.statistic(stat)(now, then)
 
 
 def _windows(asked: Asked, features: list[Feature]) -> None:

@@ -75,6 +75,11 @@ class Grid:
         return EPOCH + self.first * self.width
 
     @property
+    def end(self) -> datetime:
+        """When the last bucket ends."""
+        return EPOCH + (self.first + self.count - 1) * self.width
+
+    @property
     def numbers(self) -> NDArray[np.float64]:
         """Whole bucket widths since the epoch at which each bucket ends."""
         return np.arange(self.first, self.first + self.count, dtype=np.float64)

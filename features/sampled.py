@@ -73,7 +73,7 @@ class Sampled:
     def read(self, metrics: Metrics) -> Work:
         """Read the buckets of a run of metrics."""
         columns = [bucket_column(metric, name) for metric, own in metrics for name in aggregates_of(own)]
-        table = self.view.buckets(columns, start=self.grid.start)
+        table = self.view.buckets(columns, self.grid.start, self.grid.end)
         return Work(self, table, Layout.of(table, self.names, self.grid))
 
     def of_rows(self, values: Array, peer: Peer) -> Array:

@@ -150,3 +150,23 @@ def test_no_rows_and_no_features_are_an_empty_matrix() -> None:
 def test_what_a_thread_raises_is_raised() -> None:
     with pytest.raises(ModelMismatchError, match="no statistic median"):
         told(fleet_of({"a": [1.0]}), Catalogue((replace(ON_CHANGE, stat="median"),)))
+
+
+def test_blocks_give_the_bits_of_the_whole_and_each_row_once() -> None:
+    view = synthetic(np.random.default_rng(3)).view(START + 50 * DAY)
+    risk = assess(view, daily(START + 30 * DAY, 15), None)
+    rows, catalogue = risk.rows(), build(PLAN)
+    every = batch.compute(catalogue, view, risk, rows)
+    for cells in (1, 3 * len(risk.names) * len(catalogue.features), every.size):
+        found = list(batch.blocks(catalogue, view, risk, rows, cells))
+        assert (len(found) == 1) == (cells == every.size)
+        assert np.array_equal(np.sort(np.concatenate([chosen for chosen, _ in found])), np.arange(len(rows)))
+        for chosen, told in found:
+            assert same_bits(told, every[chosen])
+            assert told.size <= cells or len(np.unique(rows.cutoff[chosen])) == 1
+
+
+def test_no_row_has_no_block() -> None:
+    view = synthetic(np.random.default_rng(3)).view(START + 50 * DAY)
+    risk = assess(view, daily(START + 30 * DAY, 3), None)
+    assert list(batch.blocks(build(PLAN), view, risk, rows_of(risk, 0))) == []
