@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from data.delta import Table
     from data.telemetry import Change, Span, Telemetry
 
-PIECE_CELLS: Final = 1 << 25  # samples that are rolled up at once: a quarter of a gigabyte
+PIECE_CELLS: Final = 1 << 23  # samples that are rolled up at once: 64 MiB, several times that while they are
 VERSION_NOTE: Final = "telemetry"
 WIDTH_NOTE: Final = "bucket_width_us"
 FINISHED_NOTE: Final = "finished"
