@@ -1,0 +1,177 @@
+"""Times one more hour for a large fleet beside the same from scratch: `python -m tests.benchmarks.bench_refresh`.
+
+10,000 nodes, hourly buckets of 10 gauges for a month in a Delta table, windows of 1, 7 and 30 days, a model of 3 x 150
+trees for 4 horizons. From scratch: reads every bucket that the windows hold, computes the catalogue with
+`features.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour from the
+table, merges it, computes the catalogue with `features.online`, predicts with the model's tables, and saves. Both end
+with the same features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is timed,
+and comes once to a refresh and 720 times to the other.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from data.buckets import FINISHED_NOTE, WIDTH_NOTE
+from data.rollup import MICROSECOND, rollup
+from data.schema import AVAILABLE_AT, BLIND_SCHEMA, BUCKET_END, EVENT_SCHEMA, LATENESS, NODE, NODE_SCHEMA, TS, Metric
+from data.schema import UTC as TIMES
+from data.store import Store
+from data.view import Records, View, hindsight
+from features import batch, online
+from features.catalogue import Plan, build
+from features.grid import to_numpy
+from features.risk import assess
+from models.hazard import Covariates, HazardModel
+from pipelines.offer import Offer
+from pipelines.resume import resumed
+from tests.benchmarks.bench_score import LightGbm, made_up_model
+from tests.benchmarks.bench_windows import HOUR, START, names
+from tests.benchmarks.tables import HEADER, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+NODES: Final = 10_000
+DAY: Final = 24
+LONGEST: Final = 30 * DAY
+EARLY: Final = 8 * DAY  # an hour early in the history, to refresh at
+LATE: Final = 31 * DAY  # and one late in it
+METRICS: Final = tuple(Metric(f"metric{number}") for number in range(10))
+CATALOGUE: Final = build(
+    Plan(METRICS, tuple(timedelta(days=days) for days in (1, 7, 30)), has_racks=True, has_hardware=False)
+)
+OFFERED: Final = Offer(CATALOGUE, METRICS, (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A fleet's records, what scores leave on disk, and a model."""
+
+    store: Store
+    folder: Path
+    history: View
+    model: HazardModel
+
+    @classmethod
+    def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
+        """Fill a bucket table with a month: a commit a day, and an hour around the hours to refresh at."""
+        store, rng = Store.at(folder / "tables", HOUR), np.random.default_rng(nodes)
+        for day in range(LATE // DAY + 1):
+            hours = range(day * DAY + 1, (day + 1) * DAY + 1)
+            is_live = day * DAY in {EARLY - DAY, LATE - DAY, LATE}
+            for part in ([hour] for hour in hours) if is_live else (list(hours),):
+                store.buckets.table.append(_buckets(nodes, part, rng))
+        finished = store.buckets.table.version() + 1
+        store.buckets.table.note({FINISHED_NOTE: finished, WIDTH_NOTE: HOUR // MICROSECOND})
+        records = Records(pl.DataFrame(schema=EVENT_SCHEMA), _inventory(nodes), pl.DataFrame(schema=BLIND_SCHEMA))
+        return cls(store, folder / "windows", hindsight(records, HOUR, store.buckets), model)
+
+    def refresh(self, hour: int) -> NDArray[np.float64]:
+        """Score an hour from what the one before it left."""
+        view = self.history.narrow(START + hour * HOUR)
+        risk = assess(view, np.array([to_numpy(view.at)]), None)
+        with resumed(self.folder, self.store, view, OFFERED) as left:
+            assert left.shelf is not None, "every hour comes after the one before"
+            features = online.compute(CATALOGUE, view, risk, risk.rows(), left.shelf)
+            return self.model.probabilities(Covariates(features, np.full(len(features), 1e-3)))
+
+    def scratch(self, hour: int) -> NDArray[np.float64]:
+        """Score an hour from all buckets that its windows hold."""
+        view = self.history.narrow(START + hour * HOUR)
+        risk = assess(view, np.array([to_numpy(view.at)]), None)
+        features = batch.compute(CATALOGUE, view, risk, risk.rows())
+        return LightGbm(self.model).probabilities(Covariates(features, np.full(len(features), 1e-3)))
+
+
+def _buckets(nodes: int, hours: list[int], rng: np.random.Generator) -> pl.DataFrame:
+    """Make up buckets as a rollup of gauges gives them, of a sample a minute; only what gauges are made of."""
+    count, end = nodes * len(hours), START.timestamp() * 1e6 + np.array(hours) * (HOUR // MICROSECOND)
+    ends = pl.Series(BUCKET_END, np.tile(end.astype(np.int64), nodes)).cast(TIMES)
+    columns: dict[str, object] = {NODE: np.repeat(names(nodes), len(hours)), BUCKET_END: ends}
+    columns |= {LATENESS: np.zeros(count, np.int32)}
+    for metric in METRICS:
+        mean = 50 + rng.normal(size=count)
+        own = {"n": np.full(count, 60, np.int32), "mean": mean, "m2": 60 * rng.random(count)}
+        own |= {"min": mean - rng.random(count), "max": mean + rng.random(count)}
+        columns |= {f"{metric.name}__{name}": values for name, values in own.items()}
+    return pl.DataFrame(columns)
+
+
+def _inventory(nodes: int) -> pl.DataFrame:
+    told = {NODE: names(nodes), "rack": [f"rack{number // 20}" for number in range(nodes)]}
+    came = pl.lit(START - HOUR).cast(TIMES)
+    known = pl.DataFrame(told).with_columns(came.alias("observed_from"), came.alias("as_of"))
+    blank = [pl.lit(None, kind).alias(name) for name, kind in NODE_SCHEMA.items() if name not in known.columns]
+    return known.with_columns(blank).select(*NODE_SCHEMA)
+
+
+def _hour_of_samples(nodes: int) -> pl.DataFrame:
+    rng, minutes = np.random.default_rng(1), to_numpy(START) + np.arange(1, 61) * np.timedelta64(60_000_000, "us")
+    ts = pl.Series(TS, np.tile(minutes, nodes)).cast(TIMES)
+    walks = {metric.name: rng.normal(size=nodes * 60) for metric in METRICS}
+    return pl.DataFrame({NODE: np.repeat(names(nodes), 60), TS: ts, AVAILABLE_AT: ts, **walks})
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Time some work."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _hours(site: Site, last: int) -> float:
+    """Refresh some hours after a first one, all within a day; give the quickest."""
+    site.refresh(last - 4)
+    return min(seconds(lambda: site.refresh(hour)) for hour in (last - 3, last - 2, last - 1))
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Measure, and name the targets."""
+    with TemporaryDirectory() as folder:
+        model = made_up_model(len(CATALOGUE.names))
+        half = _hours(Site.of(Path(folder, "half"), NODES // 2, model), LATE)
+        site = Site.of(Path(folder, "whole"), NODES, model)
+        early = _hours(site, EARLY)
+        first = seconds(lambda: site.refresh(LATE - 5))
+        late = _hours(site, LATE)
+        site.refresh(LATE)
+        turn = seconds(lambda: site.refresh(LATE + 1))
+        scratch = seconds(lambda: site.scratch(LATE + 1))
+        difference = float(np.max(np.abs(site.refresh(LATE + 1) - site.scratch(LATE + 1))))
+        samples = _hour_of_samples(NODES)
+        rolled = seconds(lambda: rollup(samples, [metric.name for metric in METRICS], HOUR))
+    mean = (23 * late + turn) / 24
+    raw = (LONGEST * rolled + scratch) / (rolled + mean)
+    return [
+        ("an hour of 10,000 nodes, features and probabilities", f"{late:.2f} s", ""),
+        ("the first hour of a day, which folds the day before", f"{turn:.2f} s", ""),
+        ("from scratch, from buckets", f"{scratch:.1f} s", ""),
+        ("from scratch over an hour's refresh", f"{scratch / late:.0f} times", "≥ 50 times"),
+        ("from scratch over the mean refresh of a day", f"{scratch / mean:.0f} times", "≥ 50 times"),
+        ("the same from raw samples, an hour's rollup included", f"{raw:.0f} times", "≥ 50 times"),
+        ("what is kept made anew from all buckets, over an hour's refresh", f"{first / late:.0f} times", ""),
+        ("an hour of twice the nodes", f"{late / half:.1f} times", "≤ 2.2 times"),
+        ("an hour after 31 days of history over one after 8 days", f"{late / early:.2f} times", "≤ 1.2 times"),
+        ("largest difference between the two in a probability", f"{difference:.1e}", "≤ 1e-6"),
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    sys.stdout.write(table(HEADER, rows()))
+
+
+if __name__ == "__main__":
+    main()
