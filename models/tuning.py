@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]  # stage, done, and of how many; 0: not known
 
 WARM_UP: Final = 8  # trials that sit every exam, before any is given up early
-CONFIRMING: Final = 3.0  # the newer folds cost so many trials: they sit two settings, and have more to learn from
+CONFIRMING: Final = 4.0  # the newer folds cost so many trials: they sit two settings, and have more to learn from
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,9 +145,9 @@ def one_that_took(seconds: float) -> Tried:
         (0.0, inf, 2, 1, True),
         (0.0, inf, 2, 2, False),
         (0.0, inf, None, 1_000, True),
-        (55.0, 100.0, None, 1, True),  # 10 s for the trial, 30 for the confirmation
-        (65.0, 100.0, None, 1, False),
-        (65.0, 100.0, 5, 1, False),
+        (45.0, 100.0, None, 1, True),  # 10 s for the trial, 40 for the confirmation
+        (55.0, 100.0, None, 1, False),
+        (55.0, 100.0, 5, 1, False),
     ],
 )
 def test_a_trial_begins_only_if_there_is_time_for_it_and_for_the_confirmation(
