@@ -12,7 +12,7 @@ import numpy as np
 
 from data.schema import bucket_column
 from features import held, told
-from features.catalogue import Feature, Origin, Peer, by_metric
+from features.catalogue import Feature, Origin, Peer
 from features.company import Company
 from features.grid import Grid, to_datetime
 from features.held import Held

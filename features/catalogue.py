@@ -37,6 +37,7 @@ class Peer(StrEnum):
     RATIO = "of_fleet"  # multiple of the fleet's median
     RANK = "rank"  # place in the fleet, 0 to 1
     RACK = "vs_rack"  # distance from the rack's median
+    HARDWARE = "rank_in_hardware"  # place among the nodes of the same hardware, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Feature:
     unit: str
     why: str
     peer: Peer = Peer.NONE
+    of: tuple[str, ...] = ()  # the metrics that a joint feature is made of
 
     @property
     def name(self) -> str:
@@ -107,9 +109,10 @@ def build(plan: Plan) -> Catalogue:
     features = list(_history(plan))
     for metric in plan.metrics:
         if metric.sampling == "on_change":
-            features += _held(metric, plan.windows)
+            features += _held(metric, plan)
         else:
             features += _SAMPLED[metric.kind](metric, plan)
+    features += _joint(plan)
     return Catalogue(tuple(features))
 
 
@@ -176,7 +179,7 @@ def _count(metric: Metric, plan: Plan) -> Iterator[Feature]:
     now, *longer = plan.windows
 
     def one(stat: str, window: timedelta, why: str, peer: Peer = Peer.NONE) -> Feature:
-        unit = {Peer.RATIO: TIMES_FLEET, Peer.NONE: metric.unit}[peer]
+        unit = {Peer.RATIO: TIMES_FLEET, Peer.RANK: OF_ONE, Peer.RACK: metric.unit}[peer]
         return Feature(Origin.WINDOW, metric.name, stat, window, "share" if stat == "seen" else unit, why, peer)
 
     yield one("mean", now, "samples that went missing, beside the fleet's", Peer.RATIO)
@@ -195,6 +198,10 @@ def _counter(metric: Metric, plan: Plan) -> Iterator[Feature]:
     yield Feature(Origin.WINDOW, metric.name, "last", plan.windows[-1], metric.unit, "errors so far")
 
 
+    yield one("mean", now, "the worst seen, however little the others miss", Peer.RANK)
+    if plan.has_racks:
+        for window in plan.windows[:2]:
+            yield one("mean", window, "samples that its own rack did not lose", Peer.RACK)
 def _boot_time(metric: Metric, plan: Plan) -> Iterator[Feature]:
     longest = plan.windows[-1]
     yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "h", "leaks and wear since the last boot")
@@ -216,9 +223,12 @@ _SAMPLED = {
 }
 
 
-def _held(metric: Metric, windows: tuple[timedelta, ...]) -> Iterator[Feature]:
-    def one(stat: str, window: timedelta | None, unit: str, why: str) -> Feature:
-        return Feature(Origin.HELD, metric.name, stat, window, unit, why)
+def _held(metric: Metric, plan: Plan) -> Iterator[Feature]:
+    windows = plan.windows
+    peers = (Peer.RANK, Peer.HARDWARE) if plan.has_hardware else (Peer.RANK,)
+
+    def one(stat: str, window: timedelta | None, unit: str, why: str, peer: Peer = Peer.NONE) -> Feature:
+        return Feature(Origin.HELD, metric.name, stat, window, unit if peer is Peer.NONE else OF_ONE, why, peer)
 
     if metric.kind is MetricKind.AGE:
         yield one("running", EVER, "h", "infant mortality and wear")
@@ -231,3 +241,28 @@ def _held(metric: Metric, windows: tuple[timedelta, ...]) -> Iterator[Feature]:
         yield one("increase", window, metric.unit, "how fast errors come")
         yield one("rises", window, "rises", "how often errors come")
     yield one("mean", windows[-1], metric.unit, "the usual level")
+        for peer in peers:
+            yield one("running", EVER, OF_ONE, "older than its peers", peer)
+    yield one("days_since_first", EVER, "d", "what began to err, errs on; an old scar may have healed")
+    yield one("rises_so_far", EVER, "rises", "errors that came once, or again and again")
+    for peer in peers:
+        yield one("last", EVER, OF_ONE, "some hardware counts errors that mean nothing", peer)
+        yield one("increase", windows[len(windows) // 2], OF_ONE, "what rises for all its peers is no alarm", peer)
+
+
+COUNTERS = "counters"  # all on-change metrics that count, together
+
+
+def _joint(plan: Plan) -> Iterator[Feature]:
+    """List what a fleet's on-change metrics say together, if there are several."""
+    of = tuple(m.name for m in plan.metrics if m.sampling == "on_change" and m.kind is not MetricKind.AGE)
+    if len(of) < 2:  # noqa: PLR2004  - one metric speaks for itself
+        return
+
+    def one(stat: str, window: timedelta | None, unit: str, why: str) -> Feature:
+        return Feature(Origin.HELD, COUNTERS, stat, window, unit, why, of=of)
+
+    yield one("above_zero", EVER, "metrics", "several sorts of errors tell more than many of one")
+    yield one("days_since_rise", EVER, "d", "errors of any sort that are recent")
+    for window in plan.windows:
+        yield one("rising", window, "metrics", "several sorts of errors at once")

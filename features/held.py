@@ -74,9 +74,10 @@ def _accumulated(changes: pl.DataFrame) -> pl.DataFrame:
         pl.col("rise").cum_sum().over("node").alias("risen"),
         (pl.col("rise") > 0).cast(pl.Float64).cum_sum().over("node").alias("rises"),
         pl.when(pl.col("rise") > 0).then("at").forward_fill().over("node").alias("last_rise"),
+        pl.when((value > 0) & (value.first().over("node") <= 0)).then("at").alias("above"),
         value.cum_max().over("node").alias("highest"),
         pl.col("area").cum_sum().over("node"),
-    )
+    ).with_columns(pl.col("above").cum_min().forward_fill().over("node"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ STATISTICS: dict[str, Statistic] = {
     "mean": _mean,
     "increase": _growth("risen"),
     "rises": _growth("rises"),
+    "rises_so_far": _taken("rises"),
+    "days_since_first": _days_since("above"),  # since it first was above zero; unknown if it was so when first seen
     "days_since_rise": _days_since("last_rise"),
     "days_since_change": _days_since("at"),
     "running": _running,

@@ -62,3 +62,26 @@ def group_deviation(values: Array, group: Index) -> Array:
         own = group == one
         out[own] = values[own] - quantiles(values[own], (0.5,))[0]
     return out
+
+
+def group_rank(values: Array, group: Index) -> Array:
+    """Give each value's place in its group, from 0 (lowest) to 1 (highest); ties share their lowest place.
+
+    `values` and `group` are flat, one a pair of node and time; NaN where the value is missing or has under five peers.
+    """
+    out = np.full(len(values), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.lexsort((values[known], group[known]))]
+    own, ranked = group[order], values[order]
+    size = np.bincount(own)[own] if len(own) else own
+    below = _begins(own, ranked) - _begins(own)
+    enough = size >= FEWEST_PEERS
+    out[order[enough]] = below[enough] / (size[enough] - 1)
+    return out
+
+
+def _begins(*keys: Array | Index) -> Index:
+    """Give, for each place in sorted keys, where the run of equals that it lies in begins."""
+    place = np.arange(len(keys[0]))
+    differs = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return np.maximum.accumulate(np.where(np.append(True, differs)[: len(place)], place, 0))

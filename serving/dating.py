@@ -46,7 +46,7 @@ def date(told: Iterable[Told], past: Past) -> dict[Key, Since]:
     A slice of time is held against the range of the nodes in that slice, and a metric that tells only of changes
     against today's. A slice without a sample ends no run. What is inside its range, or is no level, has no date.
     """
-    outside = [one for one in told if one.side != 0]
+    outside = [one for one in told if one.side != 0 and not one.own.of]  # several metrics have no buckets
     sampled = _by_wanted(one for one in outside if one.own.origin is Origin.WINDOW)
     held = _by_wanted(one for one in outside if one.own.origin is Origin.HELD)
     return {**_sampled(sampled, past), **_held(held, past.view)}

@@ -72,6 +72,17 @@ _HELD: Final = {
     "mean": Sentence("{metric} {value}{average}"),
     "increase": _ROSE,
     "rises": Sentence("{metric} rose {times}{within}", zero="{metric} did not rise{within}", form=bare),
+    "rises_so_far": Sentence("{metric} rose {times}", zero="{metric} never rose", form=bare),
+    "days_since_first": Sentence(
+        "{metric} first above zero {value} ago", missing="{metric}: not known since when above zero", form=days
+    ),
+    "above_zero": Sentence("{value} of its counters above zero", missing="no counter is known", form=bare),
+    "rising": Sentence(
+        "{value} of its counters rose{within}",
+        zero="no counter rose{within}",
+        missing="no counter is known",
+        form=bare,
+    ),
     "days_since_rise": Sentence("{metric} last rose {value} ago", missing="{metric} never rose", form=days),
     "days_since_change": Sentence("{metric} last changed {value} ago", missing="{metric} never changed", form=days),
     "running": Sentence("{metric} at {value}", form=hours),
@@ -109,6 +120,17 @@ _HISTORY: Final = {
     ("node", "days_observed"): Sentence("known for {value}", form=days),
     ("rack", "failures"): Sentence("{group}: {failures}{within}", form=bare),
     ("rack", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
+    ("rack", "failures_of_others"): Sentence("{group}: {failures} of other nodes{within}", form=bare),
+    ("neighbours", "failures"): Sentence("the nodes beside it: {failures}{within}", form=bare),
+    ("neighbours", "days_since_start"): Sentence(
+        "a node beside it last failed {value} ago", missing="no node beside it ever failed", form=days
+    ),
+    ("node", "relative_rate_at_age"): Sentence(
+        "nodes of its age fail {value} times as often as the fleet", form=roughly
+    ),
+    ("hardware", "relative_rate_at_age"): Sentence(
+        "{group} fails {value} times as often as all nodes of that age", form=roughly
+    ),
     ("hardware", "failures"): Sentence("{group}: {failures}{within}", form=bare),
     ("hardware", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
 }

@@ -70,6 +70,6 @@ def _strongest(catalogue: Catalogue, added: NDArray[np.float64]) -> tuple[str, .
     """Name the telemetry that raises a score, the strongest first."""
     total: dict[str, float] = {}
     for feature, share in zip(catalogue.features, added.tolist(), strict=True):
-        if feature.origin is not Origin.HISTORY:
+        if feature.origin is not Origin.HISTORY and not feature.of:  # several metrics have no trace
             total[feature.metric] = total.get(feature.metric, 0.0) + share
     return tuple(sorted((metric for metric in total if total[metric] > 0), key=lambda metric: -total[metric]))

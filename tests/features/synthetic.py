@@ -24,6 +24,7 @@ METRICS = (
     Metric("hours", MetricKind.AGE, unit="h"),
     Metric("reallocated", MetricKind.COUNTER, "on_change", "sectors"),
     Metric("power_on", MetricKind.AGE, "on_change", "h"),
+    Metric("pending", MetricKind.GAUGE, "on_change", "sectors"),
 )
 HOUR = np.timedelta64(3_600_000_000, "us")
 
@@ -121,4 +122,5 @@ def _values(
         "hours": 1_000.0 + step * 3,
         "reallocated": np.where(rng.random(count) < 0.1, rises, np.nan),
         "power_on": np.where(rng.random(count) < 0.2, 500.0 + step * 3, np.nan),
+        "pending": np.where(rng.random(count) < 0.05, rng.choice([0.0, 0.0, 1.0, 8.0], count), np.nan),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from data.schema import Metric, MetricKind
 from features import held
 from features.catalogue import Catalogue, Origin, Peer, Plan, build, by_metric, window_name
 from features.derived import base_statistics
+from features.joint import JOINT
 from tests.features.synthetic import METRICS
 
 DAY = timedelta(days=1)
@@ -33,6 +35,11 @@ def test_names_say_metric_statistic_and_window() -> None:
         "boot__uptime__30d",
         "reallocated__increase__30d",
         "power_on__running__ever",
+        "power_on__running_rank_in_hardware__ever",
+        "reallocated__last_rank__ever",
+        "reallocated__increase_rank_in_hardware__7d",
+        "counters__above_zero__ever",
+        "counters__rising__30d",
         "failures__count__90d",
         "failures_fan__count__30d",
         "rack__failures__7d",
@@ -47,7 +54,7 @@ def test_every_statistic_is_known_to_its_executor() -> None:
             assert base_statistics(feature.stat)
             assert feature.window is not None
         if feature.origin is Origin.HELD:
-            assert feature.stat in held.STATISTICS
+            assert (JOINT[feature.stat].base if feature.of else feature.stat) in held.STATISTICS
 
 
 def test_every_feature_says_its_unit_and_why() -> None:
@@ -63,6 +70,17 @@ def test_without_telemetry_there_is_history_alone() -> None:
 def test_without_racks_nobody_is_set_beside_a_rack() -> None:
     plan = Plan(METRICS, PLAN.windows, has_racks=False, has_hardware=True)
     assert Peer.RACK not in {feature.peer for feature in build(plan).features}
+
+
+def test_one_on_change_metric_says_nothing_jointly() -> None:
+    alone = tuple(metric for metric in METRICS if metric.name != "pending")
+    assert "counters" in {feature.metric for feature in build(PLAN).features}
+    assert "counters" not in {feature.metric for feature in build(replace(PLAN, metrics=alone)).features}
+
+
+def test_without_hardware_nobody_is_set_beside_it() -> None:
+    plan = Plan(METRICS, PLAN.windows, has_racks=True, has_hardware=False)
+    assert Peer.HARDWARE not in {feature.peer for feature in build(plan).features}
 
 
 def test_a_single_window_is_enough() -> None:

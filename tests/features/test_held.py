@@ -80,7 +80,10 @@ def slow(found: Sequence[Sample], node: str, bucket: int, length: int) -> dict[s
     values = [held_at(steps, hour) for hour in range(bucket - length + 1, bucket + 1)]
     held_values = [value for value in values if value is not None]
     hours_since = bucket - steps[-1][1] / 60
+    above = [minute for _, minute, value in steps if value > 0] if steps[0][2] <= 0 else []
     return {
+        "rises_so_far": len(up),
+        "days_since_first": (bucket - above[0] / 60) / 24 if above else np.nan,
         "last": steps[-1][2],
         "max": max(value for *_, value in steps),
         "mean": float(np.mean(held_values)) if held_values else np.nan,
@@ -134,6 +137,12 @@ def test_the_newest_sample_counts_whatever_order_a_bucket_arrives_in() -> None:
 def test_a_counter_that_is_reset_rises_from_zero() -> None:
     values = told(table_of([("a", 0, 0, 90.0), ("a", 60, 0, 100.0), ("a", 120, 0, 4.0)]), 3, 9)
     assert (values["increase"][0], values["rises"][0], values["max"][0]) == (14, 2, 100)
+
+
+def test_what_was_above_zero_when_first_seen_has_been_so_for_nobody_knows_how_long() -> None:
+    began = told(table_of([("a", 0, 0, 0.0), ("a", 60, 0, 2.0), ("a", 120, 0, 0.0), ("a", 180, 0, 9.0)]), 25, 9)
+    assert began["days_since_first"][0] == 1
+    assert np.isnan(told(table_of([("a", 0, 0, 2.0), ("a", 60, 0, 5.0)]), 25, 9)["days_since_first"][0])
 
 
 def test_a_clock_runs_on_from_when_it_was_read() -> None:

@@ -53,6 +53,23 @@ def test_the_rank_goes_from_zero_to_one_and_ties_share_the_lowest_place(values: 
 
 
 @given(FLEETS, st.integers(1, 3))
+def test_the_rank_in_a_group_is_that_of_pandas(values: NDArray[np.float64], groups: int) -> None:
+    flat = values.ravel()
+    group = np.arange(len(flat)) % groups
+    by = pd.Series(flat).groupby(group)
+    count = by.transform("count")
+    expected = ((by.rank(method="min") - 1) / (count - 1)).where(~np.isnan(flat) & (count >= peers.FEWEST_PEERS))
+    np.testing.assert_allclose(peers.group_rank(flat, group), expected, atol=1e-12)
+
+
+@given(FLEETS)
+def test_the_rank_in_a_group_of_all_is_the_rank_in_the_fleet(values: NDArray[np.float64]) -> None:
+    node, at = np.nonzero(np.ones_like(values))
+    ranks = peers.group_rank(values[node, at], at).reshape(values.shape)
+    assert ranks.tobytes() == peers.fleet_rank(values).tobytes()
+
+
+@given(FLEETS, st.integers(1, 3))
 def test_the_groups_deviation_is_from_its_own_median(values: NDArray[np.float64], groups: int) -> None:
     group = np.arange(len(values)) % groups
     told = peers.group_deviation(values, group)
