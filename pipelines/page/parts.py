@@ -23,7 +23,7 @@ TITLES: Final = {
     CAUSE: "By cause",
 }
 MANY: Final = {"rack": "racks", "hardware": "models", "partition": "partitions", CAUSE: "causes"}
-HEADS: Final = ("node-days", "failures", "expected", "observed / expected", "caught", "precision", "share of alarms")
+HEADS: Final = ("failures", "caught", "expected", "observed / expected", "precision", "share of alarms", "node-days")
 HEADS_OF_CAUSES: Final = ("failures", "caught")
 LIKE_THE_FLEET: Final = "the whole fleet"
 
@@ -72,13 +72,13 @@ def _label(division: str, one: Slice) -> str:
 def _cells(one: Slice) -> tuple[str, ...]:
     figures = one.figures
     return (
-        f"{one.node_days:,}",
         f"{one.failures:,}",
+        with_interval(figures["caught_share"]),
         expected(one),
         with_interval(figures["observed_over_expected"], number),
-        with_interval(figures["caught_share"]),
         with_interval(figures["precision"]),
         share(one.share_of_alarms),
+        f"{one.node_days:,}",
     )
 
 

@@ -164,6 +164,20 @@ def test_without_the_base_rate_there_is_no_skill() -> None:
     assert evaluated(cases, {"model": scores["model"]}).to_json()["model"]["brier_skill"] == NULL
 
 
+def test_what_is_caught_ahead_counts_first_alarms_so_long_before_and_is_paired() -> None:
+    cases, scores = sample(4, Size(nodes=60, steps=60, failures=90))
+    resampler, line, failures = resampler_of(cases), timeline(cases), window_failures(cases)
+    told = evaluate(cases, scores, (0.2,), resampler, (24, 24 * cases.horizon_days))
+    rows = alarmed_rows(roster(cases, line), scores["model"], [0.2])[0.2]
+    lead = (failures.start - earliest(rows, failures, line, cases.horizon)) / np.timedelta64(1, "h")
+    early = told.figure("caught_share_24h", "model", 0.2)
+    assert early.value == pytest.approx((lead >= 24).mean())
+    weight = resampler.weights(resampler.cells(cases.names, failures.node, failures.start))
+    assert early.draws == pytest.approx(weight[lead >= 24].sum(axis=0) / weight.sum(axis=0))
+    assert told.ratio("caught_share_24h", "model", "model", 0.2).bounds() == (1.0, 1.0)
+    assert [name for name in told.models["model"].budgets[0.2] if name.endswith("h")] == ["caught_share_24h"]
+
+
 def test_a_ratio_is_paired() -> None:
     cases, scores = sample(4, Size(nodes=60, steps=60, failures=90))
     evaluation = evaluated(cases, scores)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.bench import Bench, set_up
-from models.leads import leads
+from models.leads import ahead, leads, within
 from models.resample import draw_resampler
 from tests.models.made_up import START, Size, made_up_cases
 
@@ -37,6 +37,11 @@ def test_notice_counts_all_failures_and_stops_before_the_horizon() -> None:
         low <= (one.value or 0.0) <= high for one in told.values() for low, high in [one.bounds()] if low and high
     )
     assert told[1].bounds() != (None, None)
+
+
+def test_a_notice_as_long_as_the_horizon_cannot_be_given() -> None:
+    assert within((1, 24, 72, 168), 3) == (1, 24)
+    assert ahead(24) == "caught_share_24h"
 
 
 def test_without_failures_nothing_is_said() -> None:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from models.figures import Figure
+from models.slicing import Slice, Slicing
+from pipelines.notes import notes, off, subject
+from tests.pipelines.page.reports import whole
+
+OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Figure(2.8)}, is_off=True)
+
+
+def slicing(*racks: Slice) -> Slicing:
+    return Slicing(0.01, OFF, {"rack": racks}, (), dispersion=1.5, compared=40, unusual=3)
+
+
+def test_what_is_off_is_named_furthest_first_and_the_rest_counted() -> None:
+    racks = [replace(OFF, label=str(at), failures=14 + at) for at in range(5)]
+    told = list(off(slicing(*racks, replace(OFF, is_off=False))))
+    assert told[0] == "rack 4: 18 failed, 5.0 expected"
+    assert [line.split(":")[0] for line in told[:3]] == ["rack 4", "rack 3", "rack 2"]
+    assert told[3] == "2 more parts of the fleet are off: --report shows them"
+    assert list(off(slicing(replace(OFF, is_off=False)))) == []
+
+
+@pytest.mark.parametrize(
+    ("division", "label", "told"),
+    [
+        ("rack", "12", "rack 12"),
+        ("rack", "Rack-12", "Rack-12"),
+        ("hardware", "ST3000", "hardware ST3000"),
+        ("age", "under 30 days", "nodes known for under 30 days"),
+        ("history", "have failed before", "nodes that have failed before"),
+        ("history", "without a failure so far", "nodes without a failure so far"),
+    ],
+)
+def test_a_slice_is_called_so_that_one_knows_what_it_is(division: str, label: str, told: str) -> None:
+    assert subject(division, label) == told
+
+
+def test_what_is_caught_in_time_is_told_where_the_horizon_is_long_enough() -> None:
+    found = whole().found
+    assert list(notes(found, 1.0)) == list(off(found.slicings[1.0]))
+    first = next(iter(notes(found, 7.0)))
+    value = found.evaluations[7.0].figure("caught_share_24h", "model", 0.2).value
+    assert first.startswith(f"caught at least 24 h ahead, alarms on 20.0%: {value:.3f} [")
+    assert "; model / history " in first
