@@ -136,6 +136,7 @@ def _history(plan: Plan) -> Iterator[Feature]:
     yield one("maintenance", "days_since_start", EVER, "d", "new parts and new software fail early")
     yield one("node", "days_up", EVER, "d", "time in service since the last event")
     yield one("node", "days_observed", EVER, "d", "infant mortality and wear")
+    yield one("node", "relative_rate_at_age", EVER, TIMES_FLEET, "the ages at which nodes failed in the past")
     yield one(FLEET, "failure_rate", timedelta(days=7), "1/d", "a bad week of the whole fleet")
     for cause in plan.causes:
         for window in (timedelta(days=30), timedelta(days=365)):
@@ -153,6 +154,20 @@ def _groups(plan: Plan) -> Iterator[Feature]:
         for span in RATE_WINDOWS:
             why = f"some {group} values fail more than others"
             yield Feature(Origin.HISTORY, group, "relative_rate", span, TIMES_FLEET, why)
+    if plan.has_hardware:
+        why = "each hardware model has its own infant mortality and wear"
+        yield Feature(Origin.HISTORY, "hardware", "relative_rate_at_age", EVER, TIMES_FLEET, why)
+    if plan.has_racks:
+        yield from _neighbours()
+
+
+def _neighbours() -> Iterator[Feature]:
+    for days in (7, 30, 90):
+        why = "failures around a node that are not its own: power, cooling, a switch"
+        window = timedelta(days=days)
+        yield Feature(Origin.HISTORY, "rack", "failures_of_others", window, "failures", why)
+        yield Feature(Origin.HISTORY, "neighbours", "failures", window, "failures", "what nodes next to it share")
+    yield Feature(Origin.HISTORY, "neighbours", "days_since_start", EVER, "d", "trouble next door, and how fresh it is")
 
 
 def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:

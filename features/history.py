@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from data.schema import EventKind
 from features.facts import Facts, Past, Places
 from features.grid import to_step
+from features.neighbours import of_neighbours, pairs
 from features.presence import Presence, inventory
 from features.repeats import separate
 
@@ -41,6 +42,7 @@ class History:
     repaired: Past  # failures whose end is known
     maintenance: Past
     maintained: Past  # maintenance whose end is known
+    neighbours: Past  # failures of the nodes beside each
     groups: dict[str, Index]  # 'rack', 'hardware' and 'fleet': each node's group
 
     @classmethod
@@ -61,6 +63,7 @@ class History:
             Past.of(failures.ended(), places),
             Past.of(maintenance, places),
             Past.of(maintenance.ended(), places),
+            Past.of(of_neighbours(failures, pairs(inventory(view, rows.names))), places),
             groups_of(view, rows),
         )
 
@@ -93,22 +96,27 @@ class History:
         """Count the failures of the group of each row's node, its own included."""
         return self._of_rows(group, self._group_failures(group, window))
 
+    def failures_of_others(self, group: str, window: timedelta | None) -> Floats:
+        """Count the failures of the other nodes of the group of each row's node."""
+        return self.failures_in_group(group, window) - self.failures.count(window)
+
     def fleet_rate(self, window: timedelta | None) -> Floats:
         """Give the fleet's failures a node-day in the window before each row's cutoff."""
-        return self._fleet_rate(window)[self.rows.cutoff]
+        return self.rate_by_cutoff(window)[self.rows.cutoff]
 
     def relative_rate(self, window: timedelta | None) -> Floats:
         """Give how often each row's node failed beside the fleet, shrunk towards 1: lemons stand out."""
         days = self.presence.seconds(self.rows, window) / DAY_SECONDS
-        return _shrunk(self.failures.count(window), days * self.fleet_rate(window))
+        return shrunk(self.failures.count(window), days * self.fleet_rate(window))
 
     def relative_group_rate(self, group: str, window: timedelta | None) -> Floats:
         """Give how often the group of each row's node failed beside the fleet, shrunk towards 1."""
         days = self.presence.seconds_of_groups(self.groups[group], window) / DAY_SECONDS
-        rate = _shrunk(self._group_failures(group, window), days * self._fleet_rate(window))
+        rate = shrunk(self._group_failures(group, window), days * self.rate_by_cutoff(window))
         return self._of_rows(group, rate)
 
-    def _fleet_rate(self, window: timedelta | None) -> Floats:
+    def rate_by_cutoff(self, window: timedelta | None = None) -> Floats:
+        """Give the fleet's failures a node-day in the window before each cutoff."""
         failures = self._group_failures(FLEET, window).sum(axis=0)
         days = self.presence.seconds_of_groups(self.groups[FLEET], window).sum(axis=0) / DAY_SECONDS
         return np.asarray((failures + PRIOR_RATE * PRIOR_DAYS) / (days + PRIOR_DAYS))
@@ -136,7 +144,8 @@ def groups_of(view: View, rows: Rows) -> dict[str, Index]:
     return {**numbers, FLEET: np.zeros(nodes.height, np.int64)}
 
 
-def _shrunk(observed: NDArray[np.number], expected: Floats) -> Floats:
+def shrunk(observed: NDArray[np.number], expected: Floats) -> Floats:
+    """Give observed over expected, drawn towards 1 by the weight of one failure: a gamma-Poisson posterior mean."""
     return np.asarray((observed + PRIOR_FAILURES) / (expected + PRIOR_FAILURES))
 
 

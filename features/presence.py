@@ -29,6 +29,7 @@ class Presence:
 
     cutoffs: Times
     observed_from: Times
+    observed_until: Times  # NaT: still there
     enter: Index  # the first cutoff at which the node is present
     leave: Index  # the first one at which it is gone
 
@@ -36,9 +37,10 @@ class Presence:
     def of(cls, view: View, names: tuple[str, ...], cutoffs: Times) -> Presence:
         """Read the presence of some nodes from a view."""
         nodes = inventory(view, names)
-        came, calendar = to_times(nodes["observed_from"]), Calendar(0, cutoffs)
+        came, left = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
+        calendar = Calendar(0, cutoffs)
         enter = calendar.steps(came)
-        return cls(cutoffs, came, enter, np.maximum(enter, calendar.steps(to_times(nodes["observed_until"]))))
+        return cls(cutoffs, came, left, enter, np.maximum(enter, calendar.steps(left)))
 
     def seconds(self, rows: Rows, window: timedelta | None) -> Index:
         """Count the seconds of the window before each row's cutoff in which its node was observed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import ModelMismatchError
+from features import ages
 from features.catalogue import FAILURES_OF
 from features.history import Floats, History
 
@@ -32,6 +33,11 @@ _TELLERS: dict[tuple[str, str], Teller] = {
     ("fleet", "failure_rate"): lambda history, window: history.fleet_rate(window),
     ("rack", "failures"): lambda history, window: history.failures_in_group("rack", window),
     ("rack", "relative_rate"): lambda history, window: history.relative_group_rate("rack", window),
+    ("rack", "failures_of_others"): lambda history, window: history.failures_of_others("rack", window),
+    ("neighbours", "failures"): lambda history, window: _whole(history.neighbours.count(window)),
+    ("neighbours", "days_since_start"): lambda history, _: history.days_since(history.neighbours.latest_start()),
+    ("node", "relative_rate_at_age"): lambda history, _: ages.relative_rate(history),
+    ("hardware", "relative_rate_at_age"): lambda history, _: ages.relative_rate_of_hardware(history),
     ("hardware", "failures"): lambda history, window: history.failures_in_group("hardware", window),
     ("hardware", "relative_rate"): lambda history, window: history.relative_group_rate("hardware", window),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FEATURES = build(Plan((), (), has_racks=True, has_hardware=True, causes=("fan", "gpu"))).features
+BANDS = (0, 7, 30, 90, 180, 365, 730, 1095, 1460)
+NUMBERS = {"n1": 1, "n2": 2, "n10": 10}  # names of one pattern
 NODE = {"node": "a", "observed_from": START - 30 * DAY}
 Record = dict[str, Any]
 
@@ -51,7 +54,11 @@ class Records:
         return (self.now - max(moments)) / DAY if moments else np.nan
 
     def ends(self, kind: str, name: str) -> list[datetime]:
-        return [row["end"] for row in self.of(kind, {name}) if row["end"] is not None]
+        return [row["end"] for row in self.of(kind, {name}) if self.is_over(row)]
+
+    def is_over(self, row: Record) -> bool:
+        """Tell whether an event has ended: an end that was announced is still to come."""
+        return row["end"] is not None and row["end"] <= self.now
 
     def days_observed(self, names: set[str], window: timedelta | None) -> float:
         spans = [self.now - self.nodes[name]["observed_from"] for name in names if self.is_present(name)]
@@ -73,16 +80,60 @@ class Records:
     def peers(self, name: str, group: str) -> set[str]:
         return {other for other, row in self.nodes.items() if row[group] == self.nodes[name][group]}
 
+    def neighbours(self, name: str) -> set[str]:
+        own = NUMBERS.get(name, -9)
+        return {other for other in self.peers(name, "rack") if 1 <= abs(NUMBERS.get(other, 99) - own) <= 2}
+
+    def band(self, age: timedelta) -> int:
+        return max(sum(age / DAY >= start for start in BANDS), 1)
+
+    def age_band(self, name: str) -> int:
+        return self.band(self.now - self.nodes[name]["observed_from"])
+
+    def at_age(self, names: set[str], band: int) -> tuple[int, float]:
+        came = {name: self.nodes[name]["observed_from"] for name in names}
+        ages = [self.band(row["start"] - came[row["node"]]) for row in self.of("failure", names)]
+        starts = [*BANDS, math.inf]
+        days = 0.0
+        for name in names:
+            age = (min(self.nodes[name]["observed_until"] or self.now, self.now) - came[name]) / DAY
+            days += max(min(age, starts[band]) - starts[band - 1], 0)
+        return ages.count(band), days
+
+    def rate_at_age(self, band: int) -> float:
+        failures, days = self.at_age(set(self.nodes), band)
+        return (failures + 1) / (days * self.fleet_rate(None) + 1)
+
+    def relative_rate_at_age(self, name: str) -> float:
+        mix = [self.rate_at_age(self.age_band(other)) for other in self.nodes if self.is_present(other)]
+        return self.rate_at_age(self.age_band(name)) / (float(np.mean(mix)) if mix else 1)
+
+    def hardware_rate_at_age(self, name: str) -> float:
+        band = self.age_band(name)
+        failures, days = self.at_age(set(self.nodes), band)
+        own, own_days = self.at_age(self.peers(name, "hardware"), band)
+        return (own + 1) / (own_days * (failures + 0.5) / (days + 500) + 1)
+
     def days_up(self, name: str) -> float:
         back = self.ends("failure", name) + self.ends("maintenance", name)
         return self.days_since([*back, self.nodes[name]["observed_from"]])
 
     def mean_repair_hours(self, name: str) -> float:
-        repairs = [(row["end"] - row["start"]) / timedelta(hours=1) for row in self.of("failure", {name}) if row["end"]]
+        repairs = [
+            (row["end"] - row["start"]) / timedelta(hours=1) for row in self.of("failure", {name}) if self.is_over(row)
+        ]
         return float(np.mean(repairs)) if repairs else np.nan
 
     def value(self, feature: Feature, name: str) -> float:
         metric, window = feature.metric, feature.window
+        if feature.stat == "relative_rate_at_age":
+            return self.relative_rate_at_age(name) if metric == "node" else self.hardware_rate_at_age(name)
+        if feature.stat == "failures_of_others":
+            return len(self.of("failure", self.peers(name, metric) - {name}, window))
+        if metric == "neighbours":
+            around = self.of("failure", self.neighbours(name), window)
+            is_count = feature.stat == "failures"
+            return len(around) if is_count else self.days_since([row["start"] for row in around])
         if metric in ("rack", "hardware"):
             peers = self.peers(name, metric)
             of_peers = len(self.of("failure", peers, window))
