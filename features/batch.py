@@ -152,8 +152,7 @@ class _Changing:
     metric: str
 
     def compute(self, features: list[Feature]) -> None:
-        asked, names = self.asked, [bucket_column(self.metric, aggregate) for aggregate in held.AGGREGATES]
-        changes = Held.of(asked.view.buckets(names), self.metric, asked.rows.names, asked.view.width)
+        asked, changes = self.asked, self._changes()
         for feature, values in _told(changes, asked.rows, [one for one in features if one.peer is Peer.NONE]):
             if feature.of:
                 with self.lock:
@@ -163,6 +162,13 @@ class _Changing:
         if self.company:
             for feature, values in _told(changes, self.company.rows, [one for one in features if one.peer]):
                 asked.put(feature, self.company.of_rows(values, feature.peer))
+
+    def _changes(self) -> Held:
+        asked = self.asked
+        if self.metric not in asked.changes:
+            table = asked.view.buckets([bucket_column(self.metric, aggregate) for aggregate in held.AGGREGATES])
+            asked.changes[self.metric] = Held.of(table, self.metric, asked.rows.names, asked.view.width)
+        return asked.changes[self.metric]
 
 
 def _told(changes: Held, rows: Rows, features: list[Feature]) -> Iterator[tuple[Feature, Array]]:
