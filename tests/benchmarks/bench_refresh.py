@@ -2,10 +2,10 @@
 
 10,000 nodes, hourly buckets of 10 gauges for a month in a Delta table, windows of 1, 7 and 30 days, a model of 3 x 150
 trees for 4 horizons. From scratch: reads every bucket that the windows hold, computes the catalogue with
-`features.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour from the
-table, merges it, computes the catalogue with `features.online`, predicts with the model's tables, and saves. Both end
-with the same features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is timed,
-and comes once to a refresh and 720 times to the other.
+`features.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour from
+the table, merges it, computes the catalogue with `features.online`, predicts with the model's tables, and saves. Both
+end with features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is timed, and
+comes once to a refresh and 720 times to the other.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -134,7 +135,7 @@ def seconds(work: Callable[[], object]) -> float:
 def _hours(site: Site, last: int) -> float:
     """Refresh some hours after a first one, all within a day; give the quickest."""
     site.refresh(last - 4)
-    return min(seconds(lambda: site.refresh(hour)) for hour in (last - 3, last - 2, last - 1))
+    return min(seconds(partial(site.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -43,8 +43,8 @@ class LightGbm:
 
     def raw(self, matrices: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Predict with every booster on every interval's matrix, and take the mean of the boosters."""
-        told = [[booster.predict(one, raw_score=True) for one in matrices] for booster in self.model.boosters]
-        return np.asarray(np.mean(told, axis=0).T)
+        told = [[np.asarray(one.predict(at, raw_score=True)) for at in matrices] for one in self.model.boosters]
+        return np.asarray(np.mean(np.array(told), axis=0).T)
 
     def probabilities(self, covariates: Covariates) -> NDArray[np.float64]:
         """Give the probability of failing by each horizon."""
