@@ -1,4 +1,4 @@
-"""Times what `models.training.train` does around LightGBM's own `train` on M100: `python -m tests.benchmarks.bench_train`.
+"""Times what training does around LightGBM's own `train`, on M100: `python -m tests.benchmarks.bench_train`.
 
 Trains as `nodeward train` would at the end of June 2021, from buckets in memory; `lightgbm.train` is timed inside.
 """
