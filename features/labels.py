@@ -126,12 +126,13 @@ def label(rows: Rows, outcomes: Outcomes, horizon: np.timedelta64) -> NDArray[np
     """Label each row for (cutoff, cutoff + horizon], as the protocol judges it.
 
     1: a failure starts in it. 0: it was seen to its end without one. NaN: the node left or went into
-    maintenance before its end, too much of it was blind, or it reaches past what is known.
+    maintenance before its end, too much of it was blind, or it reaches past what is known; then also where a failure
+    is known already, since of such rows none could be told to survive: the newest ones would all be failures.
     """
     failure, limit = outcomes.next_failure(rows), rows.ts + horizon
-    lost = (outcomes.next_stop(rows) <= limit) | (limit > outcomes.known_until)
-    lost |= outcomes.blind_share(rows.ts, limit) > MAX_BLIND_SHARE
-    return np.where(failure <= limit, 1.0, np.where(lost, np.nan, 0.0))
+    lost = (outcomes.next_stop(rows) <= limit) | (outcomes.blind_share(rows.ts, limit) > MAX_BLIND_SHARE)
+    told = np.where(failure <= limit, 1.0, np.where(lost, np.nan, 0.0))
+    return np.where(limit > outcomes.known_until, np.nan, told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,13 +178,13 @@ def test_a_label_is_dropped_when_over_two_fifths_of_its_span_are_blind(hours: fl
     assert np.array_equal(told, [expected], equal_nan=True)
 
 
-def test_a_label_that_reaches_past_what_is_known_is_dropped_unless_it_failed() -> None:
+def test_a_label_that_reaches_past_what_is_known_is_dropped_though_a_failure_in_it_be_known() -> None:
     view = fleet([failing(30)], [NODE]).view(at(48))
     rows = rows_of(view, 3)
     assert np.array_equal(label(rows, Outcomes.of(view, rows.names), days(1)), [0, 1, np.nan], equal_nan=True)
     sooner = Outcomes.of(view, rows.names, known_until=at(47))
-    assert np.array_equal(label(rows, sooner, days(1)), [0, 1, np.nan], equal_nan=True)
-    assert np.array_equal(label(rows, sooner, days(2)), [1, 1, np.nan], equal_nan=True)
+    assert np.array_equal(label(rows, sooner, days(1)), [0, np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(label(rows, sooner, days(2)), [np.nan, np.nan, np.nan], equal_nan=True)
 
 
 def test_nodes_that_came_after_the_rows_were_chosen_do_not_disturb_the_others() -> None:

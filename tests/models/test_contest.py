@@ -8,7 +8,8 @@ import pytest
 
 from features import batch
 from features.catalogue import Catalogue, Feature, Origin
-from features.grid import to_datetime
+from features.dataset import DAY as DAY_LONG
+from features.grid import to_datetime, to_numpy
 from features.risk import Rows
 from models.contest import Contest
 from models.evaluate import evaluate
@@ -153,6 +154,18 @@ def test_the_raw_baseline_sees_the_newest_values_their_change_and_their_distance
     assert beside[at, temperature] == pytest.approx(
         now[at, temperature] - np.nanmedian(now[same, temperature]), rel=1e-4
     )
+
+
+def test_no_baseline_learns_from_rows_whose_horizon_crosses_the_split() -> None:
+    told = contest()
+    rows = told.trained.risk.rows()
+    age = ((to_numpy(SPLIT) - rows.ts) / DAY_LONG).astype(np.float32)[:, None]
+    assert age.min() < 1
+    for horizon in HORIZONS:
+        learned = told._labelled(rows, age, np.ones(len(rows)), horizon)
+        newest = learned.label[learned.features[:, 0] < horizon + 3]
+        assert learned.features.min() == horizon
+        assert 0 < newest.mean() < 0.5
 
 
 def test_with_too_few_failures_history_is_pooled_like_the_model() -> None:
