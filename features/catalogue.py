@@ -198,6 +198,10 @@ def _count(metric: Metric, plan: Plan) -> Iterator[Feature]:
         return Feature(Origin.WINDOW, metric.name, stat, window, "share" if stat == "seen" else unit, why, peer)
 
     yield one("mean", now, "samples that went missing, beside the fleet's", Peer.RATIO)
+    yield one("mean", now, "the worst seen, however little the others miss", Peer.RANK)
+    if plan.has_racks:
+        for window in plan.windows[:2]:
+            yield one("mean", window, "samples that its own rack did not lose", Peer.RACK)
     for window in longer:
         yield one("mean", window, "a node that is often badly seen", Peer.RATIO)
         yield one("min", window, "the deepest dip in coverage", Peer.RATIO)
@@ -213,10 +217,6 @@ def _counter(metric: Metric, plan: Plan) -> Iterator[Feature]:
     yield Feature(Origin.WINDOW, metric.name, "last", plan.windows[-1], metric.unit, "errors so far")
 
 
-    yield one("mean", now, "the worst seen, however little the others miss", Peer.RANK)
-    if plan.has_racks:
-        for window in plan.windows[:2]:
-            yield one("mean", window, "samples that its own rack did not lose", Peer.RACK)
 def _boot_time(metric: Metric, plan: Plan) -> Iterator[Feature]:
     longest = plan.windows[-1]
     yield Feature(Origin.WINDOW, metric.name, "uptime", longest, "h", "leaks and wear since the last boot")
@@ -247,19 +247,19 @@ def _held(metric: Metric, plan: Plan) -> Iterator[Feature]:
 
     if metric.kind is MetricKind.AGE:
         yield one("running", EVER, "h", "infant mortality and wear")
+        for peer in peers:
+            yield one("running", EVER, OF_ONE, "older than its peers", peer)
         return
     yield one("last", EVER, metric.unit, "the count so far")
     yield one("max", EVER, metric.unit, "the worst so far")
+    yield one("days_since_first", EVER, "d", "what began to err, errs on; an old scar may have healed")
     yield one("days_since_rise", EVER, "d", "errors that are recent")
     yield one("days_since_change", EVER, "d", "a metric that moves")
+    yield one("rises_so_far", EVER, "rises", "errors that came once, or again and again")
     for window in windows:
         yield one("increase", window, metric.unit, "how fast errors come")
         yield one("rises", window, "rises", "how often errors come")
     yield one("mean", windows[-1], metric.unit, "the usual level")
-        for peer in peers:
-            yield one("running", EVER, OF_ONE, "older than its peers", peer)
-    yield one("days_since_first", EVER, "d", "what began to err, errs on; an old scar may have healed")
-    yield one("rises_so_far", EVER, "rises", "errors that came once, or again and again")
     for peer in peers:
         yield one("last", EVER, OF_ONE, "some hardware counts errors that mean nothing", peer)
         yield one("increase", windows[len(windows) // 2], OF_ONE, "what rises for all its peers is no alarm", peer)
