@@ -17,6 +17,8 @@ from features.history import steady_rate
 from features.labels import Outcomes, label
 from features.risk import Risk, Rows, assess
 from models import cases
+from models.causes.foretold import foretell
+from models.causes.learn import learn
 from models.contest import Contest
 from models.hazard import Covariates
 from models.training import Setup, Trained, train
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
+    from models.causes.foretold import Foretold
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -52,10 +55,18 @@ class Replay:
     risk: Risk
     rows: Rows
     probabilities: dict[str, Floats]
+    causes: Foretold | None = None  # what was said of the causes of the failures that came
 
     def judged(self, horizon_days: float) -> NDArray[np.bool_]:
         """Tell which rows can be judged at a horizon."""
         return self.rows.ts <= self.window.last_cutoff(horizon_days)
+
+    def causes_at(self, horizon_days: float) -> Foretold | None:
+        """Give what was said of the causes of failures within a horizon, at the rows that can be judged at it."""
+        if self.causes is None:
+            return None
+        ts, start = self.causes.rows.ts, self.causes.ahead.start
+        return self.causes.take((ts <= self.window.last_cutoff(horizon_days)) & (start <= ts + days(horizon_days)))
 
     def at(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
         """Give the rows that can be judged at a horizon, and each model's probabilities for them."""
@@ -85,7 +96,9 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
     for name, forecast in contest.baselines().items():
         progress(f"baseline {name}")
         told[name] = forecast()
-    return Replay(window, setup, trained, risk, rows, told)
+    progress("causes")
+    causes = foretell(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
+    return Replay(window, setup, trained, risk, rows, told, causes)
 
 
 def scoring_times(window: Window, setup: Setup) -> Times:

@@ -20,6 +20,7 @@ from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases
 from models.bench import set_up
+from models.causes.judging import judge
 from models.evaluate import Evaluation, evaluate
 from models.resample import Resampler, draw_resampler
 from models.slicing import Slicing, slice_up
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from models.cases import Cases
+    from models.causes.judging import CauseFigures
     from models.training import Setup
     from pipelines.settings_shape import Settings
 
@@ -57,6 +59,11 @@ class Backtest:
     seconds: float
     peak_rss_mb: float
     kept: Path | None  # the private state folder, if it is still there
+
+    def causes_at(self, horizon_days: float) -> CauseFigures | None:
+        """Judge what was said of the causes of failures within a horizon; None if nothing was."""
+        told = self.replay.causes_at(horizon_days)
+        return judge(told, self.resampler) if told is not None else None
 
     @property
     def middle_share(self) -> float:

@@ -51,9 +51,18 @@ def to_json(found: Backtest) -> dict[str, object]:
         "baselines": by_model,
         "ratios": ratios(found.evaluations),
         "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in found.slicings.items()}},
+        "causes": _causes(found),
         "seconds": round(found.seconds, 1),
         "peak_rss_mb": round(found.peak_rss_mb),
     }
+
+
+def _causes(found: Backtest) -> dict[str, object]:
+    """Say how well the causes of failures were told, by horizon; empty where nothing was said of any."""
+    told = {days: found.causes_at(days) for days in found.evaluations}
+    horizons = {f"{days:.0f}": figures.to_json() for days, figures in told.items() if figures is not None}
+    causes = found.replay.causes
+    return {} if causes is None else {"summary": causes.model.summary, "horizons": horizons}
 
 
 def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:

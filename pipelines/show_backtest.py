@@ -10,6 +10,7 @@ from rich.text import Text
 
 from models.bench import FEWEST_FAILURES
 from pipelines.backtest_report import MODEL
+from pipelines.cause_words import causes_in_words
 from pipelines.notes import notes
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def show_backtest(found: Backtest, console: Console) -> None:
             console.print(Text(f"  {note}"), soft_wrap=True)
         console.print()
     console.print(Text(LEGEND))
+    for line in causes_in_words(found):
+        console.print(Text(line), soft_wrap=True)
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)
     if found.kept:

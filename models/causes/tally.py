@@ -43,15 +43,20 @@ def tally(view: View, rows: Rows, causes: Causes) -> dict[Level, Floats]:
     Every event counts, repeats too: whole numbers of what was known at the cutoff, so what comes later changes
     no bit of them.
     """
-    told = known_causes(view.events(), causes.unknown)
-    number = pl.Series(causes.numbers(told["cause"]))
-    observed_from = Presence.of(view, rows.names, rows.cutoffs).observed_from
-    facts = [Facts.of(told.filter(number == at), rows.names, observed_from) for at in range(len(causes.names))]
+    facts = facts_of(view, rows, causes)
     groups = {**groups_of(view, rows), OWN: np.arange(len(rows.names))}
     return {
         level: np.column_stack([_count(one, rows, groups[level.group], level.window) for one in facts])
         for level in LEVELS
     }
+
+
+def facts_of(view: View, rows: Rows, causes: Causes) -> list[Facts]:
+    """Give the failures of each cause."""
+    told = known_causes(view.events(), causes.unknown)
+    number = pl.Series(causes.numbers(told["cause"]))
+    observed_from = Presence.of(view, rows.names, rows.cutoffs).observed_from
+    return [Facts.of(told.filter(number == at), rows.names, observed_from) for at in range(len(causes.names))]
 
 
 def _count(facts: Facts, rows: Rows, group: NDArray[np.int64], window: timedelta | None) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from features.grid import to_numpy
 from models.resample import RESAMPLES
+from pipelines.cause_words import causes_in_words
 from pipelines.page.sentences import count
 from pipelines.page.wording import counted, days, model_name, share
 
@@ -100,6 +101,8 @@ def _rows(contents: Contents) -> Iterator[tuple[str, str]]:
         "failures",
         f"{count(study, 'failures'):,}, of which {seen:,} struck a node that had been scored within the horizon",
     )
+    for line in causes_in_words(contents.found):
+        yield "causes", line
     yield "intervals", f"95%, from {RESAMPLES:,} resamples of nodes x calendar weeks, the same for every model"
 
 

@@ -9,9 +9,12 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, TS
-from features.grid import to_datetime
+from features import batch
+from features.grid import locate, to_datetime
+from features.risk import assess
 from pipelines.backtest_report import MODEL
 from pipelines.page.why import NOTHING, Scope, why
+from serving.likely import UNKNOWN, LikelyCause
 from serving.policy import Support, Verdict
 from serving.reasons import SEPARATOR, from_json
 
@@ -35,6 +38,7 @@ class Risky:
     reasons: tuple[str, ...]
     support: str
     data_age_hours: float | None
+    cause: str  # the likely one, or why nobody can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def _risky(row: dict[str, object]) -> Risky:
         tuple(map(str, from_json(reasons if isinstance(reasons, str) else None))),
         str(row["support"]),
         age if isinstance(age, float) else None,
+        str(LikelyCause.of_row(row)),
     )
 
 
@@ -117,7 +122,7 @@ def forecast(replay: Replay, hindsight: View, horizon_days: float, peers: Collec
     chance = replay.probabilities[MODEL][own, replay.setup.design.horizons_days.index(horizon_days)]
     order = np.argsort(-chance, kind="stable")[:RISKIEST]
     names = [replay.rows.names[replay.rows.node[own[at]]] for at in order]
-    told = why(replay, hindsight, last, Scope(names, peers))
+    told, causes = why(replay, hindsight, last, Scope(names, peers)), _causes(replay, hindsight, last, names)
     support = Support.OK if replay.trained.is_supported else Support.LOW
     return Standing(
         to_datetime(last),
@@ -127,7 +132,23 @@ def forecast(replay: Replay, hindsight: View, horizon_days: float, peers: Collec
         nodes=len(own),
         unknown=int(replay.risk.unknown[:, replay.risk.cutoffs == last].sum()),
         riskiest=tuple(
-            Risky(name, float(chance[at]), told.get(name, NOTHING).reasons, support, None)
+            Risky(name, float(chance[at]), told.get(name, NOTHING).reasons, support, None, causes.get(name, UNKNOWN))
             for name, at in zip(names, order, strict=True)
         ),
     )
+
+
+def _causes(replay: Replay, hindsight: View, moment: np.datetime64, names: list[str]) -> dict[str, str]:
+    """Say which cause the next failure of some nodes would likely have, as the scorer would have then."""
+    if replay.causes is None:
+        return {}
+    now, model = hindsight.narrow(to_datetime(moment)), replay.causes.model
+    risk = assess(now, np.array([moment]), replay.setup.design.coverage)
+    rows = risk.rows()
+    rows = rows.take(np.isin(rows.node, locate(pl.Series(names, dtype=pl.String), rows.names)))
+    features = batch.compute(replay.trained.training.catalogue, now, risk, rows)
+    answers = model.answers(model.probabilities(now, rows, features))
+    return {
+        rows.names[node]: str(LikelyCause(one.cause, one.probability, one.why))
+        for node, one in zip(rows.node, answers, strict=True)
+    }
