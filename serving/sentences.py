@@ -131,15 +131,6 @@ _HISTORY: Final = {
     ("hardware", "relative_rate_at_age"): Sentence(
         "{group} fails {value} times as often as all nodes of that age", form=roughly
     ),
-    ("rack", "failures_of_others"): Sentence("{group}: {failures} of other nodes{within}", form=bare),
-    ("neighbours", "failures"): Sentence("the nodes beside it: {failures}{within}", form=bare),
-    ("neighbours", "days_since_start"): Sentence(
-        "a node beside it last failed {value} ago", missing="no node beside it ever failed", form=days
-    ),
-    ("node", "relative_rate_at_age"): Sentence("nodes of its age fail {value} times as often as the fleet", form=roughly),
-    ("hardware", "relative_rate_at_age"): Sentence(
-        "{group} fails {value} times as often as all nodes of that age", form=roughly
-    ),
     ("hardware", "failures"): Sentence("{group}: {failures}{within}", form=bare),
     ("hardware", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
 }
