@@ -71,13 +71,10 @@ BOTH := import re, sys; [print(block + (re.sub(r"\[.*?\]", "", block, count=1) i
 	for block in re.split(r"(?m)^(?=\w)", sys.stdin.read())]
 
 BENCH := build/bench
-bench: $(STAMP) ## speed beside pandas and Polars, and rivals on the model's own features; needs ../shared/datasets
+bench: $(STAMP) ## write docs/benchmarks.md: speed, memory, and rivals on the model's own features; needs ../shared/datasets
 	$(call borrowing,$(BENCH))
-	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet 'lifelines>=0.30' 'xgboost-cpu>=3.0'
-	$(BENCH)/bin/python -m tests.benchmarks.bench_windows
-	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/m100.toml 2021-07-01
-	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/backblaze.toml 2015-07-01
-	$(BENCH)/bin/python -m tests.benchmarks.bench_rivals examples/lanl.toml 2003-01-01
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet 'catboost>=1.2.10' 'lifelines==0.30.0' 'xgboost-cpu>=3.2'
+	$(BENCH)/bin/python -m tests.benchmarks.everything
 
 lock: ## resolve pyproject.toml into requirements.lock again
 	"$(PYTHON)" -m venv build/lock

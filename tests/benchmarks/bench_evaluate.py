@@ -1,9 +1,7 @@
-"""Times the evaluation at a real backtest's size: `python -m tests.benchmarks.bench_evaluate m100|lanl|backblaze`."""
+"""Times the evaluation at a real backtest's size: `python -m tests.benchmarks.tables bench_evaluate`."""
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from typing import Final
 
@@ -22,7 +20,7 @@ SIZES: Final = {
 
 
 def time_one(size: Size) -> float:
-    """Evaluate seven models on one horizon and say how long it took."""
+    """Evaluate seven models on one horizon, and give the seconds."""
     rng = np.random.default_rng(0)
     cases = made_up_cases(rng, size)
     scores = made_up_scores(rng, cases)
@@ -30,17 +28,13 @@ def time_one(size: Size) -> float:
     resampler = draw_resampler(cases.names, cases.ts.min(), cases.ts.max() + cases.horizon, rng)
     began = time.perf_counter()
     evaluate(cases, scores, SHARES, resampler)
-    seconds = time.perf_counter() - began
-    sys.stdout.write(f"{len(cases.node):>9} rows, {len(scores)} models: {seconds:6.2f} s\n")
-    return seconds
+    return time.perf_counter() - began
 
 
-def main(name: str) -> None:
-    """Time every horizon of one size."""
-    total = sum(time_one(size) for size in SIZES[name])
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    sys.stdout.write(f"{name}: {total:.2f} s, peak {peak_mb:.0f} MB\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "m100")
+def rows() -> list[tuple[str, str, str]]:
+    """Time every horizon of each fleet's size: seven models, three budgets, 1,000 resamples."""
+    told = [
+        (f"seven models judged at the size of {name}, {len(sizes)} horizons", sum(map(time_one, sizes)))
+        for name, sizes in SIZES.items()
+    ]
+    return [(what, f"{seconds:.1f} s", "no target") for what, seconds in told]

@@ -1,8 +1,9 @@
 """Other learners on identical features: what they would have forecast for a replay's rows.
 
-Each sees the model's own matrix and the fleet's rate that the model starts from, learns from the same weighted rows at
-the rate of `lightgbm_raw`, with its library's own settings otherwise, and stops early as its users would: where the
-loss of the newest fifth of the failures is lowest; then it learns anew from all rows, with as many trees.
+Each sees the model's own matrix and the fleet's rate that the model starts from, learns from the same weighted rows,
+and stops early as its users would: where the loss of the newest fifth of the failures is lowest; then it learns anew
+from all rows, with as many trees. These are small and regularised, which doubled XGBoost's PR-AUC on LANL's validation
+window.
 """
 
 from __future__ import annotations
@@ -128,7 +129,18 @@ class XGBoost:
     def _make(self, trees: int, **more: int) -> XGBClassifier:
         from xgboost import XGBClassifier  # noqa: PLC0415 - an extra that only benchmarks need
 
-        return XGBClassifier(n_estimators=trees, learning_rate=RATE, random_state=self.seed, n_jobs=THREADS, **more)
+        return XGBClassifier(
+            n_estimators=trees,
+            learning_rate=RATE,
+            max_depth=4,
+            min_child_weight=50,
+            subsample=0.7,
+            colsample_bytree=0.5,
+            reg_lambda=10.0,
+            random_state=self.seed,
+            n_jobs=THREADS,
+            **more,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,16 @@ class HistGradientBoosting:
     def _make(self, trees: int, **more: float | str) -> HistGradientBoostingClassifier:
         from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - beside the others
 
-        return HistGradientBoostingClassifier(max_iter=trees, learning_rate=RATE, random_state=self.seed, **more)
+        return HistGradientBoostingClassifier(
+            max_iter=trees,
+            learning_rate=RATE,
+            max_leaf_nodes=8,
+            min_samples_leaf=50,
+            max_features=0.2,
+            l2_regularization=10.0,
+            random_state=self.seed,
+            **more,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +216,9 @@ class CatBoost:
         return CatBoostClassifier(
             iterations=trees,
             learning_rate=RATE,
+            depth=4,
+            rsm=0.3,
+            l2_leaf_reg=10.0,
             random_seed=self.seed,
             thread_count=THREADS,
             allow_writing_files=False,
