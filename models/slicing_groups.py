@@ -87,14 +87,14 @@ def divisions(bench: Bench, hindsight: View) -> tuple[Division, ...]:
 
 
 def causes(bench: Bench, hindsight: View) -> Division | None:
-    """Part the window's failures by the cause of the event that began each; None where no event tells one."""
+    """Part the window's failures by the cause of the event that began each; None where all are of one."""
     events = hindsight.events().filter((pl.col("kind") == EventKind.FAILURE) & pl.col(CAUSE).is_not_null())
     first = events.group_by(NODE, "start").agg(pl.col(CAUSE).min())
     failed = merge_failures(hindsight.events()).join(first, on=[NODE, "start"], how="left", maintain_order="left")
     own = failed[CAUSE].fill_null(NOT_GIVEN).filter(pl.Series(is_in_window(bench.cases), dtype=pl.Boolean))
     labels = tuple(sorted(own.unique()))
     nowhere = np.full(len(bench.cases.node), NOBODY, dtype=np.int64)
-    return None if set(labels) <= {NOT_GIVEN} else Division(CAUSE, labels, nowhere, locate(own, labels))
+    return None if len(labels) <= 1 else Division(CAUSE, labels, nowhere, locate(own, labels))
 
 
 def _places(pairs: _Pairs, nodes: pl.DataFrame) -> Iterator[Division]:
