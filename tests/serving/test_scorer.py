@@ -13,6 +13,8 @@ from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.risk import Coverage, assess
+from models.causes.known import Terms
+from models.causes.learn import learn
 from models.hazard import pooled
 from models.packing import pack
 from models.training import cutoffs
@@ -204,3 +206,28 @@ def test_reasons_tell_features_values_and_what_they_add() -> None:
         assert reason.odds is not None
         assert reason.odds >= 1.1
         assert f": odds {TIMES}" in reason.text
+
+
+def test_a_score_tells_the_likely_cause_as_the_bundle_does_and_says_why_where_it_cannot() -> None:
+    terms = Terms(fewest_failures=5, fewest_of_a_cause=2, least_probability=0.3)
+    learned = learn(replace(trained(), setup=replace(trained().setup, causes=terms)))
+    view = made_up().view(SPLIT)
+    sure = replace(learned, least_probability=0.3, doubt="")
+    told = score(view, replace(asked_of(view), bundle=replace(bundle(), causes=sure)))
+    silent = told.filter(pl.col("support") == "unknown")
+    assert silent["cause"].unique().to_list() == ["unknown"]
+    assert silent["cause_note"].unique().to_list() == ["it is not reporting"]
+    known = told.filter(pl.col("cause") != "unknown")
+    assert known.height > 0
+    assert set(known["cause"]) <= set(sure.causes.names)
+    assert known["cause_probability"].min() >= 0.3  # type: ignore[operator]  # a number
+    assert known["cause_note"].null_count() == known.height
+    assert told.filter(pl.col("cause") == "unknown")["cause_probability"].null_count() == told.height - known.height
+    cut = made_up().known_at(SPLIT).view(SPLIT)
+    assert_frame_equal(score(cut, replace(asked_of(cut), bundle=replace(bundle(), causes=sure))), told)
+
+
+def test_a_model_without_causes_leaves_them_unknown() -> None:
+    told = scores_at(SPLIT).drop_nulls("probability")
+    assert told["cause"].unique().to_list() == ["unknown"]
+    assert told["cause_note"].unique().to_list() == ["the model was trained without causes"]

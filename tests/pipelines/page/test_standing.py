@@ -28,6 +28,8 @@ def scores() -> pl.DataFrame:
             "support": "ok" if chance else "unknown",
             "data_age_hours": 2.0,
             "reasons": to_json([HOT]) if node == "b" else None,
+            "cause": "fan" if node == "b" else None,
+            "cause_probability": 0.62 if node == "b" else None,
         }
         for node, chance in (("a", 0.1), ("b", 0.4), ("c", None))
         for hours in (24.0, 168.0)
@@ -56,6 +58,7 @@ def test_published_scores_are_ranked_with_their_reasons_and_the_unknown_counted(
     assert (told.as_of, told.horizon_days, told.model, told.nodes, told.unknown) == (NOW, 7.0, "model 3", 2, 1)
     assert [(one.node, one.probability) for one in told.riskiest] == [("b", 0.4), ("a", 0.1)]
     assert told.riskiest[0].reasons == ("hot: 91 °C",)
+    assert [one.cause for one in told.riskiest] == ["fan 62%", "unknown"]
     assert (told.riskiest[1].reasons, told.riskiest[1].data_age_hours) == ((), 2.0)
 
 

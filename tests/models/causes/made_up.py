@@ -1,0 +1,49 @@
+"""A fleet whose nodes fail of their own cause over and over: what there is to learn is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.risk import Rows, assess
+from models.causes.known import Terms
+from tests.features.fleets import DAY, START, Fleet, event, fleet
+from tests.features.protocol import daily
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+NODES = [
+    {"node": f"n{number}", "rack": f"r{number % 2}", "hardware": "x", "observed_from": START - DAY}
+    for number in range(6)
+]
+CAUSES = ("disk", "disk", "fan", "fan", "memory", "memory")
+UNTIL = START + 120 * DAY
+TERMS = Terms(fewest_failures=5, fewest_of_a_cause=3)
+
+
+def lemons(*more: dict[str, object]) -> Fleet:
+    """Fail every node each fifth day, of its own cause but for every fourth time, which nobody can explain."""
+    told = [
+        event(f"n{at}", begin, begin + DAY / 24, cause="Unknown " if turn % 4 == 3 else CAUSES[at])
+        for at in range(len(NODES))
+        for turn in range(24)
+        for begin in [START + (5 * turn + at / 8) * DAY]
+    ]
+    return fleet([*told, *more], NODES)
+
+
+def with_node(name: str, came: datetime) -> Fleet:
+    """Add a node of a rack and a hardware model that nobody knows yet."""
+    new = {"node": name, "rack": "new", "hardware": "new", "observed_from": came}
+    return replace(lemons(), nodes=fleet(nodes=[*NODES, new]).nodes)
+
+
+def rows_of(whole: Fleet, at: datetime = UNTIL, days: int = 120) -> Rows:
+    return assess(whole.view(at), daily(at - days * DAY, days + 1), None).rows()
+
+
+def features_of(rows: Rows) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.zeros((len(rows), 2), np.float32)
