@@ -11,7 +11,6 @@ from pipelines.backtest_report import MODEL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from models.evaluate import Evaluation
     from models.figures import Figure
     from models.slicing import Slice, Slicing
     from pipelines.backtest import Backtest
@@ -25,15 +24,11 @@ def notes(found: Backtest, horizon: float) -> Iterator[str]:
     """Say what the largest budget catches early enough to act, and which parts of the fleet the forecast gets wrong."""
     largest, evaluation = found.alarm_shares[-1], found.evaluations[horizon]
     for hours in within(found.lead_hours, horizon):
-        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {_early(evaluation, hours, largest)}"
+        own = _told(evaluation.figure(ahead(hours), MODEL, largest), 3)
+        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {own}"
+        if RIVAL in evaluation.models:
+            yield f"the same, {MODEL} / {RIVAL}: {_told(evaluation.ratio(ahead(hours), MODEL, RIVAL, largest), 2)}"
     yield from off(found.slicings[horizon])
-
-
-def _early(evaluation: Evaluation, hours: int, share: float) -> str:
-    own = _told(evaluation.figure(ahead(hours), MODEL, share), 3)
-    if RIVAL not in evaluation.models:
-        return own
-    return f"{own}; {MODEL} / {RIVAL} {_told(evaluation.ratio(ahead(hours), MODEL, RIVAL, share), 2)}"
 
 
 def _told(figure: Figure, decimals: int) -> str:

@@ -77,6 +77,7 @@ def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
         "baselines",
         "ratios",
         "slices",
+        "causes",
         "seconds",
         "peak_rss_mb",
     ]
