@@ -45,13 +45,18 @@ def fleet_ratio(values: Array) -> Array:
 
 
 def fleet_rank(values: Array) -> Array:
-    """Give each value's place in the fleet, from 0 (lowest) to 1 (highest); ties share their lowest place."""
+    """Give each value's place in the fleet, from 0 (lowest) to 1 (highest); ties share their lowest place.
+
+    Values that differ only beyond float32 tie: which of two equal means rounds up depends on the order of merging.
+    """
     out = np.full_like(values, np.nan)
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
     for column in range(values.shape[1]):
         known = ~np.isnan(values[:, column])
-        ranked = np.sort(values[known, column])
+        ranked = np.sort(rounded[known, column])
         if len(ranked) >= FEWEST_PEERS:
-            out[known, column] = np.searchsorted(ranked, values[known, column]) / (len(ranked) - 1)
+            out[known, column] = np.searchsorted(ranked, rounded[known, column]) / (len(ranked) - 1)
     return out
 
 

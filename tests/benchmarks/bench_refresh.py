@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
@@ -132,24 +133,33 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _hours(site: Site, last: int) -> float:
-    """Refresh some hours after a first one, all within a day; give the quickest."""
+def _hour(site: Site, last: int) -> float:
+    """Refresh three hours after a first one, all within a day; give the quickest."""
     site.refresh(last - 4)
     return min(seconds(partial(site.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
+
+
+def _doubling(half: Site, whole: Site) -> float:
+    """Give how much longer an hour of twice the nodes takes: the median over hours that alternate."""
+    for site in (half, whole):
+        site.refresh(LATE - 12)
+    hours = range(LATE - 11, LATE - 4)
+    return median(seconds(partial(whole.refresh, at)) / seconds(partial(half.refresh, at)) for at in hours)
 
 
 def rows() -> list[tuple[str, str, str]]:
     """Measure, and name the targets."""
     with TemporaryDirectory() as folder:
         model = made_up_model(len(CATALOGUE.names))
-        half = _hours(Site.of(Path(folder, "half"), NODES // 2, model), LATE)
+        half = Site.of(Path(folder, "half"), NODES // 2, model)
         site = Site.of(Path(folder, "whole"), NODES, model)
-        early = _hours(site, EARLY)
-        first = seconds(lambda: site.refresh(LATE - 5))
-        late = _hours(site, LATE)
+        early = _hour(site, EARLY)
+        first = seconds(partial(site.refresh, LATE - 13))
+        doubled = _doubling(half, site)
+        late = _hour(site, LATE)
         site.refresh(LATE)
-        turn = seconds(lambda: site.refresh(LATE + 1))
-        scratch = seconds(lambda: site.scratch(LATE + 1))
+        turn = seconds(partial(site.refresh, LATE + 1))
+        scratch = seconds(partial(site.scratch, LATE + 1))
         difference = float(np.max(np.abs(site.refresh(LATE + 1) - site.scratch(LATE + 1))))
         samples = _hour_of_samples(NODES)
         rolled = seconds(lambda: rollup(samples, [metric.name for metric in METRICS], HOUR))
@@ -163,7 +173,7 @@ def rows() -> list[tuple[str, str, str]]:
         ("from scratch over the mean refresh of a day", f"{scratch / mean:.0f} times", "≥ 50 times"),
         ("the same from raw samples, an hour's rollup included", f"{raw:.0f} times", "≥ 50 times"),
         ("what is kept made anew from all buckets, over an hour's refresh", f"{first / late:.0f} times", ""),
-        ("an hour of twice the nodes", f"{late / half:.1f} times", "≤ 2.2 times"),
+        ("an hour of twice the nodes", f"{doubled:.1f} times", "≤ 2.2 times"),
         ("an hour after 31 days of history over one after 8 days", f"{late / early:.2f} times", "≤ 1.2 times"),
         ("largest difference between the two in a probability", f"{difference:.1e}", "≤ 1e-6"),
     ]
