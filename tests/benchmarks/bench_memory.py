@@ -33,7 +33,7 @@ from tests.benchmarks.tables import HEADER, table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LIMIT: Final = 768 << 20
+LIMIT: Final = 1536 << 20
 BLOCK_CELLS: Final = 1 << 23  # 32 MiB
 TIMES_LARGER: Final = 4
 SAMPLES_A_DAY: Final = 24 * 60

@@ -1,0 +1,131 @@
+"""Times the window features of Marconi100 beside pandas: `python -m tests.benchmarks.bench_catalogue`.
+
+Each side is a process of its own: it reads the Parquet file, and computes the same features of every node and day. For
+Backblaze, whose matrix is larger, ours goes block by block through the whole weekly panel.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import polars as pl
+
+from data.rollup import rollup
+from data.schema import NODE, TELEMETRY_KEYS
+from data.view import Records, hindsight
+from features import batch, catalogue
+from features.catalogue import Catalogue, Origin
+from features.dataset import cutoffs_until
+from features.grid import to_numpy
+from features.plan import plan
+from features.risk import assess
+from pipelines import wiring
+from pipelines.settings import load
+from pipelines.setup import setup
+from tests.benchmarks import panels
+from tests.benchmarks.bench_windows import Buckets
+from tests.benchmarks.tables import HEADER, table
+
+if TYPE_CHECKING:
+    from data.view import View
+    from features.risk import Risk
+
+M100: Final = "examples/m100.toml"
+BACKBLAZE: Final = "examples/backblaze.toml"
+PANDAS_BACKBLAZE_GB: Final = 6.0  # of plain pandas, as the target was set
+GIGABYTE: Final = 1e9
+Row = tuple[str, str, str]
+
+
+def fleet(config: str) -> tuple[View, Risk, Catalogue]:
+    """Read an example's records, roll them up, and list its cutoffs and features."""
+    settings = load(Path(config))
+    source = wiring.source(settings)
+    samples = pl.concat(list(source.telemetry()), how="diagonal")
+    metrics, newest = [name for name in samples.columns if name not in TELEMETRY_KEYS], samples["ts"].max()
+    assert isinstance(newest, datetime), "there is telemetry"
+    buckets = rollup(samples, metrics, settings.buckets.width)
+    del samples
+    told = setup(settings, metrics)
+    view = hindsight(Records(source.events(), source.nodes(), source.blind()), settings.buckets.width, Buckets(buckets))
+    view = view.narrow(newest)
+    first = view.nodes()["observed_from"].min()
+    assert isinstance(first, datetime), "there are nodes"
+    risk = assess(view, cutoffs_until(view, to_numpy(first), told.design.every_days), told.design.coverage)
+    return view, risk, catalogue.build(plan(view, told.metrics, told.windows))
+
+
+def comparable(everything: Catalogue) -> Catalogue:
+    """Keep the features that the pandas side knows."""
+    return Catalogue(tuple(f for f in everything.features if f.origin is Origin.WINDOW and panels.covers(f)))
+
+
+def ours() -> tuple[int, int]:
+    """Compute the comparable features of Marconi100; give rows and features."""
+    view, risk, everything = fleet(M100)
+    found = batch.compute(comparable(everything), view, risk, risk.rows())
+    return found.shape
+
+
+def by_pandas() -> tuple[int, int]:
+    """Compute the same with pandas."""
+    folder = load(Path(M100)).source.path
+    settings = load(Path(M100))
+    frame = pd.read_parquet(folder / "telemetry.parquet")
+    racks = pd.read_parquet(folder / "nodes.parquet", columns=[NODE, "rack"])
+    metrics = tuple(settings.metrics.metric(name) for name in sorted(set(frame.columns) - {"node", "ts"}))
+    offered = catalogue.Plan(metrics, settings.features.windows, has_racks=True, has_hardware=False)
+    wanted = comparable(catalogue.build(offered)).features
+    return panels.windows(frame.merge(racks, on=NODE, how="left"), wanted).shape
+
+
+def panel() -> tuple[int, int]:
+    """Compute all features of Backblaze's weekly panel, block by block; give rows and features."""
+    view, risk, everything = fleet(BACKBLAZE)
+    rows = risk.rows()
+    seen = sum(len(values) for _, values in batch.blocks(everything, view, risk, rows))
+    return seen, len(everything.names)
+
+
+def measured(side: str) -> dict[str, float]:
+    """Run one side in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_catalogue", side]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  - our own module
+    return json.loads(done.stdout)  # type: ignore[no-any-return]  # what main writes
+
+
+def rows() -> list[Row]:
+    """Measure both sides of Marconi100, and Backblaze's panel."""
+    own, theirs, drives = measured("ours"), measured("by_pandas"), measured("panel")
+    return [
+        (f"Marconi100, {own['features']:.0f} window features: over pandas",
+         f"{theirs['seconds'] / own['seconds']:.1f} times ({own['seconds']:.1f} s, {theirs['seconds']:.1f} s)",
+         "at least 5"),
+        ("its peak memory, ours and pandas", f"{own['gb']:.2f} GB, {theirs['gb']:.2f} GB", ""),
+        (f"Backblaze, weekly panel of {drives['rows'] / 1e6:.1f} M x {drives['features']:.0f} by blocks",
+         f"{drives['gb']:.2f} GB, {drives['seconds']:.0f} s", f"at most {PANDAS_BACKBLAZE_GB / 4} GB"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Print the table; or, given a side, run that one and tell what it took."""
+    if len(sys.argv) == 1:
+        sys.stdout.write(table(HEADER, rows()))
+        return
+    began = time.perf_counter()
+    height, width = {"ours": ours, "by_pandas": by_pandas, "panel": panel}[sys.argv[1]]()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
+    told = {"rows": height, "features": width, "seconds": time.perf_counter() - began, "gb": peak}
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
