@@ -117,11 +117,12 @@ class Contest:
         )
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
-        """Take every training row, or a weighted draw where there are too many to hold."""
-        rows = self.trained.risk.rows()
+        """Take every training row; where they are too many to hold, all that fail and a weighted draw of the others."""
+        rows, longest = self.trained.risk.rows(), days(self._horizons[-1])
+        fails = label(rows, Outcomes.of(self.trained.view, rows.names), longest) == 1
         share = min(1.0, MOST_RAW_ROWS / max(len(rows), 1))
-        kept = np.random.default_rng(self._seed).random(len(rows)) < share
-        return rows.take(kept), np.full(np.count_nonzero(kept), 1.0 / share)
+        kept = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
+        return rows.take(kept), np.where(fails[kept], 1.0, 1.0 / share)
 
     def _raw(self, rows: Rows, view: View, risk: Risk) -> Matrix:
         """Give the newest values, their difference to seven steps before, their distance from the fleet's median."""

@@ -156,6 +156,21 @@ def test_the_raw_baseline_sees_the_newest_values_their_change_and_their_distance
     )
 
 
+def test_where_rows_are_too_many_the_raw_baseline_keeps_all_that_fail_and_weighs_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = contest()
+    rows = told.trained.risk.rows()
+    every = told._labelled(rows, np.zeros((len(rows), 1), np.float32), np.ones(len(rows)), HORIZONS[-1])
+    monkeypatch.setattr("models.contest.MOST_RAW_ROWS", len(rows) // 4)
+    kept, weight = told._raw_rows()
+    drawn = told._labelled(kept, np.zeros((len(kept), 1), np.float32), weight, HORIZONS[-1])
+    assert len(drawn.label) < len(every.label)
+    assert drawn.label.sum() == every.label.sum() > 0
+    assert np.all(drawn.weight[drawn.label == 1] == 1)
+    assert drawn.weight.sum() == pytest.approx(len(every.label), rel=0.2)
+
+
 def test_no_baseline_learns_from_rows_whose_horizon_crosses_the_split() -> None:
     told = contest()
     rows = told.trained.risk.rows()
