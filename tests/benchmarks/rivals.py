@@ -36,7 +36,7 @@ MOST_TREES: Final = 1000
 RATE: Final = 0.05
 PATIENCE: Final = 50  # trees without gain before a learner stops
 OLDER: Final = 0.8  # of the failing rows; the newest others tell when to stop
-THREADS: Final = 2
+THREADS: Final = -1  # all that there are, as LightGBM has
 
 
 class Classifier(Protocol):
