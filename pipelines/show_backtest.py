@@ -66,7 +66,7 @@ def show_backtest(found: Backtest, console: Console) -> None:
         console.print()
     console.print(Text(LEGEND))
     for line in causes_in_words(found):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(line))
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)
     if found.kept:

@@ -207,7 +207,7 @@ def test_progress_is_told_stage_by_stage() -> None:
     window = Window(SPLIT, SPLIT + DAY)
     backtest.run(made_up().view(), window, setup_of(), stages.append)
     assert stages[:3] == ["training", "features of the test window", "scores"]
-    assert stages[3:] == [f"baseline {name}" for name in list(replayed().probabilities)[1:]]
+    assert stages[3:] == [*(f"baseline {name}" for name in list(replayed().probabilities)[1:]), "causes"]
 
 
 def test_the_window_knows_its_last_cutoff() -> None:
