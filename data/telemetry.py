@@ -84,12 +84,12 @@ class Telemetry:
 
     def count(self, start: datetime, end: datetime) -> int:
         """Count the rows with start <= ts <= end."""
-        return int(self.table.scan().filter(within(TS, start, end)).select(pl.len()).collect().item())
+        return int(self.table.scan().filter(within(TS, start, end)).select(pl.len()).collect(engine="streaming").item())
 
     def spans(self) -> tuple[Span, ...]:
         """Give the first and the last time of each month."""
         found = self.table.scan().group_by(MONTH).agg(low=pl.col(TS).min(), high=pl.col(TS).max()).sort(MONTH)
-        return tuple(found.select("low", "high").collect().iter_rows())
+        return tuple(found.select("low", "high").collect(engine="streaming").iter_rows())
 
     def merge(self, batch: pl.DataFrame) -> Change:
         """Merge a batch: one commit for rows with new keys, and one for each month in which a row changes."""

@@ -19,9 +19,9 @@ import pandas as pd
 import polars as pl
 
 from data.rollup import rollup
-from data.schema import NODE, TELEMETRY_KEYS
+from data.schema import AGGREGATES, NODE, TELEMETRY_KEYS, bucket_column
 from data.view import Records, hindsight
-from features import batch, catalogue
+from features import batch, catalogue, held
 from features.catalogue import Catalogue, Origin
 from features.dataset import cutoffs_until
 from features.grid import to_numpy
@@ -55,6 +55,13 @@ def fleet(config: str) -> tuple[View, Risk, Catalogue]:
     buckets = rollup(samples, metrics, settings.buckets.width)
     del samples
     told = setup(settings, metrics)
+    unused = [
+        bucket_column(metric.name, aggregate)
+        for metric in told.metrics
+        if metric.sampling == "on_change"
+        for aggregate in set(AGGREGATES) - set(held.AGGREGATES)
+    ]
+    buckets = buckets.drop(unused)  # a view of Delta tables would not read them
     view = hindsight(Records(source.events(), source.nodes(), source.blind()), settings.buckets.width, Buckets(buckets))
     view = view.narrow(newest)
     first = view.nodes()["observed_from"].min()
