@@ -120,7 +120,7 @@ class _Problem:
 
     def _log_odds(self, beta: Floats) -> Floats:
         intervals = self.base.shape[1]
-        return self.base + beta[:intervals] + (self.matrix @ beta[intervals:])[:, None]
+        return self.base + beta[:intervals] + (self.matrix @ beta[intervals:].astype(np.float32))[:, None]
 
     def _loss(self, beta: Floats) -> float:
         log_odds = self._log_odds(beta)
@@ -130,8 +130,12 @@ class _Problem:
     def _step(self, beta: Floats) -> Floats:
         chance = expit(self._log_odds(beta))
         pull, curve = self.weight * (self.outcome - chance), self.weight * chance * (1 - chance)
-        gradient = np.concatenate([pull.sum(axis=0), self.matrix.T @ pull.sum(axis=1)]) - self.precision * beta
+        gradient = np.concatenate([pull.sum(axis=0), self._across(pull.sum(axis=1))]) - self.precision * beta
         stretched = self.matrix * np.sqrt(curve.sum(axis=1)).astype(np.float32)[:, None]
-        across = self.matrix.T @ curve
+        across = self._across(curve)
         hessian = np.block([[np.diag(curve.sum(axis=0)), across.T], [across, stretched.T @ stretched]])
         return np.linalg.solve(hessian + np.diag(self.precision), gradient)
+
+    def _across(self, values: Floats) -> Floats:
+        """Sum over rows; both sides of one type, since NumPy multiplies mixed ones without BLAS."""
+        return np.asarray(self.matrix.T @ values.astype(np.float32), dtype=np.float64)
