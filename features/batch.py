@@ -92,7 +92,7 @@ def blocks(
     for cutoffs in _runs(counts.tolist(), cells):
         chosen = np.flatnonzero((rows.cutoff >= cutoffs.start) & (rows.cutoff < cutoffs.stop))
         if len(chosen):
-            yield chosen, _compute(catalogue, view, risk, rows.take(chosen), changes)
+            yield chosen, _compute(catalogue, view, risk.during(cutoffs), rows.take(chosen).during(cutoffs), changes)
 
 
 def _runs(counts: list[int], most: int) -> Iterator[range]:

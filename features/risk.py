@@ -48,6 +48,10 @@ class Rows:
         """Keep some rows."""
         return Rows(self.names, self.cutoffs, self.node[chosen], self.cutoff[chosen])
 
+    def during(self, run: range) -> Rows:
+        """Forget the cutoffs outside a run; no row lies there."""
+        return Rows(self.names, self.cutoffs[run.start : run.stop], self.node, self.cutoff - run.start)
+
 
 @dataclass(frozen=True, slots=True)
 class Risk:
@@ -68,6 +72,12 @@ class Risk:
     def unknown(self) -> NDArray[np.bool_]:
         """Present and up as far as anyone knows, but not reporting."""
         return self.present & ~self.down & ~self.reporting
+
+    def during(self, run: range) -> Risk:
+        """Keep a run of the cutoffs."""
+        own = slice(run.start, run.stop)
+        parts = (self.present, self.down, self.reporting)
+        return Risk(self.names, self.cutoffs[own], *(part[:, own] for part in parts))
 
     def rows(self) -> Rows:
         """List the (node, cutoff) pairs at risk, by node name and then time."""
