@@ -20,6 +20,7 @@ TAIL = np.geomspace(1e-4, 0.5, 40)
 SHARES = np.unique(np.concatenate([TAIL, 1 - TAIL, np.linspace(0, 1, 65)]))
 STEPS = 30
 CONVERGED = 1e-3  # nats
+BLOCK = 65_536  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,18 @@ class _Problem:
         chance = expit(self._log_odds(beta))
         pull, curve = self.weight * (self.outcome - chance), self.weight * chance * (1 - chance)
         gradient = np.concatenate([pull.sum(axis=0), self._across(pull.sum(axis=1))]) - self.precision * beta
-        stretched = self.matrix * np.sqrt(curve.sum(axis=1)).astype(np.float32)[:, None]
         across = self._across(curve)
-        hessian = np.block([[np.diag(curve.sum(axis=0)), across.T], [across, stretched.T @ stretched]])
+        hessian = np.block([[np.diag(curve.sum(axis=0)), across.T], [across, self._squared(curve.sum(axis=1))]])
         return np.linalg.solve(hessian + np.diag(self.precision), gradient)
 
     def _across(self, values: Floats) -> Floats:
         """Sum over rows; both sides of one type, since NumPy multiplies mixed ones without BLAS."""
         return np.asarray(self.matrix.T @ values.astype(np.float32), dtype=np.float64)
+
+    def _squared(self, curve: Floats) -> Floats:
+        """Sum the weighted products of features, a block of rows after the other: no second matrix in memory."""
+        root, total = np.sqrt(curve).astype(np.float32)[:, None], np.zeros((self.matrix.shape[1],) * 2)
+        for start in range(0, len(root), BLOCK):
+            stretched = self.matrix[start : start + BLOCK] * root[start : start + BLOCK]
+            total += stretched.T @ stretched
+        return total
