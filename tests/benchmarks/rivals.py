@@ -73,12 +73,11 @@ class Ground:
         rate = steady_rate(view, replay.risk, replay.setup.design.every_days)[rows.cutoff]
         seen = _beside(training.features, training.fleet_rate)[known]
         asked = _beside(batch.compute(training.catalogue, view, replay.risk, rows), rate)
-        varies = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)  # scikit-learn can't bin the others
         return cls(
-            Labelled(seen[:, varies], told[known], training.weight[known]),
+            Labelled(seen, told[known], training.weight[known]),
             training.rows.ts[known],
             days(horizon_days),
-            asked[:, varies],
+            asked,
         )
 
     def split(self) -> tuple[Labelled, Labelled]:
@@ -143,6 +142,33 @@ class XGBoost:
         )
 
 
+STOPS_EARLY: Final[dict[str, float | str]] = {
+    "early_stopping": True,
+    "n_iter_no_change": PATIENCE,
+    "tol": 0.0,
+    "scoring": "loss",
+}
+RARE: Final = 30  # rows; scikit-learn looks for bins in a draw of 200,000, and fails where it finds no two values
+
+
+def varied(features: Matrix) -> NDArray[np.bool_]:
+    """Tell which columns hold at least two values, neither of them rare."""
+    low, high = np.fmin.reduce(features, axis=0), np.fmax.reduce(features, axis=0)
+    return np.asarray(np.minimum(np.sum(features > low, axis=0), np.sum(features < high, axis=0)) >= RARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A classifier that knows some of the columns."""
+
+    model: Classifier
+    columns: NDArray[np.bool_]
+
+    def predict_proba(self, X: Matrix) -> Floats:
+        """Forecast from those."""
+        return self.model.predict_proba(X[:, self.columns])
+
+
 @dataclass(frozen=True, slots=True)
 class HistGradientBoosting:
     """Gradient boosting by scikit-learn."""
@@ -151,12 +177,12 @@ class HistGradientBoosting:
 
     def trees(self, older: Labelled, newer: Labelled) -> int:
         """Stop where the newer rows' loss no longer falls."""
-        model = self._make(MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0, scoring="loss")
+        model, columns = self._make(MOST_TREES, **STOPS_EARLY), varied(older.features)
         model.fit(
-            older.features,
+            older.features[:, columns],
             older.label,
             sample_weight=older.weight,
-            X_val=newer.features,
+            X_val=newer.features[:, columns],
             y_val=newer.label,
             sample_weight_val=newer.weight,
         )
@@ -164,10 +190,9 @@ class HistGradientBoosting:
 
     def fit(self, training: Labelled, trees: int) -> Classifier:
         """Fit so many trees."""
-        model: Classifier = self._make(trees, early_stopping=False).fit(
-            training.features, training.label, sample_weight=training.weight
-        )
-        return model
+        model, columns = self._make(trees, early_stopping=False), varied(training.features)
+        model.fit(training.features[:, columns], training.label, sample_weight=training.weight)
+        return Narrowed(model, columns)
 
     def _make(self, trees: int, **more: float | str) -> HistGradientBoostingClassifier:
         from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - beside the others
