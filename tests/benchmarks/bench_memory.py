@@ -27,7 +27,6 @@ from data.telemetry import Change
 from features import batch
 from features.grid import to_numpy
 from features.risk import assess
-from pipelines.settings import set_default_variables
 from tests.benchmarks.bench_windows import CATALOGUE, HOUR, METRICS, NODES, START, names, view_of
 from tests.benchmarks.tables import HEADER, table
 
@@ -35,10 +34,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIMIT: Final = 768 << 20
-ALLOCATORS: Final = {  # what they keep for later counts as data too
-    "_RJEM_MALLOC_CONF": "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:2",  # of Polars
-    "MALLOC_ARENA_MAX": "2",
-}
+ALLOCATORS: Final = (  # what they keep for later counts as data too
+    "_RJEM_MALLOC_CONF=retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:2",  # of Polars
+    "MALLOC_ARENA_MAX=2",
+)
 BLOCK_CELLS: Final = 1 << 23  # 32 MiB
 TIMES_LARGER: Final = 4
 SAMPLES_A_DAY: Final = 24 * 60
@@ -90,13 +89,21 @@ def compute(folder: Path) -> dict[str, float]:
 
 def under(limit: int, folder: Path, *what: str) -> subprocess.CompletedProcess[str]:
     """Run this module on a folder in a process that is limited."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_memory", str(limit), str(folder), *what]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  - our own module
+    command = [
+        "env",
+        *ALLOCATORS,
+        sys.executable,
+        "-m",
+        "tests.benchmarks.bench_memory",
+        str(limit),
+        str(folder),
+        *what,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  - our own module, by POSIX env
 
 
 def rows() -> list[Row]:
     """Compute features over more than fits in memory, and try to read it whole."""
-    set_default_variables(ALLOCATORS)
     with TemporaryDirectory() as made:
         folder = Path(made)
         size = write_fleet(folder, DAYS)
