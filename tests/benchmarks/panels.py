@@ -35,7 +35,9 @@ def _days(feature: Feature) -> int:
 def _rolled(frame: pd.DataFrame, values: pd.Series, days: int, statistic: str) -> pd.Series:
     """Roll over the days of each node; rows stay in the order of the frame."""
     keyed = pd.DataFrame({"node": frame["node"], "ts": frame["ts"], "x": values})
-    rolling = keyed.groupby("node", sort=False).rolling(f"{days}D", on="ts", min_periods=1)["x"]
+    rolling = keyed.groupby("node", sort=False).rolling(
+        f"{days}D", on="ts", min_periods=2 if statistic == "std" else 1
+    )["x"]
     found = getattr(rolling, statistic)(**({"ddof": 0} if statistic == "std" else {}))
     return pd.Series(found.to_numpy())
 
