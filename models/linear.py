@@ -20,7 +20,7 @@ TAIL = np.geomspace(1e-4, 0.5, 40)
 SHARES = np.unique(np.concatenate([TAIL, 1 - TAIL, np.linspace(0, 1, 65)]))
 STEPS = 30
 CONVERGED = 1e-3  # nats
-BLOCK = 65_536  # rows
+BLOCK = 16_384  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ class _Problem:
 
     def _log_odds(self, beta: Floats) -> Floats:
         intervals = self.base.shape[1]
-        return self.base + beta[:intervals] + (self.matrix @ beta[intervals:].astype(np.float32))[:, None]
+        told = [(self.matrix[block] * beta[intervals:]).sum(axis=1) for block in self._blocks()]
+        return np.asarray(self.base + beta[:intervals] + np.concatenate(told)[:, None])
 
     def _loss(self, beta: Floats) -> float:
         log_odds = self._log_odds(beta)
@@ -131,19 +132,27 @@ class _Problem:
     def _step(self, beta: Floats) -> Floats:
         chance = expit(self._log_odds(beta))
         pull, curve = self.weight * (self.outcome - chance), self.weight * chance * (1 - chance)
-        gradient = np.concatenate([pull.sum(axis=0), self._across(pull.sum(axis=1))]) - self.precision * beta
-        across = self._across(curve)
-        hessian = np.block([[np.diag(curve.sum(axis=0)), across.T], [across, self._squared(curve.sum(axis=1))]])
+        across = self._across(np.column_stack([pull.sum(axis=1), curve]))
+        gradient = np.concatenate([pull.sum(axis=0), across[:, 0]]) - self.precision * beta
+        corner = across[:, 1:]
+        hessian = np.block([[np.diag(curve.sum(axis=0)), corner.T], [corner, self._squared(curve.sum(axis=1))]])
         return np.linalg.solve(hessian + np.diag(self.precision), gradient)
 
     def _across(self, values: Floats) -> Floats:
-        """Sum over rows; both sides of one type, since NumPy multiplies mixed ones without BLAS."""
-        return np.asarray(self.matrix.T @ values.astype(np.float32), dtype=np.float64)
+        """Sum features times some columns over rows, one after the other: BLAS rounds as a matrix lies in memory."""
+        total = np.zeros((self.matrix.shape[1], values.shape[1]))
+        for block in self._blocks():
+            for at, column in enumerate(values[block].T):
+                total[:, at] += (self.matrix[block] * column[:, None]).sum(axis=0)
+        return total
 
     def _squared(self, curve: Floats) -> Floats:
         """Sum the weighted products of features, a block of rows after the other: no second matrix in memory."""
         root, total = np.sqrt(curve).astype(np.float32)[:, None], np.zeros((self.matrix.shape[1],) * 2)
-        for start in range(0, len(root), BLOCK):
-            stretched = self.matrix[start : start + BLOCK] * root[start : start + BLOCK]
+        for block in self._blocks():
+            stretched = self.matrix[block] * root[block]
             total += stretched.T @ stretched
         return total
+
+    def _blocks(self) -> list[slice]:
+        return [slice(start, start + BLOCK) for start in range(0, len(self.matrix), BLOCK)]

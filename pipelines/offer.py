@@ -61,7 +61,9 @@ def offer(settings: Settings, stored: Collection[str], manifest: Manifest) -> Of
     own = sorted({name.partition(SEPARATOR)[0] for name in manifest.features if name not in others})
     metrics = tuple(settings.metrics.metric(name) for name in own)
     there = set(stored) - set(settings.metrics.ignore)
-    catalogue = build(Plan(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
+    offered = build(Plan(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
+    by_name = {feature.name: feature for feature in offered.features}
+    catalogue = Catalogue(tuple(by_name[name] for name in manifest.features if name in by_name))
     return Offer(catalogue, metrics, tuple(sorted(set(own) - there)), tuple(sorted(there - set(own))))
 
 

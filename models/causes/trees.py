@@ -24,7 +24,6 @@ GROWTH: Final[dict[str, Any]] = {
     "lambda_l2": 10.0,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 1,  # so little data is slower on more
     "verbosity": -1,
 }
 

@@ -31,7 +31,7 @@ def booster(seed: int, leaves: int = 8, trees: int = 12, **more: int) -> lgb.Boo
     rng = np.random.default_rng(seed)
     told, constant = values(rng, 600), rng.integers(0, 3, 600)
     chance = 0.2 + 0.3 * (np.nan_to_num(told[:, 0]) > 0.3) + 0.1 * np.isnan(told[:, 1]) + 0.1 * constant
-    options = {"objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
+    options = {"objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 5, "verbose": -1}
     data = lgb.Dataset(np.column_stack([told, constant]), label=(rng.random(600) < chance).astype(float))
     return lgb.train({**options, **more}, data, trees)
 

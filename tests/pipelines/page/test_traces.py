@@ -46,6 +46,7 @@ def test_every_kind_of_metric_is_drawn_in_its_unit() -> None:
         ("hours", "hours", "h"),
         ("reallocated", "reallocated", "sectors"),
         ("power_on", "power_on", "h"),
+        ("pending", "pending", "sectors"),
     ]
     for trace in told.values():
         assert len(trace.times) == len(trace.value) == len(trace.high)
