@@ -41,9 +41,10 @@ def fit_interval(predictions: Predictions) -> tuple[float, float]:
     prior_mean, precision = np.array([0.0, 1.0]), np.diag(1.0 / PRIOR_SD**2)
     beta = prior_mean.copy()
     for _ in range(STEPS):
-        chance = expit(predictions.base + design @ beta)
-        gradient = design.T @ (predictions.weight * (predictions.outcome - chance)) - precision @ (beta - prior_mean)
-        curvature = (design * (predictions.weight * chance * (1 - chance))[:, None]).T @ design + precision
+        chance = expit(predictions.base + beta[0] + beta[1] * predictions.score)
+        pull, curve = predictions.weight * (predictions.outcome - chance), predictions.weight * chance * (1 - chance)
+        gradient = _summed(design, pull) - precision @ (beta - prior_mean)
+        curvature = np.column_stack([_summed(design, curve * column) for column in design.T]) + precision
         step = np.linalg.solve(curvature, gradient)
         beta = beta + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < CONVERGED:
@@ -51,6 +52,11 @@ def fit_interval(predictions: Predictions) -> tuple[float, float]:
     if beta[1] < 0:
         return fit_interval(replace(predictions, score=np.zeros_like(predictions.score)))[0], 0.0
     return float(beta[0]), float(beta[1])
+
+
+def _summed(design: Floats, weight: Floats) -> Floats:
+    """Sum weighted rows; not by BLAS, which rounds as its input happens to lie in memory."""
+    return np.asarray((design * weight[:, None]).sum(axis=0))
 
 
 def fit(intervals: list[Predictions]) -> Calibration:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+# Read when NumPy is loaded: a pool of threads, once there, moves last bits.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # noqa: TID251  - tests set what a shell would
 
 import lightgbm  # noqa: F401  - its threads can be limited once it is loaded
 import pytest
