@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self
+from zlib import crc32
 
 import polars as pl
 
@@ -41,7 +42,7 @@ class Snapshot:
     mark: Mark | None = None  # of the last commit
     fault: str = ""  # why there is none, where there was one
     _generation: int = 0
-    _files: dict[str, str] = field(default_factory=dict)
+    _files: dict[str, tuple[str, int]] = field(default_factory=dict)  # by table: a file's name and checksum
 
     @classmethod
     def at(cls, folder: Path) -> Self:
@@ -52,12 +53,14 @@ class Snapshot:
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
             mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]))
-            files = {name: file for name, (file, size) in read["files"].items() if _is_whole(folder / file, size)}
+            files = {name: (file, told) for name, (file, told) in read["files"].items() if _sum(folder / file) == told}
             generation, lost = int(read["generation"]), len(read["files"]) - len(files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
             return cls(folder, fault=f"{path} can't be read ({fault})")
         if lost:
-            return cls(folder, fault=f"{lost} of its files are gone or cut short", _generation=generation)
+            return cls(
+                folder, fault=f"{lost} of its {len(read['files'])} files are gone or spoilt", _generation=generation
+            )
         return cls(folder, mark, _generation=generation, _files=files)
 
     def names(self) -> Collection[str]:
@@ -66,7 +69,7 @@ class Snapshot:
 
     def get(self, name: str) -> pl.DataFrame:
         """Read a table."""
-        return pl.read_ipc(self.folder / self._files[name])
+        return pl.read_ipc(self.folder / self._files[name][0])
 
     def put(self, name: str, table: pl.DataFrame) -> None:
         """Write a table; a later process finds it once it is committed."""
@@ -75,7 +78,7 @@ class Snapshot:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / file).unlink(missing_ok=True)  # of one who was killed
             table.write_ipc(self.folder / file)
-        self._files[name] = file
+        self._files[name] = file, _sum(self.folder / file)
 
     def drop(self, name: str) -> None:
         """Forget a table; its file stays until the next commit."""
@@ -87,18 +90,20 @@ class Snapshot:
 
     def commit(self, mark: Mark) -> None:
         """Make what is there now what a later process finds, and remove every other file."""
-        files = {name: (file, (self.folder / file).stat().st_size) for name, file in self._files.items()}
-        told = {**asdict(mark), "at": mark.at.isoformat(), "generation": self._generation + 1, "files": files}
+        told = {**asdict(mark), "at": mark.at.isoformat(), "generation": self._generation + 1, "files": self._files}
         part = self.folder / f"{MANIFEST}.part"
         with naming_full_disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(told, indent=1), encoding="utf-8")
             part.replace(self.folder / MANIFEST)
         self.mark, self._generation = mark, self._generation + 1
-        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}")} - set(self._files.values()):
+        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}")} - {
+            file for file, _ in self._files.values()
+        }:
             with suppress(FileNotFoundError):
                 (self.folder / stray).unlink()
 
 
-def _is_whole(file: Path, size: int) -> bool:
-    return file.exists() and file.stat().st_size == size
+def _sum(file: Path) -> int:
+    """Give a file's checksum; of none, one that no file has."""
+    return crc32(file.read_bytes()) if file.exists() else -1

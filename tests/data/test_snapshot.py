@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 from data.snapshot import MANIFEST, Mark, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ONE, TWO = pl.DataFrame({"node": ["été"], "x": [float("nan")]}), pl.DataFrame({"node": ["b"], "x": [2.0]})
@@ -85,13 +86,24 @@ def test_a_manifest_that_is_none_leaves_nothing_and_says_so(tmp_path: Path, text
     assert not found.names()
 
 
-def test_a_file_that_was_cut_short_or_lost_spoils_all(tmp_path: Path) -> None:
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def full_of_zeros(file: Path) -> None:  # what a lost power supply leaves of a file that was not yet on the disk
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def lost(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize("spoil", [cut_short, full_of_zeros, lost])
+def test_a_file_that_is_not_what_was_written_spoils_all(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     committed(tmp_path)
-    first, second = sorted(arrows(tmp_path))
-    (tmp_path / first).write_bytes((tmp_path / first).read_bytes()[:-1])
-    (tmp_path / second).unlink()
+    spoil(tmp_path / min(arrows(tmp_path)))
     found = Snapshot.at(tmp_path)
-    assert found.fault == "2 of its files are gone or cut short"
+    assert found.fault == "1 of its 2 files are gone or spoilt"
     assert not found.names()
 
 
