@@ -45,8 +45,11 @@ def with_cause(likely: LikelyCause, reasons: str) -> str:
 
 
 def counted(likely: Sequence[LikelyCause]) -> str:
-    """Say of how many nodes the likely cause is known; if of none, why, where one reason holds for all."""
-    known, notes = sum(one.is_known for one in likely), {one.note for one in likely}
+    """Say of how many nodes the likely cause is known; if of none, why, where one reason holds for all.
+
+    What stands before a reason's colon, the causes that lead, differs from node to node.
+    """
+    known, notes = sum(one.is_known for one in likely), {one.note.rpartition(": ")[2] for one in likely}
     if known:
         return f"likely cause: known of {known:,} of {len(likely):,} nodes"
     why = f": {notes.pop()}" if len(notes) == 1 and "" not in notes else ""

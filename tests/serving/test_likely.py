@@ -28,6 +28,10 @@ def test_only_a_known_cause_stands_before_the_reasons() -> None:
     [
         ([FAN, UNTOLD], "likely cause: known of 1 of 2 nodes"),
         ([UNTOLD, LikelyCause(note="other")], "likely cause: unknown of every node"),
+        (
+            [UNTOLD, LikelyCause(note="disk 45%, cpu 9%: none reaches 50%")],
+            "likely cause: unknown of every node: none reaches 50%",
+        ),
         ([LikelyCause(note="too few")] * 2, "likely cause: unknown of every node: too few"),
         ([LikelyCause()], "likely cause: unknown of every node"),
         ([], ""),
