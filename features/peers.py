@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from features.grid import Index
     from features.merging import Array
 
@@ -63,10 +65,20 @@ def fleet_rank(values: Array) -> Array:
 def group_deviation(values: Array, group: Index) -> Array:
     """Give the distance from the median of the node's group, in the metric's unit; NaN below five peers."""
     out = np.full_like(values, np.nan)
-    for one in np.unique(group):
-        own = group == one
-        out[own] = values[own] - quantiles(values[own], (0.5,))[0]
+    for nodes in _of_equal_size(group):
+        own = values[nodes]  # groups x nodes of each x times
+        side_by_side = own.swapaxes(0, 1).reshape(own.shape[1], -1)
+        (middle,) = quantiles(side_by_side, (0.5,))
+        out[nodes] = own - middle.reshape(len(own), 1, -1)
     return out
+
+
+def _of_equal_size(group: Index) -> Iterator[Index]:
+    """Give, for each size that groups have, the nodes of all groups of that size: groups x nodes."""
+    order = np.argsort(group, kind="stable")
+    _, first, sizes = np.unique(group[order], return_index=True, return_counts=True)
+    for size in np.unique(sizes):
+        yield order[first[sizes == size][:, None] + np.arange(size)]
 
 
 def group_rank(values: Array, group: Index) -> Array:
