@@ -13,8 +13,10 @@ from models.measures import SLOPE_C
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 _STEPS: Final = 40
-_LONGEST_STEP: Final = 2.0  # in standardised log odds: keeps the first steps of a rare label from overshooting
+_HALVINGS: Final = 30
 _DONE: Final = 1e-7
 
 
@@ -22,12 +24,12 @@ _DONE: Final = 1e-7
 class BinnedLabels:
     """Rows and failing rows by bin of the logit: `logit` is (bins,), the counts are (bins, resamples)."""
 
-    logit: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    positives: NDArray[np.float64]
+    logit: Floats
+    rows: Floats
+    positives: Floats
 
 
-def binned_slopes(binned: BinnedLabels) -> NDArray[np.float64]:
+def binned_slopes(binned: BinnedLabels) -> Floats:
     """Fit the slope of the label on the logit for each resample by Newton's method; NaN where it is undefined.
 
     The penalty is the protocol's. Within a bin the logit is taken as constant, so the figures are close to
@@ -46,22 +48,42 @@ def binned_slopes(binned: BinnedLabels) -> NDArray[np.float64]:
     return slopes
 
 
-def _newton(binned: BinnedLabels, ridge: float) -> NDArray[np.float64]:
+def _newton(binned: BinnedLabels, ridge: float) -> Floats:
     total, failing = binned.rows.sum(axis=0), binned.positives.sum(axis=0)
-    intercept, slope = np.log(failing / (total - failing)), np.zeros(len(total))
+    beta = np.stack([np.log(failing / (total - failing)), np.zeros(len(total))])  # intercept, slope
     design = np.stack([np.ones_like(binned.logit), binned.logit, np.square(binned.logit)])
     is_flat = np.zeros(len(total), dtype=bool)
     for _ in range(_STEPS):
-        chance = expit(intercept + np.multiply.outer(binned.logit, slope))
+        chance = expit(beta[0] + np.multiply.outer(binned.logit, beta[1]))
         pull, tilt = design[:2] @ (binned.positives - binned.rows * chance)
         h00, h01, h11 = design @ (binned.rows * chance * (1 - chance))
-        tilt, h11 = tilt - ridge * slope, h11 + ridge
+        tilt, h11 = tilt - ridge * beta[1], h11 + ridge
         determinant = h00 * h11 - np.square(h01)
         is_flat |= determinant <= 1e-12 * h00 * h11
-        safe = np.where(is_flat, 1.0, determinant)
-        steps = np.stack([h11 * pull - h01 * tilt, h00 * tilt - h01 * pull]) / safe
-        steps = np.where(is_flat, 0.0, np.clip(steps, -_LONGEST_STEP, _LONGEST_STEP))
-        intercept, slope = intercept + steps[0], slope + steps[1]
+        safe = np.where(is_flat, np.inf, determinant)
+        steps = _damped(binned, ridge, beta, np.stack([h11 * pull - h01 * tilt, h00 * tilt - h01 * pull]) / safe)
+        beta = beta + steps
         if np.abs(steps).max() < _DONE:
             break
-    return np.where(is_flat, np.nan, slope)
+    return np.where(is_flat, np.nan, beta[1])
+
+
+def _damped(binned: BinnedLabels, ridge: float, beta: Floats, steps: Floats) -> Floats:
+    """Halve the steps of the resamples whose loss they would raise.
+
+    Where nearly all rows share one bin, a whole step overshoots so far that there is no way back.
+    """
+    before = _loss(binned, ridge, beta)
+    for _ in range(_HALVINGS):
+        rises = _loss(binned, ridge, beta + steps) > before * (1 + _DONE)
+        if not rises.any():
+            break
+        steps = np.where(rises, steps / 2, steps)
+    return steps
+
+
+def _loss(binned: BinnedLabels, ridge: float, beta: Floats) -> Floats:
+    """Give each resample's penalised negative log-likelihood."""
+    log_odds = beta[0] + np.multiply.outer(binned.logit, beta[1])
+    surprise = binned.rows * np.logaddexp(0, log_odds) - binned.positives * log_odds
+    return np.asarray(surprise.sum(axis=0) + ridge * np.square(beta[1]) / 2)

@@ -45,3 +45,11 @@ def test_a_resample_that_drew_one_logit_only_has_no_slope_and_spoils_no_other() 
 
 def test_no_weight_at_all_has_no_slope() -> None:
     assert np.isnan(binned_slopes(BinnedLabels(np.array([0.0]), np.zeros((1, 2)), np.zeros((1, 2))))).all()
+
+
+def test_a_slope_is_found_where_nearly_all_rows_share_one_logit() -> None:
+    rng, logit = np.random.default_rng(0), np.array([-8.0, -8.0001, -1.0, 0.0, 1.0])
+    rows = np.tile(np.array([5e5, 5e5, 300, 100, 50])[:, None], 50)
+    positives = rng.binomial(rows.astype(int), 1 / (1 + np.exp(-logit))[:, None]).astype(np.float64)
+    slopes = binned_slopes(BinnedLabels(logit, rows, positives))
+    assert 0.9 < slopes.min() < 1 < slopes.max() < 1.1
