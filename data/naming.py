@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from data.errors import ColumnError
-from data.schema import MONTH, SEPARATOR, TELEMETRY_KEYS
+from data.schema import COUNTERS, MONTH, SEPARATOR, TELEMETRY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-RESERVED: Final = frozenset({MONTH, *TELEMETRY_KEYS})
+RESERVED: Final = frozenset({COUNTERS, MONTH, *TELEMETRY_KEYS})
 EXPRESSION: Final = re.compile(r"\*|\^.*\$", re.DOTALL)  # polars reads these as many columns
 PANDAS_INDEX: Final = re.compile(r"__index_level_\d+__")  # how pandas writes the numbers of rows
 
@@ -62,5 +62,5 @@ def _fault(name: str, twin: str | None) -> str | None:
     if SEPARATOR in name:
         return f"has {SEPARATOR!r} in its name, which parts a metric from its statistics"
     if name.lower() in RESERVED:
-        return "has a name that the tables need for themselves"
+        return "has a name that tables or features need for themselves"
     return None if twin is None else f"differs from {twin!r} in upper and lower case alone, which tables can't tell"

@@ -15,6 +15,7 @@ MONTH: Final = "month"
 BUCKET_END: Final = "bucket_end"
 LATENESS: Final = "lateness"
 SEPARATOR: Final = "__"
+COUNTERS: Final = "counters"  # in the name of a feature: all on-change metrics that count, together
 
 UTC: Final = pl.Datetime("us", "UTC")
 
@@ -106,6 +107,7 @@ class Metric:
     `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
     only when they change, so the last value holds until the next one. A value below `least` or above `most`
     can't be true; where they are left out, data/ranges.py knows some from the kind and the unit.
+    A sampled gauge of how busy a node is has `idle_below`: on average below that, it is idle.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Metric:
     least: float | None = None
     most: float | None = None
     label: str = ""  # what people call it; empty: its name
+    idle_below: float | None = None
 
 
 # What a bucket keeps of a metric. Every one of them can be merged with its neighbour's.

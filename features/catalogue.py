@@ -8,7 +8,8 @@ from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from data.schema import SEPARATOR, Metric, MetricKind
+from data.schema import COUNTERS, SEPARATOR, Metric, MetricKind
+from features.idle import idle_hours, idle_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -188,6 +189,18 @@ def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:
         yield one("slope", window, "drift")
         yield one("max", window, "the worst of it")
         yield one("mean", window, "a usual level that its peers do not share", Peer.FLEET)
+    if metric.idle_below is not None:
+        yield from _idle(metric, plan, metric.idle_below)
+
+
+def _idle(metric: Metric, plan: Plan, below: float) -> Iterator[Feature]:
+    longest = plan.windows[-1]
+    for window in plan.windows[1:]:
+        why = "the scheduler, or its users, keep off a node; load, and what it wears, is elsewhere"
+        yield Feature(Origin.WINDOW, metric.name, idle_share(below), window, "share", why)
+    stat, why = idle_hours(below), "a node that gets no work may be ill already, or about to be worked on"
+    yield Feature(Origin.WINDOW, metric.name, stat, longest, "h", why)
+    yield Feature(Origin.WINDOW, metric.name, stat, longest, OF_ONE, "idle longer than the fleet", Peer.RANK)
 
 
 def _count(metric: Metric, plan: Plan) -> Iterator[Feature]:
@@ -263,9 +276,6 @@ def _held(metric: Metric, plan: Plan) -> Iterator[Feature]:
     for peer in peers:
         yield one("last", EVER, OF_ONE, "some hardware counts errors that mean nothing", peer)
         yield one("increase", windows[len(windows) // 2], OF_ONE, "what rises for all its peers is no alarm", peer)
-
-
-COUNTERS = "counters"  # all on-change metrics that count, together
 
 
 def _joint(plan: Plan) -> Iterator[Feature]:

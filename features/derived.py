@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import ModelMismatchError
+from features import idle
 from features.windows import STATISTICS, Wanted, window_values
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def base_statistics(stat: str) -> tuple[str, ...]:
     Raises:
         ModelMismatchError: if there is no such statistic.
     """
-    if stat not in STATISTICS and stat not in DERIVED:
-        known = ", ".join(sorted({*STATISTICS, *DERIVED}))
+    if stat not in STATISTICS and stat not in DERIVED and idle.parse(stat) is None:
+        known = ", ".join(sorted({*STATISTICS, *DERIVED, *map(idle.name, idle.VALUES)}))
         raise ModelMismatchError(f"windows have no statistic {stat}; they have {known}", mend="train the model anew")
     return tuple(base for base, _ in DERIVED[stat].bases) if stat in DERIVED else (stat,)
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, SEPARATOR, bucket_column
+from features import idle, windows
 from features.grid import locate
 from features.panel import Layout
 from features.windows import STATISTICS
@@ -24,13 +25,16 @@ Key = tuple[str, str]  # a metric, and a family of aggregates by the name of its
 
 def family_of(statistic: str) -> str:
     """Name the family that a statistic is made of: by the first statistic of that family."""
+    found = idle.parse(statistic)
+    if found is not None:
+        return idle.idle_share(found[1])
     wanted = STATISTICS[statistic].family
     return next(name for name, other in STATISTICS.items() if other.family is wanted)
 
 
 def family(name: str) -> Family:
     """Find a family by its name."""
-    return STATISTICS[name].family
+    return windows.statistic(name).family
 
 
 @dataclass(frozen=True, slots=True)

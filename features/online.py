@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE
-from features import batch
+from features import batch, windows
 from features.catalogue import Catalogue, Origin, by_metric
 from features.derived import DERIVED
 from features.folds import family_of
@@ -16,7 +16,6 @@ from features.grid import Grid
 from features.history import groups_of
 from features.sampled import Sampled
 from features.stacks import Needs, Stacks, bases
-from features.windows import STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,4 +76,4 @@ def _put(asked: batch.Asked, features: list[Feature], windows: Mapping[int, Fold
 def _value(folds: Folds, metric: str, statistic: str, length: int, view: View) -> Array:
     per_day = 86_400 / view.width.total_seconds()
     parts = folds.parts[metric, family_of(statistic)]
-    return STATISTICS[statistic].value(parts, length, per_day)[:, None]
+    return windows.statistic(statistic).value(parts, length, per_day)[:, None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import merging
+from features import idle, merging
 from features.merging import EXTREMES, FLOW, MOMENTS, SEEN, TREND, Array, Family, Parts
 
 if TYPE_CHECKING:
@@ -65,9 +65,22 @@ STATISTICS = {
 }
 
 
+def statistic(name: str) -> Statistic:
+    """Find a statistic by its name; those of idle spells say in it below which value a bucket is idle.
+
+    Raises:
+        KeyError: if there is no such statistic.
+    """
+    found = idle.parse(name)
+    if found is None:
+        return STATISTICS[name]
+    kind, below = found
+    return Statistic(idle.family(below), idle.VALUES[kind])
+
+
 def columns_of(statistics: set[str]) -> list[str]:
     """List the bucket aggregates that these statistics are made of."""
-    return sorted({column for name in statistics for column in STATISTICS[name].family.columns})
+    return sorted({column for name in statistics for column in statistic(name).family.columns})
 
 
 def window_values(panel: Panel, wanted: Sequence[Wanted], at: Stops) -> dict[Wanted, Array]:
@@ -80,14 +93,14 @@ def window_values(panel: Panel, wanted: Sequence[Wanted], at: Stops) -> dict[Wan
     values: dict[Wanted, Array] = {}
     for family, own in _by_family(wanted):
         folded = _fold(panel, family, tuple(sorted({length for _, length in own})), at)
-        for statistic, length in own:
-            values[statistic, length] = STATISTICS[statistic].value(folded[length], length, per_day)
+        for name, length in own:
+            values[name, length] = statistic(name).value(folded[length], length, per_day)
     return values
 
 
 def _by_family(wanted: Sequence[Wanted]) -> Iterator[tuple[Family, list[Wanted]]]:
     """Part statistics by what they are folded from; who folds trends has folded the moments."""
-    families = {one: STATISTICS[one[0]].family for one in wanted}
+    families = {one: statistic(one[0]).family for one in wanted}
     if TREND in families.values():
         families = {one: TREND if family is MOMENTS else family for one, family in families.items()}
     for family in dict.fromkeys(families.values()):

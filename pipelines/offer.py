@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.schema import AGGREGATE_TYPES, SEPARATOR, bucket_column
+from data.schema import AGGREGATE_TYPES, COUNTERS, SEPARATOR, bucket_column
 from features.catalogue import Catalogue, Plan, build
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def offer(settings: Settings, stored: Collection[str], manifest: Manifest) -> Of
     """Set the metrics that telemetry has beside those that a model was trained on."""
     plan = Plan((), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
     others = set(build(plan).names)
-    own = sorted({name.partition(SEPARATOR)[0] for name in manifest.features if name not in others})
+    own = sorted({name.partition(SEPARATOR)[0] for name in manifest.features if name not in others} - {COUNTERS})
     metrics = tuple(settings.metrics.metric(name) for name in own)
     there = set(stored) - set(settings.metrics.ignore)
     offered = build(Plan(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))

@@ -226,6 +226,7 @@ class MetricColumn(Section):
     label: str = ""
     min: Annotated[float, Field(strict=True)] | None = None
     max: Annotated[float, Field(strict=True)] | None = None
+    idle_below: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -247,7 +248,18 @@ class Metrics(Section):
         """Describe one column of telemetry."""
         own = self.columns.get(name, MetricColumn())
         kind, sampling = own.kind or self.default_kind, own.sampling or self.default_sampling
-        return Metric(name, kind, sampling, own.unit, own.min, own.max, label=own.label)
+        return Metric(name, kind, sampling, own.unit, own.min, own.max, own.label, own.idle_below)
+
+    @model_validator(mode="after")
+    def _idle_gauges(self) -> Self:
+        for metric in map(self.metric, self.columns):
+            if metric.idle_below is not None and (metric.kind, metric.sampling) != (MetricKind.GAUGE, "sampled"):
+                msg = (
+                    f"columns.{metric.name}.idle_below = {metric.idle_below:g} is of no use: only a gauge that is "
+                    f"sampled tells when a node is idle, and {metric.name} is a {metric.kind}, {metric.sampling}"
+                )
+                raise ValueError(msg)
+        return self
 
 
 class Forecast(Section):

@@ -109,7 +109,8 @@ def _size(plan: Plan) -> str:
 def _column(metric: Metric) -> str:
     kind = "" if metric.kind is MetricKind.GAUGE else f"kind = {_quoted(metric.kind.value)}, "
     label = f", label = {_quoted(metric.label)}" if metric.label else ""
-    return f"{metric.name} = {{ {kind}unit = {_quoted(metric.unit)}{label} }}"
+    idle = "" if metric.idle_below is None else f", idle_below = {metric.idle_below:g}"
+    return f"{metric.name} = {{ {kind}unit = {_quoted(metric.unit)}{label}{idle} }}"
 
 
 def _quoted(text: object) -> str:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from features import idle
 from features.catalogue import FAILURES_OF, Origin, Peer
 from serving.amounts import a_day, bare, days, hours, percent, plain, roughly
 
@@ -43,7 +44,7 @@ def sentence(feature: Feature) -> Sentence:
     if feature.peer is not Peer.NONE:
         return _OTHER
     if feature.origin is not Origin.HISTORY:
-        return (_SAMPLED if feature.origin is Origin.WINDOW else _HELD).get(feature.stat, _OTHER)
+        return (_SAMPLED if feature.origin is Origin.WINDOW else _HELD).get(idle.kind_of(feature.stat), _OTHER)
     return _HISTORY.get((feature.metric, feature.stat), _OF_CAUSE if feature.metric.startswith(FAILURES_OF) else _OTHER)
 
 
@@ -64,6 +65,12 @@ _SAMPLED: Final = {
     "increase": _ROSE,
     "last": Sentence("{metric} at {value}"),
     "uptime": Sentence("up for {value} since the last boot", missing="no boot is known", form=hours),
+    idle.SHARE: Sentence(
+        "idle {value} of the time{over} ({metric} below {below})",
+        zero="never idle{within} ({metric} below {below})",
+        form=percent,
+    ),
+    idle.HOURS: Sentence("idle for {value} ({metric} below {below})", zero="not idle now ({metric})", form=hours),
     "span": Sentence("booted anew{within}, {value} after the boot before", zero="not booted anew{within}", form=hours),
 }
 _HELD: Final = {

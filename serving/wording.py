@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from features.catalogue import FAILURES_OF
+from features.idle import BELOW
 from serving.amounts import ago, joined, length, moment, number, span
 from serving.reasons import TIMES
 from serving.sentences import NORMAL, Sentence, sentence
@@ -38,6 +39,7 @@ def _of_metric(told: Told, how: Sentence, background: Background) -> dict[str, s
         "value": joined(how.form(abs(value) if how.minus else value, unit)),
         "times": "once" if value == 1 else f"{number(value)} times",
         "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
+        "below": own.stat.partition(BELOW)[2],
         "group": _group(own.metric, told.node, background),
     }
 

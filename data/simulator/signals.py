@@ -28,7 +28,7 @@ METRICS: Final = (
     Metric("gpu_temp", unit="°C", label="GPU temperature"),
     Metric("fan_rpm", unit="RPM", label="fan speed"),
     Metric("power", unit="W", label="power draw"),
-    Metric("load", unit="%"),
+    Metric("load", unit="%", idle_below=5.0),
     Metric("memory_used", unit="%", label="memory in use"),
     Metric("psu_voltage", unit="V", label="power supply voltage"),
     Metric("disk_wear", unit="%", label="disk wear"),

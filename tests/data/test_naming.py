@@ -27,8 +27,9 @@ def test_a_column_whose_name_does_not_stand_for_itself_is_refused(name: str) -> 
     [
         (["a__mean"], "metric 'a__mean' has '__' in its name"),
         (["__x"], "metric '__x' has '__' in its name"),
-        (["month"], "metric 'month' has a name that the tables need"),
-        (["Node"], "metric 'Node' has a name that the tables need"),
+        (["month"], "metric 'month' has a name that tables or features need"),
+        (["counters"], "metric 'counters' has a name that tables or features need"),
+        (["Node"], "metric 'Node' has a name that tables or features need"),
         (["temp", "Temp"], "metric 'temp' differs from 'Temp' in upper and lower case alone"),
     ],
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = timedelta(hours=6)
 METRICS = (
-    Metric("temperature", MetricKind.GAUGE, unit="°C"),
+    Metric("temperature", MetricKind.GAUGE, unit="°C", idle_below=20.5),
     Metric("ecc", MetricKind.COUNTER, unit="errors"),
     Metric("seen_n", MetricKind.COUNT, unit="samples"),
     Metric("boot", MetricKind.BOOT_TIME, unit="s"),

@@ -30,6 +30,8 @@ def test_names_say_metric_statistic_and_window() -> None:
         "temperature__mean_vs_fleet__7d",
         "temperature__mean_vs_rack__1d",
         "temperature__slope__30d",
+        "temperature__idle_share_below_20.5__7d",
+        "temperature__idle_hours_below_20.5_rank__30d",
         "ecc__increase_rank__7d",
         "seen_n__seen_of_fleet__30d",
         "boot__uptime__30d",

@@ -18,6 +18,7 @@ from data.schema import BUCKET_END, LATENESS, TELEMETRY_KEYS
 from features import derived
 from features.derived import DERIVED
 from features.grid import Grid, to_numpy
+from features.idle import idle_hours, idle_share
 from features.panel import Layout
 from features.windows import STATISTICS, columns_of
 from tests.features.fleets import START
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 BUCKETS = 12
 NAMES = ("a", "b", "c")
-ALL = (*STATISTICS, *DERIVED)
+BELOW = 100.5
+ALL = (*STATISTICS, *DERIVED, idle_share(BELOW), idle_hours(BELOW))
 Sample = tuple[str, int, int, float]  # node, minute, hours late, value
 VALUES = st.floats(-1e3, 1e3, allow_subnormal=False) | st.sampled_from([0.0, -0.0, np.nan])
 
@@ -59,7 +61,7 @@ def values_of(
 ) -> dict[Wanted, NDArray[np.float64]]:
     """Compute windows that end at buckets counted from START; the grid begins 30 buckets before."""
     grid = Grid.spanning(to_numpy(START - 30 * HOUR), to_numpy(START + (BUCKETS - 1) * HOUR), HOUR)
-    panel = Layout.of(table, names, grid).panel(table, "x", columns_of(set(STATISTICS)))
+    panel = Layout.of(table, names, grid).panel(table, "x", columns_of({*STATISTICS, idle_share(BELOW)}))
     at = slice(stops.start + 30, stops.stop + 30, stops.step) if isinstance(stops, slice) else stops + 30
     return derived.compute(panel, wanted, at)
 
@@ -91,7 +93,22 @@ def expected_of(found: Sequence[Sample], node: str, stop: int, length: int) -> d
         "span": (told["max"] - told["min"]) / 3_600,
         "uptime": hours_now - told["last"] / 3_600,
         "silence": hours_now - told["last_ts"] / 3_600e6,
+        **idleness_of([sample for sample in found if sample[0] == node], stop, length),
     }
+
+
+def idleness_of(own: Sequence[Sample], stop: int, length: int) -> dict[str, float]:
+    """Look at a window bucket by bucket: one is busy if the mean of what came at once reaches the value."""
+    parts: dict[int, dict[int, list[float]]] = {}
+    for _, minute, late, value in own:
+        bucket = -(-minute // 60)
+        if stop - length < bucket <= stop and not np.isnan(value):
+            parts.setdefault(bucket, {}).setdefault(late, []).append(value)
+    busy = {bucket: any(np.mean(part) >= BELOW for part in parts[bucket].values()) for bucket in sorted(parts)}
+    if not busy:
+        return dict.fromkeys((idle_share(BELOW), idle_hours(BELOW)), np.nan)
+    since = max((bucket for bucket in busy if busy[bucket]), default=min(busy) - 1)
+    return {idle_share(BELOW): 1 - sum(busy.values()) / len(busy), idle_hours(BELOW): float(max(busy) - since)}
 
 
 @settings(max_examples=40, deadline=None)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
-SETTINGS = Settings(metrics=Metrics.model_validate({"columns": {"errors": {"kind": "counter"}}}))
+ON_CHANGE = {"kind": "counter", "sampling": "on_change"}
+COLUMNS = {"errors": {"kind": "counter"}, "retries": ON_CHANGE, "sectors": ON_CHANGE}
+SETTINGS = Settings(metrics=Metrics.model_validate({"columns": COLUMNS}))
 
 
 def manifest_of(*metrics: str, causes: tuple[str, ...] = ("fan", "gpu")) -> Manifest:
@@ -46,6 +48,14 @@ class Reader:
 def test_the_same_metrics_offer_the_models_own_catalogue() -> None:
     manifest = manifest_of("errors", "temperature")
     found = offer(SETTINGS, ["temperature", "errors"], manifest)
+    assert found.catalogue.names == manifest.features
+    assert (found.lost, found.new) == ((), ())
+
+
+def test_what_counters_tell_together_is_no_metric_of_its_own() -> None:
+    manifest = manifest_of("retries", "sectors")
+    assert "counters__above_zero__ever" in manifest.features
+    found = offer(SETTINGS, ["retries", "sectors"], manifest)
     assert found.catalogue.names == manifest.features
     assert (found.lost, found.new) == ((), ())
 
