@@ -35,41 +35,46 @@ class Snapshot:
     """Tables by name in a folder, as Arrow files.
 
     A file is never written twice, and the manifest that names the files is replaced at the end: whoever is killed
-    before that leaves the tables of the commit before.
+    before that leaves the tables of the commit before. A file that is not what was written is no longer there: who
+    asks for its table makes it anew.
     """
 
     folder: Path
     mark: Mark | None = None  # of the last commit
     fault: str = ""  # why there is none, where there was one
+    spoilt: int = 0  # files that were asked for and were gone, or not what was written
     _generation: int = 0
     _files: dict[str, tuple[str, int]] = field(default_factory=dict)  # by table: a file's name and checksum
 
     @classmethod
     def at(cls, folder: Path) -> Self:
-        """Open the tables of a folder; none if it holds none, or not what its manifest says."""
+        """Open the tables of a folder; none if it holds none, or if its manifest can't be read."""
         path = folder / MANIFEST
         if not path.exists():
             return cls(folder)
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
             mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]))
-            files = {name: (file, told) for name, (file, told) in read["files"].items() if _sum(folder / file) == told}
-            generation, lost = int(read["generation"]), len(read["files"]) - len(files)
+            files = {name: (file, told) for name, (file, told) in read["files"].items()}
+            return cls(folder, mark, _generation=int(read["generation"]), _files=files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
             return cls(folder, fault=f"{path} can't be read ({fault})")
-        if lost:
-            return cls(
-                folder, fault=f"{lost} of its {len(read['files'])} files are gone or spoilt", _generation=generation
-            )
-        return cls(folder, mark, _generation=generation, _files=files)
 
     def names(self) -> Collection[str]:
         """Name the tables that are there."""
         return self._files.keys()
 
-    def get(self, name: str) -> pl.DataFrame:
-        """Read a table."""
-        return pl.read_ipc(self.folder / self._files[name][0])
+    def get(self, name: str) -> pl.DataFrame | None:
+        """Read a table; None if it is not there, or no longer what was written."""
+        if name not in self._files:
+            return None
+        file, told = self._files[name]
+        content = _content(self.folder / file)
+        if crc32(content) != told:
+            self.spoilt += 1
+            self.drop(name)
+            return None
+        return pl.read_ipc(content)
 
     def put(self, name: str, table: pl.DataFrame) -> None:
         """Write a table; a later process finds it once it is committed."""
@@ -78,7 +83,7 @@ class Snapshot:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / file).unlink(missing_ok=True)  # of one who was killed
             table.write_ipc(self.folder / file)
-        self._files[name] = file, _sum(self.folder / file)
+        self._files[name] = file, crc32(_content(self.folder / file))
 
     def drop(self, name: str) -> None:
         """Forget a table; its file stays until the next commit."""
@@ -104,6 +109,8 @@ class Snapshot:
                 (self.folder / stray).unlink()
 
 
-def _sum(file: Path) -> int:
-    """Give a file's checksum; of none, one that no file has."""
-    return crc32(file.read_bytes()) if file.exists() else -1
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -40,8 +40,8 @@ class Shelf(Protocol):
         """Name the tables that are there."""
         ...
 
-    def get(self, name: str) -> pl.DataFrame:
-        """Give a table."""
+    def get(self, name: str) -> pl.DataFrame | None:
+        """Give a table; None if it is not there."""
         ...
 
     def put(self, name: str, table: pl.DataFrame) -> None:
@@ -140,29 +140,40 @@ class Stacks:
 
     def _head(self, bucket: int) -> tuple[Folds, Folds]:
         """Give a bucket, and the fold of its block up to it."""
-        first, there = self._first(bucket), self.shelf.names()
-        if f"{HEAD}-{bucket}" in there:
+        kept, head = self._kept(bucket)
+        if head and kept == bucket:
             (newest,) = self._read(bucket, bucket)
-            return newest, Folds.of(self.shelf.get(f"{HEAD}-{bucket}"))
-        kept = max((at for at in range(first, bucket) if f"{HEAD}-{at}" in there), default=None)
-        newest, *more = self._read(first if kept is None else kept + 1, bucket)
-        head = newest if kept is None else Folds.of(self.shelf.get(f"{HEAD}-{kept}")).followed_by(newest)
+            return newest, head
+        newest, *more = self._read(kept + 1, bucket)
+        head = head.followed_by(newest) if head else newest
         for newest in more:
             head = head.followed_by(newest)
         self.shelf.put(f"{HEAD}-{bucket}", head.table())
         return newest, head
 
+    def _kept(self, bucket: int) -> tuple[int, Folds | None]:
+        """Give the newest fold of a bucket's block up to it that is kept, and the bucket at which it ends."""
+        first = self._first(bucket)
+        for at in range(bucket, first - 1, -1):
+            table = self.shelf.get(f"{HEAD}-{at}")
+            if table is not None:
+                return at, Folds.of(table)
+        return first - 1, None
+
     def _block(self, last: int) -> Folds:
         """Give the fold of a whole block, by its last bucket."""
-        name = f"{HEAD}-{last}"
-        return Folds.of(self.shelf.get(name)) if name in self.shelf.names() else self._head(last)[1]
+        table = self.shelf.get(f"{HEAD}-{last}")
+        return self._head(last)[1] if table is None else Folds.of(table)
 
     def _behind(self, length: int, bucket: int) -> Folds:
         """Give the part of a window that lies before the newest block."""
         name = f"{BEHIND}-{length}-{bucket}"
-        if name not in self.shelf.names():
+        table = self.shelf.get(name)
+        if table is None:
             self._turn(length, bucket)
-        return Folds.of(self.shelf.get(name))
+            table = self.shelf.get(name)
+        assert table is not None, "it was put there just now"
+        return Folds.of(table)
 
     def _turn(self, length: int, bucket: int) -> None:
         """Fold what lies before the newest block, for this bucket and those to come in the block."""

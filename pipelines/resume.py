@@ -26,10 +26,19 @@ PATIENCE: Final = timedelta(minutes=5)  # for another score of the same state
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What earlier scores left of the windows, and a word where it had to be thrown away; None: nothing is kept."""
+    """What earlier scores left of the windows, and why it had to be thrown away; None: nothing is kept."""
 
     shelf: Snapshot | None
-    notices: tuple[str, ...] = ()
+    why_anew: str = ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Say what had to be made anew, as far as it is known by now."""
+        if self.why_anew:
+            return (f"the windows were made anew from all of their buckets: {self.why_anew}",)
+        if self.shelf is None or not self.shelf.spoilt:
+            return ()
+        return (f"{self.shelf.folder}: files gone or spoilt, and made anew: {self.shelf.spoilt}",)
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def resumed(folder: Path, store: Store, view: View, offered: Offer) -> Iterator[
         why = _take_up(kept, mark, Stacks(needs, view, kept), store)
         if why:
             kept.clear()
-        yield Resumed(kept, (f"the windows were made anew from all of their buckets: {why}",) if why else ())
+        yield Resumed(kept, why)
         kept.commit(mark)
 
 

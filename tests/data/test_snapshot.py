@@ -28,6 +28,12 @@ def committed(folder: Path) -> Snapshot:
     return kept
 
 
+def table(kept: Snapshot, name: str) -> pl.DataFrame:
+    found = kept.get(name)
+    assert found is not None
+    return found
+
+
 def arrows(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.arrow")}
 
@@ -37,7 +43,7 @@ def test_what_was_committed_is_found_by_the_next_process(tmp_path: Path) -> None
     found = Snapshot.at(tmp_path / "new")
     assert found.mark == MARK
     assert sorted(found.names()) == ["head-1", "head-2"]
-    assert_frame_equal(found.get("head-1"), ONE)
+    assert_frame_equal(table(found, "head-1"), ONE)
 
 
 def test_a_folder_without_a_manifest_is_empty_and_no_fault(tmp_path: Path) -> None:
@@ -53,11 +59,11 @@ def test_who_is_killed_before_the_commit_leaves_the_one_before(tmp_path: Path) -
     killed.put("head-3", ONE)
     found = Snapshot.at(tmp_path)
     assert found.mark == MARK
-    assert_frame_equal(found.get("head-2"), TWO)
+    assert_frame_equal(table(found, "head-2"), TWO)
     assert sorted(found.names()) == ["head-1", "head-2"]
     found.put("head-3", TWO)  # the same file again
     found.commit(MARK)
-    assert_frame_equal(Snapshot.at(tmp_path).get("head-3"), TWO)
+    assert_frame_equal(table(Snapshot.at(tmp_path), "head-3"), TWO)
     assert len(arrows(tmp_path)) == 3, "nothing is left of the one who was killed"
 
 
@@ -99,12 +105,17 @@ def lost(file: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [cut_short, full_of_zeros, lost])
-def test_a_file_that_is_not_what_was_written_spoils_all(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+def test_a_file_that_is_not_what_was_written_is_no_longer_there(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     committed(tmp_path)
     spoil(tmp_path / min(arrows(tmp_path)))
     found = Snapshot.at(tmp_path)
-    assert found.fault == "1 of its 2 files are gone or spoilt"
-    assert not found.names()
+    assert found.get("head-1") is None
+    assert (found.spoilt, list(found.names())) == (1, ["head-2"])
+    assert_frame_equal(table(found, "head-2"), TWO)
+    assert found.get("never written") is None
+    found.put("head-1", ONE)
+    found.commit(MARK)
+    assert_frame_equal(table(Snapshot.at(tmp_path), "head-1"), ONE)
 
 
 def test_the_manifest_holds_no_path(tmp_path: Path) -> None:

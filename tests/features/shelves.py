@@ -19,8 +19,8 @@ class Shelf:
     def names(self) -> Collection[str]:
         return self.tables.keys()
 
-    def get(self, name: str) -> pl.DataFrame:
-        return self.tables[name]
+    def get(self, name: str) -> pl.DataFrame | None:
+        return self.tables.get(name)
 
     def put(self, name: str, table: pl.DataFrame) -> None:
         self.tables[name] = table

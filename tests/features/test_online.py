@@ -162,4 +162,4 @@ def test_nobody_at_risk_gives_no_row_and_keeps_what_comes() -> None:
     gone = replace(one, nodes=one.nodes.with_columns(observed_until=pl.lit(START)))
     catalogue, shelf = build(Plan(METRICS, (DAY, 7 * DAY), has_racks=True, has_hardware=True)), Shelf()
     assert both(gone, START + 8 * DAY, catalogue, shelf)[1].shape == (0, len(catalogue.names))
-    assert shelf.get(f"head-{(START + 8 * DAY - EPOCH) // WIDTH}")[NODE].n_unique() == 4
+    assert shelf.tables[f"head-{(START + 8 * DAY - EPOCH) // WIDTH}"][NODE].n_unique() == 4

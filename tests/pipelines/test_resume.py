@@ -146,6 +146,15 @@ def test_what_can_not_be_read_is_made_anew(site: Site) -> None:
     assert site.score(FIRST + WIDTH)[1] == ()
 
 
+@pytest.mark.parametrize("steps", [0, 1, 5])
+def test_files_that_were_spoilt_are_made_anew_and_told(site: Site, steps: int) -> None:
+    at = FIRST + steps * WIDTH
+    for file in site.folder.glob("*.arrow"):
+        file.write_bytes(bytes(file.stat().st_size))
+    assert "files gone or spoilt" in "".join(site.score(at)[1])
+    assert site.score(at + WIDTH)[1] == ()
+
+
 def test_a_score_that_failed_leaves_what_was_there(site: Site) -> None:
     kept = (site.folder / MANIFEST).read_bytes()
     records = Records(site.fleet.events, site.fleet.nodes, site.fleet.blind)
