@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,20 +51,20 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Rows to learn from, with their outcomes as known at a time; binned once for any number of recipes."""
+    """Rows to learn from, with their outcomes as known at a time; binned once for all recipes of as many bins."""
 
     seen: Covariates
     told: Periods
     weight: NDArray[np.float64]
     ts: Times
-    binned: Binned
+    names: tuple[str, ...]
+    binned: dict[int, Binned] = field(default_factory=dict)
 
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_]) -> Lesson:
         """Take some rows of a training set."""
         seen, told = covariates(training).take(chosen), periods.take(chosen)
-        binned = Binned.of(seen, told, training.catalogue.names)
-        return cls(seen, told, training.weight[chosen], training.rows.ts[chosen], binned)
+        return cls(seen, told, training.weight[chosen], training.rows.ts[chosen], training.catalogue.names)
 
     def teach(self, recipe: Recipe) -> HazardModel:
         """Fit trees, and a line beside them where the recipe leaves it a share; uncalibrated."""
@@ -73,7 +73,9 @@ class Lesson:
 
     def trees(self, params: Params) -> HazardModel:
         """Fit the trees alone."""
-        return self.binned.fit(self._recent(params), params)
+        if params.bins not in self.binned:
+            self.binned[params.bins] = Binned.of(self.seen, self.told, self.names, params.bins)
+        return self.binned[params.bins].fit(self._recent(params), params)
 
     def line(self, recipe: Recipe) -> Linear:
         """Fit the line alone."""

@@ -43,6 +43,7 @@ class Params:
     random_seed: int = 1
     trees_share: float = 0.65  # of the trees in the score; the rest is a line's; 1: no line
     half_life_days: float = 365.0  # a training row this much older weighs half as much
+    bins: int = 63  # at most, of a feature's values
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def fit(
     covariates: Covariates, periods: Periods, weight: Floats, names: tuple[str, ...], params: Params
 ) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows; uncalibrated."""
-    return Binned.of(covariates, periods, names).fit(weight, params)
+    return Binned.of(covariates, periods, names, params.bins).fit(weight, params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ class Binned:
     horizons_days: tuple[float, ...]
 
     @classmethod
-    def of(cls, covariates: Covariates, periods: Periods, names: tuple[str, ...]) -> Binned:
+    def of(cls, covariates: Covariates, periods: Periods, names: tuple[str, ...], bins: int) -> Binned:
         """Bin the features of every interval that is known."""
         known = ~np.isnan(periods.outcome)
         widths = np.diff(np.array([0.0, *periods.horizons_days]))
@@ -231,7 +232,7 @@ class Binned:
             label=_by_interval(periods.outcome, known),
             init_score=_by_interval(base, known),
             params={
-                "max_bin": 63,
+                "max_bin": bins,
                 "bin_construct_sample_cnt": 50_000,
                 "feature_pre_filter": False,
                 "verbose": -1,

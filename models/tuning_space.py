@@ -17,7 +17,10 @@ Space = dict[str, BaseDistribution]
 INTEGERS: Final = {"trees": (50, 400), "leaves": (4, 24), "min_child": (10, 300)}
 POSITIVES: Final = {"learning_rate": (0.01, 0.15), "feature_share": (0.05, 0.6), "l2": (0.3, 100.0)}
 SHARES: Final = {"row_share": (0.4, 1.0), "trees_share": (0.3, 1.0)}
-HALF_LIVES: Final = (180.0, 365.0, 730.0, 3650.0)  # a line is fitted once for each: few
+CHOICES: Final = {
+    "half_life_days": (180.0, 365.0, 730.0, 3650.0),  # a line is fitted once for each: few
+    "bins": (63, 127, 255),  # and rows are binned once for each
+}
 DIGITS: Final = 3  # of a setting that somebody is to paste
 
 
@@ -32,7 +35,8 @@ def space(current: Params) -> Space:
         found[name] = FloatDistribution(min(least, own[name]), max(most, own[name]), log=is_log)
     for name, (least, most) in SHARES.items():
         found[name] = FloatDistribution(min(least, own[name]), max(most, own[name]))
-    found["half_life_days"] = CategoricalDistribution(sorted({*HALF_LIVES, current.half_life_days}))
+    for name, choices in CHOICES.items():
+        found[name] = CategoricalDistribution(sorted({*choices, getattr(current, name)}))
     return found
 
 

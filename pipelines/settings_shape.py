@@ -310,6 +310,7 @@ class Model(Section):
     l2: Amount = 10.0
     half_life_days: Positive = 365.0
     trees_share: PositiveShare = 0.65
+    bins: Annotated[int, Field(strict=True, ge=2, le=4095)] = 63
     negatives_per_positive: Positive = 30.0
 
 

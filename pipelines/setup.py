@@ -44,6 +44,7 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
         l2=model.l2,
         half_life_days=model.half_life_days,
         trees_share=model.trees_share,
+        bins=model.bins,
         seeds=model.seeds,
         random_seed=model.random_seed,
     )

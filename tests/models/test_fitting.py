@@ -10,7 +10,7 @@ import pytest
 from features.grid import to_datetime
 from features.labels import Outcomes
 from models import fitting
-from models.fitting import OutOfFold, Recipe, out_of_fold, recency
+from models.fitting import Lesson, OutOfFold, Recipe, out_of_fold, recency
 from models.hazard import Calibration
 from models.splits import walk_forward
 from tests.models.replays import SPLIT, made_up, setup_of, trained
@@ -102,3 +102,16 @@ def test_a_row_one_half_life_older_than_another_weighs_half_as_much() -> None:
     assert weight / weight[2] == pytest.approx([0.25, 0.5, 1, 1])
     assert weight.mean() == pytest.approx(1)
     assert recency(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
+
+
+def test_rows_are_binned_once_for_recipes_of_as_many_bins() -> None:
+    training = trained().training
+    lesson = Lesson.of(training, training.periods, training.periods.is_known)
+    few, again, many = (lesson.trees(replace(RECIPE.params, bins=bins)) for bins in (2, 2, 200))
+    assert few.boosters[0].model_to_string() == again.boosters[0].model_to_string()
+    assert sorted(lesson.binned) == [2, 200]
+    thresholds = [
+        model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)
+    ]
+    each = [told.drop_duplicates().groupby("split_feature").size().max() for told in thresholds]
+    assert each[0] == 1 < each[1]

@@ -120,7 +120,7 @@ def test_a_trial_adds_up_the_losses_of_the_folds() -> None:
 
 
 def test_a_trial_that_is_worse_than_most_so_far_is_given_up_and_can_not_be_the_best() -> None:
-    found = tried(1, WARM_UP + 6)
+    found = tried(1, WARM_UP + 15)
     early = [one for one in found if not one.is_whole]
     assert early
     assert all(one.number >= WARM_UP for one in early)

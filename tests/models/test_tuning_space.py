@@ -19,6 +19,7 @@ PARAMS = st.builds(
     l2=st.floats(0, 1e4),
     trees_share=st.floats(0.01, 1),
     half_life_days=st.floats(1, 1e5),
+    bins=st.integers(2, 4095),
 )
 
 
