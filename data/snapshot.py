@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 from zlib import crc32
 
@@ -54,7 +54,7 @@ class Snapshot:
             return cls(folder)
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
-            mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]))
+            mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]).astimezone(UTC))
             files = {name: (file, told) for name, (file, told) in read["files"].items()}
             return cls(folder, mark, _generation=int(read["generation"]), _files=files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
@@ -102,7 +102,7 @@ class Snapshot:
             part.write_text(json.dumps(told, indent=1), encoding="utf-8")
             part.replace(self.folder / MANIFEST)
         self.mark, self._generation = mark, self._generation + 1
-        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}")} - {
+        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}") if path.is_file()} - {
             file for file, _ in self._files.values()
         }:
             with suppress(FileNotFoundError):
@@ -112,5 +112,5 @@ class Snapshot:
 def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return b""

@@ -95,7 +95,7 @@ class Grid:
             off = ends[np.argmax(ticks % step != 0)]
             raise SettingsError(
                 f"cutoff {off} is not on the grid of buckets of {self.width}",
-                mend="score at multiples of buckets.width, counted from midnight UTC",
+                mend="choose a time at which a bucket ends: whole multiples of buckets.width from midnight UTC",
             )
         return ticks // step - self.first
 

@@ -107,8 +107,8 @@ def scoring_times(window: Window, setup: Setup) -> Times:
     count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
     if count < 1:
         raise TooLittleDataError(
-            f"from {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d} no forecast over "
-            f"{setup.design.horizons_days[0]:g} days can be judged",
+            f"no forecast over {setup.design.horizons_days[0]:g} days can be judged from {window.start:%Y-%m-%d} on: "
+            f"what is judged ends at {window.end:%Y-%m-%d} (--test-end, or else the last recorded event)",
             mend="choose an earlier --test-start, a later --test-end or shorter horizons",
         )
     return np.asarray(start + step * np.arange(count))

@@ -101,7 +101,7 @@ class Bundle:
         raise ModelMismatchError(
             f"the model trained until {self.manifest.trained_until} does not fit this catalogue: "
             + ("; ".join(parts) or "the same features stand in another order"),
-            mend="train again, or score with the metrics and the version that it was trained with",
+            mend="train again and `nodeward promote` the new model, or score with the metrics that it was trained with",
         )
 
 

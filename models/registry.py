@@ -136,15 +136,16 @@ class Registry:
             runs = [client.get_run(str(one.run_id)) for one in self._registered(client) if str(one.version) in chosen]
             return _tables([*runs, *self._last_runs(client)])
 
-    def promote(self, version: str) -> None:
-        """Make a version the champion.
+    def promote(self, wanted: str) -> str:
+        """Make a model, by alias or version, the champion; give its version.
 
         Raises:
-            DataError: if there is no such version.
+            DataError: if there is no such model.
         """
         with self._naming_faults():
-            client, found = self._find(version)
+            client, found = self._find(wanted)
             client.set_registered_model_alias(self.model_name, CHAMPION, str(found.version))
+            return str(found.version)
 
     def _client(self) -> MlflowClient:
         _quieten()

@@ -96,6 +96,12 @@ def tune(view: View, setup: Setup, budget: Budget, question: Question, progress:
     course = Course.of(training, view, setup.recipe)
     progress("folds", 0, 0)
     exams = course.older()
+    if not exams:
+        raise TooLittleDataError(
+            f"no failure was known at the start of any fold before {course.confirmed_from:%Y-%m-%d %H:%M} UTC: "
+            "failures crowd into too short a time to choose settings on",
+            mend="tune when failures are spread over a longer time",
+        )
     tried = search(exams, course.recipe, budget, question.seed, progress)
     told = Tuned(course, failures, len(training.rows), sum(_loss(exam, 0.0, exams) for exam in exams), tried)
     if told.best.number == 0:

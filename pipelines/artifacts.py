@@ -140,11 +140,11 @@ def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
 
 def score_lines(report: ScoreReport) -> list[str]:
     """Say what was scored, and how to read it."""
-    support = "" if report.support == "ok" else f" ({report.support})"
+    support, nodes = "" if report.support == "ok" else f" ({report.support})", "node" if report.nodes == 1 else "nodes"
     told = (
-        f"{report.nodes:,} nodes scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by model {report.model_version}"
-        f"{support}, {report.unknown:,} unknown (not reporting); probabilities of a failure within "
-        f"{report.horizon_days:g} days"
+        f"{report.nodes:,} {nodes} scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by model {report.model_version}"
+        f"{support}, {report.unknown:,} unknown (not reporting), {report.out:,} out (in a failure or maintenance that "
+        f"has not ended); probabilities of a failure within {report.horizon_days:g} days"
     )
     causes = counted([one.likely_cause for one in report.scores if one.probability is not None])
     return [told, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]

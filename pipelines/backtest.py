@@ -8,7 +8,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from models.slicing import Slicing, slice_up
 from models.slicing_sums import Seen
 from pipelines import wiring
 from pipelines.backtest_report import MODEL
+from pipelines.moments import newest_record
 from pipelines.progress import bars
 from pipelines.reading import ingest_options
 from pipelines.setup import everything, setup
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from models.training import Setup
     from pipelines.settings_shape import Settings
 
+DAY = timedelta(days=1)
+QUIET = 3 * DAY  # after the last event
 MEGABYTE = 1024.0  # ru_maxrss counts kibibytes
 
 
@@ -59,6 +62,7 @@ class Backtest:
     seconds: float
     peak_rss_mb: float
     kept: Path | None  # the private state folder, if it is still there
+    notices: tuple[str, ...] = ()
 
     def causes_at(self, horizon_days: float) -> CauseFigures | None:
         """Judge what was said of the causes of failures within a horizon; None if nothing was."""
@@ -95,9 +99,13 @@ def run(
         store = wiring.store(own)
         ingest(wiring.source(own), store, database, wiring.wall_clock, ingest_options(own, progress))
         hindsight = everything(store, database)
+        newest = _newest(hindsight, newest_record(store, database))
+        _require_recorded(end, newest)
         window = Window(start, end or last_midnight(hindsight))
         told = replay(own, hindsight, setup(own, store.telemetry.metrics()), window, progress)
-        found = replace(told, seconds=time.monotonic() - began, kept=own.state.path if keep else None)
+        notices = () if end else _unjudged(window.end, newest)
+        kept = own.state.path if keep else None
+        found = replace(told, seconds=time.monotonic() - began, kept=kept, notices=notices)
         if look:
             look(found, hindsight)
     return found
@@ -143,6 +151,32 @@ def last_midnight(hindsight: View) -> datetime:
     if not isinstance(newest, datetime):
         raise TooLittleDataError("the records hold no event yet", mend="replay them once failures were recorded")
     return newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _newest(hindsight: View, record: datetime | None) -> datetime | None:
+    """Give the time of the newest record of any kind."""
+    event = hindsight.events()["recorded_at"].max()
+    return max((one for one in (event, record) if isinstance(one, datetime)), default=None)
+
+
+def _require_recorded(end: datetime | None, newest: datetime | None) -> None:
+    """Refuse to take days of which nothing is recorded for days without a failure."""
+    if end and newest and end - newest >= DAY:
+        raise SettingsError(
+            f"--test-end {end:%Y-%m-%d} comes after {newest:%Y-%m-%d}, where the records end",
+            mend="choose an earlier end, or leave it out",
+        )
+
+
+def _unjudged(end: datetime, newest: datetime | None) -> tuple[str, ...]:
+    """Say so if the records go on after the last event: the quiet days there had alarms too."""
+    if newest is None or newest - end <= QUIET:
+        return ()
+    told = (
+        f"no event was recorded after {end:%Y-%m-%d}, and the records go on until {newest:%Y-%m-%d}: judged without "
+        f"those {(newest - end).days} quiet days; --test-end {newest:%Y-%m-%d} judges them as well"
+    )
+    return (told,)
 
 
 def _failures(cases: Cases, window: Window) -> int:

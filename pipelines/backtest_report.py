@@ -52,6 +52,7 @@ def to_json(found: Backtest) -> dict[str, object]:
         "ratios": ratios(found.evaluations),
         "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in found.slicings.items()}},
         "causes": _causes(found),
+        "notices": list(found.notices),
         "seconds": round(found.seconds, 1),
         "peak_rss_mb": round(found.peak_rss_mb),
     }

@@ -22,6 +22,8 @@ def causes_in_words(found: Backtest) -> list[str]:
     if told is None or not told.failures or causes.model.doubt:
         return [causes.model.summary]
     figures = told.figures
+    if not figures["answered_share"].value:
+        return [causes.model.summary, f"no cause was told of the {told.failures:,} failures within {horizon:g} days"]
     share, number = (lambda value: f"{value:.0%}"), (lambda value: f"{value:.3f}")
     judged = (
         f"of {told.failures:,} failures within {horizon:g} days whose cause is known ({told.unexplained:,} have none): "

@@ -11,13 +11,13 @@ from sqlalchemy.engine import make_url
 
 from data.cells import metrics_of
 from data.database import shown, without_passwords
-from data.errors import SettingsError
+from data.errors import DataError, SettingsError
 from data.identity import Names, require_known
 from data.notices import mistyped
 from data.schema import NODE
 from data.spelling import spell_telemetry
 from data.survey import sieve
-from data.validate import Bounds
+from data.validate import Bounds, count_reasons
 from data.view import Records
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
@@ -89,11 +89,20 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     found = sieve(source, bounds, Names(options.spelling, nobody))
     _names(source, found, named_metrics(settings))
     told = weigh(found.events.good, found.nodes.good, settings.model.min_failures)
+    if sum(told.ignored_kinds.values()) == found.events.good.height > 0:
+        kinds = ", ".join(map(repr, told.ignored_kinds))
+        raise DataError(
+            f"no event is of a kind that means something here: they are {kinds}",
+            mend="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
+        )
     tell(_with_learnable(told, Records(found.events.good, found.nodes.good, found.blind.good), settings))
-    unusable = sum(table.rejected.height for table in (found.nodes, found.events, found.blind))
-    return f"{settings.source.path} can be read" + (
-        f", but for {counted(unusable, 'unusable row')}" if unusable else ""
+    tables = {"nodes": found.nodes, "events": found.events, "blind": found.blind}
+    unusable = "; ".join(
+        f"{counted(count, 'row')} of {name}, since a row {reason}"
+        for name, table in tables.items()
+        for reason, count in count_reasons(table.rejected).items()
     )
+    return f"{settings.source.path} can be read" + (f", but for {unusable}" if unusable else "")
 
 
 def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.schema import EventKind
+from data.schema import NODE, EventKind
 from features.labels import merge_failures
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Evidence:
     ignored_kinds: dict[str, int] = field(default_factory=dict)  # events of a kind that means nothing here
     learnable: int | None = None  # failures of nodes that were up before; None: not counted
     is_seen: bool = False  # and that were seen, by forecast.coverage_metric
+    unended: dict[str, int] = field(default_factory=dict)  # failures after one of the same node that never ended
 
     @property
     def is_enough_to_train(self) -> bool:
@@ -62,7 +63,16 @@ def weigh(events: pl.DataFrame, nodes: pl.DataFrame, needed: int) -> Evidence:
         failures_in_last_quarter=late,
         half_width=wilson_half_width(CAUGHT_SHARE, late) if late >= FEWEST_FOR_AN_INTERVAL else None,
         ignored_kinds=_ignored(events),
+        unended=_unended(events),
     )
+
+
+def _unended(events: pl.DataFrame) -> dict[str, int]:
+    """Count, by node, the failures that start after one without an end, and so belong to it."""
+    failures = events.filter(pl.col("kind") == EventKind.FAILURE)
+    since = failures.filter(pl.col("end").is_null()).group_by(NODE).agg(pl.col("start").min().alias("since"))
+    later = failures.join(since, on=NODE).filter(pl.col("start") > pl.col("since"))
+    return dict(later.group_by(NODE).len().sort("len", NODE, descending=[True, False]).iter_rows())
 
 
 def _ignored(events: pl.DataFrame) -> dict[str, int]:

@@ -49,7 +49,7 @@ def doubts(settings: Settings, store: Store, records: Records, when: datetime) -
     Raises:
         DataError: by the wall clock, if they end longer before than a fleet like this one is ever silent.
     """
-    newest = _newest(store, records)
+    newest = newest_record(store, records)
     if newest is None or when - newest <= settings.policy.stale_after:
         return ()
     what, days = "telemetry" if store.telemetry.metrics() else "record", (when - newest) / timedelta(days=1)
@@ -77,7 +77,8 @@ def _longest_silence(settings: Settings, store: Store, records: Records) -> time
     return None if gap is None else max(least, GAPS * gap)
 
 
-def _newest(store: Store, records: Records) -> datetime | None:
+def newest_record(store: Store, records: Records) -> datetime | None:
+    """Give the time of the newest telemetry, or of the newest inventory where there is none."""
     if not store.telemetry.metrics():
         found: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
         return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from data.schema import AGGREGATE_TYPES, COUNTERS, SEPARATOR, bucket_column
 from features.catalogue import Catalogue, Plan, build
+from features.idle import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -58,8 +59,10 @@ def offer(settings: Settings, stored: Collection[str], manifest: Manifest) -> Of
     """Set the metrics that telemetry has beside those that a model was trained on."""
     plan = Plan((), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
     others = set(build(plan).names)
-    own = sorted({name.partition(SEPARATOR)[0] for name in manifest.features if name not in others} - {COUNTERS})
-    metrics = tuple(settings.metrics.metric(name) for name in own)
+    parted = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in others]
+    own = sorted({metric for metric, *_ in parted} - {COUNTERS})
+    idle = {metric: found[1] for metric, stat, _ in parted if (found := parse(stat))}
+    metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle.get(name)) for name in own)
     there = set(stored) - set(settings.metrics.ignore)
     offered = build(Plan(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
     by_name = {feature.name: feature for feature in offered.features}
@@ -76,7 +79,7 @@ class WithLost:
 
     def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
         """Read the columns that are there, and give the others without a value."""
-        absent = [name for name in columns if name.partition(SEPARATOR)[0] in self.lost]
+        absent = [name for name in columns if name.rpartition(SEPARATOR)[0] in self.lost]
         rows = self.reader.read([name for name in columns if name not in absent], until, start)
         return rows.with_columns(_nothing(name) for name in absent)
 

@@ -46,7 +46,10 @@ class ScoredNode:
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """What was scored: as of when, by which model, how many nodes, and each of them."""
+    """What was scored: as of when, by which model, how many nodes, and each of them.
+
+    `unknown` are not reporting; `out` are in a failure or maintenance that has not ended, and have no score.
+    """
 
     as_of: datetime
     model_version: str
@@ -55,6 +58,7 @@ class ScoreReport:
     nodes: int
     unknown: int
     scores: tuple[ScoredNode, ...]  # the riskiest first, the unknown last
+    out: int = 0
     notices: tuple[str, ...] = ()
 
 

@@ -30,6 +30,7 @@ from serving.scorer import Asked, score
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from data.view import View
     from features.grid import Times
     from models.bundle import Bundle
     from models.training import Setup
@@ -68,8 +69,32 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
             table = score(view, asked, left.shelf)
         store.scores.add(table)
         later = records.publish_scores(table, force=force)
-        notices = (*_unpublished(later), *offered.notices(view, bundle.manifest), *doubts, *left.notices)
-    return replace(_report(table, settings.policy.horizon_days, bundle), notices=notices)
+        notices = (
+            *_unpublished(later),
+            *_in_sample(bundle, when),
+            *offered.notices(view, bundle.manifest),
+            *doubts,
+            *left.notices,
+        )
+    report = _report(table, settings.policy.horizon_days, bundle)
+    return replace(report, out=_present(view) - report.nodes - report.unknown, notices=notices)
+
+
+def _present(view: View) -> int:
+    gone = pl.col("observed_until") <= view.at
+    return view.nodes().filter((pl.col("observed_from") <= view.at) & ~gone.fill_null(value=False)).height
+
+
+def _in_sample(bundle: Bundle, when: datetime) -> tuple[str, ...]:
+    """Say so if the model learned from what came after the time that is scored."""
+    until = datetime.fromisoformat(bundle.manifest.trained_until)
+    if until <= when:
+        return ()
+    told = (
+        f"the model learned from records until {until:%Y-%m-%d %H:%M} UTC, after the time that is scored: it may know "
+        "what came. To see what it would have said then, backtest; or train --until then, and score with that model"
+    )
+    return (told,)
 
 
 def _unpublished(later: datetime | None) -> tuple[str, ...]:

@@ -74,6 +74,13 @@ def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
     return values
 
 
+def _on_days(width: timedelta) -> timedelta:
+    if timedelta(days=1) % width and width % timedelta(days=1):
+        msg = "should divide a day, as 1h, 6h and 15m do, or be whole days"
+        raise ValueError(msg)
+    return width
+
+
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), AfterValidator(_countable), PlainSerializer(format_duration)
 ]
@@ -204,7 +211,7 @@ class Clock(Section):
 class Buckets(Section):
     """How telemetry is cut into buckets."""
 
-    width: LongerThanZero = timedelta(days=1)
+    width: Annotated[LongerThanZero, AfterValidator(_on_days)] = timedelta(days=1)
 
 
 class Identity(Section):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.results import DecideReport, ScoreReport, TrainReport
     from pipelines.status import DecisionStatus, ModelStatus, ScoreStatus, Status
 
+MOST_UNENDED: Final = 5
 ACTIONS: Final = {"drain": "to drain", "hold back": "held back", "leave": "left alone"}
 
 
@@ -190,7 +191,17 @@ def evidence_in_words(found: Evidence) -> str:
     if found.ignored_kinds:
         kinds = ", ".join(f"{count:,} of kind {kind!r}" for kind, count in found.ignored_kinds.items())
         first = f"{first}\nIgnored events: {kinds}; those that count are of kind 'failure', 'maintenance' or 'action'."
+    if found.unended:
+        first = f"{first}\n{_unended(found.unended)}"
     if found.half_width is None:
         return f"{first}\n{late}too few for an interval (under {FEWEST_FOR_AN_INTERVAL})."
-    width = f"a caught share of {CAUGHT_SHARE:.2f} would be known to ±{found.half_width:.3f} (95%, Wilson's interval)."
-    return f"{first}\n{late}{width}"
+    width = f"a caught share of {CAUGHT_SHARE:.2f} would be known to ±{found.half_width:.3f} at best (95%, Wilson's"
+    return f"{first}\n{late}{width} interval): failures that share nodes and weeks often double it."
+
+
+def _unended(nodes: dict[str, int]) -> str:
+    told = ", ".join(f"{node} ({count})" for node, count in list(nodes.items())[:MOST_UNENDED])
+    return (
+        "Failures that start while an earlier one of their node has no end are part of that one, and the node is not "
+        f"scored: {told}{' …' if len(nodes) > MOST_UNENDED else ''}. Give the earlier ones an end."
+    )

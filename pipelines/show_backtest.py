@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +45,8 @@ COLUMNS: Final = (
     Column("slope", "slope", is_of_alarms=False, decimals=2),
     Column("skill", "brier_skill", is_of_alarms=False, decimals=3),
 )
-LEGEND: Final = """caught: share of all failures that an alarm preceded, within the horizon
+LEGEND: Final = """PR-AUC: precision averaged over every number of alarms
+caught: share of all failures that an alarm preceded, within the horizon
 lead, h: median hours from the first such alarm to the failure
 obs/exp, slope: 1 where probabilities are right; skill: Brier's over base_rate
 ratios to others are paired: above 1 the model does better
@@ -59,7 +61,7 @@ def show_backtest(found: Backtest, console: Console) -> None:
     """Show a table and the paired ratios of each horizon, and a warning where the window says little."""
     console.print(Text(_summary(found)), soft_wrap=True, end="\n\n")
     for horizon, evaluation in found.evaluations.items():
-        console.print(figures_table(horizon, evaluation, found.middle_share))
+        console.print(figures_table(horizon, evaluation, found.middle_share, _at_risk(found, horizon)))
         console.print(intervals_table(evaluation, found.middle_share))
         for note in notes(found, horizon):
             console.print(Text(f"  {note}"), soft_wrap=True)
@@ -85,8 +87,13 @@ def _summary(found: Backtest) -> str:
 
 def _warnings(found: Backtest) -> Iterator[str]:
     trained = found.replay.trained
+    yield from found.notices
     if not len(found.replay.rows):
         yield "no node was at risk in the test window: nothing was forecast"
+    window = found.replay.window
+    for days in found.evaluations:
+        if not found.replay.judged(days).any():
+            yield f"no forecast over {days:g} days can be judged in a window of {(window.end - window.start).days} days"
     if not found.failures:
         yield "no failure in the test window: how many would have been caught can't be told"
     elif found.failures < FEWEST_FAILURES:
@@ -98,10 +105,17 @@ def _warnings(found: Backtest) -> Iterator[str]:
         )
 
 
-def figures_table(horizon: float, evaluation: Evaluation, share: float) -> Table:
+def _at_risk(found: Backtest, horizon: float) -> int:
+    """Give how many nodes are at risk at a time, by the median."""
+    _, nodes = np.unique(found.replay.at(horizon)[0].ts, return_counts=True)
+    return int(np.median(nodes)) if len(nodes) else 0
+
+
+def figures_table(horizon: float, evaluation: Evaluation, share: float, at_risk: int) -> Table:
     """Lay out every model's figures at one horizon, within 80 columns."""
     days = "1 day" if horizon == 1 else f"{horizon:g} days"
-    table = Table(title=f"{days} ahead, alarms on {share:.1%} of the nodes", title_justify="left", title_style="bold")
+    alarms = f"alarms on {share:.1%} of the nodes ({np.ceil(share * at_risk):.0f} of {at_risk:,} at a time)"
+    table = Table(title=f"{days} ahead, {alarms}", title_justify="left", title_style="bold")
     table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
     table.add_column("", no_wrap=True)
     for column in COLUMNS:

@@ -39,6 +39,7 @@ def quarantine_lines(found: Listing) -> Iterator[str]:
         yield from _group(group)
     yield ""
     yield "mend the inventory or the settings, then run: nodeward quarantine --replay"
+    yield "where a value could not be read, mend the file or [source], ingest again, and --purge what stays here"
 
 
 def _group(group: Group) -> Iterator[str]:

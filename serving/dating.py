@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from serving.told import SHARES, Since, Told, sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from serving.slices import Wanted
 
 Key = tuple[str, str]  # a node, and the name of the feature that is told
+DAY: Final = timedelta(days=1)  # slices of a day and more tell no hour
 RISES: Final = "increase"
 NO_NEWS: Final = {"max": -1.0, "min": 1.0, RISES: -1.0}  # a day without a peak tells nothing of when peaks ended
 
@@ -121,7 +123,8 @@ class _Reach:
     def _since(self, begin: int, *, is_first: bool) -> Since:
         if is_first and self._was_there:
             return Since(self.clock.start, or_earlier=True)
-        return Since(_time(self.first[begin]))
+        first = _time(self.first[begin])
+        return Since(first if self.clock.step * self.clock.width < DAY else first - (first - EPOCH) % DAY)
 
     @property
     def _was_there(self) -> bool:

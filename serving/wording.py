@@ -77,7 +77,8 @@ def _normal(told: Told, how: Sentence, background: Background) -> str:
         return ""
     unit = "" if math.isnan(told.value) else how.form(told.value, told.own.unit)[1]
     where = f" in {_group('rack', told.node, background)}" if told.normal.is_of_rack else ""
-    return f", normal{where} {span(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
+    normal = "within the normal range" if told.side == 0 else "normal"
+    return f", {normal}{where} {span(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
 
 
 def _since(told: Told, since: Since | None, background: Background) -> str:

@@ -10,6 +10,7 @@ from pipelines.commands.convert import convert
 from pipelines.commands.demo import demo
 from pipelines.commands.deploy import deploy
 from pipelines.commands.flows import decide, ingest, score, train
+from pipelines.commands.promote import promote
 from pipelines.commands.quarantine import quarantine
 from pipelines.commands.report import report
 from pipelines.commands.simulate import simulate
@@ -28,6 +29,7 @@ ALL: Final[tuple[Callable[..., object], ...]] = (
     quarantine,
     audit,
     train,
+    promote,
     tune,
     backtest,
     score,

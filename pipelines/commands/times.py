@@ -27,7 +27,10 @@ TestStart = Annotated[
 TestEnd = Annotated[
     datetime | None,
     typer.Option(
-        "--test-end", formats=DATES, metavar="DATE", help="Judge up to then; default: the end of the records."
+        "--test-end",
+        formats=DATES,
+        metavar="DATE",
+        help="Judge up to then; default: the last midnight by which an event was recorded.",
     ),
 ]
 

@@ -104,7 +104,12 @@ def lost(file: Path) -> None:
     file.unlink()
 
 
-@pytest.mark.parametrize("spoil", [cut_short, full_of_zeros, lost])
+def a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [cut_short, full_of_zeros, lost, a_folder])
 def test_a_file_that_is_not_what_was_written_is_no_longer_there(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     committed(tmp_path)
     spoil(tmp_path / min(arrows(tmp_path)))

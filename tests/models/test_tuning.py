@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from math import inf
@@ -82,6 +83,15 @@ def test_what_was_recorded_after_the_views_time_changes_no_trial() -> None:
         assert (told.comparison is None) == (first.comparison is None)
         if told.comparison and first.comparison:
             assert told.comparison.chosen[LOSS].value == first.comparison.chosen[LOSS].value
+
+
+def test_failures_that_crowd_into_too_short_a_time_leave_nothing_to_choose_on() -> None:
+    usual = setup_of()
+    setup = replace(usual, recipe=replace(usual.recipe, folds=2), min_failures=1)
+    week = pl.col("start").is_between(SPLIT - timedelta(days=12), SPLIT - timedelta(days=5))
+    crowded = replace(made_up(), events=made_up().events.filter(week))
+    with pytest.raises(TooLittleDataError, match="crowd into too short a time"):
+        tune(crowded.view(SPLIT), setup, replace(ticking(), trials=1), QUESTION, lambda *_: None)
 
 
 @cache

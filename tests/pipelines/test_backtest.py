@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -78,6 +78,7 @@ def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
         "ratios",
         "slices",
         "causes",
+        "notices",
         "seconds",
         "peak_rss_mb",
     ]
@@ -201,6 +202,25 @@ def test_without_an_end_the_window_ends_at_the_last_midnight_of_the_records(fold
     end = datetime.fromisoformat(report(folder)["test"]["end"])
     assert end == newest.replace(hour=0, minute=0, second=0, microsecond=0)
     assert (end - START).days <= DAYS
+
+
+def test_a_quiet_end_that_is_not_judged_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "records" / "events.parquet"
+    until = datetime(2024, 3, 20, tzinfo=UTC)
+    pl.read_parquet(file).filter(pl.col("recorded_at") <= until).write_parquet(file)
+    assert main(["backtest", "--test-start", "2024-03-08", "--json", "out.json"]) == 0
+    (notice,) = report(folder)["notices"]
+    newest = pl.read_parquet(folder / "records" / "telemetry.parquet")["ts"].max()
+    assert isinstance(newest, datetime)
+    asked = f"--test-end {newest:%Y-%m-%d}"
+    assert asked in notice
+    assert f"warning: {notice}" in capsys.readouterr().out.replace("\n", " ")
+    late = newest + timedelta(days=2)
+    assert main(["backtest", "--test-start", "2024-03-08", "--test-end", f"{late:%Y-%m-%d}"]) == 2
+    assert f"comes after {newest:%Y-%m-%d}, where the records end" in capsys.readouterr().err
+    assert main(["backtest", "--test-start", "2024-03-08", *asked.split(), "--json", "out.json"]) == 0
+    assert report(folder)["notices"] == []
+    assert report(folder)["test"]["end"].startswith(f"{newest:%Y-%m-%d}")
 
 
 @pytest.mark.parametrize(

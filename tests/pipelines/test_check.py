@@ -69,11 +69,23 @@ def test_rows_that_an_ingest_would_quarantine_are_not_weighed(tmp_path: Path) ->
     pl.concat([events, events.with_columns(start=off, end=off)]).write_parquet(file)
     report = check(settings_of(tmp_path), "")
     assert report.first_error is None
-    assert report.findings[0].detail.endswith("records can be read, but for 2 unusable rows")
+    assert report.findings[0].detail.endswith(
+        "records can be read, but for 2 rows of events, since a row holds a time outside the years 1 to 9999"
+    )
     assert report.evidence is not None
     assert report.evidence.failures == 1
     events.with_columns(start=off, end=off).write_parquet(file)
     assert isinstance(check(settings_of(tmp_path), "").first_error, EmptyTableError)
+
+
+def test_kinds_of_events_that_mean_nothing_are_an_error_with_its_mend(tmp_path: Path) -> None:
+    write_records(tmp_path / "records")
+    file = tmp_path / "records" / "events.parquet"
+    pl.read_parquet(file).with_columns(kind=pl.lit("NODE_FAIL")).write_parquet(file)
+    error = check(settings_of(tmp_path), "").first_error
+    assert error is not None
+    assert error.what == "no event is of a kind that means something here: they are 'NODE_FAIL'"
+    assert "write 'failure', 'maintenance' or 'action'" in error.mend
 
 
 def test_a_bug_in_a_trial_is_not_taken_for_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

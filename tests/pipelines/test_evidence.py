@@ -67,6 +67,15 @@ def test_events_of_another_kind_are_named_and_count_for_nothing() -> None:
     assert "Ignored" not in evidence_in_words(weigh(events(2, 3), nodes(), needed=1))
 
 
+def test_failures_after_one_that_never_ended_are_told_by_node() -> None:
+    one = events(1, 5).with_columns(node=pl.lit("n1"))
+    ended = events(2, 6).with_columns(node=pl.lit("n2"), end=pl.col("start"))
+    found = weigh(pl.concat([one, ended]), nodes(), needed=1)
+    assert (found.failures, found.unended) == (3, {"n1": 1})
+    assert "is not scored: n1 (1). Give the earlier ones an end." in evidence_in_words(found)
+    assert "no end" not in evidence_in_words(weigh(ended, nodes(), needed=1))
+
+
 def test_an_interval_needs_twenty_failures() -> None:
     late = [99 + 0.01 * number for number in range(20)]
     assert weigh(events(*late[:19]), nodes(), needed=1).half_width is None
@@ -93,7 +102,7 @@ def test_words_say_whether_it_is_enough() -> None:
     assert "60 failures of 9 nodes, 2024-01-01 to 2024-01-02: enough to train on" in evidence_in_words(
         evidence(60, 0.1)
     )
-    assert "±0.100 (95%, Wilson's interval)" in evidence_in_words(evidence(60, 0.1))
+    assert "±0.100 at best (95%, Wilson's interval)" in evidence_in_words(evidence(60, 0.1))
     assert "fewer than model.min_failures = 50: low support" in evidence_in_words(evidence(49, None))
     assert "too few for an interval (under 20)" in evidence_in_words(evidence(49, None))
 

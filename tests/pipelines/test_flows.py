@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -40,6 +41,9 @@ telemetry.with_columns(fan=pl.lit(3.0)).write_parquet("records/telemetry.parquet
 codes += [
     main(["ingest", "--json", "grown.json"]),
     main(["score", *source, "--model", "1", "--json", "after.json"]),
+    main(["promote", *source, "--json", "promoted.json"]),
+    main(["promote", "7", *source]),
+    main(["score", *source, "--json", "second.json"]),
 ]
 print(codes)
 """
@@ -59,7 +63,7 @@ def told(ran: Ran, name: str) -> dict[str, Any]:
 
 
 def test_every_command_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
-    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"), ran.err
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
     assert "policy.horizon_days = 5" in ran.err
@@ -85,15 +89,30 @@ def test_a_model_scores_on_when_a_metric_has_gone_and_says_so(ran: Ran) -> None:
     assert any(notice.startswith("temperature is empty: ") for notice in lost["notices"])
 
 
+def test_scores_of_a_time_that_the_model_learned_past_say_so(ran: Ran) -> None:
+    (notice,) = (one for one in told(ran, "past")["notices"] if "learned" in one)
+    assert "after the time that is scored: it may know what came" in notice
+    assert not any("learned" in one for one in told(ran, "score")["notices"])
+
+
 def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_alone(ran: Ran) -> None:
     assert told(ran, "train")["aliases"] == ["challenger", "champion"]
     assert told(ran, "low")["aliases"] == ["challenger"]
     assert told(ran, "train")["tables"].keys() == {"telemetry", "buckets"}
 
 
+def test_scores_go_by_the_model_that_was_promoted(ran: Ran) -> None:
+    assert told(ran, "promoted") == {"model": "2", "was": "1"}
+    assert "no model '7' of 'nodeward' is registered" in ran.err
+    assert told(ran, "second")["model_version"] == "2"
+
+
 def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
     score = told(ran, "score")
-    assert 0 < score["nodes"] + score["unknown"] <= NODES
+    nodes = pl.read_parquet(ran.folder / "records" / "nodes.parquet")
+    gone = nodes.filter(pl.col("observed_until") <= datetime.fromisoformat(score["as_of"])).height
+    assert score["nodes"] + score["unknown"] + score["out"] + gone == NODES
+    assert score["nodes"] > 0
     chances = [row["probability"] for row in score["scores"]]
     known = [chance for chance in chances if chance is not None]
     assert len(chances) == len({row[NODE] for row in score["scores"]}) == score["nodes"] + score["unknown"]

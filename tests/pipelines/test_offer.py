@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 
 from data.schema import AGGREGATES, bucket_column
 from data.view import Records, hindsight
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 ON_CHANGE = {"kind": "counter", "sampling": "on_change"}
-COLUMNS = {"errors": {"kind": "counter"}, "retries": ON_CHANGE, "sectors": ON_CHANGE}
+COLUMNS = {"errors": {"kind": "counter"}, "retries": ON_CHANGE, "sectors": ON_CHANGE, "load": {"idle_below": 2.5}}
 SETTINGS = Settings(metrics=Metrics.model_validate({"columns": COLUMNS}))
 
 
@@ -58,6 +59,23 @@ def test_what_counters_tell_together_is_no_metric_of_its_own() -> None:
     found = offer(SETTINGS, ["retries", "sectors"], manifest)
     assert found.catalogue.names == manifest.features
     assert (found.lost, found.new) == ((), ())
+
+
+def test_a_name_that_ends_in_an_underscore_is_told_from_its_statistics() -> None:
+    manifest = manifest_of("cpu_")
+    found = offer(SETTINGS, ["cpu_"], manifest)
+    assert found.catalogue.names == manifest.features
+    assert (found.lost, found.new) == ((), ())
+    assert WithLost(Reader(), frozenset({"cpu_"})).read(["cpu___n"], NOW)["cpu___n"].to_list() == [0]
+
+
+@pytest.mark.parametrize("below", [{}, {"idle_below": 9.0}])
+def test_a_node_is_idle_below_what_the_model_learned_until_the_next_training(below: dict[str, float]) -> None:
+    manifest = manifest_of("load")
+    now = SETTINGS.model_copy(update={"metrics": Metrics.model_validate({"columns": {**COLUMNS, "load": below}})})
+    found = offer(now, ["load"], manifest)
+    assert "load__idle_share_below_2.5__7d" in found.catalogue.names
+    assert found.catalogue.names == manifest.features
 
 
 def test_metrics_that_came_and_went_leave_the_models_catalogue_as_it_was() -> None:

@@ -173,6 +173,8 @@ def test_every_error_is_told_at_once(config: Path) -> None:
         ("source.path=3", "should be a path"),
         ("source.delay=3", "36h, 1d, 90m or 0s"),
         ("buckets.width=0s", "longer than 0s"),
+        ("buckets.width=7m", "should divide a day, as 1h, 6h and 15m do, or be whole days"),
+        ("buckets.width=36h", "or be whole days"),
         ("policy.stale_after=soon", "36h, 1d, 90m or 0s"),
         ("metrics.columns.x.kind=cout", "'gauge', 'counter', 'count', 'boot_time' or 'age'"),
         ("metrics.columns.x={min=2.0, max=1.0}", "min = 2 is above max = 1"),

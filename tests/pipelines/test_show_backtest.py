@@ -29,15 +29,15 @@ def lines(table: Table) -> list[str]:
 @pytest.mark.parametrize("value", [0.0, 0.1234, 9.994, -328.4, 1234.5, None])
 def test_no_cell_is_cut_at_eighty_columns(value: float | None) -> None:
     judged = evaluation(*MODELS, value=value)
-    shown = [*lines(figures_table(7.0, judged, SHARE)), *lines(intervals_table(judged, SHARE))]
+    shown = [*lines(figures_table(7.0, judged, SHARE, 10_000)), *lines(intervals_table(judged, SHARE))]
     assert max(map(len, shown)) <= 80
     assert "…" not in "".join(shown)
     assert len(shown) == 2 + len(MODELS) + 2 + len(RIVALS)
 
 
 def test_a_column_has_the_same_decimals_in_every_row() -> None:
-    title, heads, row, *_ = lines(figures_table(1.0, evaluation(*MODELS, value=0.5), SHARE))
-    assert title == "1 day ahead, alarms on 1.0% of the nodes"
+    title, heads, row, *_ = lines(figures_table(1.0, evaluation(*MODELS, value=0.5), SHARE, 973))
+    assert title == "1 day ahead, alarms on 1.0% of the nodes (10 of 973 at a time)"
     assert heads.split() == ["PR-AUC", "caught", "precision", "lead,", "h", "obs/exp", "slope", "skill"]
     assert row.split() == ["model", "0.500", "0.500", "0.500", "0", "0.50", "0.50", "0.500"]
 
@@ -54,7 +54,7 @@ def test_where_failures_are_too_few_there_are_values_without_intervals() -> None
 
 
 def test_what_is_undefined_is_a_dash() -> None:
-    _, _, row, *_ = lines(figures_table(7.0, evaluation(*MODELS, value=None), SHARE))
+    _, _, row, *_ = lines(figures_table(7.0, evaluation(*MODELS, value=None), SHARE, 973))
     assert row.split() == ["model", *["-"] * len(COLUMNS)]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -61,6 +62,13 @@ def test_what_began_before_the_longest_window_is_said_to_be_older_than_what_was_
     assert reason.text == "fan speed 2,100 RPM, normal 5,010–5,990, for longer than the 7 days looked at: odds ×2"
 
 
+def test_buckets_of_a_day_tell_since_which_day_and_not_since_which_hour() -> None:
+    daily = replace(of(broken(fan=2_100.0)), width=DAY)
+    (reason,) = told(daily, "n04", FAN, NOW.replace(hour=0))
+    assert reason.since == BROKE.replace(hour=0)
+    assert ", since 8 Jan (" in reason.text
+
+
 def test_of_a_new_node_it_is_said_since_its_first_sample() -> None:
     telemetry = spoiled(healthy(), "n04", START, fan=2_100.0)
     telemetry = telemetry.filter((pl.col("node") != "n04") | (pl.col(TS) > NOW - 2 * DAY))
@@ -79,7 +87,7 @@ def test_a_gap_does_not_end_a_run_but_a_return_to_the_range_does() -> None:
 
 def test_what_lies_in_the_normal_range_has_no_date() -> None:
     (reason,) = told(of(healthy()), "n04", FAN)
-    assert reason.text == "fan speed 5,400 RPM, normal 5,110–5,990: odds ×2"
+    assert reason.text == "fan speed 5,400 RPM, within the normal range 5,110–5,990: odds ×2"
     assert reason.since is None
 
 
@@ -143,7 +151,7 @@ def test_past_failures_are_told_with_the_last_one_and_its_cause() -> None:
     (never,) = told(shop, "n05", {"failures__days_since_start__ever": LN2})
     assert count.text == "failed 2 times in 30 days, normal 0, last on 10 Jan 12:00 (fan): odds ×2"
     assert memory.text == "failed once (memory) in 30 days, normal 0, last on 4 Jan: odds ×2"
-    assert rack.text == "rack r0: 1 failure in 7 days, normal 0–1: odds ×2"
+    assert rack.text == "rack r0: 1 failure in 7 days, within the normal range 0–1: odds ×2"
     assert never.text == "never failed: odds ×2"
 
 
