@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from features.merging import NAN, Array, Family, Parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.catalogue import Catalogue
 
 SHARE: Final = "idle_share"
 HOURS: Final = "idle_hours"
@@ -60,6 +65,22 @@ def family(below: float) -> Family:
         return seen.astype(np.float64), busy.astype(np.float64), last_busy, at, at
 
     return Family(("n", "mean"), (0, 0, NAN, NAN, NAN), lift, _merge, _join)
+
+
+def of_rows(catalogue: Catalogue, features: NDArray[np.float32]) -> Array | None:
+    """Say of each row whether its node was idle in the newest bucket seen, by every metric that tells.
+
+    Returns:
+        1 idle, 0 at work, NaN not known; None if the catalogue tells of no idle spell.
+    """
+    told = [
+        features[:, at]
+        for at, feature in enumerate(catalogue.features)
+        if not feature.peer and kind_of(feature.stat) == HOURS
+    ]
+    if not told:
+        return None
+    return np.asarray(np.fmin.reduce([np.where(np.isnan(hours), np.nan, hours > 0) for hours in told]))
 
 
 def _merge(old: Parts, new: Parts) -> Parts:

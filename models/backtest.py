@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import TooLittleDataError
-from features import batch
+from features import batch, idle
 from features.dataset import days
 from features.grid import Times, to_datetime, to_numpy
 from features.history import steady_rate
@@ -56,6 +56,7 @@ class Replay:
     rows: Rows
     probabilities: dict[str, Floats]
     causes: Foretold | None = None  # what was said of the causes of the failures that came
+    idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where nobody knows
 
     def judged(self, horizon_days: float) -> NDArray[np.bool_]:
         """Tell which rows can be judged at a horizon."""
@@ -98,7 +99,7 @@ def run(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Re
         told[name] = forecast()
     progress("causes")
     causes = foretell(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
-    return Replay(window, setup, trained, risk, rows, told, causes)
+    return Replay(window, setup, trained, risk, rows, told, causes, idle.of_rows(trained.training.catalogue, features))
 
 
 def scoring_times(window: Window, setup: Setup) -> Times:

@@ -18,6 +18,8 @@ from models.slicing_surprise import NOMINAL, compare, in_failures
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from data.view import View
     from features.grid import Index
     from models.bench import Bench
@@ -100,9 +102,12 @@ class Slicing:
         }
 
 
-def slice_up(seen: Seen, hindsight: View) -> Slicing:
-    """Part one model's alarms at one budget, and what came of them, by every division that sets something apart."""
-    told, by_cause = divisions(seen.bench, hindsight), causes(seen.bench, hindsight)
+def slice_up(seen: Seen, hindsight: View, idle: NDArray[np.float64] | None = None) -> Slicing:
+    """Part one model's alarms at one budget, and what came of them, by every division that sets something apart.
+
+    `idle`: of each row, 1 where its node had no work, 0 where it had, NaN where nobody knows.
+    """
+    told, by_cause = divisions(seen.bench, hindsight, idle), causes(seen.bench, hindsight)
     sums = [count(seen, one) for one in told]
     compared = compare(seen.bench, seen.probability, sums)
     plain = [whole(seen.bench), *([by_cause] if by_cause else [])]

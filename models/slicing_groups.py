@@ -17,6 +17,8 @@ from models.cases import days, is_in_window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from data.view import View
     from features.grid import Index, Times
     from models.bench import Bench
@@ -25,12 +27,15 @@ FLEET: Final = "fleet"
 CAUSE: Final = "cause"
 AGE: Final = "age"
 HISTORY: Final = "history"
+WORK: Final = "work"
 PLACES: Final = ("rack", "hardware", "partition")  # columns of the inventory
 NOT_GIVEN: Final = "not given"
 NOBODY: Final = -1  # the group of a failure whose node was not known at the last cutoff
 AGE_DAYS: Final = (30, 180, 365, 730)
 AGES: Final = ("under 30 days", "30 to 180 days", "180 days to 1 year", "1 to 2 years", "over 2 years")
 HISTORIES: Final = ("have failed before", "without a failure so far")
+IDLE, AT_WORK = "idle", "at work"
+WORKS: Final = (IDLE, AT_WORK, NOT_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,18 @@ def whole(bench: Bench) -> Division:
     return Division(FLEET, (FLEET,), of_row, of_failure)
 
 
-def divisions(bench: Bench, hindsight: View) -> tuple[Division, ...]:
-    """Part a window by place, age and history; a failure goes with what its node was at the last cutoff before it."""
+def divisions(bench: Bench, hindsight: View, idle: NDArray[np.float64] | None = None) -> tuple[Division, ...]:
+    """Part a window by place, age, history and work: of a failure, at the last cutoff before it.
+
+    `idle`: of each row, 1 where its node had no work, 0 where it had, NaN where nobody knows.
+    """
     if not len(bench.line.times):
         return ()
     known, pairs = hindsight.narrow(to_datetime(bench.line.times[-1])), _Pairs.of(bench)
     nodes = inventory(known, bench.cases.names)
     told = [*_places(pairs, nodes), _ages(pairs, nodes), _histories(pairs, known, nodes)]
+    if idle is not None:
+        told.append(_works(pairs, bench.line.times, idle))
     return tuple(one for one in told if one.is_of_use)
 
 
@@ -116,3 +126,14 @@ def _histories(pairs: _Pairs, known: View, nodes: pl.DataFrame) -> Division:
     first = failed.group_by(NODE).agg(seen=pl.max_horizontal("recorded_at", "start").min())
     seen = to_times(nodes.join(first, on=NODE, how="left", maintain_order="left")["seen"])
     return pairs.divided(HISTORY, HISTORIES, np.where(seen[pairs.node] <= pairs.ts, 0, 1), is_ordered=True)
+
+
+def _works(pairs: _Pairs, times: Times, idle: NDArray[np.float64]) -> Division:
+    """Tell who had work; of a failure whose node was not at risk at the last cutoff, nobody knows."""
+    key = pairs.node * len(times) + np.searchsorted(times, pairs.ts)
+    own, wanted = key[: pairs.rows], key[pairs.rows :]
+    order = np.argsort(own, kind="stable")
+    place = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)]
+    of_failure = np.where(own[place] == wanted, idle[place], np.nan)
+    told = np.concatenate([idle, of_failure])
+    return pairs.divided(WORK, WORKS, np.where(np.isnan(told), 2, np.where(told > 0, 0, 1)), is_ordered=True)

@@ -242,5 +242,6 @@ def _slice(
         progress("slicing", done, len(horizons))
         _, probabilities = replayed.at(horizon)
         bench = set_up(judge_cases(replayed, hindsight, horizon), resampler)
-        told[horizon] = slice_up(Seen.of(bench, probabilities[MODEL], share), hindsight)
+        idle = None if replayed.idle is None else replayed.idle[replayed.judged(horizon)]
+        told[horizon] = slice_up(Seen.of(bench, probabilities[MODEL], share), hindsight, idle)
     return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from models.leads import ahead, within
-from models.slicing_groups import AGE, HISTORY
+from models.slicing_groups import AGE, AT_WORK, HISTORY, IDLE, WORK
 from pipelines.backtest_report import MODEL
 
 if TYPE_CHECKING:
@@ -28,7 +28,16 @@ def notes(found: Backtest, horizon: float) -> Iterator[str]:
         yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {own}"
         if RIVAL in evaluation.models:
             yield f"the same, {MODEL} / {RIVAL}: {_told(evaluation.ratio(ahead(hours), MODEL, RIVAL, largest), 2)}"
+    yield from at_work(found.slicings[horizon])
     yield from off(found.slicings[horizon])
+
+
+def at_work(slicing: Slicing) -> Iterator[str]:
+    """Say how many failures were caught on nodes that had work to lose, and on those that had none."""
+    own = {one.label: f"{one.caught:,} of {one.failures:,}" for one in slicing.parts.get(WORK, ())}
+    if {AT_WORK, IDLE} <= own.keys():
+        busy, idle = own[AT_WORK], own[IDLE]
+        yield f"failures caught on nodes at work: {busy}; on idle nodes, where a drain saves little: {idle}"
 
 
 def _told(figure: Figure, decimals: int) -> str:
@@ -56,4 +65,6 @@ def subject(division: str, label: str) -> str:
         return f"nodes known for {label}"
     if division == HISTORY:
         return f"nodes that {label}" if label.startswith("have") else f"nodes {label}"
+    if division == WORK:
+        return {IDLE: "idle nodes", AT_WORK: "nodes at work"}.get(label, "nodes whose work nobody knows")
     return label if label.lower().startswith(division) else f"{division} {label}"

@@ -9,6 +9,7 @@ import polars as pl
 
 from data.errors import TooLittleDataError
 from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
+from features import idle
 from features.catalogue import Origin
 from features.dataset import days
 from features.grid import Grid, locate, to_numpy, to_times
@@ -16,6 +17,7 @@ from models.audit import (
     appearing,
     blindfold,
     columns,
+    idleness,
     inventory,
     mirrors,
     outages,
@@ -116,6 +118,12 @@ def _under_way(bench: Bench) -> Finding:
     return underway.under_way(rehearsal.cases, rehearsal.scores, ill, bench.material.alarm_share)
 
 
+def _idle(bench: Bench) -> Finding:
+    rehearsal = bench.rehearsal
+    told = idle.of_rows(rehearsal.replay.trained.training.catalogue, rehearsal.features)
+    return idleness.of_idle_nodes(rehearsal.cases, None if told is None else told[rehearsal.judged])
+
+
 def _lives(bench: Bench) -> inventory.Lives:
     return inventory.Lives.of(bench.known.nodes(), bench.failures, to_numpy(bench.material.window.end))
 
@@ -171,6 +179,7 @@ TESTS: Final[dict[str, Callable[[Bench], Finding]]] = {
     blindfold.TIMES: _timestamps,
     blindfold.COUNTS: _counts,
     underway.NAME: _under_way,
+    idleness.NAME: _idle,
     inventory.ONLY_FAILING: lambda bench: inventory.only_failing(_lives(bench)),
     inventory.COMES_WITH: lambda bench: inventory.comes_with_failure(_lives(bench), bench.every_days),
     inventory.LEAVES_WITH: lambda bench: inventory.leaves_with_failure(_lives(bench), bench.every_days),
@@ -191,6 +200,7 @@ OF_TELEMETRY: Final = frozenset(
         columns.NAME,
         blindfold.TIMES,
         blindfold.COUNTS,
+        idleness.NAME,
         recording.TELEMETRY,
         recording.TELEMETRY_IN_BULK,
         appearing.NAME,

@@ -88,5 +88,5 @@ class CauseModel:
         if self.causes.names[leading[0]] == OTHER:
             return f"{named}: rare causes lead"
         if self.least_probability >= NEVER:
-            return f"{named}: not borne out so far"
+            return f"{named}: such answers were not right often enough so far"
         return f"{named}: none reaches {self.least_probability:.0%}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from models.slicing_groups import AGE, CAUSE, HISTORY, NOT_GIVEN
+from models.slicing_groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
 from pipelines.notes import expected, subject
 from pipelines.page.wording import counted, number, share, with_interval
 
@@ -20,6 +20,7 @@ TITLES: Final = {
     "partition": "By partition",
     AGE: "By age: how long a node had been known",
     HISTORY: "By history",
+    WORK: "By work: whether a node had any at the last forecast",
     CAUSE: "By cause",
 }
 MANY: Final = {"rack": "racks", "hardware": "models", "partition": "partitions", CAUSE: "causes"}

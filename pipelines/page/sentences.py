@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from models.bench import FEWEST_FAILURES
 from models.figures import Figure, divide
 from pipelines.backtest_report import MODEL
+from pipelines.notes import at_work
 from pipelines.page.wording import counted, day, days, hours, model_name, points, rough, share, with_interval
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def story(contents: Contents) -> list[str]:
             f"within {days(study.horizon_days)} before them{_ahead(study)}."
         ),
         *_price(study),
+        *_at_work(contents),
         *_beside(study),
     ]
 
@@ -97,6 +99,11 @@ def false_per_true(precision: Figure) -> Figure:
         return Figure(None)
     draws = precision.draws
     return Figure(1 / precision.value - 1, None if draws is None else divide(1 - draws, draws))
+
+
+def _at_work(contents: Contents) -> Iterator[str]:
+    for told in at_work(contents.found.slicings[contents.headline.horizon_days]):
+        yield f"{told[0].upper()}{told[1:]}."
 
 
 def _beside(study: Study) -> Iterator[str]:

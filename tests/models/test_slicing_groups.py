@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.bench import Bench, set_up
 from models.cases import Cases
 from models.resample import draw_resampler
-from models.slicing_groups import AGES, HISTORIES, NOBODY, NOT_GIVEN, Division, causes, divisions
+from models.slicing_groups import (
+    AGES,
+    AT_WORK,
+    HISTORIES,
+    IDLE,
+    NOBODY,
+    NOT_GIVEN,
+    WORK,
+    Division,
+    causes,
+    divisions,
+)
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 
 BEGIN = np.datetime64(START.replace(tzinfo=None), "us")
@@ -90,3 +103,23 @@ def test_causes_are_those_of_the_events_that_began_each_failure() -> None:
 
 def test_without_any_cause_there_is_none_to_part_by() -> None:
     assert with_causes([{**one, "cause": None} for one in EVENTS]) is None
+
+
+def test_work_is_that_of_the_last_forecast_before_a_failure_and_unknown_where_there_was_none() -> None:
+    idle = np.repeat([0.0, 1.0, np.nan], 6)
+    idle[2] = 1.0  # of a, at the last cutoff before its first failure
+    (work,) = (one for one in divisions(bench(), known().view(), idle) if one.name == WORK)
+    rows, failures = told(work)
+    assert rows == [AT_WORK, AT_WORK, IDLE, AT_WORK, AT_WORK, AT_WORK, *[IDLE] * 6, *[NOT_GIVEN] * 6]
+    assert failures == [IDLE, AT_WORK, IDLE, "nobody"]
+    assert WORK not in [one.name for one in divisions(bench(), known().view(), np.zeros(18))]
+
+
+def test_a_failure_of_a_node_that_was_not_at_risk_has_no_work_that_anybody_knows() -> None:
+    full = bench()
+    kept = full.cases.node != 1
+    cases = replace(full.cases, node=full.cases.node[kept], ts=full.cases.ts[kept], label=full.cases.label[kept])
+    end = BEGIN + np.timedelta64(9, "D")
+    fewer = set_up(cases, draw_resampler(cases.names, BEGIN, end, np.random.default_rng(1)))
+    (work,) = (one for one in divisions(fewer, known().view(), np.array([0.0, 1.0] * 6)) if one.name == WORK)
+    assert told(work)[1] == [AT_WORK, AT_WORK, NOT_GIVEN, "nobody"]

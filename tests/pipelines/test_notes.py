@@ -6,7 +6,7 @@ import pytest
 
 from models.figures import Figure
 from models.slicing import Slice, Slicing
-from pipelines.notes import notes, off, subject
+from pipelines.notes import at_work, notes, off, subject
 from tests.pipelines.page.reports import whole
 
 OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Figure(2.8)}, is_off=True)
@@ -34,6 +34,9 @@ def test_what_is_off_is_named_furthest_first_and_the_rest_counted() -> None:
         ("age", "under 30 days", "nodes known for under 30 days"),
         ("history", "have failed before", "nodes that have failed before"),
         ("history", "without a failure so far", "nodes without a failure so far"),
+        ("work", "idle", "idle nodes"),
+        ("work", "at work", "nodes at work"),
+        ("work", "not given", "nodes whose work nobody knows"),
     ],
 )
 def test_a_slice_is_called_so_that_one_knows_what_it_is(division: str, label: str, told: str) -> None:
@@ -42,8 +45,18 @@ def test_a_slice_is_called_so_that_one_knows_what_it_is(division: str, label: st
 
 def test_what_is_caught_in_time_is_told_where_the_horizon_is_long_enough() -> None:
     found = whole().found
-    assert list(notes(found, 1.0)) == list(off(found.slicings[1.0]))
+    assert list(notes(found, 1.0)) == [*at_work(found.slicings[1.0]), *off(found.slicings[1.0])]
     first, second, *_ = notes(found, 7.0)
     value = found.evaluations[7.0].figure("caught_share_24h", "model", 0.2).value
     assert first.startswith(f"caught at least 24 h ahead, alarms on 20.0%: {value:.3f} [")
     assert second.startswith("the same, model / history: ")
+
+
+def test_what_was_caught_on_nodes_that_had_work_stands_apart() -> None:
+    busy, idle = (
+        replace(OFF, label=label, caught=caught, failures=9) for label, caught in (("at work", 2), ("idle", 7))
+    )
+    (told,) = at_work(replace(slicing(OFF), parts={"work": (busy, idle)}))
+    assert told == "failures caught on nodes at work: 2 of 9; on idle nodes, where a drain saves little: 7 of 9"
+    assert list(at_work(replace(slicing(OFF), parts={"work": (busy,)}))) == []
+    assert list(at_work(slicing(OFF))) == []

@@ -32,7 +32,7 @@ WINDOW = Window(START + TEST * DAY, START + DAYS * DAY)
 HORIZONS = (1.0, 3.0, 7.0)
 METRICS = (
     Metric("temperature", MetricKind.GAUGE, unit="°C"),
-    Metric("load", MetricKind.GAUGE),
+    Metric("load", MetricKind.GAUGE, idle_below=0.8),
     Metric("errors", MetricKind.COUNTER, unit="errors"),
     Metric("seen", MetricKind.COUNT, unit="samples"),
 )

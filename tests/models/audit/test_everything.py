@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data.schema import EVENT_SCHEMA, TS
+from data.schema import EVENT_SCHEMA, NODE, TS, Metric
 from data.simulator.fleet import simulate
 from data.simulator.plan import Plan
 from data.simulator.signals import METRICS as SIMULATED_METRICS
 from features.labels import merge_failures
-from models.audit import appearing, blindfold, columns, mirrors, outages, shuffled, underway
-from models.audit.everything import audit
+from models.audit import appearing, blindfold, columns, idleness, mirrors, outages, shuffled, underway
+from models.audit.everything import TESTS, audit
 from models.audit.finding import Finding, Verdict
 from models.audit.rehearsal import middle
 from models.backtest import Window
@@ -62,7 +62,7 @@ def of_clean() -> tuple[Finding, ...]:
 
 
 def test_a_clean_fleet_is_clear() -> None:
-    assert len(of_clean()) == 20
+    assert len(of_clean()) == len(TESTS) == 21
     assert {finding.verdict for finding in of_clean()} == {Verdict.CLEAR}
 
 
@@ -86,6 +86,26 @@ def test_a_flag_that_is_set_before_the_failure_is_found() -> None:
     told = finding(with_metric(clean(), "is_failed", flag), columns.NAME)
     assert told.verdict is Verdict.FOUND
     assert told.examples[0].startswith("is_failed")
+
+
+def with_work(fleet: Fleet, use: pl.Series) -> Fleet:
+    told = with_metric(fleet, "use", use)
+    others = (replace(metric, idle_below=None) for metric in fleet.metrics)
+    return replace(told, metrics=(*others, Metric("use", idle_below=5.0)))
+
+
+def test_failures_of_nodes_that_work_was_kept_off_before_are_found() -> None:
+    kept_off = ahead_of_failure(clean(), 2).to_numpy()
+    told = finding(with_work(clean(), pl.Series(np.where(kept_off, 0.0, 60.0))), idleness.NAME)
+    assert told.verdict is Verdict.FOUND
+    assert "struck nodes that were idle" in told.figure
+
+
+def test_nodes_that_are_idle_whether_they_fail_or_not_are_clear() -> None:
+    number = clean().telemetry[NODE].str.slice(1).cast(pl.Int64)
+    use = pl.Series(np.where(number % 3 == 0, 0.0, 60.0))
+    told = finding(with_work(clean(), use), idleness.NAME)
+    assert told.verdict is Verdict.CLEAR
 
 
 def test_a_repair_ticket_number_of_some_failures_is_found() -> None:

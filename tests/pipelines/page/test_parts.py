@@ -26,7 +26,7 @@ def slicing(*racks: Slice) -> Slicing:
 def test_every_division_stands_on_the_page_below_the_whole_fleet() -> None:
     told = tables(whole().found.slicings[whole().headline.horizon_days])
     assert [table.title.split(":")[0] for table in told] == [
-        "By rack", "By hardware model", "By age", "By history", "By cause",
+        "By rack", "By hardware model", "By age", "By history", "By work", "By cause",
     ]  # fmt: skip
     for table in told[:-1]:
         assert table.rows[0].label == LIKE_THE_FLEET
