@@ -196,7 +196,7 @@ def _gauge(metric: Metric, plan: Plan) -> Iterator[Feature]:
 def _idle(metric: Metric, plan: Plan, below: float) -> Iterator[Feature]:
     longest = plan.windows[-1]
     for window in plan.windows[1:]:
-        why = "the scheduler, or its users, keep off a node; load, and what it wears, is elsewhere"
+        why = "a node that the scheduler, or somebody, keeps work off"
         yield Feature(Origin.WINDOW, metric.name, idle_share(below), window, "share", why)
     stat, why = idle_hours(below), "a node that gets no work may be ill already, or about to be worked on"
     yield Feature(Origin.WINDOW, metric.name, stat, longest, "h", why)
