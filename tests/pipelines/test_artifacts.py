@@ -91,6 +91,7 @@ SCORED = ScoreReport(
     horizon_days=7.0,
     nodes=973,
     unknown=15,
+    out=2,
     scores=(
         ScoredNode("m100-0980", 0.428, {"7d": 0.428}, "ok", 0.0, WHY, LikelyCause("fan", 0.62)),
         ScoredNode(
@@ -142,7 +143,9 @@ def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
     assert "| m100-0015 | 38.9% |  |" in told
     assert "- likely cause: known of 1 of 2 nodes" in told
     assert told.endswith(f"- {LEGEND}")
-    assert "15 unknown (not reporting); probabilities of a failure within 7 days" in told
+    assert "- 973 nodes scored as of " in told
+    assert "15 unknown (not reporting), 2 out (in a failure or maintenance that has not ended); probabilities" in told
+    assert "- 1 node scored as of " in score_markdown(replace(SCORED, nodes=1))
     assert LEGEND not in score_markdown(replace(SCORED, scores=(), nodes=0))
     assert "by model 3 (low support)," in score_markdown(replace(SCORED, support="low support"))
 
