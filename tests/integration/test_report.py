@@ -112,7 +112,7 @@ def test_every_section_has_its_figure_in_sight(browser: Browser, folder: Path, w
             assert box["height"] > 50
         assert seen.page.locator("#now table >> visible=true").count() == 1
         assert seen.page.locator("#lead table >> visible=true").count() == 1
-        assert seen.page.locator("#parts table >> visible=true").count() == 5
+        assert seen.page.locator("#parts table >> visible=true").count() == 6
 
 
 def test_dark_is_dark_and_light_is_light(browser: Browser, folder: Path) -> None:
