@@ -22,7 +22,7 @@ from data.view import Records
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
 from pipelines.learnable import count_learnable
-from pipelines.outcome import understood
+from pipelines.outcome import NAMED, understood
 from pipelines.page.wording import counted
 from pipelines.reach import require_answer
 from pipelines.reading import ingest_options, named_metrics
@@ -75,7 +75,7 @@ def check(settings: Settings, prefect_url: str) -> CheckReport:
 def _try(what: str, act: Callable[[], str]) -> Finding:
     try:
         return Finding(what, act())
-    except Exception as error:
+    except NAMED as error:
         known = understood(error)
         if known is None:
             raise

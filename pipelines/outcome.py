@@ -6,7 +6,10 @@ import errno
 import traceback
 from typing import TYPE_CHECKING, Final
 
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
 from rich.text import Text
+from sqlalchemy.exc import SQLAlchemyError
 
 from data.disk import is_full
 from data.errors import DiskFullError, NodewardError, SurroundingsError, UnreachableError
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+NAMED: Final = (NodewardError, OSError, MemoryError, DeltaError, SQLAlchemyError, PolarsError)  # that may be understood
 BUG: Final = 1
 LOG_NAME: Final = "nodeward.log"
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

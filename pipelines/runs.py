@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -28,7 +28,7 @@ from pipelines.outcome import BUG, understood
 from pipelines.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -61,7 +61,7 @@ def recorded(
     def decorate(work: Callable[Concatenate[str, list[str], P], R]) -> Callable[Concatenate[str, list[str], P], R]:
         @wraps(work)
         def run(config: str, overrides: list[str], /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with _telling(name):
+            with _Telling(name):
                 why = _needless(load(Path(config), overrides), name, idle)
                 return cast("R", _skip(name, why)) if why else work(config, overrides, *args, **kwargs)
 
@@ -126,20 +126,23 @@ def _skip(name: str, why: str) -> State[None]:
     return Completed(name=SKIPPED, message=why)
 
 
-@contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Leave the reason of a failure as an artifact; the failure itself goes on, whatever becomes of that."""
-    try:
-        yield
-    except httpx.TransportError:
-        raise  # Prefect's server is gone: there is nothing to leave anything on
-    except Exception as error:
-        if current_run() is not None:
-            try:
-                create_markdown_artifact(failure_markdown(name, error), key=name, description="Why it failed")
-            except (httpx.HTTPError, RuntimeError) as unsent:
-                error.add_note(f"Prefect's server did not take the artifact: {unsent}")
-        raise
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Leaves the reason of a failure as an artifact; the failure itself goes on, whatever becomes of that."""
+
+    name: str
+
+    def __enter__(self) -> None:
+        """Begin to watch."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Tell of a failure, unless Prefect's server is gone: there is nothing to leave anything on."""
+        if not isinstance(error, Exception) or isinstance(error, httpx.TransportError) or current_run() is None:
+            return
+        try:
+            create_markdown_artifact(failure_markdown(self.name, error), key=self.name, description="Why it failed")
+        except (httpx.HTTPError, RuntimeError) as unsent:
+            error.add_note(f"Prefect's server did not take the artifact: {unsent}")
 
 
 def failure_markdown(name: str, error: BaseException) -> str:
