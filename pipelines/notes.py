@@ -33,8 +33,9 @@ def notes(found: Backtest, horizon: float) -> Iterator[str]:
 
 
 def at_work(slicing: Slicing) -> Iterator[str]:
-    """Say how many failures were caught on nodes that had work to lose, and on those that had none."""
-    own = {one.label: f"{one.caught:,} of {one.failures:,}" for one in slicing.parts.get(WORK, ())}
+    """Say how many failures were caught on nodes that had work to lose, and on those that had none, if both failed."""
+    parts = slicing.parts.get(WORK, ())
+    own = {one.label: f"{one.caught:,} of {one.failures:,}" for one in parts if one.failures}
     if {AT_WORK, IDLE} <= own.keys():
         busy, idle = own[AT_WORK], own[IDLE]
         yield f"failures caught on nodes at work: {busy}; on idle nodes, where a drain saves little: {idle}"

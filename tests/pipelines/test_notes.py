@@ -59,4 +59,5 @@ def test_what_was_caught_on_nodes_that_had_work_stands_apart() -> None:
     (told,) = at_work(replace(slicing(OFF), parts={"work": (busy, idle)}))
     assert told == "failures caught on nodes at work: 2 of 9; on idle nodes, where a drain saves little: 7 of 9"
     assert list(at_work(replace(slicing(OFF), parts={"work": (busy,)}))) == []
+    assert list(at_work(replace(slicing(OFF), parts={"work": (busy, replace(idle, failures=0, caught=0))}))) == []
     assert list(at_work(slicing(OFF))) == []
