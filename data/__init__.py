@@ -1,1 +1,1 @@
-"""What was seen: telemetry, events and inventory, validated, stored, and shown as known at a time."""
+"""What was seen: records are read, validated, stored, and shown as known at a time. Nothing is computed here."""

@@ -106,7 +106,7 @@ class Metric:
 
     `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
     only when they change, so the last value holds until the next one. A value below `least` or above `most`
-    can't be true; where they are left out, data/ranges.py knows some from the kind and the unit.
+    can't be true; where they are left out, data/validation/value_ranges.py knows some from the kind and the unit.
     A sampled gauge of how busy a node is has `idle_below`: on average below that, it is idle.
     """
 

@@ -26,7 +26,7 @@ class BucketReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class RecordFrames:
     """Events, inventory and blind periods as they are stored, the future included."""
 
     events: pl.DataFrame
@@ -43,7 +43,7 @@ class View:
 
     at: datetime
     width: timedelta
-    _records: Records
+    _records: RecordFrames
     _buckets: BucketReader | None = None
 
     def narrow(self, earlier: datetime) -> View:
@@ -89,6 +89,6 @@ class View:
         return self._buckets.read(columns, last, start).filter(known_at <= self.at)
 
 
-def hindsight(records: Records, width: timedelta, buckets: BucketReader | None = None) -> View:
+def hindsight(records: RecordFrames, width: timedelta, buckets: BucketReader | None = None) -> View:
     """View everything that was ever recorded: for judging a forecast, never for making one."""
     return View(HINDSIGHT, width, records, buckets)

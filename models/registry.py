@@ -27,8 +27,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from data.database import without_passwords
-from data.disk import is_full
+from data.disk.disk_full import is_full
+from data.disk.lock import writing
 from data.errors import (
     DataError,
     DiskFullError,
@@ -38,7 +38,7 @@ from data.errors import (
     SurroundingsError,
     UnreachableError,
 )
-from data.lock import writing
+from data.sql.engine import without_passwords
 from models import bundle as bundles
 from models.relocate import follow
 from models.tracking import CHALLENGER, CHAMPION, MODEL, SUPPORT, TRAINED_UNTIL, ModelVersion

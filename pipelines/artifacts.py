@@ -11,7 +11,7 @@ from serving.reasons import LEGEND, SEPARATOR, in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from data.ingest import IngestReport
+    from data.ingest.ingest import IngestReport
     from pipelines.results import DecideReport, ScoreReport, TrainReport
 
 MARKUP: Final = re.compile(r"[\\|<\[`]")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.errors import SettingsError
-from data.quarantine import Quarantine
+from data.ingest.quarantine import Quarantine
 from data.schema import AVAILABLE_AT, NODE, TS
-from data.validate import TOO_EARLY
+from data.validation.rows import TOO_EARLY
 from models.audit.bench import Material
 from models.audit.everything import audit as run
 from models.audit.finding import SHOWN, Finding, Verdict
@@ -25,7 +25,7 @@ from pipelines.setup import everything, setup
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from data.store import Store
+    from data.delta.store import Store
     from pipelines.settings_shape import Settings
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import SettingsError, TooLittleDataError
-from data.ingest import ingest
+from data.ingest.ingest import ingest
 from features.grid import Grid, to_numpy
 from models import backtest
 from models.backtest import Replay, Window, judge_cases

@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from data import backup as backups
-from data.archive import codec_of
 from data.errors import SettingsError
-from data.restore import restore as put_back
+from data.maintenance import backup as backups
+from data.maintenance.archive import codec_of
+from data.maintenance.restore import restore as put_back
 from pipelines import wiring
 from pipelines.output import check_target, whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from data.backup import BackupReport
+    from data.maintenance.backup import BackupReport
     from pipelines.settings_shape import Settings
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 from sqlalchemy.engine import make_url
 
-from data.cells import metrics_of
-from data.database import shown, without_passwords
 from data.errors import DataError, SettingsError
-from data.identity import Names, require_known
-from data.notices import mistyped
+from data.ingest.notices import mistyped
+from data.ingest.preflight import sieve
 from data.schema import NODE
-from data.spelling import spell_telemetry
-from data.survey import sieve
-from data.validate import Bounds, count_reasons
-from data.view import Records
+from data.sql.engine import shown, without_passwords
+from data.validation.canonical_names import spell_telemetry
+from data.validation.cells import metrics_of
+from data.validation.node_names import Names, require_known
+from data.validation.rows import Bounds, count_reasons
+from data.view import RecordFrames
 from pipelines import wiring
 from pipelines.evidence import Evidence, weigh
 from pipelines.learnable import count_learnable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from data.errors import NodewardError
-    from data.source import Source
-    from data.survey import Sieved
+    from data.ingest.preflight import SmallTables
+    from data.sources.base import Source
     from pipelines.settings_shape import Settings
 
 
@@ -95,7 +95,7 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
             f"no event is of a kind that means something here: they are {kinds}",
             mend="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
         )
-    tell(_with_learnable(told, Records(found.events.good, found.nodes.good, found.blind.good), settings))
+    tell(_with_learnable(told, RecordFrames(found.events.good, found.nodes.good, found.blind.good), settings))
     tables = {"nodes": found.nodes, "events": found.events, "blind": found.blind}
     unusable = "; ".join(
         f"{counted(count, 'row')} of {name}, since a row {reason}"
@@ -105,7 +105,7 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     return f"{settings.source.path} can be read" + (f", but for {unusable}" if unusable else "")
 
 
-def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:
+def _names(source: Source, found: SmallTables, named: Mapping[str, str]) -> None:
     """Check the names of nodes and metrics, in as much of telemetry as it takes to meet every metric that is named."""
     metrics, nodes = set[str](), set(found.speaks_of)
     for batch in source.telemetry():
@@ -118,7 +118,7 @@ def _names(source: Source, found: Sieved, named: Mapping[str, str]) -> None:
         raise SettingsError("; ".join(wrong), mend="correct the name in the settings, or take it out")
 
 
-def _with_learnable(told: Evidence, records: Records, settings: Settings) -> Evidence:
+def _with_learnable(told: Evidence, records: RecordFrames, settings: Settings) -> Evidence:
     """Count what can be learned from; who was seen is known once telemetry that counts samples was ingested."""
     store, metric = wiring.store(settings), settings.forecast.coverage_metric
     is_seen = bool(metric) and metric in store.telemetry.metrics()

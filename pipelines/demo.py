@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from data.ingest import IngestReport
-    from data.simulator.plan import Plan
+    from data.ingest.ingest import IngestReport
+    from data.simulator.history.plan import SimulationPlan
     from pipelines.page.make import Made
     from pipelines.results import DecideReport, ScoreReport, TrainReport
 
@@ -38,7 +38,7 @@ class Demo:
     made: Made
 
 
-def run(plan: Plan, folder: Path, step: Step, *, verbose: bool = False) -> Demo:
+def run(plan: SimulationPlan, folder: Path, step: Step, *, verbose: bool = False) -> Demo:
     """Simulate a fleet into a folder, and take every step of the path on it; `step` announces each of them.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from data.disk import is_full
+from data.disk.disk_full import is_full
 from data.errors import DiskFullError, SettingsError, SurroundingsError, UnreachableError
 from pipelines.reach import require_answer
 from pipelines.settings import reach_without_proxy, set_default_variables

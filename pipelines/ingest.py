@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.ingest import IngestReport
-from data.ingest import ingest as merge
+from data.ingest.ingest import IngestReport
+from data.ingest.ingest import ingest as merge
 from pipelines import wiring
 from pipelines.artifacts import ingest_markdown
 from pipelines.progress import bars

@@ -16,12 +16,12 @@ from pipelines.moments import on_grid
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from data.buckets import Buckets
-    from data.view import Records
+    from data.delta.buckets import Buckets
+    from data.view import RecordFrames
     from pipelines.settings_shape import Settings
 
 
-def count_learnable(records: Records, buckets: Buckets | None, until: datetime, settings: Settings) -> int:
+def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datetime, settings: Settings) -> int:
     """Count the failures that a training until then would have rows before; without buckets everyone counts as seen.
 
     Training asks the same of each interval of the horizons; of all of them together, that is to fail before

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.maintain import MaintainReport, Plan, Retention
-from data.maintain import maintain as keep_house
+from data.maintenance.retention import MaintainReport, Retention, RetentionPlan
+from data.maintenance.retention import maintain as keep_house
 from pipelines import wiring
 from pipelines.runs import recorded
 from pipelines.settings import load
@@ -35,5 +35,5 @@ def keep_in_order(settings: Settings) -> MaintainReport:
     cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
     with wiring.records(settings) as records:
         now = wiring.clock(settings, records)()
-        plan = Plan(Retention(**dict(settings.retention)), now, cited)
+        plan = RetentionPlan(Retention(**dict(settings.retention)), now, cited)
         return keep_house(wiring.store(settings), records, plan)

@@ -14,8 +14,8 @@ from pipelines import wiring
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from data.records import Records
-    from data.store import Store
+    from data.delta.store import Store
+    from data.sql.records import Records
     from pipelines.settings_shape import Settings
 
 MISSED_BUCKETS: Final = 3

@@ -11,7 +11,7 @@ from polars.exceptions import PolarsError
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from data.disk import is_full
+from data.disk.disk_full import is_full
 from data.errors import DiskFullError, NodewardError, SurroundingsError, UnreachableError
 
 if TYPE_CHECKING:

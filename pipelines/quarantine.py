@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import SettingsError
-from data.quarantine import Quarantine
-from data.replay import ReplayReport, replay
+from data.ingest.quarantine import Quarantine
+from data.ingest.quarantine_replay import ReplayReport, replay
 from pipelines import wiring
 from pipelines.durations import parse_duration
 from pipelines.reading import ingest_options

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.identity import Spelling
-from data.ingest import Expected, IngestOptions, be_silent
+from data.ingest.ingest import Expected, IngestOptions, be_silent
+from data.validation.node_names import Spelling
 
 if TYPE_CHECKING:
-    from data.ingest import Progress
+    from data.ingest.ingest import Progress
     from pipelines.settings_shape import Settings
 
 

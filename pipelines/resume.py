@@ -8,15 +8,15 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from data.lock import writing
-from data.snapshot import Mark, Snapshot
+from data.disk.cache import Mark, Snapshot
+from data.disk.lock import writing
 from features.stacks import Needs, Stacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from data.store import Store
+    from data.delta.store import Store
     from data.view import View
     from pipelines.offer import Offer
 

@@ -8,8 +8,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from data.identity import BOARD_PATTERNS
 from data.schema import Metric, MetricKind
+from data.validation.node_names import BOARD_PATTERNS
 from models.causes.known import NOBODY_KNOWS
 from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data.errors import SettingsError
-from data.view import Records, View, hindsight
+from data.view import RecordFrames, View, hindsight
 from features.dataset import Design
 from features.risk import Coverage
 from models.causes.known import Terms
@@ -17,9 +17,9 @@ from pipelines.offer import WithLost
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from data.records import Records as Database
+    from data.delta.store import Store
     from data.schema import Metric
-    from data.store import Store
+    from data.sql.records import Records as Database
     from pipelines.settings_shape import Settings
 
 
@@ -81,6 +81,6 @@ def everything(store: Store, database: Database, lost: Collection[str] = ()) -> 
 
     Metrics that are `lost` read as if no node had ever reported them.
     """
-    records = Records(database.events(), database.nodes(), database.blind())
+    records = RecordFrames(database.events(), database.nodes(), database.blind())
     buckets = store.buckets if store.telemetry.metrics() else None
     return hindsight(records, store.buckets.width, WithLost(buckets, lost) if buckets and lost else buckets)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from data.ingest import IngestReport
+    from data.ingest.ingest import IngestReport
     from pipelines.check import CheckReport
     from pipelines.evidence import Evidence
     from pipelines.results import DecideReport, ScoreReport, TrainReport

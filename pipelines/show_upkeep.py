@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from data.backup import BackupReport
-    from data.maintain import MaintainReport
+    from data.maintenance.backup import BackupReport
+    from data.maintenance.retention import MaintainReport
 
 COLUMNS: Final = ("table", "rows", "files", "size", "old files removed")
 KILO: Final = 1000

@@ -13,8 +13,8 @@ import polars as pl
 
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
-from data.simulator.folder import write_fleet
-from data.simulator.signals import METRICS
+from data.simulator.signals.gauges import METRICS
+from data.simulator.writer import write_fleet
 from pipelines.durations import format_duration
 from pipelines.output import whole_file
 from pipelines.page.wording import counted
@@ -23,7 +23,7 @@ from pipelines.progress import bars
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from data.simulator.plan import Plan
+    from data.simulator.history.plan import SimulationPlan
 
 CONFIG: Final = "nodeward.toml"
 FLEET: Final = "simulated fleet"
@@ -45,7 +45,7 @@ class SimulateReport:
     test_start: datetime
 
 
-def simulate(plan: Plan, folder: Path, *, force: bool = False) -> SimulateReport:
+def simulate(plan: SimulationPlan, folder: Path, *, force: bool = False) -> SimulateReport:
     """Simulate a fleet into a folder; a run that breaks off leaves the folder as it was.
 
     Raises:
@@ -66,7 +66,7 @@ def simulate(plan: Plan, folder: Path, *, force: bool = False) -> SimulateReport
     )
 
 
-def settings_text(plan: Plan, folder: Path) -> str:
+def settings_text(plan: SimulationPlan, folder: Path) -> str:
     """Write the settings of a simulated fleet: what differs from the defaults, and why."""
     return f"""\
 # A simulated fleet: `nodeward simulate` wrote it, and none of it happened.
@@ -102,7 +102,7 @@ min_child = 20                    # rows in a leaf: a small fleet has few failur
 """
 
 
-def _size(plan: Plan) -> str:
+def _size(plan: SimulationPlan) -> str:
     return f"{counted(plan.nodes, 'node')}, {counted(plan.days, 'day')} from {plan.start:%Y-%m-%d}"
 
 

@@ -15,8 +15,8 @@ from pipelines import wiring
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from data.delta import Table
-    from data.records import Records
+    from data.delta.table import Table
+    from data.sql.records import Records
     from pipelines.settings_shape import Settings
 
 

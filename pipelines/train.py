@@ -21,7 +21,7 @@ from pipelines.setup import everything, setup
 from pipelines.steps import step
 
 if TYPE_CHECKING:
-    from data.store import Store
+    from data.delta.store import Store
     from pipelines.settings_shape import Settings
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.database import address_of
+from data.delta.store import Store
 from data.errors import EmptyTableError, SettingsError
-from data.records import Records
-from data.sources.backblaze import BackblazeSource
-from data.sources.cells import Dialect
+from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
-from data.sources.files import ParquetSource
-from data.store import Store
+from data.sources.parquet_folder import ParquetSource
+from data.sources.public.backblaze import BackblazeSource
+from data.sql.engine import address_of
+from data.sql.records import Records
 from pipelines.settings import set_default_variables
 from serving.actuators.dry_run import DryRun
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from data.source import Source
+    from data.sources.base import Source
     from models.bundle import Bundle
     from models.registry import Registry
     from models.tracking import TrainingRun

@@ -1,1 +1,1 @@
-"""A simulated fleet, for trying Nodeward without records of one's own; docs/simulator.md says how it was set."""
+"""A simulated fleet, to try Nodeward without own records (docs/simulator.md); real records are data/sources."""

@@ -1,1 +1,1 @@
-"""Where records come from: one module a kind of source."""
+"""Where records come from: one module a kind of source, the contract in base.py; file formats are data/readers."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import EmptyTableError, SourceFileError
+from data.readers import csv_blocks, csv_values, defaults
+from data.readers.column_mapping import BLIND, EVENTS, NODES, TELEMETRY, Mapped, Shape
+from data.readers.csv_values import Dialect
 from data.schema import BLIND_SCHEMA
-from data.sources import cells, delimited, filling
-from data.sources.canonical import BLIND, EVENTS, NODES, TELEMETRY, Mapped, Shape
-from data.sources.cells import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,22 +60,22 @@ class CsvSource:
 
     def telemetry(self) -> Iterator[pl.DataFrame]:
         """Yield batches of bounded size: node, ts, available_at and the metrics."""
-        for batch in filling.gathered(self._frames(TELEMETRY), BATCH_CELLS):
-            yield filling.telemetry(batch, self.delay)
+        for batch in defaults.gathered(self._frames(TELEMETRY), BATCH_CELLS):
+            yield defaults.telemetry(batch, self.delay)
 
     def events(self) -> pl.DataFrame:
         """Read the events; what a file does not say is filled in as EVENT_SCHEMA's defaults."""
-        return filling.events(*self._read(EVENTS), self.name)
+        return defaults.events(*self._read(EVENTS), self.name)
 
     def nodes(self) -> pl.DataFrame:
         """Read the inventory; columns that it has beyond NODE_SCHEMA go into `labels`."""
-        return filling.nodes(*self._read(NODES), self._files(NODES))
+        return defaults.nodes(*self._read(NODES), self._files(NODES))
 
     def blind(self) -> pl.DataFrame:
         """Read the blind periods; one that says no more became known at its end."""
         if not self._files(BLIND):
             return pl.DataFrame(schema=BLIND_SCHEMA)
-        return filling.blind(*self._read(BLIND))
+        return defaults.blind(*self._read(BLIND))
 
     def _files(self, shape: Shape) -> tuple[Path, ...]:
         """Find a table's files.
@@ -104,20 +104,20 @@ class CsvSource:
             yield from self._read_file(shape, file)
 
     def _read_file(self, shape: Shape, file: Path) -> Iterator[pl.DataFrame]:
-        sheet, mapped = delimited.sheet(file, self.dialect.delimiter), self._mapped(shape, file)
-        for block in delimited.blocks(sheet, list(mapped.own.values())):
-            yield cells.read(sheet.name, block, mapped, self.dialect)
+        sheet, mapped = csv_blocks.sheet(file, self.dialect.delimiter), self._mapped(shape, file)
+        for block in csv_blocks.blocks(sheet, list(mapped.own.values())):
+            yield csv_values.read(sheet.name, block, mapped, self.dialect)
 
     def _mapped(self, shape: Shape, file: Path) -> Mapped:
-        own = delimited.header(delimited.sheet(file, self.dialect.delimiter))
+        own = csv_blocks.header(csv_blocks.sheet(file, self.dialect.delimiter))
         names = self.columns.get(shape.table, {})
         shape = shape.without(self.ignored) if shape.others_are_metrics else shape
-        kinds = cells.kinds(shape, own, {column: name for name, column in names.items()})
+        kinds = csv_values.kinds(shape, own, {column: name for name, column in names.items()})
         return Mapped.of(file, shape, kinds, names)
 
     def _read(self, shape: Shape) -> tuple[pl.DataFrame, tuple[str, ...]]:
         """Read a small table whole, with the names of the columns beyond its shape."""
         mapped = [self._mapped(shape, file) for file in self._files(shape)]
         others = sorted({name for each in mapped for name in each.others})
-        kinds = cells.kinds(shape, tuple(sorted({name for each in mapped for name in each.own})), {})
+        kinds = csv_values.kinds(shape, tuple(sorted({name for each in mapped for name in each.own})), {})
         return pl.concat([pl.DataFrame(schema=kinds), *self._frames(shape)], how="diagonal"), tuple(others)

@@ -15,8 +15,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the files if they 
 
 def convert(record: Record, file: File, folder: Target, *, force: Force = False) -> None:
     """Turn a public record into a folder of events and nodes."""
-    from data import lanl
     from data.errors import SettingsError, SourceFileError
+    from data.sources.public import lanl
     from pipelines.output import whole_file
 
     if not file.is_file():

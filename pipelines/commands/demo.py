@@ -31,7 +31,7 @@ def demo(ctx: typer.Context, fleet: Fleet, folder: Folder = Path("var/demo"), *,
     """Show the whole path on a simulated fleet: records, model, scores, a dry-run drain list and a report."""
     from rich.console import Console
 
-    from data.simulator.plan import Plan
+    from data.simulator.history.plan import SimulationPlan
     from pipelines.demo import INTERVAL, START, run
     from pipelines.show_demo import announcing, show_demo
 
@@ -39,6 +39,6 @@ def demo(ctx: typer.Context, fleet: Fleet, folder: Folder = Path("var/demo"), *,
     if session is not None:
         session.state = folder
     prepare(verbose=verbose)
-    console, plan = Console(), Plan(fleet.nodes, fleet.days, fleet.seed, START, INTERVAL)
+    console, plan = Console(), SimulationPlan(fleet.nodes, fleet.days, fleet.seed, START, INTERVAL)
     console.print("Everything here is simulated: no node of this fleet exists.", style="bold")
     show_demo(run(plan, folder, announcing(console), verbose=verbose), console)

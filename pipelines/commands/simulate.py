@@ -16,7 +16,7 @@ from pipelines.options import Json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from data.simulator.plan import Plan
+    from data.simulator.history.plan import SimulationPlan
     from pipelines.simulate import SimulateReport
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the records and a nodeward.toml go.")]
@@ -38,11 +38,11 @@ class Fleet:
     start: Start = datetime(2025, 1, 1)  # noqa: DTZ001  - read as UTC, like any time that is typed; a constant
     interval: Interval = "1h"
 
-    def plan(self) -> Plan:
+    def plan(self) -> SimulationPlan:
         """Read the options."""
-        from data.simulator.plan import Plan
+        from data.simulator.history.plan import SimulationPlan
 
-        return Plan(self.nodes, self.days, self.seed, in_utc(self.start), _length(self.interval))
+        return SimulationPlan(self.nodes, self.days, self.seed, in_utc(self.start), _length(self.interval))
 
 
 @flattened

@@ -21,7 +21,7 @@ from pipelines.train import versions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from data.records import Records
+    from data.sql.records import Records
     from data.view import View
     from pipelines.settings_shape import Settings
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from data.disk import naming_full_disk
-from data.lock import writing
+from data.disk.disk_full import naming_full_disk
+from data.disk.lock import writing
 from serving.orders import Order
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 import polars as pl
 
-from data.rollup import rollup
+from data.delta.rollup import rollup
 from data.schema import AGGREGATES, NODE, TELEMETRY_KEYS, bucket_column
-from data.view import Records, hindsight
+from data.view import RecordFrames, hindsight
 from features import batch, catalogue, held
 from features.catalogue import Catalogue, Origin
 from features.dataset import cutoffs_until
@@ -62,7 +62,9 @@ def fleet(config: str) -> tuple[View, Risk, Catalogue]:
         for aggregate in set(AGGREGATES) - set(held.AGGREGATES)
     ]
     buckets = buckets.drop(unused)  # a view of Delta tables would not read them
-    view = hindsight(Records(source.events(), source.nodes(), source.blind()), settings.buckets.width, Buckets(buckets))
+    view = hindsight(
+        RecordFrames(source.events(), source.nodes(), source.blind()), settings.buckets.width, Buckets(buckets)
+    )
     view = view.narrow(newest)
     first = view.nodes()["observed_from"].min()
     assert isinstance(first, datetime), "there are nodes"

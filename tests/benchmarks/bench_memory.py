@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from data.delta.store import Store
+from data.delta.telemetry import Change
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.schema import UTC as TIMES
-from data.store import Store
-from data.telemetry import Change
 from features import batch
 from features.grid import to_numpy
 from features.risk import assess

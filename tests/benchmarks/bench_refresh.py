@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from data.buckets import FINISHED_NOTE, WIDTH_NOTE
-from data.rollup import MICROSECOND, rollup
+from data.delta.buckets import FINISHED_NOTE, WIDTH_NOTE
+from data.delta.rollup import MICROSECOND, rollup
+from data.delta.store import Store
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, BUCKET_END, EVENT_SCHEMA, LATENESS, NODE, NODE_SCHEMA, TS, Metric
 from data.schema import UTC as TIMES
-from data.store import Store
-from data.view import Records, View, hindsight
+from data.view import RecordFrames, View, hindsight
 from features import batch, online
 from features.catalogue import Plan, build
 from features.grid import to_numpy
@@ -77,7 +77,7 @@ class Site:
                 store.buckets.table.append(_buckets(nodes, part, rng))
         finished = store.buckets.table.version() + 1
         store.buckets.table.note({FINISHED_NOTE: finished, WIDTH_NOTE: HOUR // MICROSECOND})
-        records = Records(pl.DataFrame(schema=EVENT_SCHEMA), _inventory(nodes), pl.DataFrame(schema=BLIND_SCHEMA))
+        records = RecordFrames(pl.DataFrame(schema=EVENT_SCHEMA), _inventory(nodes), pl.DataFrame(schema=BLIND_SCHEMA))
         return cls(store, folder / "windows", hindsight(records, HOUR, store.buckets), model)
 
     def refresh(self, hour: int) -> NDArray[np.float64]:

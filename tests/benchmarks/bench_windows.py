@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from data.rollup import rollup
+from data.delta.rollup import rollup
 from data.schema import BLIND_SCHEMA, BUCKET_END, BUCKET_KEYS, EVENT_SCHEMA, NODE, NODE_SCHEMA, TS
 from data.schema import UTC as TIMES
-from data.view import BucketReader, Records, View, hindsight
+from data.view import BucketReader, RecordFrames, View, hindsight
 from features import batch
 from features.catalogue import Catalogue, Feature, Origin
 from features.grid import to_numpy
@@ -86,7 +86,7 @@ def view_of(buckets: BucketReader, nodes: pl.Series) -> View:
     )
     blank = [pl.lit(None, kind).alias(name) for name, kind in NODE_SCHEMA.items() if name not in inventory.columns]
     inventory = inventory.with_columns(blank).select(*NODE_SCHEMA)
-    records = Records(pl.DataFrame(schema=EVENT_SCHEMA), inventory, pl.DataFrame(schema=BLIND_SCHEMA))
+    records = RecordFrames(pl.DataFrame(schema=EVENT_SCHEMA), inventory, pl.DataFrame(schema=BLIND_SCHEMA))
     return hindsight(records, HOUR, buckets)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from data.simulator.fleet import histories
-from data.simulator.plan import Plan
+from data.simulator.history.plan import SimulationPlan
 from tests.benchmarks import clustering
 from tests.benchmarks.clustering import Fleet
 from tests.benchmarks.simulator_picture import draw
@@ -47,7 +47,7 @@ def m100() -> Fleet:
 
 def simulated(seed: int = 1) -> Fleet:
     """Simulate the histories of a fleet, without its telemetry."""
-    plan = Plan(nodes=NODES, days=DAYS, seed=seed, interval=timedelta(days=1))
+    plan = SimulationPlan(nodes=NODES, days=DAYS, seed=seed, interval=timedelta(days=1))
     parts = list(histories(plan))
     events, nodes = (pl.concat(tables) for tables in zip(*parts, strict=True))
     return Fleet.of("simulated", events, nodes, "rack")

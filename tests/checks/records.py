@@ -11,11 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import delete, update
 
-from data.database import reading
 from data.errors import DataError
-from data.records import MergeReport, Records
 from data.schema import BLIND_SCHEMA, DECISION_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, SCORE_SCHEMA
-from data.tables import LATEST_SCORES, METADATA, VERSIONS
+from data.sql.engine import reading
+from data.sql.migrations import METADATA, VERSIONS
+from data.sql.records import MergeReport, Records
+from data.sql.tables import LATEST_SCORES
 from tests.data.made_up import DAY, HOUR, START, blind, events, nodes
 
 

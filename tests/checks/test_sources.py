@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from data.ingest.preflight import survey
 from data.schema import BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TELEMETRY_KEYS
-from data.sources.backblaze import BackblazeSource
 from data.sources.csv_folder import CsvSource
-from data.sources.files import ParquetSource
-from data.survey import survey
-from data.validate import Bounds
+from data.sources.parquet_folder import ParquetSource
+from data.sources.public.backblaze import BackblazeSource
+from data.validation.rows import Bounds
 from tests.data.made_up import DAY, HOUR, NOW, blind, source, telemetry, write_folder
 from tests.data.real import DATASETS
 from tests.data.sources.csv_files import as_csv
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from data.source import Source
+    from data.sources.base import Source
 
 SAMPLES = telemetry([("n1", DAY, HOUR, 1.0), ("n2", DAY, HOUR, 2.0)])
 

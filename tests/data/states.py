@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.backup import State
-from data.records import Records
+from data.delta.store import Store
+from data.maintenance.backup import State
 from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
-from data.store import Store
+from data.sql.records import Records
 from tests.data.made_up import DAY, HOUR, START, blind, events, nodes, telemetry
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from data.ingest import ingest
-from data.records import Records
+from data.delta.store import Store
+from data.ingest.ingest import ingest
 from data.schema import BUCKET_KEYS
-from data.sources.files import ParquetSource
-from data.store import Store
+from data.sources.parquet_folder import ParquetSource
+from data.sql.records import Records
 from tests.data.made_up import HOUR, MINUTE, NOW, events, telemetry, write_folder
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ import resource, sys
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
 from data.errors import DiskFullError
-from data.ingest import ingest
-from data.records import Records
-from data.sources.files import ParquetSource
-from data.store import Store
+from data.ingest.ingest import ingest
+from data.sql.records import Records
+from data.sources.parquet_folder import ParquetSource
+from data.delta.store import Store
 
 root, folder, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 store, records = Store.at(root / "tables", timedelta(hours=1)), Records.at(f"sqlite:///{root / 'nodeward.db'}")

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from data.ingest import ingest
-from data.records import Records
+from data.delta.store import Store
+from data.ingest.ingest import ingest
 from data.schema import BUCKET_KEYS
-from data.sources.files import ParquetSource
-from data.store import Store
+from data.sources.parquet_folder import ParquetSource
+from data.sql.records import Records
 from tests.data.made_up import DAY
 from tests.data.real import M100
 

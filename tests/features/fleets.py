@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.rollup import rollup
+from data.delta.rollup import rollup
 from data.schema import (
     AVAILABLE_AT,
     BLIND_SCHEMA,
@@ -22,8 +22,8 @@ from data.schema import (
     Metric,
     MetricKind,
 )
-from data.sources.files import ParquetSource
-from data.view import HINDSIGHT, Records, View
+from data.sources.parquet_folder import ParquetSource
+from data.view import HINDSIGHT, RecordFrames, View
 from tests.models.reference import SHARED
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Fleet:
 
     def view(self, at: datetime = HINDSIGHT) -> View:
         table = rollup(self.telemetry, [metric.name for metric in self.metrics], self.width)
-        return View(at, self.width, Records(self.events, self.nodes, self.blind), Buckets(table))
+        return View(at, self.width, RecordFrames(self.events, self.nodes, self.blind), Buckets(table))
 
     def known_at(self, at: datetime) -> Fleet:
         """Cut every source off at a time, as if it had been exported then."""

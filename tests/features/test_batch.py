@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import ModelMismatchError
 from data.schema import TELEMETRY_KEYS, Metric, MetricKind
-from data.view import Records, View
+from data.view import RecordFrames, View
 from features import batch
 from features.catalogue import Catalogue, Feature, Origin, Peer, Plan, build
 from features.risk import Coverage, Risk, assess
@@ -123,7 +123,7 @@ def test_a_node_of_which_nothing_was_ever_heard_has_no_value(kind: MetricKind) -
 
 
 def test_a_fleet_without_telemetry_has_no_values() -> None:
-    bare = View(START + 9 * DAY, DAY, Records(fleet().events, fleet(nodes=[NODE]).nodes, fleet().blind))
+    bare = View(START + 9 * DAY, DAY, RecordFrames(fleet().events, fleet(nodes=[NODE]).nodes, fleet().blind))
     risk = assess(bare, daily(START, 2), None)
     assert np.isnan(batch.compute(Catalogue((NOW, ON_CHANGE)), bare, risk, risk.rows())).all()
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.rollup import rollup
+from data.delta.rollup import rollup
 from data.schema import BUCKET_END, LATENESS, TELEMETRY_KEYS
 from features.held import STATISTICS, Held
 from tests.features.fleets import START

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.merge import TELEMETRY_RULE
-from data.rollup import bucket_end
+from data.delta.rollup import bucket_end
+from data.merge_rule import TELEMETRY_RULE
 from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, TS, Metric, MetricKind
 from features import batch, online
 from features.catalogue import Catalogue, Feature, Origin, Peer, Plan, build

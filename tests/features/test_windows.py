@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.delta.rollup import rollup
 from data.errors import ModelMismatchError
-from data.rollup import rollup
 from data.schema import BUCKET_END, LATENESS, TELEMETRY_KEYS
 from features import derived
 from features.derived import DERIVED

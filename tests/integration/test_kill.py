@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from data.simulator.plan import Plan
+from data.simulator.history.plan import SimulationPlan
 from pipelines import wiring
 from pipelines.ingest import merge_source
 from pipelines.settings import load
@@ -119,7 +119,7 @@ def require_no_doubles(settings: Settings) -> None:
 
 
 def test_an_ingest_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    simulate(Plan(60, 75, 3, datetime(2025, 1, 1, tzinfo=UTC), timedelta(hours=1)), tmp_path / "fleet")
+    simulate(SimulationPlan(60, 75, 3, datetime(2025, 1, 1, tzinfo=UTC), timedelta(hours=1)), tmp_path / "fleet")
     config, rng, cut = tmp_path / "fleet" / "nodeward.toml", np.random.default_rng(11), 0
     with nursery("ingest") as spares:
         clean = Victim(spares, config, tmp_path / "clean")

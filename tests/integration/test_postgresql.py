@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg import sql
 
-from data.database import writing
 from data.errors import DataError, SurroundingsError, UnreachableError
-from data.records import Records
+from data.sql.engine import writing
+from data.sql.records import Records
 from tests.checks.records import RecordsContract, score, scores
 from tests.data.made_up import events
 
@@ -76,7 +76,7 @@ def test_a_read_only_server_is_named(url: str) -> None:
 def test_a_writer_that_waits_too_long_for_another_is_told_so(
     records: Records, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.database.LOCK_SECONDS", 1)
+    monkeypatch.setattr("data.sql.engine.LOCK_SECONDS", 1)
     other = Records.at(url)
     with writing(records.engine), pytest.raises(SurroundingsError, match="another process has been writing"):
         other.publish_scores(scores(score("n1", 0.1)))
@@ -93,7 +93,7 @@ def test_a_connection_that_breaks_in_a_transaction_is_named_and_the_next_one_wor
         postgresql.start()
 
     with monkeypatch.context() as patched:
-        patched.setattr("data.records._delete", restart)
+        patched.setattr("data.sql.records._delete", restart)
         with pytest.raises(UnreachableError):
             records.merge_events(events([{}]))
     assert records.events().height == 0

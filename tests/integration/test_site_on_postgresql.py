@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data.records import Records
+from data.sql.records import Records
 from tests.pipelines.records import write_folder
 from tests.pipelines.test_ingest import Ran, run
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from data.ingest import IngestReport, ingest
+from data.ingest.ingest import IngestReport, ingest
 from pipelines import wiring
 from pipelines.settings import load
 from pipelines.settings_shape import Settings

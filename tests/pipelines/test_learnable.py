@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from data.view import Records
+from data.view import RecordFrames
 from models.training import train
 from pipelines import wiring
 from pipelines.check import check
@@ -36,7 +36,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def counted(settings: Settings, until: datetime = END, *, is_seen: bool = True) -> int:
     store = wiring.store(settings)
     with wiring.records(settings) as database:
-        records = Records(database.events(), database.nodes(), database.blind())
+        records = RecordFrames(database.events(), database.nodes(), database.blind())
     return count_learnable(records, store.buckets if is_seen else None, until, settings)
 
 

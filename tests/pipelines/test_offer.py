@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from data.schema import AGGREGATES, bucket_column
-from data.view import Records, hindsight
+from data.view import RecordFrames, hindsight
 from features.catalogue import Plan, build
 from models.bundle import Manifest
 from pipelines.offer import WithLost, offer
@@ -115,12 +115,12 @@ def test_lost_metrics_read_as_if_nobody_had_reported_them() -> None:
 def test_what_came_went_or_fell_silent_is_told() -> None:
     manifest = manifest_of("errors", "temperature")
     found = offer(SETTINGS, ["fan", "temperature"], manifest)
-    view = hindsight(Records(*(pl.DataFrame(),) * 3), timedelta(days=1), WithLost(Reader(samples=0), found.lost))
+    view = hindsight(RecordFrames(*(pl.DataFrame(),) * 3), timedelta(days=1), WithLost(Reader(samples=0), found.lost))
     assert list(found.notices(replace(view, at=NOW), manifest)) == [
         "fan is not used: the model was trained until 2024-01-01, without it; train again to use it",
         "errors is empty: the model was trained until 2024-01-01, with it, and telemetry has it no more",
         "temperature is empty: no node reported it in the last 30 days",
     ]
-    reporting = hindsight(Records(*(pl.DataFrame(),) * 3), timedelta(days=1), Reader())
+    reporting = hindsight(RecordFrames(*(pl.DataFrame(),) * 3), timedelta(days=1), Reader())
     same = offer(SETTINGS, ["errors", "temperature"], manifest)
     assert list(same.notices(replace(reporting, at=NOW), manifest)) == []

@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.delta.compaction import compact, delete_until, vacuum
+from data.delta.store import Store
+from data.delta.telemetry import Change
+from data.disk.cache import MANIFEST
 from data.schema import AVAILABLE_AT, TS
-from data.snapshot import MANIFEST
-from data.store import Store
-from data.telemetry import Change
-from data.upkeep import compact, delete_until, vacuum
-from data.view import Records, hindsight
+from data.view import RecordFrames, hindsight
 from features import batch, online
 from features.catalogue import Plan, build
 from features.grid import to_numpy
@@ -59,7 +59,7 @@ class Site:
 
     def score(self, at: datetime, offered: Offer = OFFERED) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Compute features from what is kept, see that they are those of batch, and give the words that were said."""
-        records = Records(self.fleet.events, self.fleet.nodes, self.fleet.blind)
+        records = RecordFrames(self.fleet.events, self.fleet.nodes, self.fleet.blind)
         view = hindsight(records, WIDTH, self.store.buckets).narrow(at)
         risk = assess(view, np.array([to_numpy(at)]), None)
         rows, catalogue = risk.rows(), offered.catalogue
@@ -157,7 +157,7 @@ def test_files_that_were_spoilt_are_made_anew_and_told(site: Site, steps: int) -
 
 def test_a_score_that_failed_leaves_what_was_there(site: Site) -> None:
     kept = (site.folder / MANIFEST).read_bytes()
-    records = Records(site.fleet.events, site.fleet.nodes, site.fleet.blind)
+    records = RecordFrames(site.fleet.events, site.fleet.nodes, site.fleet.blind)
     view = hindsight(records, WIDTH, site.store.buckets).narrow(FIRST + WIDTH)
     with suppress(KeyboardInterrupt), resumed(site.folder, site.store, view, OFFERED) as left:
         assert left.shelf is not None

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from data.maintain import MaintainReport, Upkeep
-from data.upkeep import Extent
+from data.delta.compaction import Extent
+from data.maintenance.retention import MaintainReport, Upkeep
 from pipelines.show_upkeep import maintain_markdown, size_in_words
 
 REPORT = MaintainReport(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from data.ingest import ingest
+from data.ingest.ingest import ingest
 from data.schema import MetricKind
-from data.simulator.signals import METRICS
+from data.simulator.signals.gauges import METRICS
 from pipelines import wiring
 from pipelines.cli import main
 from pipelines.settings import load

@@ -10,23 +10,23 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.schema import NODE, TS
-from data.simulator.fleet import MOST_NODES, Block, block_size, histories, simulate
+from data.simulator.fleet import MOST_NODES, NodeBlock, block_size, histories, simulate
 from tests.data.simulator.plans import START, plan
 
 if TYPE_CHECKING:
-    from data.simulator.plan import Plan
+    from data.simulator.history.plan import SimulationPlan
 
 SMALL = plan(nodes=25, days=6, interval=timedelta(hours=3))
 
 
 @cache
-def whole(of: Plan, block_nodes: int | None = None) -> Block:
+def whole(of: SimulationPlan, block_nodes: int | None = None) -> NodeBlock:
     blocks = list(simulate(of, block_nodes))
-    return Block(*(pl.concat([getattr(block, field.name) for block in blocks]) for field in fields(Block)))
+    return NodeBlock(*(pl.concat([getattr(block, field.name) for block in blocks]) for field in fields(NodeBlock)))
 
 
-def assert_same(one: Block, other: Block) -> None:
-    for field in fields(Block):
+def assert_same(one: NodeBlock, other: NodeBlock) -> None:
+    for field in fields(NodeBlock):
         assert_frame_equal(getattr(one, field.name), getattr(other, field.name))
 
 
@@ -38,7 +38,7 @@ def test_a_fleet_is_the_same_in_blocks_of_any_size(block_nodes: int) -> None:
 def test_a_node_is_the_same_in_a_fleet_of_any_size() -> None:
     larger = whole(plan(nodes=30, days=6, interval=timedelta(hours=3)))
     names = whole(SMALL).nodes[NODE]
-    for field in fields(Block):
+    for field in fields(NodeBlock):
         shared = getattr(larger, field.name).filter(pl.col(NODE).is_in(names.implode()))
         assert_frame_equal(shared, getattr(whole(SMALL), field.name))
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from data.sources.backblaze import BackblazeSource
+    from data.sources.public.backblaze import BackblazeSource
 
 COLUMNS: Final = ("date", "serial_number", "model", "capacity_bytes", "failure", "smart_5_raw", "smart_9_raw")
 Drive = tuple[str, int, float | str, float | str]

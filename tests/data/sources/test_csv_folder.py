@@ -10,11 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.errors import ColumnError, EmptyTableError, SourceFileError
-from data.sources.cells import Dialect
+from data.ingest.preflight import survey
+from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
-from data.sources.files import ParquetSource
-from data.survey import survey
-from data.validate import Bounds, sift_telemetry
+from data.sources.parquet_folder import ParquetSource
+from data.validation.rows import Bounds, sift_telemetry
 from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, blind, write_folder
 from tests.data.sources.csv_files import as_csv
 

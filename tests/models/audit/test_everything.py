@@ -8,8 +8,8 @@ import pytest
 
 from data.schema import EVENT_SCHEMA, NODE, TS, Metric
 from data.simulator.fleet import simulate
-from data.simulator.plan import Plan
-from data.simulator.signals import METRICS as SIMULATED_METRICS
+from data.simulator.history.plan import SimulationPlan
+from data.simulator.signals.gauges import METRICS as SIMULATED_METRICS
 from features.labels import merge_failures
 from models.audit import appearing, blindfold, columns, idleness, mirrors, outages, shuffled, underway
 from models.audit.everything import TESTS, audit
@@ -42,7 +42,7 @@ def finding(fleet: Fleet, name: str) -> Finding:
 
 @cache
 def simulated() -> Fleet:
-    plan = Plan(120, 120, 4, START, timedelta(hours=4))
+    plan = SimulationPlan(120, 120, 4, START, timedelta(hours=4))
     blocks = list(simulate(plan))
     events = pl.concat(block.events for block in blocks)
     filled = [pl.lit(None, kind).alias(name) for name, kind in EVENT_SCHEMA.items() if name not in events.columns]

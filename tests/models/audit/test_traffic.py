@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data.rollup import rollup
+from data.delta.rollup import rollup
 from data.schema import AVAILABLE_AT, TS
-from data.view import HINDSIGHT, Records, View
+from data.view import HINDSIGHT, RecordFrames, View
 from features.grid import Grid, to_numpy
 from features.risk import Rows
 from models.audit.traffic import Traffic, counting, read, reporting, timing
@@ -35,7 +35,7 @@ def table(samples: list[tuple[str, float, int, float | None, float | None]]) -> 
         },
         orient="row",
     )
-    records = Records(clean().events, clean().nodes, clean().blind)
+    records = RecordFrames(clean().events, clean().nodes, clean().blind)
     return read(View(HINDSIGHT, DAY, records, Buckets(rollup(rows, ["x", "y"], DAY))), ["x", "y"])
 
 

@@ -1,0 +1,108 @@
+"""The Delta tables of one state directory, and the lock that keeps their writers apart."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from data.delta.buckets import Buckets
+from data.delta.table import Table, within
+from data.delta.telemetry import Telemetry
+from data.disk.lock import writing
+from data.errors import SettingsError
+from data.schema import BUCKET_END, BUCKET_KEYS, MONTH, NODE, QUARANTINE_SCHEMA, SCORE_SCHEMA, TELEMETRY_KEYS, TS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    import polars as pl
+
+IMPOSSIBLE: Final = frozenset("=[]^|\\")
+PATIENCE: Final = timedelta(seconds=30)  # for another process that adds to the same log
+SCORE_KEYS: Final = (NODE, TS, "horizon_hours", "model_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A table that only grows: rows whose keys it already holds are not written again.
+
+    `lock` keeps two processes apart that would both find a row new; None where the store's own lock does.
+    """
+
+    table: Table
+    keys: tuple[str, ...]
+    lock: Path | None = None
+
+    def add(self, rows: pl.DataFrame) -> int:
+        """Append the rows that are new; give their number."""
+        with writing(self.lock, PATIENCE) if self.lock else nullcontext():
+            known = self.table.scan().select(self.keys)
+            fresh = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
+            new = fresh.join(known, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
+            self.table.append(new)
+            return new.height
+
+    def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
+        """Read the rows with start <= time <= end."""
+        return self.table.scan().filter(within(self.table.time, start, end)).drop(MONTH).collect()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Telemetry, buckets, quarantined rows and the history of scores."""
+
+    telemetry: Telemetry
+    buckets: Buckets
+    quarantine: Log
+    scores: Log
+    lock: Path | None
+
+    @classmethod
+    def at(cls, root: Path | str, width: timedelta, storage_options: Mapping[str, str] | None = None) -> Store:
+        """Find the tables under a folder or a URL, with buckets of `width`; nothing is made before it is written.
+
+        Raises:
+            SettingsError: if the folder's path has a character that Delta tables can't have in theirs.
+        """
+        base, options = str(root).rstrip("/"), dict(storage_options or {})
+        remote = "://" in base
+        if not remote and (odd := IMPOSSIBLE & set(base)):
+            raise SettingsError(
+                f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", mend="set state.path to another"
+            )
+
+        def table(name: str, time: str, keys: Mapping[str, pl.DataType]) -> Table:
+            return Table(f"{base}/{name}", time, keys, options)
+
+        return cls(
+            telemetry=Telemetry(table("telemetry", TS, TELEMETRY_KEYS)),
+            buckets=Buckets(table("buckets", BUCKET_END, BUCKET_KEYS), width),
+            quarantine=Log(table("quarantine", TS, QUARANTINE_SCHEMA), tuple(QUARANTINE_SCHEMA)),
+            scores=Log(table("scores", TS, SCORE_SCHEMA), SCORE_KEYS, None if remote else Path(base) / "scores.lock"),
+            lock=None if remote else Path(base) / "ingest.lock",
+        )
+
+    def writing(self, patience: timedelta) -> AbstractContextManager[None]:
+        """Keep other processes from writing; on an object store, Delta's commits alone settle who was first.
+
+        Raises:
+            SurroundingsError: if another process holds the lock for longer than `patience`.
+        """
+        return writing(self.lock, patience) if self.lock else nullcontext()
+
+    def tables(self) -> tuple[Table, ...]:
+        """List the tables, as they are now."""
+        return (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
+
+    def versions(self) -> dict[str, int]:
+        """Give the version of each table that holds anything, for a run to record what it read."""
+        tables = (self.telemetry.table, self.buckets.finished(), self.quarantine.table, self.scores.table)
+        found = {table.name: table.version() for table in tables}
+        return {name: version for name, version in found.items() if version >= 0}

@@ -1,0 +1,129 @@
+"""Puts a backup in a state's place: unpacked beside it, verified, and only then moved there in one step."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.delta.table import Table
+from data.disk.atomic_swap import swap
+from data.disk.lock import writing
+from data.errors import DataError, SettingsError, SourceFileError
+from data.maintenance.archive import MEND, unpack
+from data.maintenance.backup import PATIENCE, RECORDS, TABLES, BackupReport
+from data.sql import migrations
+from data.sql.engine import connect
+from data.sql.transfer import loading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sqlalchemy import Engine
+
+MANIFEST: Final = {"made_at": str, "fleet": str, "schema_version": int, "tables": dict, "records": dict}
+
+
+def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: bool = False) -> BackupReport:
+    """Make `target` the state that an archive holds; `url_of` gives the database that belongs to a state folder.
+
+    Raises:
+        SettingsError: if there is a state, and `force` does not say to replace it.
+        DataError: if the archive is broken, or of a newer Nodeward; nothing was changed then.
+        SurroundingsError: if another process writes to the state, or the disk is full.
+    """
+    target = target.resolve()
+    _require_empty(target, force=force)
+    lock = target / TABLES / "ingest.lock"
+    with _staged(target) as staging, writing(lock, PATIENCE) if lock.exists() else nullcontext():
+        manifest = _checked(file, unpack(file, staging))
+        with _naming_spoilt(file):
+            frames = _verified(file, staging, manifest)
+        shutil.rmtree(staging / RECORDS, ignore_errors=True)
+        engine = connect(url_of(staging))
+        try:
+            with _naming_spoilt(file), loading(engine, frames, manifest["schema_version"], force=force):
+                _require_empty(target, force=force)  # another command may have made a state meanwhile
+                if not _lies_in(staging, engine):  # its rows and the folder change together
+                    swap(staging, target)
+        finally:
+            engine.dispose()
+        if staging.exists():
+            swap(staging, target)
+    return BackupReport.of(manifest)
+
+
+def _require_empty(target: Path, *, force: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise SettingsError(f"{target}: is a file", mend="name a folder")
+    if not force and target.exists() and any(target.iterdir()):
+        raise SettingsError(
+            f"{target}: is a state already", mend="restore --into another folder, or replace this one with --force"
+        )
+
+
+def _lies_in(folder: Path, engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite" and folder.resolve() in Path(engine.url.database or "").resolve().parents
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Make an empty folder beside the target; what an earlier restore left there, killed, is removed."""
+    staging = target.with_name(f".{target.name}.restoring")
+    lock = staging.with_name(f"{staging.name}.lock")  # two restores at once would unpack into each other
+    with writing(lock, PATIENCE):
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.unlink()
+
+
+@contextmanager
+def _naming_spoilt(file: Path) -> Iterator[None]:
+    """Raise SourceFileError where an archive is whole, and yet not what a backup is."""
+    try:
+        yield
+    except (DeltaError, PolarsError, SQLAlchemyError, FileNotFoundError) as fault:
+        raise SourceFileError(file, f"is no backup: {str(fault).splitlines()[0]}", mend=MEND) from fault
+
+
+def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Check that a manifest says what a backup's does."""
+    for name, kind in MANIFEST.items():
+        if type(manifest.get(name)) is not kind:
+            why = f"is no backup: its manifest says {name} = {manifest.get(name)!r}"
+            raise SourceFileError(file, why, mend=MEND)
+    return manifest
+
+
+def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    """Hold tables and records to the manifest; give the records."""
+    version = manifest["schema_version"]
+    if version < 1:
+        raise SourceFileError(file, f"has tables of version {version}, and the first was 1", mend=MEND)
+    if version > migrations.SCHEMA_VERSION:
+        raise DataError(
+            f"{file} has tables of version {version}, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
+            mend="restore it with the Nodeward that made it, or a newer one",
+        )
+    for name, told in manifest["tables"].items():
+        table = Table(str(staging / TABLES / name), "", {})
+        held = {"version": table.version(), "rows": table.scan().select(pl.len()).collect().item()}
+        _require_same(file, name, held, told)
+    frames = {part.stem: pl.read_parquet(part) for part in sorted((staging / RECORDS).glob("*.parquet"))}
+    _require_same(file, "records", {name: frame.height for name, frame in frames.items()}, manifest["records"])
+    return frames
+
+
+def _require_same(file: Path, name: str, held: object, told: object) -> None:
+    if held != told:
+        raise SourceFileError(file, f"table {name} holds {held}, not {told}", mend=MEND)

@@ -1,0 +1,101 @@
+"""What is to be simulated, and the one rule by which every part of it draws its own random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from data.errors import SettingsError
+
+if TYPE_CHECKING:
+    from data.simulator.history.arrays import Floats, Times
+
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+DAY_HOURS: Final = 24.0
+YEAR_HOURS: Final = 365.25 * DAY_HOURS
+RACK_NODES: Final = 20  # as in M100
+UNIT_RACKS: Final = 8  # racks that share a cooling unit
+LARGEST: Final = 1_000_000
+
+
+class Stream(IntEnum):
+    """What draws random numbers; each has streams of its own, so that no part's draws shift another's."""
+
+    SITE = 0
+    COOLING = 1
+    RACK = 2
+    LIFE = 3
+    WORK = 4
+    BODY = 5
+    TELEMETRY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationPlan:
+    """A fleet's size, the time that is simulated, and the seed.
+
+    Raises:
+        SettingsError: if a number is out of bounds, or the interval does not divide a day.
+    """
+
+    nodes: int = 400
+    days: int = 180
+    seed: int = 1
+    start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    interval: timedelta = timedelta(minutes=30)
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("nodes", self.nodes, 1, LARGEST),
+            ("days", self.days, 1, 3650),
+            ("seed", self.seed, 0, 2**63 - 1),
+        ):
+            if not low <= value <= high:
+                raise SettingsError(f"--{name} = {value}", mend=f"give a number from {low:,} to {high:,}")
+        if not timedelta(0) < self.interval <= DAY or DAY % self.interval:
+            raise SettingsError(
+                f"--interval = {self.interval / HOUR:g} h",
+                mend="give a length that divides a day, such as 10m, 30m or 1h",
+            )
+
+    @property
+    def end(self) -> datetime:
+        """The end of the records."""
+        return self.start + self.days * DAY
+
+    @property
+    def hours(self) -> float:
+        """The length of the records; all times inside the simulator are hours since its start."""
+        return self.days * DAY_HOURS
+
+    @property
+    def step(self) -> float:
+        """Hours between two samples."""
+        return self.interval / HOUR
+
+    @property
+    def racks(self) -> int:
+        """How many racks there are, the last one perhaps not full."""
+        return -(-self.nodes // RACK_NODES)
+
+    def grid(self) -> Floats:
+        """Give the sample times, each at the end of its interval; one falls on every midnight."""
+        return np.arange(1, self.days * (DAY // self.interval) + 1, dtype=np.float64) * np.float64(self.step)
+
+    def rng(self, stream: Stream, *which: int) -> np.random.Generator:
+        """Give the generator of one part: always the same, whatever else is simulated."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(stream, *which)))
+
+    def moments(self, hours: Floats) -> Times:
+        """Turn hours since the start into UTC times, to the second."""
+        seconds = np.round(np.asarray(hours, dtype=np.float64) * 3600.0)
+        missing = np.isnan(seconds)
+        whole = np.where(missing, 0, seconds).astype("timedelta64[s]")
+        found = np.datetime64(self.start.replace(tzinfo=None), "us") + whole
+        found[missing] = np.datetime64("NaT")
+        return found

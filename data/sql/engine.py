@@ -1,0 +1,167 @@
+"""Opens the SQL database that a URL names, SQLite or PostgreSQL: one writer at a time, and faults by their names."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+
+from data.disk.disk_full import naming_full_disk
+from data.errors import DataError, NodewardError, SettingsError, SurroundingsError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+
+SQLITE_SETTINGS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 30000")
+SQLITE_UNREACHABLE: Final = tuple(
+    f"SQLITE_{why}" for why in ("BUSY", "LOCKED", "CANTOPEN", "NOTADB", "READONLY", "CORRUPT")
+)
+POSTGRES: Final = "postgresql+psycopg"
+CONNECT_SECONDS: Final = 10
+LOCK_SECONDS: Final = 30
+WRITERS: Final = 0x6E6F6465  # PostgreSQL's advisory lock is a number; this one spells 'node'
+READ_ONLY: Final = "25006"
+NOT_ALLOWED: Final = "42501"
+HELD: Final = "55P03"
+FOREIGN: Final = frozenset({"3F000", "42P01", "42703"})  # a schema, a table or a column that is not there
+SQLITE_FOREIGN: Final = ("no such table", "no such column")
+WRITES: Final = "nodeward_writes"  # marks a transaction of SQLite's that takes the lock as it begins
+
+
+def address_of(url: str, key: str = "state.url") -> URL:
+    """Read a database's URL from the settings' `key`; PostgreSQL is spoken to through psycopg, whatever its form.
+
+    Raises:
+        SettingsError: if this is no URL, one of a database that Nodeward does not know, or its driver is missing.
+    """
+    mend = "write sqlite:////folder/file.db or postgresql://user:password@host/database"
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):  # neither is shown: what can't be read may hold a password anywhere
+        raise SettingsError(f"{key} is no URL of a database", mend=mend) from None
+    kind = address.drivername.partition("+")[0]
+    if kind == "sqlite":
+        return address
+    if kind not in {"postgres", "postgresql"}:
+        raise SettingsError(f"{key} names a database of kind {kind!r}", mend=mend)
+    if find_spec("psycopg") is None:
+        raise SettingsError(
+            f"{key} names a PostgreSQL database, and its driver is not installed",
+            mend="pip install 'nodeward[postgresql]'",
+        )
+    return address.set(drivername=POSTGRES)
+
+
+def connect(url: str) -> Engine:
+    """Make the engine for a URL; nothing is connected yet.
+
+    Raises:
+        SettingsError: if the URL can't be used, or its driver is not installed.
+    """
+    address = address_of(url)
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(address)
+    patience = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(address, connect_args=patience, pool_pre_ping=True)
+
+
+def shown(engine: Engine) -> str:
+    """Give the database's address, without its passwords."""
+    return without_passwords(engine.url)
+
+
+def without_passwords(address: URL) -> str:
+    """Write a database's URL without its passwords: libpq takes them among its parameters too."""
+    secret = {name: "hidden" for name in address.query if "password" in name}
+    return address.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction in which every read sees the same moment."""
+    level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with _naming_faults(engine), engine.connect().execution_options(**level) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that is the only one to write, from its first read on, until it ends."""
+    with (
+        _naming_faults(engine),
+        engine.connect().execution_options(**{WRITES: True}) as connection,
+        connection.begin(),
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:writers)"), {"writers": WRITERS})
+        yield connection
+
+
+def _sqlite(address: URL) -> Engine:
+    if address.database:
+        _make_folder(Path(address.database).parent)
+    engine = create_engine(address)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as fault:
+        raise SettingsError(
+            f"{folder}: a file is in its place", mend="name a folder in state.url, or state.path"
+        ) from fault
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  - DBAPI connections have no common type
+    connection.isolation_level = None  # the driver's own transactions begin after the first reads
+    for setting in SQLITE_SETTINGS:
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _naming_faults(engine: Engine) -> Iterator[None]:
+    try:
+        with naming_full_disk(shown(engine)):
+            yield
+    except DBAPIError as fault:
+        named = _named(fault, shown(engine))
+        if named is None:
+            raise
+        raise named from fault
+
+
+def _named(fault: DBAPIError, address: str) -> NodewardError | None:
+    """Name a fault if the database itself is the trouble, and not what was asked of it."""
+    name, state = getattr(fault.orig, "sqlite_errorname", None), getattr(fault.orig, "sqlstate", None)
+    why = " ".join(str(fault.orig).split())
+    if state in {READ_ONLY, NOT_ALLOWED}:
+        mend = "grant this user the right to write, or name another one in state.url"
+        return SurroundingsError(f"the database at {address}: {why}", mend=mend)
+    if state == HELD:
+        return SurroundingsError(
+            f"the database at {address}: another process has been writing to it for over {LOCK_SECONDS} s",
+            mend="wait for it, or stop it, and run again",
+        )
+    if state in FOREIGN or (name == "SQLITE_ERROR" and why.startswith(SQLITE_FOREIGN)):
+        mend = "restore a backup, or name another database in state.url"
+        return DataError(f"the database at {address} holds other tables than Nodeward's: {why}", mend=mend)
+    if name is None and state is None and isinstance(fault, ProgrammingError):  # libpq's, before it connects
+        return SettingsError(f"state.url = {address}: {why}", mend="take only parameters that libpq knows")
+    is_unreachable = isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
+    return UnreachableError("the database", address, why) if is_unreachable else None

@@ -1,0 +1,154 @@
+"""The SQL side of the state: events, inventory, blind periods, and the scores and decisions that people ask for."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from data.errors import DataError
+from data.merge_rule import BLIND_RULE, EVENT_RULE, NODE_RULE
+from data.schema import SCORE_SCHEMA, TS
+from data.sql import migrations
+from data.sql.engine import connect, reading, shown, writing
+from data.sql.tables import BLIND, DECISIONS, EVENTS, LATEST_SCORES, NODES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine
+
+    from data.merge_rule import MergeRule
+    from data.sql.tables import FrameTable
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """How many rows a merge added, replaced and found unchanged."""
+
+    inserted: int
+    replaced: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records in one database; a write is one transaction, so readers see all of it or nothing."""
+
+    engine: Engine
+
+    @classmethod
+    def at(cls, url: str) -> Records:
+        """Open the database at a SQLAlchemy URL, and bring its tables up to date.
+
+        Raises:
+            SettingsError: if the URL can't be used.
+            UnreachableError: if the database can't be opened.
+            DataError: if a newer Nodeward laid it out.
+        """
+        records = cls(connect(url))
+        with ExitStack() as opened:
+            opened.callback(records.close)
+            records._bring_up_to_date()
+            opened.pop_all()
+        return records
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+    def events(self) -> pl.DataFrame:
+        """Give EVENT_SCHEMA, sorted by the events' identity."""
+        return self._read(EVENTS)
+
+    def nodes(self) -> pl.DataFrame:
+        """Give NODE_SCHEMA, sorted by node."""
+        return self._read(NODES)
+
+    def blind(self) -> pl.DataFrame:
+        """Give BLIND_SCHEMA, sorted by start."""
+        return self._read(BLIND)
+
+    def latest_scores(self) -> pl.DataFrame:
+        """Give SCORE_SCHEMA: the set that was published last."""
+        return self._read(LATEST_SCORES)
+
+    def decisions(self) -> pl.DataFrame:
+        """Give DECISION_SCHEMA."""
+        return self._read(DECISIONS)
+
+    def merge_events(self, rows: pl.DataFrame) -> MergeReport:
+        """Merge events; a later end, then a later record, wins over an earlier one of the same event."""
+        return self._merge(EVENTS, EVENT_RULE, rows.with_columns(pl.col("cause").replace("", None)))
+
+    def merge_nodes(self, rows: pl.DataFrame) -> MergeReport:
+        """Merge an inventory; the newer one wins."""
+        return self._merge(NODES, NODE_RULE, rows)
+
+    def merge_blind(self, rows: pl.DataFrame) -> MergeReport:
+        """Merge blind periods."""
+        return self._merge(BLIND, BLIND_RULE, rows)
+
+    def publish_scores(self, rows: pl.DataFrame, *, force: bool = False) -> datetime | None:
+        """Put new scores in the place of the latest ones; if those are of a later time, leave them and give it."""
+        with writing(self.engine) as connection:
+            stored = connection.execute(select(func.max(LATEST_SCORES.sql.c[TS]))).scalar_one()
+            newest: datetime | None = pl.Series([stored], dtype=pl.Int64).cast(SCORE_SCHEMA[TS]).item()
+            if newest is not None and not force and (rows[TS] < newest).any():
+                return newest
+            connection.execute(delete(LATEST_SCORES.sql))
+            _insert(connection, LATEST_SCORES, LATEST_SCORES.writable(rows))
+        return None
+
+    def record_decisions(self, rows: pl.DataFrame) -> None:
+        """Add decisions; one for the same node and time takes the earlier one's place."""
+        with writing(self.engine) as connection:
+            _delete(connection, DECISIONS, DECISIONS.writable(rows))
+            _insert(connection, DECISIONS, DECISIONS.writable(rows))
+
+    def forget_decisions(self, before: datetime) -> int:
+        """Delete the decisions that were taken before a time; give their number."""
+        moment = pl.Series([before]).dt.cast_time_unit("us").to_physical()[0]
+        with writing(self.engine) as connection:
+            return connection.execute(delete(DECISIONS.sql).where(DECISIONS.sql.c[TS] < moment)).rowcount
+
+    def _read(self, table: FrameTable) -> pl.DataFrame:
+        with reading(self.engine) as connection:
+            return table.to_frame(map(tuple, connection.execute(select(table.sql))))
+
+    def _merge(self, table: FrameTable, rule: MergeRule, rows: pl.DataFrame) -> MergeReport:
+        with writing(self.engine) as connection:
+            stored = table.to_frame(map(tuple, connection.execute(select(table.sql))))
+            changes = rule.compare(stored, rule.resolve(table.writable(rows)))
+            _delete(connection, table, changes.replaced)
+            _insert(connection, table, pl.concat([changes.replaced, changes.inserted]))
+        return MergeReport(changes.inserted.height, changes.replaced.height, changes.unchanged)
+
+    def _bring_up_to_date(self) -> None:
+        with reading(self.engine) as connection:
+            found = migrations.version(connection)
+        if found < migrations.SCHEMA_VERSION:
+            with writing(self.engine) as connection:  # where two come at once, the second finds it done
+                migrations.upgrade(connection)
+        if found > migrations.SCHEMA_VERSION:
+            raise DataError(
+                f"{shown(self.engine)} has tables of version {found}, "
+                f"but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
+                mend="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
+            )
+
+
+def _insert(connection: Connection, table: FrameTable, rows: pl.DataFrame) -> None:
+    if rows.height:
+        connection.execute(insert(table.sql), table.to_rows(rows))
+
+
+def _delete(connection: Connection, table: FrameTable, rows: pl.DataFrame) -> None:
+    """Delete the rows with these primary keys."""
+    if rows.height:
+        is_row = [table.sql.c[name] == bindparam(f"key_{name}") for name in table.keys]
+        keys = [{f"key_{name}": value for name, value in row.items()} for row in table.to_rows(rows, table.keys)]
+        connection.execute(delete(table.sql).where(*is_row), keys)

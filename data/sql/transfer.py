@@ -1,0 +1,68 @@
+"""Carries the SQL records from one database to another, of the same kind or not, as frames."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from sqlalchemy import BigInteger, Double, MetaData, Table, func, insert, inspect, select
+
+from data.errors import SettingsError
+from data.sql import migrations
+from data.sql.engine import reading, shown, writing
+from data.sql.migrations import METADATA
+from data.sql.tables import RECORD_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection, Engine
+
+CHUNK: Final = 10_000
+
+
+def dump(engine: Engine) -> dict[str, pl.DataFrame]:
+    """Read every table as it is stored, all at one moment."""
+    with reading(engine) as connection:
+        return {table.name: _read(connection, table) for table in RECORD_TABLES}
+
+
+@contextmanager
+def loading(engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *, force: bool) -> Iterator[None]:
+    """Put frames of an earlier (or today's) version in the place of all rows; kept if the block ends well.
+
+    Raises:
+        SettingsError: if the database holds rows, and `force` does not say to replace them.
+    """
+    with writing(engine) as connection:
+        if not force and any(_holds_rows(connection, table) for table in RECORD_TABLES):
+            raise SettingsError(
+                f"the database {shown(engine)} holds records already",
+                mend="name another one in state.url, or replace them with --force",
+            )
+        METADATA.drop_all(connection)
+        migrations.upgrade(connection, version)
+        for name, frame in frames.items():
+            stored = Table(name, MetaData(), autoload_with=connection)
+            for part in frame.iter_slices(CHUNK):
+                connection.execute(insert(stored), part.to_dicts())
+        migrations.upgrade(connection)
+        yield
+
+
+def _read(connection: Connection, table: Table) -> pl.DataFrame:
+    schema = {column.name: _kind(column.type) for column in table.columns}
+    return pl.DataFrame(list(map(tuple, connection.execute(select(table)))), schema=schema, orient="row")
+
+
+def _kind(of: object) -> pl.DataType:
+    if isinstance(of, BigInteger):
+        return pl.Int64()
+    return pl.Float64() if isinstance(of, Double) else pl.String()
+
+
+def _holds_rows(connection: Connection, table: Table) -> bool:
+    if not inspect(connection).has_table(table.name):
+        return False
+    return bool(connection.execute(select(func.count()).select_from(table)).scalar())
