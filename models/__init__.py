@@ -1,1 +1,1 @@
-"""What a node's future looks like: hazards learned, calibrated, judged and registered."""
+"""What a node's future looks like: hazards trained, calibrated, judged, registered; what to do about it is serving/."""

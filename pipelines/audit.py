@@ -13,10 +13,10 @@ from data.errors import SettingsError
 from data.ingest.quarantine import Quarantine
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.validation.rows import TOO_EARLY
-from models.audit.bench import Material
-from models.audit.everything import audit as run
-from models.audit.finding import SHOWN, Finding, Verdict
-from models.audit.recording import Arrivals
+from models.audit.arrivals import Arrivals
+from models.audit.context import AuditMaterial
+from models.audit.finding import SHOWN, Finding, Severity
+from models.audit.run_all import audit as run
 from pipelines import wiring
 from pipelines.page.make import last_window
 from pipelines.progress import bars
@@ -39,7 +39,7 @@ class AuditReport:
     seconds: float
     findings: tuple[Finding, ...]
 
-    def named(self, verdict: Verdict) -> list[str]:
+    def named(self, verdict: Severity) -> list[str]:
         """Name the tests that ended with a verdict."""
         return [finding.name for finding in self.findings if finding.verdict is verdict]
 
@@ -61,7 +61,9 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
         told = setup(settings, store.telemetry.metrics())
         shares = settings.forecast.alarm_shares
         longest = max(told.design.horizons_days)
-        material = Material(hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2])
+        material = AuditMaterial(
+            hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2]
+        )
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
 

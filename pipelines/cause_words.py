@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.figures import Figure
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
+    from models.metrics.estimate import Estimate
 
 NOTHING: Final = "-"
 
@@ -36,7 +36,7 @@ def causes_in_words(found: Backtest) -> list[str]:
     return [causes.model.summary, judged]
 
 
-def _said(figure: Figure, form: Callable[[float], str]) -> str:
+def _said(figure: Estimate, form: Callable[[float], str]) -> str:
     low, high = figure.bounds()
     if figure.value is None:
         return NOTHING

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from models.leads import ahead, within
-from models.slicing_groups import AGE, AT_WORK, HISTORY, IDLE, WORK
-from pipelines.backtest_report import MODEL
+from models.evaluation.evaluate import MODEL
+from models.evaluation.lead_times import ahead, within
+from models.evaluation.slices.groups import AGE, AT_WORK, HISTORY, IDLE, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from models.figures import Figure
-    from models.slicing import Slice, Slicing
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
+    from models.evaluation.slices.slices import Slice, Slicing
+    from models.metrics.estimate import Estimate
 
 RIVAL: Final = "history"
 MOST_NAMED: Final = 3  # slices that are told of on a terminal
@@ -41,7 +41,7 @@ def at_work(slicing: Slicing) -> Iterator[str]:
         yield f"failures caught on nodes at work: {busy}; on idle nodes, where a drain saves little: {idle}"
 
 
-def _told(figure: Figure, decimals: int) -> str:
+def _told(figure: Estimate, decimals: int) -> str:
     low, high = figure.bounds()
     value = "-" if figure.value is None else f"{figure.value:.{decimals}f}"
     return value if low is None or high is None else f"{value} [{low:.{decimals}f}, {high:.{decimals}f}]"

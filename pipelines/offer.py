@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from data.schema import Metric
     from data.view import BucketReader, View
-    from models.bundle import Manifest
+    from models.registry.bundle import Manifest
     from pipelines.settings_shape import Settings
 
 COUNT: Final = "n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.tracking import CHAMPION
+from models.registry.runs import CHAMPION
 
 if TYPE_CHECKING:
-    from models.registry import Registry
+    from models.registry.mlflow_registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import polars as pl
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from models.tracking import CHAMPION
-from models.training import cutoffs
+from models.hazard.train import cutoffs
+from models.registry.runs import CHAMPION
 from pipelines import moments, wiring
 from pipelines.artifacts import score_markdown
 from pipelines.offer import Offer, offer
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Times
-    from models.bundle import Bundle
-    from models.training import Setup
+    from models.registry.bundle import Bundle
+    from models.setup import Setup
     from pipelines.settings_shape import Settings
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from data.schema import Metric, MetricKind
 from data.validation.node_names import BOARD_PATTERNS
-from models.causes.known import NOBODY_KNOWS
+from models.setup import NOBODY_KNOWS
 from pipelines.cron import parse_cron
 from pipelines.durations import format_duration, parse_duration
 

@@ -8,10 +8,8 @@ from data.errors import SettingsError
 from data.view import RecordFrames, View, hindsight
 from features.dataset import Design
 from features.risk import Coverage
-from models.causes.known import Terms
-from models.fitting import Recipe
-from models.hazard import Params
-from models.training import Setup
+from models.backtest.judge import Judging
+from models.setup import Params, Recipe, Setup, Terms
 from pipelines.offer import WithLost
 
 if TYPE_CHECKING:
@@ -58,6 +56,11 @@ def setup(settings: Settings, columns: Sequence[str]) -> Setup:
         forecast.history_start_time,
         _terms(settings),
     )
+
+
+def judging(settings: Settings) -> Judging:
+    """Describe how a backtest of the fleet is judged."""
+    return Judging(settings.fleet.name, settings.forecast.alarm_shares, settings.forecast.lead_hours)
 
 
 def _terms(settings: Settings) -> Terms:

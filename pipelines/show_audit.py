@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from models.audit.finding import Finding, Verdict
+from models.audit.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pipelines.audit import AuditReport
 
 STYLES: Final = {
-    Verdict.FOUND: "bold red",
-    Verdict.SUSPICIOUS: "yellow",
-    Verdict.UNTOLD: "dim",
-    Verdict.CLEAR: "green",
+    Severity.FOUND: "bold red",
+    Severity.SUSPICIOUS: "yellow",
+    Severity.UNTOLD: "dim",
+    Severity.CLEAR: "green",
 }
 
 
@@ -43,10 +43,10 @@ def show_audit(report: AuditReport, console: Console) -> None:
     console.print(Text(summary(report)), soft_wrap=True)
 
 
-def _joined(findings: Sequence[Finding], verdict: Verdict) -> Iterator[Finding]:
+def _joined(findings: Sequence[Finding], verdict: Severity) -> Iterator[Finding]:
     """Give the findings of a verdict; those that could not be told for one reason as one."""
     own = [finding for finding in findings if finding.verdict is verdict]
-    if verdict is not Verdict.UNTOLD:
+    if verdict is not Severity.UNTOLD:
         yield from own
         return
     for reason in dict.fromkeys(finding.figure for finding in own):

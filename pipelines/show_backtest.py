@@ -9,8 +9,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from models.bench import FEWEST_FAILURES
-from pipelines.backtest_report import MODEL
+from models.evaluation.context import FEWEST_FAILURES
+from models.evaluation.evaluate import MODEL
 from pipelines.cause_words import causes_in_words
 from pipelines.notes import notes
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from models.evaluate import Evaluation
-    from models.figures import Figure
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
+    from models.evaluation.evaluate import Evaluation
+    from models.metrics.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +146,17 @@ def _ratios(evaluation: Evaluation, other: str, share: float) -> Iterator[str]:
         yield _with_interval(evaluation.ratio(column.measure, MODEL, other, at), RATIO_DECIMALS)
 
 
-def _figure(evaluation: Evaluation, column: Column, model: str, share: float) -> Figure:
+def _figure(evaluation: Evaluation, column: Column, model: str, share: float) -> Estimate:
     return evaluation.figure(column.measure, model, share if column.is_of_alarms else None)
 
 
-def _with_interval(figure: Figure, decimals: int) -> str:
+def _with_interval(figure: Estimate, decimals: int) -> str:
     low, high = figure.bounds()
     value = _value(figure, decimals)
     return value if low is None or high is None else f"{value} [{_digits(low, decimals)}, {_digits(high, decimals)}]"
 
 
-def _value(figure: Figure, decimals: int) -> str:
+def _value(figure: Estimate, decimals: int) -> str:
     return NOTHING if figure.value is None else _digits(figure.value, decimals)
 
 

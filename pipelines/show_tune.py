@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from models.tuning_verdict import CAUGHT, LOSS, PRECISION
+from models.tuning.confirmation import CAUGHT, LOSS, PRECISION
 from pipelines.tune import snippet
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from models import packing, review, training
-from models.causes.learn import learn
+from models.causes.fit import learn
+from models.hazard import train
+from models.registry import pack, training_review
 from pipelines import moments, wiring
 from pipelines.artifacts import train_markdown
 from pipelines.progress import bars
@@ -55,10 +56,10 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         when = moments.on_grid(moments.as_of(settings, records, until), settings.buckets.width)
         notices = moments.doubts(settings, store, records, when)
         tables = versions(store)
-        trained = training.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
-    found = review.review(trained)
+        trained = train.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
+    found = training_review.review(trained)
     causes = learn(trained)
-    bundle = packing.pack(trained, settings.fleet.name, found.metrics, tables, causes)
+    bundle = pack.pack(trained, settings.fleet.name, found.metrics, tables, causes)
     registered = wiring.registry(settings).log(wiring.training_run(bundle, found.figures))
     return TrainReport(
         trained_until=when,

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from models.tracking import SearchRun
-from models.tuning import Budget, Tuned, ranked, tune
-from models.tuning_space import differences, given
-from models.tuning_verdict import CAUGHT, LOSS, PRECISION, Question
+from models.registry.runs import SearchRun
+from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
+from models.tuning.search import Budget, Tuned, ranked, tune
+from models.tuning.search_space import differences, given
 from pipelines import moments, wiring
 from pipelines.output import to_json
 from pipelines.progress import bars
@@ -19,7 +19,7 @@ from pipelines.setup import everything, setup
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from models.tuning_verdict import Comparison
+    from models.tuning.confirmation import SettingsComparison
     from pipelines.settings_shape import Settings
 
 NAMES: Final = {LOSS: "log-likelihood", PRECISION: "average precision", CAUGHT: "share of failures caught"}
@@ -156,7 +156,7 @@ def _report(
     )
 
 
-def _measured(comparison: Comparison) -> dict[str, Measured]:
+def _measured(comparison: SettingsComparison) -> dict[str, Measured]:
     return {
         name: Measured(comparison.now[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
         for name, gain in comparison.gains.items()

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from data.sources.base import Source
-    from models.bundle import Bundle
-    from models.registry import Registry
-    from models.tracking import TrainingRun
+    from models.registry.bundle import Bundle
+    from models.registry.mlflow_registry import Registry
+    from models.registry.runs import TrainingRun
     from pipelines.settings_shape import Csv, Settings
     from serving.orders import Actuator
 
@@ -141,7 +141,7 @@ def has_models(settings: Settings) -> bool:
 def registry(settings: Settings) -> Registry:
     """Find the models of the fleet: on the MLflow server that the settings name, or in the state folder."""
     set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})  # else its import leaves an id in the home folder
-    from models.registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
+    from models.registry.mlflow_registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
 
     artifacts = (state_folder(settings) / ARTIFACTS).absolute().as_uri()
     return Registry(tracking_uri(settings), artifacts, settings.tracking.experiment, settings.tracking.model_name)
@@ -149,7 +149,7 @@ def registry(settings: Settings) -> Registry:
 
 def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
     """Gather what a training run leaves behind."""
-    from models.tracking import TrainingRun  # noqa: PLC0415 - as above: LightGBM
+    from models.registry.runs import TrainingRun  # noqa: PLC0415 - as above: LightGBM
 
     return TrainingRun.of(bundle, figures)
 

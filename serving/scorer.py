@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from features.grid import Times
     from features.risk import Coverage, Risk
     from features.stacks import Shelf
-    from models.bundle import Answer, Bundle
+    from models.registry.bundle import Answer, Bundle
 
 HOURS_A_DAY: Final = 24.0
 

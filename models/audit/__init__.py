@@ -1,1 +1,1 @@
-"""What would make a forecast look better than it is: one test of the records a module, each with its figure."""
+"""What would make a forecast look better than it is: material, statistics and the run of all checks."""

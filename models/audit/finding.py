@@ -8,7 +8,7 @@ from enum import StrEnum
 SHOWN = 5  # examples of a finding
 
 
-class Verdict(StrEnum):
+class Severity(StrEnum):
     """How a test ended.
 
     `suspicious`: beyond chance, but an honest fleet can look like that. `found`: it makes forecasts look better
@@ -30,7 +30,7 @@ class Finding:
     """
 
     name: str
-    verdict: Verdict
+    verdict: Severity
     figure: str
     statistic: float | None = None
     threshold: float | None = None
@@ -40,4 +40,4 @@ class Finding:
 
 def untold(name: str, why: str) -> Finding:
     """Say that a test could not be made, and why."""
-    return Finding(name, Verdict.UNTOLD, why)
+    return Finding(name, Severity.UNTOLD, why)

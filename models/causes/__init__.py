@@ -1,1 +1,1 @@
-"""Which cause a failure that is to come would likely have, learned from those whose cause was recorded."""
+"""Which cause a coming failure would likely have; whether it comes is models/hazard."""

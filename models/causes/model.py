@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.causes import trees
-from models.causes.known import OTHER, Causes
-from models.causes.support import NEVER
-from models.causes.tally import tally
+from models.causes.counts import tally
+from models.causes.labels import OTHER, Causes
+from models.causes.least_probability import NEVER
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
     from data.view import View
     from features.risk import Rows
-    from models.causes.mixing import Mixing
-    from models.causes.shrinkage import Shrinkage
+    from models.causes.blend import Mixing
+    from models.causes.dirichlet import Shrinkage
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]

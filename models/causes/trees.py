@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from models.causes.shrinkage import Index
+    from models.causes.dirichlet import Index
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]

@@ -28,11 +28,11 @@ def audit(shared: Shared, test_start: Start = None, *, strict: Strict = False) -
     """Look in the state's records for what would make a forecast look better than it is."""
     invocation = shared.invoke()
     from data.errors import DataError
-    from models.audit.finding import Verdict
+    from models.audit.finding import Severity
     from pipelines.audit import audit as look
     from pipelines.show_audit import show_audit
 
     report = look(invocation.settings, utc(test_start))
     invocation.present(report, show_audit)
-    if strict and (found := report.named(Verdict.FOUND)):
+    if strict and (found := report.named(Severity.FOUND)):
         raise DataError(f"the audit found: {', '.join(found)}", mend="mend the records as told above, and audit again")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from data.view import View
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
     from pipelines.settings_shape import Settings
 
 Scores = Annotated[
@@ -45,7 +45,7 @@ def backtest(
     invocation = shared.invoke()
     check_target(files.scores, "--scores")
     check_target(files.report, "--report")
-    from pipelines import backtest_report
+    from models.backtest import export
     from pipelines.backtest import run
     from pipelines.show_backtest import show_backtest
 
@@ -53,8 +53,8 @@ def backtest(
     found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, look=look)
     if files.scores:
         with whole_file(files.scores) as part:
-            backtest_report.write_scores(found, part)
-    invocation.present(backtest_report.to_json(found), lambda _, console: show_backtest(found, console))
+            export.write_scores(found, part)
+    invocation.present(export.to_json(found), lambda _, console: show_backtest(found, console))
 
 
 def _writing(path: Path, settings: Settings) -> Callable[[Backtest, View], None]:

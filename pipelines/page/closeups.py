@@ -12,7 +12,7 @@ import polars as pl
 from data.schema import NODE, EventKind
 from features.grid import Times, to_numpy, to_step, to_times
 from features.labels import merge_failures
-from models.story import NEVER_AT_RISK
+from models.evaluation.alarm_episodes import NEVER_AT_RISK
 from pipelines.page import happenings
 from pipelines.page.traces import Lens, Trace, moved_most
 from pipelines.page.why import NOTHING, Scope, why
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from models.backtest import Replay
+    from models.backtest.replay import Replay
     from pipelines.page.happenings import Periods
     from pipelines.page.study import Study
 

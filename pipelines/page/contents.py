@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
     from pipelines.settings_shape import Settings
 
 SIMULATED: Final = "simulat"  # 'simulated', 'simulator' and 'simulation' all hold it

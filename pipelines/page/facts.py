@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.grid import to_numpy
-from models.resample import RESAMPLES
+from models.metrics.bootstrap import RESAMPLES
 from pipelines.cause_words import causes_in_words
 from pipelines.page.sentences import count
 from pipelines.page.wording import counted, days, model_name, share

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index
-    from models.backtest import Window
-    from models.story import Story
+    from models.backtest.replay import Window
+    from models.evaluation.alarm_episodes import AlarmHistory
     from pipelines.page.happenings import Periods
 
 FAILED: Final = 20  # nodes that failed
@@ -66,7 +66,7 @@ class Lanes:
     left_out: int
 
 
-def lanes(story: Story, hindsight: View, window: Window, step: timedelta) -> Lanes:
+def lanes(story: AlarmHistory, hindsight: View, window: Window, step: timedelta) -> Lanes:
     """Pick the nodes that failed most, then those that were alarmed most without failing."""
     start, end = to_numpy(window.start), to_numpy(window.end)
     failures, alarms = _counts(story.struck.node, story), _alarm_counts(story)
@@ -96,22 +96,22 @@ def lanes(story: Story, hindsight: View, window: Window, step: timedelta) -> Lan
     )
 
 
-def _counts(node: NDArray[np.int32], story: Story) -> Index:
+def _counts(node: NDArray[np.int32], story: AlarmHistory) -> Index:
     return np.bincount(node[node >= 0], minlength=len(story.names)).astype(np.int64)
 
 
-def _alarm_counts(story: Story) -> Index:
+def _alarm_counts(story: AlarmHistory) -> Index:
     counted = np.bincount(story.spans.node, weights=story.spans.alarms, minlength=len(story.names))
     return counted.astype(np.int64)
 
 
-def _alarms(story: Story, node: int, step: np.timedelta64) -> tuple[Alarm, ...]:
+def _alarms(story: AlarmHistory, node: int, step: np.timedelta64) -> tuple[Alarm, ...]:
     spans, own = story.spans, np.flatnonzero(story.spans.node == node)
     return tuple(
         Alarm(spans.first[at], spans.last[at] + step, int(spans.alarms[at]), float(spans.label[at])) for at in own
     )
 
 
-def _hits(story: Story, node: int) -> tuple[Hit, ...]:
+def _hits(story: AlarmHistory, node: int) -> tuple[Hit, ...]:
     struck, own = story.struck, np.flatnonzero(story.struck.node == node)
     return tuple(Hit(struck.start[at], float(struck.lead_hours[at])) for at in own)

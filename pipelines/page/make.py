@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from data.errors import EmptyTableError, SettingsError
-from models.backtest import Window
-from pipelines import backtest, moments, wiring
+from models.backtest.judge import replay_and_judge
+from models.backtest.replay import Window
+from pipelines import moments, wiring
 from pipelines.output import whole_file
 from pipelines.page.contents import Contents, Live, gather
 from pipelines.page.render import render
 from pipelines.page.sentences import by_budget, headline, story, warnings
 from pipelines.page.standing import published
 from pipelines.progress import bars
-from pipelines.setup import everything, setup
+from pipelines.setup import everything, judging, setup
 from pipelines.train import versions
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
         hindsight = everything(store, records)
         window = last_window(settings, records, hindsight, test_start)
         told = setup(settings, store.telemetry.metrics())
-        found = backtest.replay(settings, hindsight, told, window, progress)
+        found = replay_and_judge(hindsight, window, told, judging(settings), progress)
         progress("drawing", 0, 0)
         standing = published(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
         contents = gather(found, hindsight, settings, wiring.wall_clock(), Live(standing, versions(store)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.leads import ahead, within
-from pipelines.backtest_report import MODEL
+from models.evaluation.evaluate import MODEL
+from models.evaluation.lead_times import ahead, within
 from pipelines.notes import RIVAL
 from pipelines.page.wording import rough, share, with_interval
 

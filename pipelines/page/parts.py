@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from models.slicing_groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
+from models.evaluation.slices.groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
 from pipelines.notes import expected, subject
 from pipelines.page.wording import counted, number, share, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from models.slicing import Slice, Slicing
+    from models.evaluation.slices.slices import Slice, Slicing
 
 TITLES: Final = {
     "rack": "By rack",

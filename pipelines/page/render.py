@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.grid import to_datetime
-from models.bench import FEWEST_FAILURES
+from models.evaluation.context import FEWEST_FAILURES
 from pipelines.page import facts, notice, parts, sentences, wording
 from pipelines.page.charts import leads, reliability, rivals, spark, timeline, tradeoff
 
 if TYPE_CHECKING:
-    from models.figures import Figure
+    from models.metrics.estimate import Estimate
     from pipelines.page.closeups import Closeup
     from pipelines.page.contents import Contents
     from pipelines.page.study import Study
@@ -75,7 +75,7 @@ def _told(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _caught(study: Study) -> dict[str, Figure]:
+def _caught(study: Study) -> dict[str, Estimate]:
     return {name: sentences.figure(study, "caught_share", name) for name in study.evaluation.models}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from models.bench import FEWEST_FAILURES
-from models.figures import Figure, divide
-from pipelines.backtest_report import MODEL
+from models.evaluation.context import FEWEST_FAILURES
+from models.evaluation.evaluate import MODEL
+from models.metrics.estimate import Estimate, divide
 from pipelines.notes import at_work
 from pipelines.page.wording import counted, day, days, hours, model_name, points, rough, share, with_interval
 
@@ -36,7 +36,7 @@ def count(study: Study, measure: str, budget: float | None = None) -> int:
     return found
 
 
-def figure(study: Study, measure: str, model: str = MODEL) -> Figure:
+def figure(study: Study, measure: str, model: str = MODEL) -> Estimate:
     """Give a figure of a model's at the budget in use."""
     return study.evaluation.figure(measure, model, study.share)
 
@@ -93,12 +93,12 @@ def _price(study: Study) -> Iterator[str]:
         yield (f"For each episode of alarms that a failure followed, {with_interval(false, rough)} came to nothing.")
 
 
-def false_per_true(precision: Figure) -> Figure:
+def false_per_true(precision: Estimate) -> Estimate:
     """Turn the share of alarm episodes that a failure followed into false ones for each true one."""
     if not precision.value:
-        return Figure(None)
+        return Estimate(None)
     draws = precision.draws
-    return Figure(1 / precision.value - 1, None if draws is None else divide(1 - draws, draws))
+    return Estimate(1 / precision.value - 1, None if draws is None else divide(1 - draws, draws))
 
 
 def _at_work(contents: Contents) -> Iterator[str]:
@@ -154,7 +154,7 @@ def tiles(study: Study) -> list[Tile]:
     ]
 
 
-def _tile(told: Figure, what: str, write: Callable[[float | None], str]) -> Tile:
+def _tile(told: Estimate, what: str, write: Callable[[float | None], str]) -> Tile:
     low, high = told.bounds()
     interval = "" if low is None or high is None else f"95%: {write(low)} to {write(high)}"
     return Tile(write(told.value), what, interval)

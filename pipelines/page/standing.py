@@ -12,7 +12,7 @@ from data.schema import NODE, TS
 from features import batch
 from features.grid import locate, to_datetime
 from features.risk import assess
-from pipelines.backtest_report import MODEL
+from models.evaluation.evaluate import MODEL
 from pipelines.page.why import NOTHING, Scope, why
 from serving.likely import UNKNOWN, LikelyCause
 from serving.policy import Support, Verdict
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
-    from models.backtest import Replay
+    from models.backtest.replay import Replay
 
 RISKIEST: Final = 15
 HOURS_A_DAY: Final = 24

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.alarms import alarmed_rows
-from models.backtest import judge_cases
-from models.bench import set_up
-from models.budgets import outcome
-from models.diagram import Bin, diagram
-from models.leads import Leads, leads
-from models.story import Story, tell
-from models.tradeoff import BUDGETS, Tradeoff, trade_off
-from pipelines.backtest_report import MODEL
+from models.backtest.replay import judge_cases
+from models.evaluation.alarm_budgets import outcome
+from models.evaluation.alarm_episodes import AlarmHistory, tell
+from models.evaluation.alarms import alarmed_rows
+from models.evaluation.budget_curve import BUDGETS, Tradeoff, trade_off
+from models.evaluation.context import set_up
+from models.evaluation.evaluate import MODEL
+from models.evaluation.lead_times import Leads, leads
+from models.evaluation.reliability_diagram import Bin, diagram
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from data.view import View
-    from models.evaluate import Evaluation
-    from pipelines.backtest import Backtest
+    from models.backtest.result import Backtest
+    from models.evaluation.evaluate import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Study:
     tradeoff: Tradeoff
     bins: tuple[Bin, ...]
     leads: Leads
-    story: Story
+    story: AlarmHistory
     node: NDArray[np.int32]  # of the rows that the story speaks of
     ts: NDArray[np.datetime64]
     label: NDArray[np.float64]  # NaN: dropped

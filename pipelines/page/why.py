@@ -13,7 +13,7 @@ from features.catalogue import Origin
 from features.grid import to_datetime
 from features.history import steady_rate
 from features.risk import assess
-from models.hazard import Covariates
+from models.hazard.model import Covariates
 from serving.explaining import Rated, explain
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.catalogue import Catalogue
-    from models.backtest import Replay
+    from models.backtest.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from models.figures import Figure
+    from models.metrics.estimate import Estimate
 
 MODELS: Final = {
     "model": "Nodeward",
@@ -52,7 +52,7 @@ def rough(value: float | None) -> str:
     return number(value, 2)
 
 
-def with_interval(figure: Figure, write: Callable[[float | None], str] = share) -> str:
+def with_interval(figure: Estimate, write: Callable[[float | None], str] = share) -> str:
     """Write a figure with its interval, if it has one."""
     low, high = figure.bounds()
     value = write(figure.value)

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from models.evaluate import evaluate
-from models.resample import draw_resampler
+from models.evaluation.evaluate import evaluate
+from models.metrics.bootstrap import draw_resampler
 from tests.models.made_up import Size, made_up_cases, made_up_scores
 
 SHARES: Final = (0.005, 0.01, 0.02)

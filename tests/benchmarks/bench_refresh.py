@@ -33,7 +33,7 @@ from features import batch, online
 from features.catalogue import Plan, build
 from features.grid import to_numpy
 from features.risk import assess
-from models.hazard import Covariates, HazardModel
+from models.hazard.model import Covariates, HazardModel
 from pipelines.offer import Offer
 from pipelines.resume import resumed
 from tests.benchmarks.bench_score import LightGbm, made_up_model

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from features.grid import to_numpy
-from models import fitting
-from models.backtest import judge_cases
-from models.evaluate import evaluate
-from pipelines.backtest import Backtest, run
+from models.backtest.replay import judge_cases
+from models.evaluation.evaluate import evaluate
+from models.hazard import fit
+from pipelines.backtest import run
 from pipelines.settings import PATIENT_THREADS, load, set_default_variables
 from tests.benchmarks import gap_times
 from tests.benchmarks.gap_times import Lives
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.dataset import TrainingSet
-    from models.backtest import Replay
-    from models.evaluate import Evaluation
-    from models.figures import Figure
-    from models.fitting import Fitted, Recipe
+    from models.backtest.replay import Replay
+    from models.backtest.result import Backtest
+    from models.evaluation.evaluate import Evaluation
+    from models.hazard.fit import Fitted
+    from models.metrics.estimate import Estimate
+    from models.setup import Recipe
 
 _Result = TypeVar("_Result")
 MODEL: Final = "model"
@@ -103,7 +105,7 @@ def _level(judged: Evaluation, name: str) -> tuple[str, ...]:
     )
 
 
-def _with_bounds(figure: Figure, digits: int = 2) -> str:
+def _with_bounds(figure: Estimate, digits: int = 2) -> str:
     low, high = figure.bounds()
     if figure.value is None:
         return "–"
@@ -118,18 +120,18 @@ def _times(times: float | None) -> str:
 @contextmanager
 def timed_fits() -> Iterator[list[float]]:
     """Note how long each fit of a hazard model takes in the block: the model's own comes before `history`'s."""
-    own, took = fitting.train, list[float]()
+    own, took = fit.train, list[float]()
 
     def timing(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
         fitted, seconds = timed(partial(own, training, view, recipe))
         took.append(seconds)
         return fitted
 
-    fitting.train = timing
+    fit.train = timing
     try:
         yield took
     finally:
-        fitting.train = own
+        fit.train = own
 
 
 def main(config: str, start: str, end: str | None = None) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.dataset import Periods
-from models.hazard import Covariates, HazardModel, Params, calibrated, cumulative, fit
+from models.hazard.model import Covariates, HazardModel, calibrated, cumulative, fit
+from models.setup import Params
 from tests.benchmarks.tables import HEADER, table
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm as lgb
 
-from models.training import train
+from models.hazard.train import train
 from pipelines.settings import load
 from pipelines.setup import setup
 from tests.benchmarks.tables import HEADER, table

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from data.view import View
     from features.grid import Times
     from features.risk import Rows
-    from models.baselines import Floats
+    from models.baselines.labelled import Floats
 
 LEARNED: Final = 730 * DAY  # a gap's days before these two years are left out (left truncation)
 RECENT_DAYS: Final = (365, 90, 30)

@@ -18,7 +18,7 @@ from features.dataset import days
 from features.grid import to_datetime
 from features.history import steady_rate
 from features.labels import Outcomes, label
-from models.baselines import Floats, Labelled, Matrix
+from models.baselines.labelled import Floats, Labelled, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Times
-    from models.backtest import Replay
+    from models.backtest.replay import Replay
 
 MOST_TREES: Final = 1000
 RATE: Final = 0.05

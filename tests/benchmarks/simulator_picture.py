@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from models.plots import BLUE, INK, ORANGE, SKY
+from models.registry.plots import BLUE, INK, ORANGE, SKY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

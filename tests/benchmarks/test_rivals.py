@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.baselines import Labelled
+from models.baselines.labelled import Labelled
 from tests.benchmarks.rivals import RARE, Ground, HistGradientBoosting, varied
 from tests.features.fleets import DAY
 from tests.models.replays import made_up, replayed

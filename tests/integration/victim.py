@@ -12,7 +12,7 @@ from pipelines.settings import load, set_default_variables
 
 READY: Final = "ready"
 STEPS: Final = {"ingest": ("pipelines.ingest", "merge_source"), "train": ("pipelines.train", "train_and_register")}
-NEEDS: Final = {"ingest": (), "train": ("models.registry",)}  # MLflow takes seconds
+NEEDS: Final = {"ingest": (), "train": ("models.registry.mlflow_registry",)}  # MLflow takes seconds
 
 
 def main(work: str) -> None:

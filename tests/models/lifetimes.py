@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.dataset import Periods
-from models.hazard import Covariates, Params
+from models.hazard.model import Covariates
+from models.setup import Params
 
 Floats = NDArray[np.float64]
 HORIZONS = (1.0, 3.0, 7.0)

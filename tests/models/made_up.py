@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cases import Cases, days
+from models.evaluation.evaluation_set import EvaluationSet, days
 
 Scores = dict[str, NDArray[np.float64]]
 START = np.datetime64("2021-07-01", "us")
@@ -22,7 +22,7 @@ class Size:
     every_days: int = 1
 
 
-def made_up_cases(rng: np.random.Generator, size: Size) -> Cases:
+def made_up_cases(rng: np.random.Generator, size: Size) -> EvaluationSet:
     """Give cases whose labels follow from their failures; a few rows are dropped, a few are not at risk."""
     times = START + days(size.every_days) * np.arange(size.steps)
     span = times[-1] - times[0] + days(size.horizon_days)
@@ -35,7 +35,7 @@ def made_up_cases(rng: np.random.Generator, size: Size) -> Cases:
     label[rng.random(label.shape) < 0.04] = np.nan
     at_risk = rng.random(label.shape) < 0.96
     node, step = np.nonzero(at_risk)
-    return Cases(
+    return EvaluationSet(
         names=tuple(f"node-{index:06d}" for index in range(size.nodes)),
         node=node.astype(np.int32),
         ts=times[step],
@@ -47,7 +47,7 @@ def made_up_cases(rng: np.random.Generator, size: Size) -> Cases:
     )
 
 
-def made_up_scores(rng: np.random.Generator, cases: Cases) -> Scores:
+def made_up_scores(rng: np.random.Generator, cases: EvaluationSet) -> Scores:
     """Give scores that know nothing, tie everywhere, tie often, and know a little of the labels."""
     rows = len(cases.node)
     known = np.nan_to_num(cases.label)

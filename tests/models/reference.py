@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.cases import Cases
+from models.evaluation.evaluation_set import EvaluationSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,12 +54,12 @@ def labelled_rows(setting: Setting) -> pd.DataFrame:
     return rows.sort_values(["node", "ts"]).reset_index(drop=True)
 
 
-def cases_of(setting: Setting, rows: pd.DataFrame) -> Cases:
+def cases_of(setting: Setting, rows: pd.DataFrame) -> EvaluationSet:
     """Turn the judge's rows and failures into cases."""
     failures = judge.merged_failures(judge.load(setting.folder, "events"))
     names = sorted(set(rows.node))
     place = {name: index for index, name in enumerate(names)}
-    return Cases(
+    return EvaluationSet(
         names=tuple(names),
         node=np.array([place[name] for name in rows.node], dtype=np.int32),
         ts=moments(rows.ts),

@@ -9,11 +9,10 @@ import numpy as np
 
 from features.dataset import Design
 from features.risk import Coverage
-from models import backtest
-from models.backtest import Replay, Window
-from models.fitting import Recipe
-from models.hazard import Params
-from models.training import Setup, Trained, train
+from models.backtest.replay import Replay, Window
+from models.backtest.replay import replay as run_replay
+from models.hazard.train import Trained, train
+from models.setup import Params, Recipe, Setup
 from tests.features.fleets import DAY, START, Fleet
 from tests.features.synthetic import METRICS, synthetic
 
@@ -55,4 +54,4 @@ def replayed() -> Replay:
 
 
 def replay(fleet: Fleet, setup: Setup, window: Window = WINDOW) -> Replay:
-    return backtest.run(fleet.view(), window, setup, lambda _: None)
+    return run_replay(fleet.view(), window, setup, lambda _: None)

@@ -14,8 +14,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.evaluate import evaluate
-from models.resample import draw_resampler
+from models.evaluation.evaluate import evaluate
+from models.metrics.bootstrap import draw_resampler
 from tests.models.reference import SHARED, SHARES, Setting, cases_of, judge, judged, labelled_rows
 
 if TYPE_CHECKING:

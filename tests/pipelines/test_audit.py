@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from data.schema import AVAILABLE_AT, TS
-from models.audit import appearing, columns, idleness, planned, recording
-from models.audit.everything import TESTS
-from models.audit.finding import Verdict
+from models.audit.checks import column_lifetimes, idle_failures, planned_work, recording_delays, revealing_columns
+from models.audit.finding import Severity
+from models.audit.run_all import TESTS
 from pipelines import wiring
 from pipelines.audit import arrivals, audit
 from pipelines.cli import main
@@ -69,7 +69,7 @@ def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.Ca
     ingested(tmp_path, clean())
     assert run(tmp_path, "--strict", "--json", str(tmp_path / "audit.json")) == 0
     others = {name: verdict for name, verdict in verdicts(tmp_path).items() if verdict != "clear"}
-    assert others == {idleness.NAME: "can't tell"}, "no metric says when a node is idle"
+    assert others == {idle_failures.NAME: "can't tell"}, "no metric says when a node is idle"
     assert list(verdicts(tmp_path)) == list(TESTS)
     assert "made up: forecasts from 2021-04-21 to 2021-06-10 in question" in capsys.readouterr().out
 
@@ -79,10 +79,10 @@ def test_planted_traps_are_found_shown_first_and_strictly_refused(
 ) -> None:
     assert run(traps, "--strict", "--json", str(traps / "audit.json")) == 3
     found = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
-    assert {columns.NAME, recording.AT_ONCE, planned.GROUPS} <= found
+    assert {revealing_columns.NAME, recording_delays.AT_ONCE, planned_work.GROUPS} <= found
     told = capsys.readouterr()
-    assert f"the audit found: {columns.NAME}" in told.err
-    assert told.out.index("is_failed") < told.out.index(appearing.CONSTANT)
+    assert f"the audit found: {revealing_columns.NAME}" in told.err
+    assert told.out.index("is_failed") < told.out.index(column_lifetimes.CONSTANT)
     assert max(map(len, told.out.splitlines()[1:])) <= 80
     assert f"{len(found)} found" in told.out
 
@@ -112,8 +112,8 @@ def test_horizons_of_hours_alone_are_refused(traps: Path, capsys: pytest.Capture
 
 def test_a_forecast_that_has_nothing_to_learn_from_leaves_the_other_tests(traps: Path) -> None:
     told = audit(load(traps / "nodeward.toml", (), {}), at(0))
-    assert columns.NAME in told.named(Verdict.UNTOLD)
-    assert recording.AT_ONCE in told.named(Verdict.FOUND)
+    assert revealing_columns.NAME in told.named(Severity.UNTOLD)
+    assert recording_delays.AT_ONCE in told.named(Severity.FOUND)
 
 
 def test_telemetry_that_was_known_too_soon_or_in_bulk_is_counted(tmp_path: Path) -> None:

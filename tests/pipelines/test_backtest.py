@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from models.hazard import HazardModel
+from models.hazard.model import HazardModel
 from pipelines.cli import main
 from tests.models.reference import SHARES, judge
 from tests.models.test_protocol import differences
@@ -259,9 +259,9 @@ def assert_nothing_left(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "error", "code"),
     [
-        ("pipelines.backtest_report.write_scores", KeyError("bug"), 1),
-        ("pipelines.backtest.evaluate", OSError(28, "No space left on device"), 4),
-        ("models.backtest.train", MemoryError(), 4),
+        ("models.backtest.export.write_scores", KeyError("bug"), 1),
+        ("models.backtest.judge.evaluate", OSError(28, "No space left on device"), 4),
+        ("models.backtest.replay.train", MemoryError(), 4),
         ("pipelines.backtest.ingest", KeyboardInterrupt(), 130),
     ],
 )

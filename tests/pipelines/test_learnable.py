@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from data.view import RecordFrames
-from models.training import train
+from models.hazard.train import train
 from pipelines import wiring
 from pipelines.check import check
 from pipelines.evidence import Evidence

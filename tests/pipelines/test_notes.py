@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from models.figures import Figure
-from models.slicing import Slice, Slicing
+from models.evaluation.slices.slices import Slice, Slicing
+from models.metrics.estimate import Estimate
 from pipelines.notes import at_work, notes, off, subject
 from tests.pipelines.page.reports import whole
 
-OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Figure(2.8)}, is_off=True)
+OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Estimate(2.8)}, is_off=True)
 
 
 def slicing(*racks: Slice) -> Slicing:

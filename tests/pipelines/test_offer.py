@@ -10,7 +10,7 @@ import pytest
 from data.schema import AGGREGATES, bucket_column
 from data.view import RecordFrames, hindsight
 from features.catalogue import Plan, build
-from models.bundle import Manifest
+from models.registry.bundle import Manifest
 from pipelines.offer import WithLost, offer
 from pipelines.settings_shape import Metrics, Settings
 

@@ -5,8 +5,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from models.evaluate import Evaluation, Judgement
-from models.figures import Figure
+from models.evaluation.evaluate import Evaluation, Judgement
+from models.metrics.estimate import Estimate
 from pipelines.show_backtest import COLUMNS, RIVALS, figures_table, intervals_table
 
 SHARE = 0.01
@@ -16,7 +16,7 @@ MODELS = ("model", "random", "base_rate", "rule", "history", "logistic", "lightg
 def evaluation(*models: str, value: float | None, draws: bool = True) -> Evaluation:
     """Every measure of every model is the same, give or take half of it."""
     spread = np.linspace(0.5, 1.5, 1000) * value if draws and value is not None else None
-    measures = {column.measure: Figure(value, spread) for column in COLUMNS}
+    measures = {column.measure: Estimate(value, spread) for column in COLUMNS}
     return Evaluation({model: Judgement(measures, {SHARE: measures}, failures=100) for model in models})
 
 

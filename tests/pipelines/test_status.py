@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
-from models.tracking import ModelVersion
+from models.registry.runs import ModelVersion
 from pipelines import wiring
 from pipelines.settings_shape import Settings
 from pipelines.show import show_status

@@ -9,10 +9,10 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from models.figures import Figure
-from models.tuning import Tried, Tuned
-from models.tuning_space import space
-from models.tuning_verdict import CAUGHT, LOSS, PRECISION, Comparison
+from models.metrics.estimate import Estimate
+from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, SettingsComparison
+from models.tuning.search import Tried, Tuned
+from models.tuning.search_space import space
 from pipelines import wiring
 from pipelines.cli import main
 from pipelines.settings import load
@@ -22,7 +22,7 @@ from pipelines.show_tune import show_tune
 from pipelines.tune import Measured, Trial, TuneReport, snippet, verdict
 from tests.features.fleets import START
 from tests.models.audit.plants import clean
-from tests.models.test_tuning import course
+from tests.models.tuning.test_search import course
 from tests.pipelines.test_audit import ingested
 
 FAST = ("--set", "model.folds=1", "--set", "model.trees=1", "--set", "model.trees_share=1", "--set", "model.leaves=2")
@@ -123,24 +123,24 @@ def test_every_setting_that_is_tuned_is_one_of_the_settings_file() -> None:
 
 BEST = Tried(1, course().recipe.params, (1.0,), is_whole=True, seconds=1.0)
 NOW = Tried(0, course().recipe.params, (2.0,), is_whole=True, seconds=1.0)
-EVEN = dict.fromkeys((LOSS, PRECISION, CAUGHT), Figure(1.0, np.ones(10)))
+EVEN = dict.fromkeys((LOSS, PRECISION, CAUGHT), Estimate(1.0, np.ones(10)))
 
 
-def told(tried: tuple[Tried, ...], comparison: Comparison | None) -> str:
+def told(tried: tuple[Tried, ...], comparison: SettingsComparison | None) -> str:
     return verdict(Tuned(course(), 50, 100, 3.0, tried, comparison))
 
 
 def test_the_verdict_says_why() -> None:
-    lower, higher = Figure(0.5, np.full(10, 0.5)), Figure(1.5, np.full(10, 1.5))
+    lower, higher = Estimate(0.5, np.full(10, 0.5)), Estimate(1.5, np.full(10, 1.5))
     assert "no time to try any others" in told((NOW,), None)
     assert "none of 1 others was better" in told((NOW, replace(BEST, losses=(2.5,))), None)
-    assert "no better than chance" in told((NOW, BEST), Comparison(EVEN, EVEN, 9, 30))
-    assert told((NOW, BEST), Comparison(EVEN, {**EVEN, LOSS: lower}, 9, 30)).startswith("Trial 1 is better")
-    assert "the log-likelihood fell" in told((NOW, BEST), Comparison(EVEN, {**EVEN, LOSS: higher}, 9, 30))
-    fallen = told((NOW, BEST), Comparison(EVEN, {**EVEN, LOSS: lower, PRECISION: lower, CAUGHT: lower}, 9, 30))
+    assert "no better than chance" in told((NOW, BEST), SettingsComparison(EVEN, EVEN, 9, 30))
+    assert told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower}, 9, 30)).startswith("Trial 1 is better")
+    assert "the log-likelihood fell" in told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: higher}, 9, 30))
+    fallen = told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower, PRECISION: lower, CAUGHT: lower}, 9, 30))
     assert "the average precision and share of failures caught fell" in fallen
-    few = {name: Figure(1.0) for name in EVEN}
-    assert "19 failures are too few" in told((NOW, BEST), Comparison(few, few, 9, 19))
+    few = {name: Estimate(1.0) for name in EVEN}
+    assert "19 failures are too few" in told((NOW, BEST), SettingsComparison(few, few, 9, 19))
 
 
 def report(**more: object) -> TuneReport:

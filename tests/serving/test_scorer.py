@@ -13,11 +13,11 @@ from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.risk import Coverage, assess
-from models.causes.known import Terms
-from models.causes.learn import learn
-from models.hazard import pooled
-from models.packing import pack
-from models.training import cutoffs
+from models.causes.fit import learn
+from models.hazard.model import pooled
+from models.hazard.train import cutoffs
+from models.registry.pack import pack
+from models.setup import Terms
 from serving.reasons import TIMES, from_json
 from serving.scorer import Asked, score
 from tests.features.fleets import DAY, START, Fleet, event, fleet
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
-    from models.bundle import Bundle
+    from models.registry.bundle import Bundle
 
 
 @cache

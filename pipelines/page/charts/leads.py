@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.figures import Figure
-    from models.leads import Leads
+    from models.evaluation.lead_times import Leads
+    from models.metrics.estimate import Estimate
 
 FRAME: Final = Frame(380, 280, top=26, right=14, bottom=44, left=40)
 NOTICE: Final = Frame(380, 170, top=6, right=124, bottom=8, left=102)
@@ -64,7 +64,7 @@ def draw_notice(leads: Leads, title: str) -> Markup:
     return picture(frame, title, "; ".join(f"{_ahead(hours)}: {with_interval(one)}" for hours, one in told), parts)
 
 
-def _notice(hours: int, figure: Figure, x: Linear, y: float) -> Iterator[Markup]:
+def _notice(hours: int, figure: Estimate, x: Linear, y: float) -> Iterator[Markup]:
     value, (low, high) = figure.value, figure.bounds()
     yield words((x.start - 8, y + 4), _ahead(hours), "label", "end")
     yield box((x.start, y - 7), (x(value or 0.0), y + 7), "bar of-model", with_interval(figure), least=1)
@@ -73,7 +73,7 @@ def _notice(hours: int, figure: Figure, x: Linear, y: float) -> Iterator[Markup]
     yield words((x.end + 8, y + 4), _short(figure), "label", "start")
 
 
-def _short(figure: Figure) -> str:
+def _short(figure: Estimate) -> str:
     low, high = figure.bounds()
     return (
         share(figure.value) if low is None or high is None else f"{share(figure.value)} [{share(low)}, {share(high)}]"

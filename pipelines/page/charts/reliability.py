@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.diagram import Bin
+    from models.evaluation.reliability_diagram import Bin
 
 FRAME: Final = Frame(380, 460, top=28, right=16, bottom=140, left=54)
 FOOT: Final = 44

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.figures import Figure
+    from models.metrics.estimate import Estimate
 
 ROW: Final = 30
 HIGHEST: Final = 0.1  # the axis reaches at least so far
 DOT: Final = 5.5
 
 
-def draw(caught: Mapping[str, Figure], title: str) -> Markup:
+def draw(caught: Mapping[str, Estimate], title: str) -> Markup:
     """Draw a row for each model that catches anything that can be told, the best one first."""
     told = {name: figure for name, figure in caught.items() if figure.value is not None}
     ranked = sorted(told, key=lambda name: -(told[name].value or 0.0))
@@ -36,7 +36,7 @@ def draw(caught: Mapping[str, Figure], title: str) -> Markup:
     )
 
 
-def _row(figure: Figure, name: str, scale: Linear, y: float) -> Iterator[Markup]:
+def _row(figure: Estimate, name: str, scale: Linear, y: float) -> Iterator[Markup]:
     value, (low, high) = figure.value or 0.0, figure.bounds()
     kind = "strong" if name == "model" else "label"
     yield words((scale.start - 12, y + 4), model_name(name), kind, "end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from pipelines.backtest_report import MODEL
+from models.evaluation.evaluate import MODEL
 from pipelines.page.charts.axes import across, colour, spread, upwards
 from pipelines.page.scales import Linear, Logarithmic
 from pipelines.page.svg import Frame, band, dot, el, line, picture, polyline, words
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.figures import Figure
-    from models.tradeoff import Tradeoff
+    from models.evaluation.budget_curve import Tradeoff
+    from models.metrics.estimate import Estimate
 
 WIDE: Final = Frame(960, 536, top=14, right=150, bottom=176, left=52)
 NARROW: Final = Frame(360, 466, top=12, right=14, bottom=176, left=44)
@@ -69,7 +69,7 @@ def _from_behind(told: Tradeoff) -> list[str]:
     return sorted(told.caught, key=lambda name: name == MODEL)
 
 
-def _points(curve: Sequence[Figure], shares: Sequence[float], x: Logarithmic, y: Linear) -> list[tuple[float, float]]:
+def _points(curve: Sequence[Estimate], shares: Sequence[float], x: Logarithmic, y: Linear) -> list[tuple[float, float]]:
     return [(x(at), y(one.value)) for at, one in zip(shares, curve, strict=True) if one.value is not None]
 
 

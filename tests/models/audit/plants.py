@@ -13,12 +13,10 @@ import polars as pl
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TS, Metric, MetricKind
 from features.dataset import Design
 from features.labels import merge_failures
-from models.audit.bench import Material
-from models.audit.recording import Arrivals
-from models.backtest import Window
-from models.fitting import Recipe
-from models.hazard import Params
-from models.training import Setup
+from models.audit.arrivals import Arrivals
+from models.audit.context import AuditMaterial
+from models.backtest.replay import Window
+from models.setup import Params, Recipe, Setup
 from tests.features.fleets import DAY, START, Fleet
 
 if TYPE_CHECKING:
@@ -136,8 +134,8 @@ def setup_of(metrics: tuple[Metric, ...] = METRICS) -> Setup:
     )
 
 
-def material(fleet: Fleet, window: Window = WINDOW) -> Material:
-    return Material(fleet.view(), window, setup_of(fleet.metrics), Arrivals(fleet.telemetry.height, 0, 0, 0), 0.02)
+def material(fleet: Fleet, window: Window = WINDOW) -> AuditMaterial:
+    return AuditMaterial(fleet.view(), window, setup_of(fleet.metrics), Arrivals(fleet.telemetry.height, 0, 0, 0), 0.02)
 
 
 def with_metric(fleet: Fleet, name: str, values: pl.Series | pl.Expr) -> Fleet:

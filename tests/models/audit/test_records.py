@@ -8,9 +8,9 @@ import pytest
 
 from features.grid import to_numpy, to_times
 from features.labels import merge_failures
-from models.audit import inventory, outages, planned, recording
-from models.audit.finding import Finding, Verdict
-from models.audit.recording import Arrivals
+from models.audit.arrivals import Arrivals
+from models.audit.checks import collector_outages, inventory, planned_work, recording_delays
+from models.audit.finding import Finding, Severity
 from tests.features.fleets import DAY, START, Fleet
 from tests.models.audit.plants import DAYS, NODES, at, clean, failures, names
 
@@ -38,13 +38,13 @@ def drives() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def test_an_inventory_of_everyone_is_clear() -> None:
     told = inventory.only_failing(lives(clean().nodes, clean().events))
-    assert told.verdict is Verdict.CLEAR
+    assert told.verdict is Severity.CLEAR
     assert told.figure.startswith("44 of 100 nodes never fail")
 
 
 def test_an_inventory_of_those_that_failed_is_found() -> None:
     failed = clean().nodes.filter(pl.col("node").is_in(clean().events["node"].unique().implode()))
-    assert inventory.only_failing(lives(failed, clean().events)).verdict is Verdict.FOUND
+    assert inventory.only_failing(lives(failed, clean().events)).verdict is Severity.FOUND
 
 
 def test_chao_tells_how_many_nodes_must_be_missing() -> None:
@@ -62,15 +62,15 @@ def _counted(count: np.ndarray[tuple[int], np.dtype[np.int64]]) -> inventory.Liv
 
 def test_drives_that_leave_when_they_fail_are_told_apart() -> None:
     told = inventory.leaves_with_failure(lives(*drives()), 1.0)
-    assert told.verdict is Verdict.CLEAR
+    assert told.verdict is Severity.CLEAR
     assert "as units that are not repaired do" in told.figure
-    assert inventory.only_failing(lives(*drives())).verdict is Verdict.CLEAR
+    assert inventory.only_failing(lives(*drives())).verdict is Severity.CLEAR
 
 
 def test_an_inventory_of_failed_drives_only_is_found() -> None:
     nodes, events = drives()
     failed = nodes.filter(pl.col("node").is_in(events["node"].implode()))
-    assert inventory.only_failing(lives(failed, events)).verdict is Verdict.FOUND
+    assert inventory.only_failing(lives(failed, events)).verdict is Severity.FOUND
 
 
 @pytest.mark.parametrize(
@@ -84,74 +84,76 @@ def test_an_inventory_of_failed_drives_only_is_found() -> None:
 def test_bounds_that_are_failures_are_found(
     column: str, moment: pl.Expr, test: Callable[[inventory.Lives, float], Finding]
 ) -> None:
-    assert test(lives(clean().nodes, clean().events), 1.0).verdict is Verdict.CLEAR
+    assert test(lives(clean().nodes, clean().events), 1.0).verdict is Severity.CLEAR
     told = test(lives(with_bounds(clean(), column, moment), clean().events), 1.0)
-    assert told.verdict is Verdict.FOUND
+    assert told.verdict is Severity.FOUND
     assert told.examples
 
 
 def test_recording_with_delays_is_clear() -> None:
     for told in (
-        recording.at_once(clean().events),
-        recording.ahead(clean().events),
-        recording.in_bulk(clean().events, 7 * DAY),
+        recording_delays.at_once(clean().events),
+        recording_delays.ahead(clean().events),
+        recording_delays.in_bulk(clean().events, 7 * DAY),
     ):
-        assert told.verdict is Verdict.CLEAR
+        assert told.verdict is Severity.CLEAR
 
 
 def test_failures_known_at_their_start_are_found() -> None:
-    told = recording.at_once(clean().events.with_columns(recorded_at="start"))
-    assert told.verdict is Verdict.FOUND
+    told = recording_delays.at_once(clean().events.with_columns(recorded_at="start"))
+    assert told.verdict is Severity.FOUND
     assert told.statistic == 1.0
 
 
 def test_failures_known_before_their_start_are_found() -> None:
     early = clean().events.with_columns(recorded_at=pl.col("start") - pl.duration(hours=1))
-    assert recording.ahead(early).verdict is Verdict.FOUND
+    assert recording_delays.ahead(early).verdict is Severity.FOUND
     few = clean().events.with_columns(
         recorded_at=pl.when(pl.int_range(pl.len()) < 3)
         .then(pl.col("start") - pl.duration(hours=1))
         .otherwise("recorded_at")
     )
-    assert recording.ahead(few).verdict is Verdict.SUSPICIOUS
+    assert recording_delays.ahead(few).verdict is Severity.SUSPICIOUS
 
 
 def test_a_filled_in_export_is_found() -> None:
     exported = clean().events.with_columns(recorded_at=pl.max_horizontal("recorded_at", pl.lit(at(60))))
-    told = recording.in_bulk(exported, 7 * DAY)
-    assert told.verdict is Verdict.FOUND
+    told = recording_delays.in_bulk(exported, 7 * DAY)
+    assert told.verdict is Severity.FOUND
     assert "share 1 moments" in told.figure
 
 
 def test_a_nightly_export_is_clear() -> None:
     nightly = clean().events.with_columns(recorded_at=pl.col("start").dt.truncate("1d") + pl.duration(days=1))
-    assert recording.in_bulk(nightly, 7 * DAY).verdict is Verdict.CLEAR
+    assert recording_delays.in_bulk(nightly, 7 * DAY).verdict is Severity.CLEAR
 
 
 def test_no_failure_can_not_be_told() -> None:
-    assert recording.at_once(clean().events.clear()).verdict is Verdict.UNTOLD
+    assert recording_delays.at_once(clean().events.clear()).verdict is Severity.UNTOLD
     assert (
-        planned.in_groups(planned.Fleet.of(clean().nodes, merge_failures(clean().events.clear()))).verdict
-        is Verdict.UNTOLD
+        planned_work.in_groups(
+            planned_work.FailureStarts.of(clean().nodes, merge_failures(clean().events.clear()))
+        ).verdict
+        is Severity.UNTOLD
     )
 
 
 @pytest.mark.parametrize(
     ("arrivals", "early", "bulk"),
     [
-        (Arrivals(1000, 0, 1000, 0), Verdict.CLEAR, Verdict.CLEAR),
-        (Arrivals(1000, 5, 0, 5), Verdict.SUSPICIOUS, Verdict.SUSPICIOUS),
-        (Arrivals(1000, 500, 0, 900), Verdict.FOUND, Verdict.FOUND),
-        (Arrivals(0, 0, 0, 0), Verdict.UNTOLD, Verdict.UNTOLD),
+        (Arrivals(1000, 0, 1000, 0), Severity.CLEAR, Severity.CLEAR),
+        (Arrivals(1000, 5, 0, 5), Severity.SUSPICIOUS, Severity.SUSPICIOUS),
+        (Arrivals(1000, 500, 0, 900), Severity.FOUND, Severity.FOUND),
+        (Arrivals(0, 0, 0, 0), Severity.UNTOLD, Severity.UNTOLD),
     ],
 )
-def test_arrivals_of_telemetry_are_judged_by_their_share(arrivals: Arrivals, early: Verdict, bulk: Verdict) -> None:
-    assert recording.telemetry_early(arrivals).verdict is early
-    assert recording.telemetry_in_bulk(arrivals, 7 * DAY).verdict is bulk
+def test_arrivals_of_telemetry_are_judged_by_their_share(arrivals: Arrivals, early: Severity, bulk: Severity) -> None:
+    assert recording_delays.telemetry_early(arrivals).verdict is early
+    assert recording_delays.telemetry_in_bulk(arrivals, 7 * DAY).verdict is bulk
 
 
-def fleet_of(events: pl.DataFrame) -> planned.Fleet:
-    return planned.Fleet.of(clean().nodes, merge_failures(events))
+def fleet_of(events: pl.DataFrame) -> planned_work.FailureStarts:
+    return planned_work.FailureStarts.of(clean().nodes, merge_failures(events))
 
 
 def waves(days: list[float], step: timedelta = 2 * MINUTE, count: int = 12) -> pl.DataFrame:
@@ -162,14 +164,14 @@ def waves(days: list[float], step: timedelta = 2 * MINUTE, count: int = 12) -> p
 
 
 def test_failures_that_come_alone_are_clear() -> None:
-    assert planned.in_groups(fleet_of(clean().events)).verdict is Verdict.CLEAR
-    assert planned.at_peoples_hours(fleet_of(clean().events)).verdict is Verdict.CLEAR
+    assert planned_work.in_groups(fleet_of(clean().events)).verdict is Severity.CLEAR
+    assert planned_work.at_peoples_hours(fleet_of(clean().events)).verdict is Severity.CLEAR
 
 
 def test_planned_reboots_in_the_order_of_names_are_found() -> None:
     events = pl.concat([clean().events, waves([20.4, 51.42, 90.6])])
-    told = planned.in_groups(fleet_of(events))
-    assert told.verdict is Verdict.FOUND
+    told = planned_work.in_groups(fleet_of(events))
+    assert told.verdict is Severity.FOUND
     assert "in the order of the nodes' names" in told.figure
     assert "3 groups" in told.figure
     assert "n000 to n011" in told.examples[0]
@@ -179,8 +181,8 @@ def test_a_rack_that_loses_power_is_no_planned_work() -> None:
     rng = np.random.default_rng(3)
     node = names()[:8]
     lost = failures(node, 40.3 + rng.exponential(0.002, 8), np.full(8, 0.5))
-    told = planned.in_groups(fleet_of(pl.concat([clean().events, lost])))
-    assert told.verdict is Verdict.CLEAR
+    told = planned_work.in_groups(fleet_of(pl.concat([clean().events, lost])))
+    assert told.verdict is Severity.CLEAR
     assert told.figure.startswith("1 groups")
 
 
@@ -188,15 +190,15 @@ def test_a_group_across_racks_is_suspicious() -> None:
     rng = np.random.default_rng(3)
     node = rng.permutation(names())[:9]
     lost = failures(node, 40.3 + rng.exponential(0.002, 9), np.full(9, 0.5))
-    assert planned.in_groups(fleet_of(pl.concat([clean().events, lost]))).verdict is Verdict.SUSPICIOUS
+    assert planned_work.in_groups(fleet_of(pl.concat([clean().events, lost]))).verdict is Severity.SUSPICIOUS
 
 
 def test_single_reboots_at_office_hours_are_found() -> None:
     rng = np.random.default_rng(4)
     day = rng.choice([at for at in range(DAYS) if (START + at * DAY).weekday() < 5], 150)
     reboots = failures(rng.choice(names(), 150), day + rng.uniform(8, 18, 150) / 24, rng.exponential(1, 150))
-    told = planned.at_peoples_hours(fleet_of(reboots))
-    assert told.verdict is Verdict.FOUND
+    told = planned_work.at_peoples_hours(fleet_of(reboots))
+    assert told.verdict is Severity.FOUND
     assert told.statistic is not None
     assert told.statistic > 0.9
 
@@ -204,8 +206,8 @@ def test_single_reboots_at_office_hours_are_found() -> None:
 def test_failures_dated_by_the_day_have_no_hours() -> None:
     rng = np.random.default_rng(4)
     dated = failures(rng.choice(names(), 150), rng.integers(0, DAYS, 150).astype(float), np.full(150, 24.0))
-    told = planned.at_peoples_hours(fleet_of(dated))
-    assert told.verdict is Verdict.CLEAR
+    told = planned_work.at_peoples_hours(fleet_of(dated))
+    assert told.verdict is Severity.CLEAR
     assert "not known" in told.figure
 
 
@@ -213,26 +215,26 @@ def outage_days() -> list[float]:
     return [12.2, 40.7, 77.1, 99.5, 130.3]
 
 
-def blind() -> outages.Spans:
+def blind() -> collector_outages.Spans:
     starts = np.array([to_numpy(at(day)) for day in outage_days()])
     return starts, np.array([to_numpy(at(day + 0.25)) for day in outage_days()])
 
 
-def coincide(events: pl.DataFrame, spans: outages.Spans) -> Finding:
+def coincide(events: pl.DataFrame, spans: collector_outages.Spans) -> Finding:
     merged = merge_failures(events)
     told = merged["node"].to_list(), to_times(merged["start"])
-    return outages.coincide(told, spans, np.timedelta64(1, "D"), np.random.default_rng(1))
+    return collector_outages.coincide(told, spans, np.timedelta64(1, "D"), np.random.default_rng(1))
 
 
 def test_outages_at_other_times_than_failures_are_clear() -> None:
-    assert coincide(clean().events, blind()).verdict is Verdict.CLEAR
+    assert coincide(clean().events, blind()).verdict is Severity.CLEAR
 
 
 def test_failures_that_follow_outages_are_found() -> None:
     rng = np.random.default_rng(6)
     after = failures(rng.choice(names(), 60), np.repeat(outage_days(), 12) + rng.uniform(0.1, 0.5, 60), np.ones(60))
     told = coincide(pl.concat([clean().events, after]), blind())
-    assert told.verdict is Verdict.FOUND
+    assert told.verdict is Severity.FOUND
     assert told.examples
 
 
@@ -240,13 +242,15 @@ def test_a_collector_that_loses_most_nodes_is_an_outage() -> None:
     ends = to_numpy(START) + np.arange(100) * np.timedelta64(1, "D")
     count = np.full(100, 50)
     count[[20, 70]] = [10, 0]
-    start, end = outages.dips(ends, count, np.timedelta64(1, "D"))
+    start, end = collector_outages.dips(ends, count, np.timedelta64(1, "D"))
     assert end.tolist() == ends[[20, 70]].tolist()
     assert (end - start == np.timedelta64(1, "D")).all()
     kept = np.delete(np.arange(100), 70)
-    assert outages.dips(ends[kept], count[kept], np.timedelta64(1, "D"))[1].tolist() == ends[[20, 70]].tolist()
+    assert (
+        collector_outages.dips(ends[kept], count[kept], np.timedelta64(1, "D"))[1].tolist() == ends[[20, 70]].tolist()
+    )
 
 
 def test_no_outage_can_not_be_told() -> None:
     nothing = np.empty(0, dtype="datetime64[us]")
-    assert coincide(clean().events, (nothing, nothing)).verdict is Verdict.UNTOLD
+    assert coincide(clean().events, (nothing, nothing)).verdict is Severity.UNTOLD

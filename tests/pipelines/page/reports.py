@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from models.backtest import Window
-from pipelines.backtest import Backtest, replay
+from models.backtest.judge import replay_and_judge
+from models.backtest.replay import Window
 from pipelines.page.contents import Contents, gather
 from pipelines.settings_shape import Fleet as FleetSettings
 from pipelines.settings_shape import Forecast, Settings
+from pipelines.setup import judging
 from tests.features.fleets import DAY, START
 from tests.models.replays import HORIZONS, WINDOW, made_up, setup_of
 
 if TYPE_CHECKING:
+    from models.backtest.result import Backtest
     from tests.features.fleets import Fleet
 
 LONG = Window(START + 18 * DAY, START + 49 * DAY)  # enough failures for intervals
@@ -32,7 +34,7 @@ def found(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, setting
     told = setup_of(fleet.metrics, min_failures)
     if not fleet.metrics:
         told = replace(told, windows=(DAY, 2 * DAY, 7 * DAY))
-    return replay(settings, fleet.view(), told, window, lambda *_: None)
+    return replay_and_judge(fleet.view(), window, told, judging(settings), lambda *_: None)
 
 
 def contents(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS) -> Contents:

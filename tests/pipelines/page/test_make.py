@@ -18,7 +18,7 @@ from tests.pipelines.records import DAYS, START, write_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.backtest import Window
+    from models.backtest.replay import Window
     from pipelines.settings_shape import Settings
 
 DAY = timedelta(days=1)

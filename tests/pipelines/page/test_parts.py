@@ -3,18 +3,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from models.figures import Figure
-from models.slicing import Slice, Slicing
-from models.slicing_layout import OTHERS
+from models.evaluation.slices.layout import OTHERS
+from models.evaluation.slices.slices import Slice, Slicing
+from models.metrics.estimate import Estimate
 from pipelines.page.notice import lines
 from pipelines.page.parts import HEADS, LIKE_THE_FLEET, tables, words
 from pipelines.page.render import render
 from tests.pipelines.page.reports import whole
 
-LEVEL = Figure(2.8)
+LEVEL = Estimate(2.8)
 PLAIN = Slice(
     "r1", 0, 900, 12, 0.25, 14, 3, 5.0,
-    {"caught_share": Figure(3 / 14), "precision": Figure(None), "observed_over_expected": LEVEL}, is_off=False,
+    {"caught_share": Estimate(3 / 14), "precision": Estimate(None), "observed_over_expected": LEVEL}, is_off=False,
 )  # fmt: skip
 
 

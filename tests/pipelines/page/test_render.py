@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from models.figures import Figure
+from models.metrics.estimate import Estimate
 from pipelines.page.charts import leads, reliability, rivals, spark, timeline, tradeoff
 from pipelines.page.contents import Contents
 from pipelines.page.render import render
@@ -163,7 +163,7 @@ def test_the_diagram_has_a_mark_for_each_bin() -> None:
 
 
 def test_rivals_are_ranked_and_what_cannot_be_told_is_left_out() -> None:
-    drawn = rivals.draw({"random": Figure(0.1), "model": Figure(0.4), "rule": Figure(None)}, "t")
+    drawn = rivals.draw({"random": Estimate(0.1), "model": Estimate(0.4), "rule": Estimate(None)}, "t")
     assert drawn.index(">Nodeward<") < drawn.index(">at random<")
     assert "one rule" not in drawn
     assert rivals.draw({}, "t").startswith("<svg")

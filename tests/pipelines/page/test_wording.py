@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from models.figures import Figure
+from models.metrics.estimate import Estimate
 from pipelines.page import wording
 from pipelines.page.wording import MINUS, NOTHING
 
@@ -43,10 +43,10 @@ def test_numbers_have_no_power_of_ten(value: float, told: str) -> None:
 
 
 def test_an_interval_stands_beside_its_value_where_there_is_one() -> None:
-    assert wording.with_interval(Figure(0.5)) == "50%"
-    assert wording.with_interval(Figure(0.5, np.linspace(0, 1, 1001))) == "50% [2.5%, 98%]"
-    assert wording.with_interval(Figure(None)) == NOTHING
-    assert wording.with_interval(Figure(1.5, np.full(3, 1.25)), wording.number) == "1.5 [1.25, 1.25]"
+    assert wording.with_interval(Estimate(0.5)) == "50%"
+    assert wording.with_interval(Estimate(0.5, np.linspace(0, 1, 1001))) == "50% [2.5%, 98%]"
+    assert wording.with_interval(Estimate(None)) == NOTHING
+    assert wording.with_interval(Estimate(1.5, np.full(3, 1.25)), wording.number) == "1.5 [1.25, 1.25]"
 
 
 def test_points_have_a_sign_and_nothing_is_minus_zero() -> None:

@@ -1,0 +1,132 @@
+"""Replays a forecast: trained on what was known at the split, judged on what came after, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import TooLittleDataError
+from features import batch, idle
+from features.dataset import days
+from features.grid import Times, to_datetime, to_numpy
+from features.history import steady_rate
+from features.labels import Outcomes, label
+from features.risk import Risk, Rows, assess
+from models.baselines.runner import BaselineRunner
+from models.causes.fit import learn
+from models.causes.replay import foretell
+from models.evaluation import evaluation_set
+from models.hazard.model import Covariates
+from models.hazard.train import Trained, train
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.view import View
+    from models.causes.replay import Foretold
+    from models.setup import Setup
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The test window: forecasts are made from `start` on, and judged by what happens up to `end`."""
+
+    start: datetime
+    end: datetime
+
+    def last_cutoff(self, horizon_days: float) -> np.datetime64:
+        """Give the last time at which a forecast over the horizon can still be judged."""
+        return np.datetime64(to_numpy(self.end) - days(horizon_days))
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The rows at risk in a test window and every model's probability for them: rows x horizons."""
+
+    window: Window
+    setup: Setup
+    trained: Trained
+    risk: Risk
+    rows: Rows
+    probabilities: dict[str, Floats]
+    causes: Foretold | None = None  # what was said of the causes of the failures that came
+    idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where nobody knows
+
+    def judged(self, horizon_days: float) -> NDArray[np.bool_]:
+        """Tell which rows can be judged at a horizon."""
+        return self.rows.ts <= self.window.last_cutoff(horizon_days)
+
+    def causes_at(self, horizon_days: float) -> Foretold | None:
+        """Give what was said of the causes of failures within a horizon, at the rows that can be judged at it."""
+        if self.causes is None:
+            return None
+        ts, start = self.causes.rows.ts, self.causes.ahead.start
+        return self.causes.take((ts <= self.window.last_cutoff(horizon_days)) & (start <= ts + days(horizon_days)))
+
+    def at(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
+        """Give the rows that can be judged at a horizon, and each model's probabilities for them."""
+        chosen, column = self.judged(horizon_days), self.setup.design.horizons_days.index(horizon_days)
+        return self.rows.take(chosen), {name: told[chosen, column] for name, told in self.probabilities.items()}
+
+
+def replay(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Replay:
+    """Train at the window's start and forecast at every step of it.
+
+    Raises:
+        TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
+    """
+    steps = scoring_times(window, setup)
+    progress("training")
+    trained = train(hindsight.narrow(window.start), setup)
+    progress("features of the test window")
+    view = hindsight.narrow(to_datetime(steps[-1]))
+    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], steps]), setup.design.coverage)
+    rows = risk.rows()
+    rows = rows.take(rows.ts >= to_numpy(window.start))
+    features = batch.compute(trained.training.catalogue, view, risk, rows)
+    rate = steady_rate(view, risk, setup.design.every_days)
+    progress("scores")
+    told = {"model": trained.model.probabilities(Covariates(features, rate[rows.cutoff]))}
+    contest = BaselineRunner(trained, view, risk, rows, features, rate[rows.cutoff])
+    for name, forecast in contest.baselines().items():
+        progress(f"baseline {name}")
+        told[name] = forecast()
+    progress("causes")
+    causes = foretell(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
+    return Replay(window, setup, trained, risk, rows, told, causes, idle.of_rows(trained.training.catalogue, features))
+
+
+def scoring_times(window: Window, setup: Setup) -> Times:
+    """List the times of the window at which a forecast over the shortest horizon can be judged."""
+    step, start = days(setup.design.every_days), to_numpy(window.start)
+    count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
+    if count < 1:
+        raise TooLittleDataError(
+            f"no forecast over {setup.design.horizons_days[0]:g} days can be judged from {window.start:%Y-%m-%d} on: "
+            f"what is judged ends at {window.end:%Y-%m-%d} (--test-end, or else the last recorded event)",
+            mend="choose an earlier --test-start, a later --test-end or shorter horizons",
+        )
+    return np.asarray(start + step * np.arange(count))
+
+
+def judge_cases(replay: Replay, hindsight: View, horizon_days: float) -> evaluation_set.EvaluationSet:
+    """Label the rows of one horizon in hindsight."""
+    rows, _ = replay.at(horizon_days)
+    outcomes = Outcomes.of(hindsight, rows.names)
+    return evaluation_set.EvaluationSet(
+        names=rows.names,
+        node=rows.node.astype(np.int32),
+        ts=rows.ts,
+        label=label(rows, outcomes, days(horizon_days)),
+        failure_node=outcomes.failure_node.astype(np.int32),
+        failure_start=outcomes.failure_start,
+        horizon_days=int(horizon_days),
+        every_days=int(replay.setup.design.every_days),
+    )

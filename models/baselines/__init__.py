@@ -1,0 +1,1 @@
+"""The protocol's fixed baselines, one a module; the model itself is models/hazard."""

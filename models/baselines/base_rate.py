@@ -1,0 +1,17 @@
+"""The 'base_rate' baseline: the fleet's recent failures, the same for all nodes at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.baselines.labelled import Floats
+
+
+def base_rate_probabilities(rate: Floats, cutoff: NDArray[np.int64], horizon_days: float) -> Floats:
+    """Give every row the fleet's recent failures a node-day, turned into a probability over the horizon."""
+    return -np.expm1(-np.nan_to_num(rate)[cutoff] * horizon_days)

@@ -1,0 +1,161 @@
+"""The baselines on the model's own rows: each one trained on what the model was trained on, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import batch
+from features.catalogue import Catalogue, Feature, Origin
+from features.dataset import days
+from features.history import base_rate
+from features.labels import Outcomes, label
+from models.baselines.base_rate import base_rate_probabilities
+from models.baselines.labelled import Labelled
+from models.baselines.logistic import logistic
+from models.baselines.raw_lightgbm import beside_fleet, lightgbm_raw
+from models.baselines.rule import Rule, apply_rule, choose_rule
+from models.hazard.model import Covariates
+from models.hazard.train import history_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from data.view import View
+    from features.risk import Risk, Rows
+    from models.hazard.train import Trained
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+STEPS_BACK = 7  # of the difference that lightgbm_raw sees
+YEAR_COUNT = "failures__count__365d"
+MOST_RAW_ROWS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRunner:
+    """A trained model's rows, in training and in the test window."""
+
+    trained: Trained
+    view: View  # at the end of the test window
+    risk: Risk
+    rows: Rows
+    features: Matrix
+    rate: Floats
+
+    def baselines(self) -> dict[str, Callable[[], Floats]]:
+        """Give each baseline by name: a function that trains it and returns rows x horizons."""
+        told = {
+            "random": self._random,
+            "base_rate": self._base_rate,
+            "rule": self._rule,
+            "history": self._history,
+            "logistic": self._logistic,
+        }
+        return {**told, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else told
+
+    @property
+    def _horizons(self) -> tuple[float, ...]:
+        return self.trained.setup.design.horizons_days
+
+    @property
+    def _seed(self) -> int:
+        return self.trained.setup.recipe.params.random_seed
+
+    def _random(self) -> Floats:
+        return np.random.default_rng(self._seed).random((len(self.rows), len(self._horizons)))
+
+    def _base_rate(self) -> Floats:
+        rate = base_rate(self.view, self.risk, self.trained.setup.design.every_days)
+        return np.column_stack([base_rate_probabilities(rate, self.rows.cutoff, length) for length in self._horizons])
+
+    def _history(self) -> Floats:
+        model = history_of(self.trained)
+        column = {name: at for at, name in enumerate(self.trained.training.catalogue.names)}
+        own = self.features[:, [column[name] for name in model.feature_names]]
+        return model.probabilities(Covariates(own, self.rate))
+
+    def _logistic(self) -> Floats:
+        training = self.trained.training
+        return self._each_horizon(
+            training.rows,
+            training.features,
+            training.weight,
+            lambda labelled: logistic(labelled, self.features, self._seed),
+        )
+
+    def _rule(self) -> Floats:
+        training = self.trained.training
+        seen = self._rule_values(training.rows, self.trained.view, self.trained.risk, training.features)
+        now = self._rule_values(self.rows, self.view, self.risk, self.features)
+        rule = self._chosen_rule(training.rows, seen, training.weight)
+        return self._each_horizon(
+            training.rows, seen, training.weight, lambda labelled: apply_rule(rule, labelled, now)
+        )
+
+    def _rule_values(self, rows: Rows, view: View, risk: Risk, features: Matrix) -> Matrix:
+        """Give what the rule chooses from: the newest values, how many of some are above zero, or past failures."""
+        setup = self.trained.setup
+        if not setup.metrics:
+            return features[:, [self.trained.training.catalogue.names.index(YEAR_COUNT)]]
+        values = batch.compute(self._newest(setup.rule), view, risk, rows)
+        return np.sum(values > 0, axis=1, keepdims=True).astype(np.float32) if setup.rule else values
+
+    def _chosen_rule(self, rows: Rows, values: Matrix, weight: Floats) -> Rule:
+        """Choose the best metric; a count of failures or of errors is risky when it is high, whatever the data say."""
+        setup = self.trained.setup
+        labelled = self._labelled(rows, values, weight, self._horizons[len(self._horizons) // 2])
+        is_count = setup.rule or not setup.metrics
+        return choose_rule(labelled) if labelled.has_both and not is_count else Rule(0, 1.0)
+
+    def _lightgbm_raw(self) -> Floats:
+        rows, weight = self._raw_rows()
+        seen = self._raw(rows, self.trained.view, self.trained.risk)
+        now = self._raw(self.rows, self.view, self.risk)
+        return self._each_horizon(rows, seen, weight, lambda labelled: lightgbm_raw(labelled, now, self._seed))
+
+    def _raw_rows(self) -> tuple[Rows, Floats]:
+        """Take every training row; where they are too many to hold, all that fail and a weighted draw of the others."""
+        rows, longest = self.trained.risk.rows(), days(self._horizons[-1])
+        fails = label(rows, Outcomes.of(self.trained.view, rows.names), longest) == 1
+        share = min(1.0, MOST_RAW_ROWS / max(len(rows), 1))
+        kept = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
+        return rows.take(kept), np.where(fails[kept], 1.0, 1.0 / share)
+
+    def _raw(self, rows: Rows, view: View, risk: Risk) -> Matrix:
+        """Give the newest values, their difference to seven steps before, their distance from the fleet's median."""
+        catalogue = self._newest(())
+        now = batch.compute(catalogue, view, risk, rows)
+        back = days(STEPS_BACK * self.trained.setup.design.every_days)
+        then = batch.compute(
+            catalogue,
+            view,
+            replace(risk, cutoffs=risk.cutoffs - back),
+            replace(rows, cutoffs=rows.cutoffs - back),
+        )
+        return np.hstack([now, now - then, beside_fleet(now, rows.cutoff)])
+
+    def _newest(self, metrics: Sequence[str]) -> Catalogue:
+        setup = self.trained.setup
+        wanted = [metric for metric in setup.metrics if not metrics or metric.name in metrics]
+        return Catalogue(
+            tuple(
+                Feature(Origin.HELD, metric.name, "last", None, metric.unit, "")
+                if metric.sampling == "on_change"
+                else Feature(Origin.WINDOW, metric.name, "last", setup.windows[0], metric.unit, "")
+                for metric in wanted
+            )
+        )
+
+    def _each_horizon(
+        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled], Floats]
+    ) -> Floats:
+        return np.column_stack([forecast(self._labelled(rows, values, weight, length)) for length in self._horizons])
+
+    def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> Labelled:
+        told = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))
+        known = ~np.isnan(told)
+        return Labelled(values[known], told[known], weight[known])

@@ -1,0 +1,1 @@
+"""The protocol: alarms, episodes, lead times, calibration by horizon; the formulas are in models/metrics."""

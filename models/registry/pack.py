@@ -1,0 +1,49 @@
+"""Packs a trained model into a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from models.registry.bundle import CAUSE_MODEL, CAUSE_TREES, FORMAT, LINE, Bundle, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.causes.model import CauseModel
+    from models.hazard.train import Trained
+
+
+def pack(
+    trained: Trained,
+    fleet: str,
+    metrics: Mapping[str, float],
+    tables: Mapping[str, int],
+    causes: CauseModel | None = None,
+) -> Bundle:
+    """Pack a trained model with what is needed to score by it."""
+    model, setup, fleet_plan = trained.model, trained.setup, trained.plan
+    manifest = Manifest(
+        format=FORMAT,
+        fleet=fleet,
+        trained_until=trained.view.at.isoformat(),
+        features=model.feature_names,
+        has_racks=fleet_plan.has_racks,
+        has_hardware=fleet_plan.has_hardware,
+        causes=fleet_plan.causes,
+        horizons_days=model.horizons_days,
+        boosters=tuple(f"booster-{at}.txt" for at in range(len(model.boosters))),
+        calibration_offset=tuple(model.calibration.offset.tolist()),
+        calibration_scale=tuple(model.calibration.scale.tolist()),
+        support=trained.support,
+        failures=trained.failures,
+        metrics={name: value for name, value in metrics.items() if isfinite(value)},  # JSON has no NaN
+        tables=dict(tables),
+        params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
+        line=LINE if model.line else "",
+        trees_share=model.trees_share,
+        cause_model=CAUSE_MODEL if causes else "",
+        cause_trees=CAUSE_TREES if causes and causes.booster else "",
+    )
+    return Bundle(model, manifest, causes)

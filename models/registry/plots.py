@@ -1,0 +1,207 @@
+"""Figures that show at a glance whether a model is worth trusting: pure functions from values to a Figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from features.grid import Times
+    from models.hazard.out_of_fold import OutOfFoldForecast
+
+Floats = NDArray[np.float64]
+
+# Okabe and Ito (2008): told apart by colour-blind people too.
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#D55E00"
+SKY: Final = "#56B4E9"
+INK: Final = "#333333"
+PALE: Final = "#CCCCCC"
+COLOURS: Final = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00", INK)
+STROKES: Final = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)))  # seven colours by five strokes: no pair comes twice
+LEAST_PROBABILITY: Final = 1e-6
+SMALLEST_SHARE: Final = 1e-3
+BINS: Final = 12  # of a reliability diagram
+MOST_FEATURES: Final = 25
+MONTH_STEPS: Final = (1, 2, 3, 6, 12, 24, 60)
+MOST_TICKS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Share of failures caught against share of rows alarmed."""
+
+    alarmed: Floats
+    caught: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Mean probability and share of failures of each bin; bins expect equally many failures."""
+
+    forecast: Floats
+    observed: Floats
+    weight: Floats
+
+
+def curve(forecast: OutOfFoldForecast) -> Curve:
+    """Alarm the riskiest rows first, and count the failing rows among them; rows of equal risk come together."""
+    order = np.argsort(-forecast.probability, kind="stable")
+    weight, hits = forecast.weight[order], (forecast.weight * forecast.label)[order]
+    ends = np.append(np.flatnonzero(np.diff(forecast.probability[order])), len(order) - 1)
+    alarmed, caught = np.cumsum(weight)[ends], np.cumsum(hits)[ends]
+    return Curve(np.append(0.0, alarmed / alarmed[-1]), np.append(0.0, caught / caught[-1]))
+
+
+def reliability(forecast: OutOfFoldForecast, bins: int = BINS) -> Reliability:
+    """Cut forecasts, from the lowest to the highest, into bins that expect equally many failures."""
+    order = np.argsort(forecast.probability, kind="stable")
+    expected = np.cumsum((forecast.weight * forecast.probability)[order])
+    bin_of = np.minimum(bins * expected / max(expected[-1], np.finfo(np.float64).tiny), bins - 1).astype(np.int64)
+
+    def sums(values: Floats) -> Floats:
+        return np.bincount(bin_of, weights=values[order], minlength=bins).astype(np.float64)[filled]
+
+    filled = np.bincount(bin_of, minlength=bins) > 0
+    weight = sums(forecast.weight)
+    return Reliability(
+        sums(forecast.weight * forecast.probability) / weight,
+        sums(forecast.weight * forecast.label) / weight,
+        weight,
+    )
+
+
+def draw_curves(curves: Mapping[str, Curve], title: str, budgets: Sequence[float]) -> Figure:
+    """Draw failing rows caught against rows alarmed, a line a curve, with the budgets marked."""
+    figure = Figure((8, 4.8), layout="constrained")
+    axes = _plain(figure.add_subplot(), title)
+    shares = np.geomspace(SMALLEST_SHARE, 1, 400)
+    axes.plot(shares, shares, color=PALE, lw=1.5, label="by chance")
+    for budget in budgets:
+        axes.axvline(budget, color=INK, lw=1, ls=":")
+    for (name, told), colour, stroke in zip(curves.items(), cycle(COLOURS), cycle(STROKES), strict=False):
+        caught = np.interp(shares, told.alarmed, told.caught)
+        axes.plot(shares, caught, color=colour, ls=stroke, lw=2, label=name)
+    axes.set(xscale="log", xlim=(SMALLEST_SHARE, 1), ylim=(0, 1.01))
+    dotted = f" (dotted: {', '.join(f'{100 * budget:g}%' for budget in budgets)})" if budgets else ""
+    axes.set(xlabel=f"share of node-days alarmed{dotted}", ylabel="share of failing node-days caught")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def draw_reliability(forecasts: Mapping[float, OutOfFoldForecast], title: str) -> Figure:
+    """Draw, for each horizon, what happened against what was forecast, over how often each forecast was made."""
+    figure = Figure((max(3.2 * len(forecasts), 4), 4.8), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    if not forecasts:
+        return figure
+    told = {days: reliability(forecast) for days, forecast in forecasts.items()}
+    ends = _ends(told.values())
+    panels = figure.subplots(2, len(told), sharex=True, sharey="row", height_ratios=[3, 1], squeeze=False)
+    for (days, bins), upper, lower in zip(told.items(), *panels, strict=True):
+        _draw_bins(_plain(upper, f"within {_days(days)}"), bins, ends)
+        _plain(lower, "").hist(
+            np.clip(forecasts[days].probability, *ends),
+            np.geomspace(*ends, 31).tolist(),
+            weights=forecasts[days].weight,
+            color=SKY,
+        )
+        lower.set(yscale="log", xlabel="forecast")
+    panels[0, 0].set_ylabel("failed")
+    panels[1, 0].set_ylabel("node-days")
+    return figure
+
+
+def _draw_bins(axes: Axes, bins: Reliability, ends: tuple[float, float]) -> None:
+    """Draw the bins; one without a failure is an open mark at the edge, since a logarithm has no zero."""
+    seen = bins.observed > 0
+    axes.plot(ends, ends, color=PALE, lw=1.5, zorder=0)
+    axes.plot(bins.forecast[seen], bins.observed[seen], color=BLUE, lw=1.2, marker="o", ms=5)
+    at_edge = np.full(np.count_nonzero(~seen), 1.2 * ends[0])
+    axes.plot(bins.forecast[~seen], at_edge, "v", mec=BLUE, mfc="white")
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _ends(told: Iterable[Reliability]) -> tuple[float, float]:
+    """Find limits that hold every bin, not a part of a decade."""
+    values = np.concatenate([part for bins in told for part in (bins.forecast, bins.observed)])
+    values = np.clip(values[values > 0], LEAST_PROBABILITY, 1.0)
+    low, high = float(values.min(initial=0.5)), float(values.max(initial=0.5))
+    return max(low / 2, LEAST_PROBABILITY / 2), min(high * 2, 1.0)
+
+
+def draw_importance(gain: Mapping[str, float], title: str) -> Figure:
+    """Draw the features that the trees gained most by, as shares of the whole gain."""
+    ranked = sorted(gain.items(), key=lambda pair: (-pair[1], pair[0]))
+    top = {name: value / sum(gain.values()) for name, value in ranked[:MOST_FEATURES] if value > 0}
+    figure = Figure((8, 1.2 + 0.24 * max(len(top), 2)), layout="constrained")
+    axes = _plain(figure.add_subplot(), title)
+    if not top:
+        axes.annotate("no trees: history and pooled rates stand in for them", (0.02, 0.5), xycoords="axes fraction")
+    bars = axes.barh(range(len(top)), list(top.values()), color=BLUE, height=0.7)
+    axes.set_yticks(range(len(top)), list(top))
+    axes.bar_label(bars, [f"{share:.1%}" for share in top.values()], padding=3, fontsize=8, color=INK)
+    axes.set(xlim=(0, 1.12 * max(top.values(), default=1.0)), ylim=(len(top) - 0.4, -0.6))
+    axes.set_xlabel("share of the trees' total gain")
+    axes.xaxis.set_major_formatter(_percent())
+    axes.tick_params(axis="y", labelsize=8, length=0)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def draw_timeline(starts: Times, marks: Mapping[str, np.datetime64], title: str) -> Figure:
+    """Draw failures a month with marks at times of note; months after the first mark are of another colour."""
+    figure = Figure((9, 3.4), layout="constrained")
+    axes = _plain(figure.add_subplot(), title)
+    months, count = np.unique(_months(starts).astype(np.int64), return_counts=True)
+    places = {name: float(_months(np.array([moment]))[0]) for name, moment in marks.items()}
+    is_after = months >= min(places.values(), default=np.inf)
+    axes.bar(months, count, 0.9, align="edge", color=np.where(is_after, ORANGE, BLUE).tolist())
+    for name, place in places.items():
+        axes.axvline(place, color=INK, lw=1.2, ls="--")
+        axes.annotate(f"{name} ", (place, 1), xycoords=("data", "axes fraction"), va="top", ha="right")
+    span = float(np.ptp(axes.get_xlim()))
+    axes.xaxis.set_major_locator(MultipleLocator(next((step for step in MONTH_STEPS if span / step < MOST_TICKS), 120)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda month, _: str(np.datetime64(round(month), "M"))))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(ylabel="failures a month", ylim=(0, 1.15 * max(count, default=1)))
+    axes.grid(visible=False, axis="x")
+    return figure
+
+
+def _months(moments: Times) -> Floats:
+    """Count months since 1970, with the part of the month that has passed."""
+    month = moments.astype("datetime64[M]")
+    start, end = month.astype("datetime64[us]"), (month + 1).astype("datetime64[us]")
+    return np.asarray(month.astype(np.float64) + (moments - start) / (end - start))
+
+
+def _plain(axes: Axes, title: str) -> Axes:
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#EEEEEE", lw=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _percent() -> FuncFormatter:
+    return FuncFormatter(lambda value, _: f"{100 * value:.3g}%")
+
+
+def _days(days: float) -> str:
+    return f"{days:g} day{'s' if days > 1 else ''}"

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from models.evaluation.alarms import alarmed_rows, earliest, episodes, roster
+from models.evaluation.evaluate import Evaluation, evaluate
+from models.evaluation.evaluation_set import EvaluationSet, timeline, window_failures
+from models.metrics import metrics
+from models.metrics.bootstrap import Resampler, draw_resampler
+from tests.models.made_up import START, Scores, Size, made_up_cases, made_up_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+NULL = {"value": None, "low": None, "high": None}
+SHARES = (0.05, 0.2)
+
+
+def resampler_of(cases: EvaluationSet, size: int = 200) -> Resampler:
+    first, last = (cases.ts.min(), cases.ts.max()) if len(cases.ts) else (START, START)
+    return draw_resampler(cases.names, first, last + cases.horizon, np.random.default_rng(7), size)
+
+
+def evaluated(cases: EvaluationSet, scores: Mapping[str, NDArray[np.float64]], size: int = 200) -> Evaluation:
+    return evaluate(cases, scores, SHARES, resampler_of(cases, size))
+
+
+def sample(seed: int = 0, size: Size | None = None) -> tuple[EvaluationSet, Scores]:
+    rng = np.random.default_rng(seed)
+    cases = made_up_cases(rng, size or Size())
+    return cases, made_up_scores(rng, cases)
+
+
+def repeated(measure: object, values: list[NDArray[np.float64]], weight: NDArray[np.float64]) -> float:
+    assert callable(measure)
+    result = measure(*(np.repeat(value, weight.astype(int)) for value in values))
+    return np.nan if result is None else float(result)
+
+
+def median(values: NDArray[np.float64]) -> float | None:
+    return float(np.median(values)) if len(values) else None
+
+
+def brute_rows(cases: EvaluationSet, probability: NDArray[np.float64], weight: NDArray[np.float64]) -> dict[str, float]:
+    """Measure the rows of one resample, repeated as often as they were drawn."""
+    kept = cases.is_kept
+    label, score, times = cases.label[kept], probability[kept], weight[kept]
+    bins = np.repeat(metrics.equal_count_bins(score), times.astype(int))
+    surplus = np.repeat(label - score, times.astype(int))
+    gaps = [abs(surplus[bins == one].mean()) * (bins == one).sum() for one in set(bins.tolist())]
+    return {
+        "base_rate": repeated(metrics.base_rate, [label], times),
+        "roc_auc": repeated(metrics.roc_auc, [label, score], times),
+        "pr_auc": repeated(metrics.average_precision, [label, score], times),
+        "brier": repeated(metrics.brier, [label, score], times),
+        "observed_over_expected": repeated(metrics.observed_over_expected, [label, score], times),
+        "ece": sum(gaps) / len(surplus),
+    }
+
+
+def brute_budget(
+    cases: EvaluationSet, probability: NDArray[np.float64], share: float, resampler: Resampler, resample: int
+) -> dict[str, float]:
+    """Measure one resample of a budget, with the alarms of the whole sample."""
+    line, failures = timeline(cases), window_failures(cases)
+
+    def weigh(node: NDArray[np.int32], ts: NDArray[np.datetime64]) -> NDArray[np.float64]:
+        return resampler.weights(resampler.cells(cases.names, node, ts))[:, resample]
+
+    rows = alarmed_rows(roster(cases, line), probability, [share])[share]
+    weight, label = weigh(cases.node[rows], cases.ts[rows]), cases.label[rows]
+    kept, runs = ~np.isnan(label), episodes(cases, rows)
+    ended = ~np.isnan(runs.label)
+    run_weight = weigh(cases.node[runs.first_row], cases.ts[runs.first_row])
+    lead = (failures.start - earliest(rows, failures, line, cases.horizon)) / np.timedelta64(1, "h")
+    failure_weight, caught = weigh(failures.node, failures.start), np.isfinite(lead)
+    every = weigh(cases.node, cases.ts)[cases.is_kept].sum() * cases.every_days
+    return {
+        "precision": repeated(metrics.base_rate, [label[kept]], weight[kept]),
+        "observed_over_expected": (weight * label)[kept].sum() / (weight * probability[rows])[kept].sum(),
+        "caught_share": failure_weight[caught].sum() / failure_weight.sum(),
+        "median_lead_hours": repeated(median, [lead[caught]], failure_weight[caught]),
+        "false_alarms_per_1000_node_days": 1000 * weight[label == 0].sum() / every,
+        "episode_precision": repeated(metrics.base_rate, [runs.label[ended]], run_weight[ended]),
+    }
+
+
+@pytest.mark.parametrize("model", ["random", "rule", "model"])
+@pytest.mark.parametrize("every_days", [1, 7])
+def test_the_draws_are_those_of_a_brute_force_resampling(model: str, every_days: int) -> None:
+    cases, scores = sample(3, Size(nodes=15, every_days=every_days, horizon_days=7 * every_days, failures=45))
+    resampler, probability = resampler_of(cases, 12), scores[model]
+    evaluation = evaluate(cases, {model: probability}, SHARES, resampler)
+    weights = resampler.weights(resampler.cells(cases.names, cases.node, cases.ts))
+    for resample in range(12):
+        for measure, expected in brute_rows(cases, probability, weights[:, resample]).items():
+            draws = evaluation.figure(measure, model).draws
+            assert draws is not None
+            assert draws[resample] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        for share in SHARES:
+            for measure, expected in brute_budget(cases, probability, share, resampler, resample).items():
+                draws = evaluation.figure(measure, model, share).draws
+                assert draws is not None
+                assert draws[resample] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_every_interval_holds_its_value_and_goes_through_json() -> None:
+    cases, scores = sample(1, Size(nodes=60, steps=60, failures=90))
+    report = json.loads(json.dumps(evaluated(cases, scores).to_json(), allow_nan=False))
+    measured = report["model"] | report["model"]["budgets"][0]
+    intervals = {name: entry for name, entry in measured.items() if isinstance(entry, dict)}
+    assert len(intervals) == 13  # observed_over_expected is in both
+    assert all(entry["low"] < entry["value"] < entry["high"] for entry in intervals.values())
+    assert "note" not in report["model"]
+
+
+def test_the_report_has_the_protocols_names() -> None:
+    cases, scores = sample()
+    report = evaluated(cases, scores).to_json()
+    own = "base_rate roc_auc pr_auc brier brier_skill ece slope observed_over_expected budgets"
+    assert set(report["model"]) == {"rows", "unknown_or_dropped", *own.split()}
+    budgets = report["model"]["budgets"]
+    assert isinstance(budgets, list)
+    assert [budget["alarm_share"] for budget in budgets] == list(SHARES)
+    counts = {name for name, value in budgets[0].items() if isinstance(value, int)}
+    assert counts == {"alarms", "failures", "failures_scorable", "failures_caught", "alarm_episodes"}
+
+
+def test_random_scores_catch_what_chance_says() -> None:
+    size = Size(nodes=400, steps=60, failures=1500)
+    cases, scores = sample(5, size)
+    evaluation = evaluate(cases, scores, (0.01,), resampler_of(cases))
+    chance = 1 - 0.99**size.horizon_days
+    caught = evaluation.figure("caught_share", "random", 0.01)
+    low, high = caught.bounds()
+    assert caught.value == pytest.approx(chance, abs=0.02)
+    assert low is not None
+    assert high is not None
+    assert low < chance < high
+    assert evaluation.figure("roc_auc", "random").value == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_model_gains_over_the_base_rate_and_the_base_rate_over_itself_is_nothing() -> None:
+    cases, scores = sample(2, Size(nodes=60, steps=60, failures=90))
+    evaluation = evaluated(cases, scores)
+    skill, brier = evaluation.figure("brier_skill", "model"), evaluation.figure("brier", "model").value
+    base = evaluation.figure("brier", "base_rate").value
+    assert brier is not None
+    assert base is not None
+    assert skill.value == pytest.approx(1 - brier / base)
+    assert evaluation.figure("brier_skill", "base_rate").to_json() == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_without_the_base_rate_there_is_no_skill() -> None:
+    cases, scores = sample()
+    assert evaluated(cases, {"model": scores["model"]}).to_json()["model"]["brier_skill"] == NULL
+
+
+def test_what_is_caught_ahead_counts_first_alarms_so_long_before_and_is_paired() -> None:
+    cases, scores = sample(4, Size(nodes=60, steps=60, failures=90))
+    resampler, line, failures = resampler_of(cases), timeline(cases), window_failures(cases)
+    told = evaluate(cases, scores, (0.2,), resampler, (24, 24 * cases.horizon_days))
+    rows = alarmed_rows(roster(cases, line), scores["model"], [0.2])[0.2]
+    lead = (failures.start - earliest(rows, failures, line, cases.horizon)) / np.timedelta64(1, "h")
+    early = told.figure("caught_share_24h", "model", 0.2)
+    assert early.value == pytest.approx((lead >= 24).mean())
+    weight = resampler.weights(resampler.cells(cases.names, failures.node, failures.start))
+    assert early.draws == pytest.approx(weight[lead >= 24].sum(axis=0) / weight.sum(axis=0))
+    assert told.ratio("caught_share_24h", "model", "model", 0.2).bounds() == (1.0, 1.0)
+    assert [name for name in told.models["model"].budgets[0.2] if name.endswith("h")] == ["caught_share_24h"]
+
+
+def test_a_ratio_is_paired() -> None:
+    cases, scores = sample(4, Size(nodes=60, steps=60, failures=90))
+    evaluation = evaluated(cases, scores)
+    assert evaluation.ratio("pr_auc", "model", "model").to_json() == {"value": 1.0, "low": 1.0, "high": 1.0}
+    ratio = evaluation.ratio("caught_share", "model", "random", 0.05)
+    own, other = (evaluation.figure("caught_share", name, 0.05) for name in ("model", "random"))
+    assert own.draws is not None
+    assert other.draws is not None
+    assert ratio.draws == pytest.approx(own.draws / other.draws)
+
+
+def test_another_model_changes_no_figure_of_the_first() -> None:
+    cases, scores = sample()
+    alone, beside = evaluated(cases, {"model": scores["model"]}), evaluated(cases, scores)
+    assert alone.figure("pr_auc", "model").to_json() == beside.figure("pr_auc", "model").to_json()
+
+
+def test_one_horizons_draws_are_the_others_where_both_see_the_same() -> None:
+    cases, scores = sample(6, Size(nodes=60, steps=60, failures=90))
+    fewer = replace(cases, horizon_days=6)
+    resampler = resampler_of(cases)
+    one, other = (evaluate(each, {"model": scores["model"]}, SHARES, resampler) for each in (cases, fewer))
+    assert one.figure("brier", "model").to_json() == other.figure("brier", "model").to_json()
+
+
+@pytest.mark.parametrize("failures", [1, 19])
+def test_under_twenty_failures_there_are_values_without_intervals(failures: int) -> None:
+    cases, scores = sample(1, Size(failures=failures))
+    report = evaluated(cases, scores).to_json()["model"]
+    base_rate = report["base_rate"]
+    assert report["note"] == "too few failures"
+    assert isinstance(base_rate, dict)
+    assert base_rate["value"] > 0
+    assert (base_rate["low"], base_rate["high"]) == (None, None)
+
+
+def test_a_window_without_failures_gives_nulls() -> None:
+    cases, scores = sample(1, Size(failures=0))
+    report = evaluated(cases, scores).to_json()["model"]
+    assert [report[name] for name in ("roc_auc", "pr_auc", "slope")] == [NULL] * 3
+    budgets = report["budgets"]
+    assert isinstance(budgets, list)
+    assert budgets[0]["failures"] == 0
+    assert [budgets[0][name] for name in ("caught_share", "median_lead_hours")] == [NULL] * 2
+
+
+def test_dropped_rows_only_give_nulls() -> None:
+    cases, scores = sample(1)
+    dropped = replace(cases, label=np.full(len(cases.label), np.nan))
+    report = evaluated(dropped, scores).to_json()["model"]
+    assert (report["rows"], report["unknown_or_dropped"]) == (0, len(cases.label))
+    assert [report[name] for name in ("base_rate", "brier", "brier_skill", "ece", "slope", "roc_auc")] == [NULL] * 6
+    budgets = report["budgets"]
+    assert isinstance(budgets, list)
+    for name in ("precision", "observed_over_expected", "false_alarms_per_1000_node_days", "episode_precision"):
+        assert budgets[0][name] == NULL
+    assert budgets[0]["failures_caught"] > 0
+    assert budgets[0]["caught_share"]["value"] > 0
+
+
+def test_no_rows_at_all_give_nulls() -> None:
+    cases, _ = sample(1)
+    gone = np.zeros(0, dtype=np.intp)
+    nobody = replace(cases, node=cases.node[gone], ts=cases.ts[gone], label=cases.label[gone])
+    report = evaluated(nobody, {"model": np.zeros(0)}).to_json()["model"]
+    assert report["base_rate"] == NULL
+    budgets = report["budgets"]
+    assert isinstance(budgets, list)
+    assert (budgets[0]["alarms"], budgets[0]["failures"], budgets[0]["caught_share"]) == (0, 0, NULL)
+
+
+def test_a_single_node_is_judged() -> None:
+    cases, scores = sample(1, Size(nodes=1, steps=200, failures=40))
+    report = evaluated(cases, scores).to_json()["model"]
+    auc = report["roc_auc"]
+    assert isinstance(auc, dict)
+    assert auc["low"] < auc["value"] < auc["high"]
+
+
+def test_failures_of_unknown_nodes_count_as_missed() -> None:
+    cases, scores = sample(1)
+    strangers = replace(
+        cases,
+        failure_node=np.r_[cases.failure_node, np.int32(-1)].astype(np.int32),
+        failure_start=np.r_[cases.failure_start, cases.ts.max()],
+    )
+    own, more = (evaluated(each, scores).to_json()["model"]["budgets"] for each in (cases, strangers))
+    assert isinstance(own, list)
+    assert isinstance(more, list)
+    assert more[0]["failures"] == own[0]["failures"] + 1
+    assert more[0]["failures_scorable"] == own[0]["failures_scorable"]
+    assert more[0]["caught_share"]["value"] < own[0]["caught_share"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("score", "why"), [(np.zeros(3), r"shape \(3,\)"), (np.nan, "score nan at row 0"), (np.inf, "score inf at row 0")]
+)
+def test_scores_that_do_not_fit_are_refused(score: float | NDArray[np.float64], why: str) -> None:
+    cases, _ = sample()
+    given = score if isinstance(score, np.ndarray) else np.full(len(cases.node), score)
+    with pytest.raises(DataError, match=why):
+        evaluated(cases, {"model": given})
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.5])
+def test_a_share_of_none_or_more_than_all_is_refused(share: float) -> None:
+    cases, scores = sample()
+    with pytest.raises(DataError, match="alarm shares"):
+        evaluate(cases, scores, (share,), resampler_of(cases))
+
+
+def test_asking_for_what_was_not_measured_names_what_was() -> None:
+    cases, scores = sample()
+    evaluation = evaluated(cases, scores)
+    with pytest.raises(DataError, match="no model 'oracle'; there is random, base_rate, rule, model"):
+        evaluation.figure("brier", "oracle")
+    with pytest.raises(DataError, match=r"no alarm share 0.01; there is 0.05, 0.2"):
+        evaluation.figure("precision", "model", 0.01)
+    with pytest.raises(DataError, match="no measure 'recall'"):
+        evaluation.figure("recall", "model")
+    with pytest.raises(DataError, match="alarms is a count"):
+        evaluation.figure("alarms", "model", 0.05)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from models.evaluation.evaluation_set import EvaluationSet, timeline, window_failures
+from tests.models.made_up import START, Size, made_up_cases
+
+DAY = np.timedelta64(86_400_000_000, "us")
+
+
+def cases_with(**changes: object) -> EvaluationSet:
+    small = EvaluationSet(
+        names=("a", "b"),
+        node=np.array([0, 0, 1], dtype=np.int32),
+        ts=START + np.array([0, 1, 0]) * DAY,
+        label=np.array([1.0, np.nan, 0.0]),
+        failure_node=np.array([0], dtype=np.int32),
+        failure_start=np.array([START + 2 * DAY]),
+        horizon_days=7,
+        every_days=1,
+    )
+    return replace(small, **changes)  # type: ignore[arg-type]  # the point is to pass wrong values
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"label": np.zeros(2)}, "differ in length"),
+        ({"failure_node": np.zeros(0, dtype=np.int32)}, "failure_node and failure_start differ"),
+        ({"names": ("b", "a")}, "names aren't sorted"),
+        ({"names": ("a", "a")}, "names aren't sorted"),
+        ({"names": ("a",)}, "beyond names"),
+        ({"failure_node": np.array([2], dtype=np.int32)}, "beyond names"),
+        ({"node": np.array([-1, 0, 1], dtype=np.int32)}, "below 0"),
+        ({"node": np.array([1, 0, 0], dtype=np.int32)}, "aren't sorted"),
+        ({"ts": START + np.array([1, 0, 0]) * DAY}, "aren't sorted"),
+        ({"ts": START + np.array([0, 0, 0]) * DAY}, "occurs twice"),
+    ],
+)
+def test_cases_that_would_be_judged_wrongly_are_refused(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(DataError, match=why):
+        cases_with(**changes)
+
+
+def test_rows_without_a_label_are_not_kept() -> None:
+    assert cases_with().is_kept.tolist() == [True, False, True]
+
+
+def test_the_keys_of_a_timeline_rise_with_the_rows() -> None:
+    cases = made_up_cases(np.random.default_rng(0), Size())
+    line = timeline(cases)
+    assert (np.diff(line.key) > 0).all()
+    assert (line.times[line.step] == cases.ts).all()
+    assert (line.key // len(line.times) == cases.node).all()
+
+
+@pytest.mark.parametrize(("offset_us", "expected"), [(0, 0), (1, 1), (8 * 86_400_000_000, 1), (8 * 86_400_000_001, 0)])
+def test_the_window_is_open_at_its_start_and_closed_at_the_last_horizon(offset_us: int, expected: int) -> None:
+    cases = cases_with(failure_start=np.array([START + np.timedelta64(offset_us, "us")]))
+    assert len(window_failures(cases).start) == expected
+
+
+def test_no_rows_means_no_window() -> None:
+    empty = {"node": np.zeros(0, dtype=np.int32), "ts": np.zeros(0, "datetime64[us]"), "label": np.zeros(0)}
+    assert len(window_failures(cases_with(**empty)).start) == 0

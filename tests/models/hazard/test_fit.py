@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.grid import to_datetime
+from features.labels import Outcomes
+from models.hazard import fit
+from models.hazard.fit import FoldData, OutOfFold, out_of_fold, recency
+from models.hazard.model import Calibration
+from models.hazard.walk_forward import walk_forward
+from tests.models.replays import SPLIT, made_up, setup_of, trained
+
+if TYPE_CHECKING:
+    from models.setup import Recipe
+    from tests.features.fleets import Fleet
+
+RECIPE = setup_of().recipe
+
+
+def starts_of(recipe: Recipe = RECIPE) -> list[np.datetime64]:
+    training = trained().training
+    return list(walk_forward(training.rows.ts[training.periods.fails], recipe.folds))
+
+
+def told_on(fleet: Fleet) -> OutOfFold:
+    """Predict the folds of the made-up fleet's training set by what another fleet's records say."""
+    told = out_of_fold(trained().training, fleet.view(SPLIT), RECIPE)
+    assert told is not None
+    return told
+
+
+def test_every_row_from_the_first_folds_start_on_is_predicted_once() -> None:
+    assert len(starts_of()) == RECIPE.folds
+    predicted = np.sort(told_on(made_up()).chosen)
+    assert predicted.tolist() == np.flatnonzero(trained().training.rows.ts >= starts_of()[0]).tolist()
+
+
+def with_other_outcomes(fleet: Fleet, at: np.datetime64) -> Fleet:
+    """Let everything that was recorded after a time have happened to others."""
+    is_known = pl.col("recorded_at") <= to_datetime(at)
+    return replace(
+        fleet,
+        events=fleet.events.with_columns(
+            node=pl.when(is_known).then("node").otherwise(pl.col("node").reverse()),
+            kind=pl.when(is_known).then("kind").otherwise(pl.lit("failure")),
+        ),
+    )
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_what_was_recorded_after_a_folds_start_changes_nothing_about_it(fold: int) -> None:
+    ts, starts = trained().training.rows.ts, starts_of()
+    end = starts[fold + 1] if fold + 1 < len(starts) else ts.max() + np.timedelta64(1, "us")
+    own, other = told_on(made_up()), told_on(with_other_outcomes(made_up(), starts[fold]))
+    assert own.chosen.tolist() == other.chosen.tolist()
+    before, after = ts[own.chosen] < end, ts[own.chosen] >= end
+    assert own.score[before].tobytes() == other.score[before].tobytes()
+    assert not after.any() or own.score[after].tobytes() != other.score[after].tobytes()
+
+
+def test_a_label_never_crosses_its_folds_start() -> None:
+    for start in starts_of():
+        outcomes = Outcomes.of(made_up().view(to_datetime(start)), trained().training.rows.names)
+        assert outcomes.known_until == start
+        assert (outcomes.failure_start <= start).all()
+
+
+def test_without_a_fold_the_model_is_left_uncalibrated() -> None:
+    training = trained().training
+    nothing = replace(training.periods, outcome=np.where(training.periods.outcome == 1, 0.0, training.periods.outcome))
+    told = fit.train(replace(training, periods=nothing), made_up().view(SPLIT), RECIPE)
+    assert told.told is None
+    assert told.model.calibration.offset.tolist() == Calibration.none(3).offset.tolist()
+    assert told.model.calibration.scale.tolist() == Calibration.none(3).scale.tolist()
+
+
+def test_a_fold_that_has_no_failure_before_it_is_left_out() -> None:
+    training = trained().training
+    outcome = np.where(training.periods.outcome == 1, 0.0, training.periods.outcome)
+    outcome[training.rows.ts >= training.rows.ts.max() - np.timedelta64(2, "D")] = 1.0
+    view = replace(made_up(), events=made_up().events.clear()).view(SPLIT)
+    only_late = replace(training, periods=replace(training.periods, outcome=outcome))
+    assert out_of_fold(only_late, view, RECIPE) is None
+
+
+def test_the_calibration_is_that_of_the_out_of_fold_predictions() -> None:
+    told = trained().fitted
+    assert told.told is not None
+    uncalibrated = told.model.calibrate(Calibration.none(3))
+    assert told.model.calibration.offset.tolist() != [0.0, 0.0, 0.0]
+    assert uncalibrated.boosters == told.model.boosters
+    assert len(told.model.boosters) == RECIPE.params.seeds
+
+
+def test_a_row_one_half_life_older_than_another_weighs_half_as_much() -> None:
+    days = np.array([0, 10, 20, 20]).astype("timedelta64[D]")
+    weight = recency(np.datetime64("2021-01-01", "us") + days, 10.0)
+    assert weight / weight[2] == pytest.approx([0.25, 0.5, 1, 1])
+    assert weight.mean() == pytest.approx(1)
+    assert recency(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
+
+
+def test_rows_are_binned_once_for_recipes_of_as_many_bins() -> None:
+    training = trained().training
+    lesson = FoldData.of(training, training.periods, training.periods.is_known)
+    few, again, many = (lesson.trees(replace(RECIPE.params, bins=bins)) for bins in (2, 2, 200))
+    assert few.boosters[0].model_to_string() == again.boosters[0].model_to_string()
+    assert sorted(lesson.binned) == [2, 200]
+    thresholds = [
+        model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)
+    ]
+    each = [told.drop_duplicates().groupby("split_feature").size().max() for told in thresholds]
+    assert each[0] == 1 < each[1]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from features.grid import to_numpy
+from models.hazard.out_of_fold import OutOfFoldForecast, forecasts, metrics
+from models.hazard.train import train
+from tests.models.replays import HORIZONS, SPLIT, made_up, setup_of, trained
+
+
+def test_forecasts_are_those_of_folds_that_the_model_had_not_seen() -> None:
+    told = trained().fitted.told
+    assert told is not None
+    for horizon, forecast in forecasts(trained()).items():
+        assert 0 < len(forecast.label) <= len(told.chosen)
+        assert set(forecast.label.tolist()) == {0.0, 1.0}
+        assert ((forecast.probability > 0) & (forecast.probability < 1)).all()
+        assert horizon in HORIZONS
+
+
+def test_a_label_that_reaches_past_the_split_is_left_out() -> None:
+    told, training = trained().fitted.told, trained().training
+    assert told is not None
+    ends = training.rows.ts[told.chosen] + 7 * np.timedelta64(86_400_000_000, "us")
+    failing = int(forecasts(trained())[7.0].label.sum())
+    assert len(forecasts(trained())[7.0].label) <= int((ends <= to_numpy(SPLIT)).sum()) + failing
+
+
+def test_metrics_are_those_of_scikit_learn_with_rows_counted_for_those_they_stand_for() -> None:
+    forecast = OutOfFoldForecast(
+        np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([3.0, 1.0, 1.0, 1.0])
+    )
+    repeated = [0, 0, 0, 1, 2, 3]
+    label, probability = forecast.label[repeated], forecast.probability[repeated]
+    assert metrics({7.0: forecast}) == pytest.approx(
+        {
+            "pr_auc_7d": average_precision_score(label, probability),
+            "roc_auc_7d": roc_auc_score(label, probability),
+            "observed_over_expected_7d": label.sum() / probability.sum(),
+        }
+    )
+
+
+def test_without_folds_nothing_was_forecast() -> None:
+    assert forecasts(train(made_up().view(SPLIT), setup_of(min_failures=10_000))) == {}
+    assert metrics({}) == {}
