@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from features.grid import to_numpy
-from tests.models.reference import judge, moments
+from tests.models.reference import judge, labelled, moments, outages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from features.grid import Times
@@ -29,20 +29,20 @@ def daily(start: datetime, count: int) -> Times:
 
 def rows_at_risk(folder: Path, cutoffs: Times, coverage: str | None) -> pd.DataFrame:
     """Give the reference's rows, sorted by node and ts."""
-    times = pd.DatetimeIndex(cutoffs).tz_localize("UTC")
-    rows: pd.DataFrame = judge.at_risk(folder, times, coverage)
-    return rows.sort_values(["node", "ts"]).reset_index(drop=True)
+    return labelled(folder, cutoffs.astype(np.int64), judge.DAY, coverage).drop(columns="y")
 
 
 def labels_of(folder: Path, rows: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
     """Give the reference's labels, in the order of rows that are sorted by node and ts."""
-    told = judge.label(folder, rows, horizon_days).sort_values(["node", "ts"])
-    return np.asarray(told.y.to_numpy(dtype=np.float64))
+    times = np.unique(moments(rows.ts)).astype(np.int64)
+    labels = labelled(folder, times, horizon_days * judge.DAY, None)
+    own: pd.DataFrame = rows.merge(labels, on=["node", "ts"], validate="one_to_one")
+    return np.asarray(own.y.to_numpy(dtype=np.float64))
 
 
 def failures_of(folder: Path) -> list[tuple[str, np.datetime64]]:
     """Give the reference's merged failures."""
-    table = judge.merged_failures(judge.load(folder, "events"))
+    table = outages(folder)
     return sorted(zip(table.node, moments(table.start), strict=True))
 
 

@@ -1,4 +1,10 @@
-"""The protocol's reference implementation, and cases built from its own rows, labels and failures."""
+"""The protocol's reference implementation, and cases built from its own rows, labels and failures.
+
+The reference judges by protocol 2, the project by protocol 1: no probation (a node that has just failed is judged as
+any other and can be alarmed), failures within 24 hours are one at every horizon, a blind period drops only rows that
+are not seen to fail, a step may be longer than the horizon, and the slope is where scikit-learn's own defaults stop.
+What is set on `judge` below says so in the reference's terms; all else is the reference's.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
 from models.evaluation.evaluation_set import EvaluationSet
 
@@ -32,6 +39,38 @@ def _load_judge() -> Any:  # noqa: ANN401  - a script without types
 
 
 judge = _load_judge()
+reference_rows = judge.rows
+ONE_DAY = "24h"
+DROPPED = ("probation", "blind", "left", "maintenance")
+
+
+def rows(folder: Path, ts: NDArray[np.int64], horizon: int, repeat: int, coverage: str | None) -> tuple[Any, ...]:
+    """Give the reference's nodes, rows at risk, labels (times x nodes) and outages, by protocol 1."""
+    names, risk, _, _, outages, counts = reference_rows(folder, ts, horizon, repeat, coverage)
+    events, nodes, blind = (judge.load(folder, table) for table in ("events", "nodes", "blind"))
+    work = events[(events.kind == "maintenance") & (events.end > events.start)]
+    fails, left, maintained = (
+        judge.paint(ts, len(names), code, moment - horizon, moment)
+        for code, moment in (
+            (outages.code, outages.start),
+            (np.arange(len(names)), nodes.observed_until),
+            (names.get_indexer(work.node), work.start),
+        )
+    )
+    periods = () if blind is None else zip(blind.start, blind.end, strict=True)
+    unseen = sum(np.maximum(0, np.minimum(end, ts + horizon) - np.maximum(start, ts)) for start, end in periods)
+    lost = left | maintained | np.broadcast_to(5 * unseen > 2 * horizon, ts.shape)[:, None]
+    label = np.where(risk, np.where(fails, 1.0, np.where(lost, np.nan, 0.0)), np.nan)
+    return names, risk, risk, label, outages, counts
+
+
+def times(start: int, end: int, every: int, horizon: int) -> NDArray[np.int64]:
+    """Give the scoring times, by protocol 1: a step may be longer than the horizon."""
+    return np.arange(start, end - horizon + 1, every)
+
+
+judge.rows, judge.times = rows, times
+judge.LogisticRegression = lambda C, **_: LogisticRegression(C=C)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +85,35 @@ class Setting:
     coverage: str | None = None
 
 
+def ticks(setting: Setting) -> tuple[NDArray[np.int64], int]:
+    """Give the scoring times and the horizon, in microseconds."""
+    horizon, every = setting.horizon_days * judge.DAY, setting.every_days * judge.DAY
+    return judge.times(*judge.us([setting.start, setting.end]), every, horizon), horizon
+
+
 def labelled_rows(setting: Setting) -> pd.DataFrame:
-    """Give the judge's rows with their labels, in the order of its outer merge."""
-    times = judge.times(setting.start, setting.end, setting.every_days, setting.horizon_days)
-    at_risk = judge.at_risk(setting.folder, times, setting.coverage)
-    rows: pd.DataFrame = judge.label(setting.folder, at_risk, setting.horizon_days)
-    return rows.sort_values(["node", "ts"]).reset_index(drop=True)
+    """Give the reference's rows with their labels, sorted by node and time."""
+    ts, horizon = ticks(setting)
+    return labelled(setting.folder, ts, horizon, setting.coverage)
+
+
+def labelled(folder: Path, ts: NDArray[np.int64], horizon: int, coverage: str | None) -> pd.DataFrame:
+    """Give the reference's rows at some times with their labels, sorted by node and time."""
+    names, risk, _, label, *_ = rows(folder, ts, horizon, judge.DAY, coverage)
+    node, step = np.nonzero(risk.T)
+    times = pd.to_datetime(ts[step], unit="us", utc=True)
+    return pd.DataFrame({"node": names[node], "ts": times, "y": label[step, node]})
+
+
+def outages(folder: Path) -> pd.DataFrame:
+    """Give the reference's outages: node and start."""
+    table: pd.DataFrame = judge.outages(judge.load(folder, "events"), judge.DAY)
+    return table.assign(start=pd.to_datetime(table.start, unit="us", utc=True))
 
 
 def cases_of(setting: Setting, rows: pd.DataFrame) -> EvaluationSet:
     """Turn the judge's rows and failures into cases."""
-    failures = judge.merged_failures(judge.load(setting.folder, "events"))
+    failures = outages(setting.folder)
     names = sorted(set(rows.node))
     place = {name: index for index, name in enumerate(names)}
     return EvaluationSet(
@@ -85,16 +142,31 @@ def judged(
         rows[["node", "ts"]].assign(horizon_days=setting.horizon_days, model=model, probability=score)
         for model, score in scores.items()
     ]
+    return judge_scores(setting, pd.concat(tables, ignore_index=True), shares)
+
+
+def judge_scores(setting: Setting, scores: pd.DataFrame, shares: Sequence[float] = SHARES) -> dict[str, dict[str, Any]]:
+    """Run the judge on a table of scores, and keep what protocol 1 has."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the reference may divide by zero where the project says null
         result: dict[str, dict[str, Any]] = judge.judge(
             setting.folder,
-            pd.concat(tables, ignore_index=True),
+            scores,
             setting.start,
             setting.end,
             setting.every_days,
             setting.horizon_days,
             setting.coverage,
             shares,
+            ONE_DAY,
         )
-    return result
+    is_constant = scores.groupby("model", observed=True).probability.nunique() == 1
+    of_protocol_2 = {"at_risk", "unknown", "episode_budgets"} | {f"dropped_{why}" for why in DROPPED}
+    return {
+        model: {
+            name: value
+            for name, value in figures.items()
+            if name not in of_protocol_2 | ({"slope"} if is_constant[model] else set())  # which protocol 1 left open
+        }
+        for model, figures in result.items()
+    }

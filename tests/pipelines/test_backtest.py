@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import polars as pl
 import pytest
 
 from models.hazard.model import HazardModel
 from pipelines.cli import main
-from tests.models.reference import SHARES, judge
+from tests.models.reference import SHARES, Setting, judge_scores
 from tests.models.test_protocol import differences
 from tests.pipelines.records import DAYS, NODES, START, write_folder
 
@@ -58,8 +59,9 @@ def utc(day: str) -> datetime:
 @pytest.mark.parametrize("horizon", [1, 3, 7])
 def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
     scores = pl.read_parquet(done / "scores.parquet").to_pandas()
-    start, end = (judge.pd.Timestamp(day, tz="UTC") for day in (TEST_START, TEST_END))
-    told = judge.judge(done / "records", scores, start, end, 1, horizon, "seen_n", SHARES)
+    start, end = (pd.Timestamp(day, tz="UTC") for day in (TEST_START, TEST_END))
+    setting = Setting(done / "records", start, end, 1, horizon, "seen_n")
+    told = judge_scores(setting, scores, SHARES)
     out = report(done)
     assert sorted(told) == sorted(["model", *BASELINES])
     own = {"model": out["model"], **out["baselines"]}
