@@ -2,7 +2,8 @@
 
 The reference judges by protocol 2, the project by protocol 1: no probation (a node that has just failed is judged as
 any other and can be alarmed), failures within 24 hours are one at every horizon, a blind period drops only rows that
-are not seen to fail, a step may be longer than the horizon, and the slope is where scikit-learn's own defaults stop.
+are not seen to fail, a step may be longer than the horizon, failures count from the first to the last time that has a
+row, and the slope is where scikit-learn's own defaults stop.
 What is set on `judge` below says so in the reference's terms; all else is the reference's.
 """
 
@@ -147,20 +148,22 @@ def judged(
 
 def judge_scores(setting: Setting, scores: pd.DataFrame, shares: Sequence[float] = SHARES) -> dict[str, dict[str, Any]]:
     """Run the judge on a table of scores, and keep what protocol 1 has."""
+    ts = scores.ts[scores.horizon_days == setting.horizon_days]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the reference may divide by zero where the project says null
         result: dict[str, dict[str, Any]] = judge.judge(
             setting.folder,
             scores,
-            setting.start,
-            setting.end,
+            ts.min(),
+            ts.max() + pd.Timedelta(days=setting.horizon_days),
             setting.every_days,
             setting.horizon_days,
             setting.coverage,
             shares,
             ONE_DAY,
         )
-    is_constant = scores.groupby("model", observed=True).probability.nunique() == 1
+    probability = scores.groupby("model", observed=True).probability
+    is_constant = probability.min() == probability.max()
     of_protocol_2 = {"at_risk", "unknown", "episode_budgets"} | {f"dropped_{why}" for why in DROPPED}
     return {
         model: {
