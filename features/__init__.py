@@ -1,1 +1,1 @@
-"""What a node looked like at a cutoff time, from what was known then."""
+"""What a node looked like at a cutoff, from what was known then; what becomes of it is models/."""

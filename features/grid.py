@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 Times = NDArray[np.datetime64]  # datetime64[us], UTC
 Index = NDArray[np.int64]
+Array = NDArray[np.float64]
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = np.timedelta64(86_400_000_000, "us")
 
 
 def to_numpy(moment: datetime) -> np.datetime64:
@@ -39,6 +41,11 @@ def to_datetime(moment: np.datetime64) -> datetime:
 def to_step(length: timedelta) -> np.timedelta64:
     """Turn a length of time into timedelta64[us]."""
     return np.timedelta64(length // MICROSECOND, "us")
+
+
+def days(length: float) -> np.timedelta64:
+    """Turn days into timedelta64[us]."""
+    return np.timedelta64(round(length * 86_400_000_000), "us")
 
 
 def locate(wanted: pl.Series, names: Sequence[str] | pl.Series) -> Index:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from data.schema import Metric
-    from features.dataset import Design
+    from features.training.training_set import Design
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from data.errors import EmptyTableError, SettingsError
 from data.schema import DECISION_SCHEMA, NODE
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from pipelines import moments, wiring
 from pipelines.artifacts import decide_markdown
 from pipelines.results import DecideReport

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.schema import NODE, EventKind
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.view import hindsight
-from features.dataset import cutoffs_until, days
-from features.grid import to_numpy
-from features.labels import Fates, Outcomes, observe
-from features.risk import Coverage, assess
+from features.grid import days, to_numpy
+from features.population.at_risk import Coverage, assess
+from features.training.labels import NextEvents, Outcomes, observe
+from features.training.training_set import cutoffs_until
 from pipelines.moments import on_grid
 
 if TYPE_CHECKING:
@@ -34,6 +34,6 @@ def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datet
     coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if buckets else None
     rows = assess(view, cutoffs, coverage).rows()
     outcomes = Outcomes.of(view, rows.names)
-    outcome, _ = observe(Fates.of(rows, outcomes), outcomes, days(0), days(forecast.horizons_days[-1]))
+    outcome, _ = observe(NextEvents.of(rows, outcomes), outcomes, days(0), days(forecast.horizons_days[-1]))
     fails = rows.take(outcome == 1)
     return len(set(zip(fails.node.tolist(), outcomes.next_failure(fails).tolist(), strict=True)))

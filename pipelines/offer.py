@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.schema import AGGREGATE_TYPES, COUNTERS, SEPARATOR, bucket_column
-from features.catalogue import Catalogue, Plan, build
-from features.idle import parse
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.feature import Catalogue
+from features.telemetry.idle import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -57,14 +59,14 @@ class Offer:
 
 def offer(settings: Settings, stored: Collection[str], manifest: Manifest) -> Offer:
     """Set the metrics that telemetry has beside those that a model was trained on."""
-    plan = Plan((), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
+    plan = FleetCapabilities((), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
     others = set(build(plan).names)
     parted = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in others]
     own = sorted({metric for metric, *_ in parted} - {COUNTERS})
     idle = {metric: found[1] for metric, stat, _ in parted if (found := parse(stat))}
     metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle.get(name)) for name in own)
     there = set(stored) - set(settings.metrics.ignore)
-    offered = build(Plan(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
+    offered = build(FleetCapabilities(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
     by_name = {feature.name: feature for feature in offered.features}
     catalogue = Catalogue(tuple(by_name[name] for name in manifest.features if name in by_name))
     return Offer(catalogue, metrics, tuple(sorted(set(own) - there)), tuple(sorted(there - set(own))))

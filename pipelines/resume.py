@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.disk.cache import Mark, Snapshot
 from data.disk.lock import writing
-from features.stacks import Needs, Stacks
+from features.telemetry.sliding_windows import Needs, SlidingWindows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +58,14 @@ def resumed(folder: Path, store: Store, view: View, offered: Offer) -> Iterator[
         if kept.mark and view.at < kept.mark.at:
             yield Resumed(None)
             return
-        why = _take_up(kept, mark, Stacks(needs, view, kept), store)
+        why = _take_up(kept, mark, SlidingWindows(needs, view, kept), store)
         if why:
             kept.clear()
         yield Resumed(kept, why)
         kept.commit(mark)
 
 
-def _take_up(kept: Snapshot, mark: Mark, stacks: Stacks, store: Store) -> str:
+def _take_up(kept: Snapshot, mark: Mark, stacks: SlidingWindows, store: Store) -> str:
     """Drop what holds no more; say why if that is everything."""
     before = kept.mark
     if before is None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from data.errors import SettingsError
 from data.view import RecordFrames, View, hindsight
-from features.dataset import Design
-from features.risk import Coverage
+from features.population.at_risk import Coverage
+from features.training.training_set import Design
 from models.backtest.judge import Judging
 from models.setup import Params, Recipe, Setup, Terms
 from pipelines.offer import WithLost

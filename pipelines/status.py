@@ -9,7 +9,7 @@ import polars as pl
 
 from data.errors import EmptyTableError
 from data.schema import TS
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 from pipelines import wiring
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, bucket_column
-from features.catalogue import Origin, Peer
+from features.feature import Origin, Peer
 from features.grid import EPOCH, MICROSECOND, to_times
-from features.peers import fleet_ratio, quantiles
+from features.telemetry.peers import fleet_ratio, quantiles
 from serving.slices import LEVELS, Clock, read
 from serving.told import SHARES, Since, Told, sides
 

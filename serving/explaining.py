@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.catalogue import FLEET, Origin, Peer
-from features.history import groups_of
-from features.peers import quantiles
+from features.events.history import groups_of
+from features.feature import FLEET, Origin, Peer
+from features.telemetry.peers import quantiles
 from serving.background import Background
 from serving.dating import Past, date
 from serving.reasons import Reason
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from data.schema import Metric
     from data.view import View
-    from features.catalogue import Catalogue
+    from features.feature import Catalogue
     from features.grid import Index
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from serving.told import Since
 
 MOST_REASONS: Final = 3

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE
-from features.catalogue import Origin
-from features.presence import inventory
+from features.feature import Origin
+from features.population.exposure import inventory
 from serving.amounts import length
 from serving.reasons import Reason
 

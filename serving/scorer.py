@@ -11,10 +11,10 @@ import polars as pl
 
 from data.errors import EmptyTableError
 from data.schema import BUCKET_END, NODE, SCORE_SCHEMA, TS
-from features import batch, online
+from features.compute import batch, online
+from features.events.base_rates import steady_rate
 from features.grid import to_datetime
-from features.history import steady_rate
-from features.risk import assess
+from features.population.at_risk import assess
 from serving.explaining import Rated, explain, longest
 from serving.likely import UNKNOWN
 from serving.newcomers import tell_newcomers
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from data.schema import Metric
     from data.view import View
-    from features.catalogue import Catalogue
+    from features.feature import Catalogue
     from features.grid import Times
-    from features.risk import Coverage, Risk
-    from features.stacks import Shelf
+    from features.population.at_risk import AtRisk, Coverage
+    from features.telemetry.sliding_windows import WindowCache
     from models.registry.bundle import Answer, Bundle
 
 HOURS_A_DAY: Final = 24.0
@@ -57,7 +57,7 @@ class Asked:
         return any(metric.sampling == "sampled" for metric in self.metrics)
 
 
-def score(view: View, asked: Asked, shelf: Shelf | None = None) -> pl.DataFrame:
+def score(view: View, asked: Asked, shelf: WindowCache | None = None) -> pl.DataFrame:
     """Score every node that is present and not under repair at the last cutoff.
 
     With a shelf, windows go on from what lies on it, and leave on it what the next score needs.
@@ -88,7 +88,7 @@ def score(view: View, asked: Asked, shelf: Shelf | None = None) -> pl.DataFrame:
     )
 
 
-def _at_risk(now: View, asked: Asked, risk: Risk, shelf: Shelf | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _at_risk(now: View, asked: Asked, risk: AtRisk, shelf: WindowCache | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Score the nodes at risk by the model, with each one's likely cause; what it can't tell is unknown."""
     rows = risk.rows()
     if not len(rows):
@@ -134,7 +134,7 @@ def _unseen() -> pl.Expr:
     return pl.when(pl.col("cause").is_null()).then(pl.lit("it is not reporting"))
 
 
-def _silent(now: View, asked: Asked, risk: Risk) -> pl.DataFrame:
+def _silent(now: View, asked: Asked, risk: AtRisk) -> pl.DataFrame:
     """List the nodes that are up as far as anyone knows, but not reporting."""
     nodes = np.flatnonzero(risk.unknown[:, 0])
     nothing = np.full((len(nodes), len(asked.bundle.manifest.horizons_days)), np.nan)
@@ -179,7 +179,7 @@ def _data_ages(now: View, asked: Asked) -> pl.DataFrame:
     return seen.select(NODE, age.alias("data_age_hours"))
 
 
-def _nothing(now: View, risk: Risk) -> EmptyTableError:
+def _nothing(now: View, risk: AtRisk) -> EmptyTableError:
     where, present = f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
     if not present:
         return EmptyTableError(where, "holds no node", mend="ingest an inventory whose nodes are observed at that time")

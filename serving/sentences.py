@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from features import idle
-from features.catalogue import FAILURES_OF, Origin, Peer
+from features.feature import FAILURES_OF, Origin, Peer
+from features.telemetry import idle
 from serving.amounts import a_day, bare, days, hours, percent, plain, roughly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from features.catalogue import Feature
+    from features.feature import Feature
     from serving.amounts import Amount
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.catalogue import TIMES_FLEET
+from features.feature import TIMES_FLEET
 from features.grid import to_datetime
-from features.peers import fleet_ratio
+from features.telemetry.peers import fleet_ratio
 from serving.amounts import ago, joined, moment, percent
 from serving.reasons import Reason
 from serving.slices import Clock, read
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index
-    from features.risk import Coverage
+    from features.population.at_risk import Coverage
 
 NOT_REPORTING: Final = "not reporting"
 

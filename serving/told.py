@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.catalogue import Feature
+    from features.feature import Feature
 
 SHARES: Final = (0.1, 0.9)  # of the nodes: what lies between is normal
 ROUNDING: Final = 1e-6  # relative: features are float32

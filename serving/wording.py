@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from features.catalogue import FAILURES_OF
-from features.idle import BELOW
+from features.feature import FAILURES_OF
+from features.telemetry.idle import BELOW
 from serving.amounts import ago, joined, length, moment, number, span
 from serving.reasons import TIMES
 from serving.sentences import NORMAL, Sentence, sentence

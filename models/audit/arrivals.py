@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.risk import Rows
+    from features.population.at_risk import Rows
 
 HOUR: Final = 3_600_000_000  # microseconds
 MINUTE: Final = 60_000_000

@@ -12,7 +12,7 @@ import polars as pl
 
 from data.schema import BUCKET_END
 from features.grid import Grid, to_datetime, to_step
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 from models.audit import arrivals
 from models.audit.permutation import Marks
 from models.audit.probe_forecast import ProbeForecast, rehearse

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import batch
-from features.catalogue import Catalogue, Feature, Origin
+from features.compute import batch
+from features.events.base_rates import steady_rate
+from features.feature import Catalogue, Feature, Origin
 from features.grid import to_datetime, to_numpy
-from features.history import steady_rate
-from features.risk import assess
+from features.population.at_risk import assess
 from models.backtest.replay import Replay, Window, judge_cases, scoring_times
 from models.hazard.model import Covariates, fit
 from models.hazard.train import train
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from data.schema import Metric, MetricKind
     from data.view import View
-    from features.dataset import Periods
-    from features.risk import Rows
+    from features.population.at_risk import Rows
+    from features.training.person_periods import Periods
     from models.evaluation.evaluation_set import EvaluationSet
     from models.setup import Setup
 

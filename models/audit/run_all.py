@@ -9,10 +9,9 @@ import polars as pl
 
 from data.errors import TooLittleDataError
 from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
-from features import idle
-from features.catalogue import Origin
-from features.dataset import days
-from features.grid import Grid, locate, to_numpy, to_times
+from features.feature import Origin
+from features.grid import Grid, days, locate, to_numpy, to_times
+from features.telemetry import idle
 from models.audit import arrivals
 from models.audit.checks import (
     already_failing,

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import TooLittleDataError
-from features import batch, idle
-from features.dataset import days
-from features.grid import Times, to_datetime, to_numpy
-from features.history import steady_rate
-from features.labels import Outcomes, label
-from features.risk import Risk, Rows, assess
+from features.compute import batch
+from features.events.base_rates import steady_rate
+from features.grid import Times, days, to_datetime, to_numpy
+from features.population.at_risk import AtRisk, Rows, assess
+from features.telemetry import idle
+from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import learn
 from models.causes.replay import foretell
@@ -53,7 +53,7 @@ class Replay:
     window: Window
     setup: Setup
     trained: Trained
-    risk: Risk
+    risk: AtRisk
     rows: Rows
     probabilities: dict[str, Floats]
     causes: Foretold | None = None  # what was said of the causes of the failures that came

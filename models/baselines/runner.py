@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features import batch
-from features.catalogue import Catalogue, Feature, Origin
-from features.dataset import days
-from features.history import base_rate
-from features.labels import Outcomes, label
+from features.compute import batch
+from features.events.base_rates import base_rate
+from features.feature import Catalogue, Feature, Origin
+from features.grid import days
+from features.training.labels import Outcomes, label
 from models.baselines.base_rate import base_rate_probabilities
 from models.baselines.labelled import Labelled
 from models.baselines.logistic import logistic
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from data.view import View
-    from features.risk import Risk, Rows
+    from features.population.at_risk import AtRisk, Rows
     from models.hazard.train import Trained
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ class BaselineRunner:
 
     trained: Trained
     view: View  # at the end of the test window
-    risk: Risk
+    risk: AtRisk
     rows: Rows
     features: Matrix
     rate: Floats
@@ -96,7 +96,7 @@ class BaselineRunner:
             training.rows, seen, training.weight, lambda labelled: apply_rule(rule, labelled, now)
         )
 
-    def _rule_values(self, rows: Rows, view: View, risk: Risk, features: Matrix) -> Matrix:
+    def _rule_values(self, rows: Rows, view: View, risk: AtRisk, features: Matrix) -> Matrix:
         """Give what the rule chooses from: the newest values, how many of some are above zero, or past failures."""
         setup = self.trained.setup
         if not setup.metrics:
@@ -125,7 +125,7 @@ class BaselineRunner:
         kept = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
         return rows.take(kept), np.where(fails[kept], 1.0, 1.0 / share)
 
-    def _raw(self, rows: Rows, view: View, risk: Risk) -> Matrix:
+    def _raw(self, rows: Rows, view: View, risk: AtRisk) -> Matrix:
         """Give the newest values, their difference to seven steps before, their distance from the fleet's median."""
         catalogue = self._newest(())
         now = batch.compute(catalogue, view, risk, rows)

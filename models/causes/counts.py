@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.facts import Facts, Past, Places
-from features.history import FLEET, groups_of
-from features.presence import Presence
+from features.events.history import FLEET, groups_of
+from features.population.event_arrays import EventArrays, KnownEvents, UnitCutoffs
+from features.population.exposure import Presence
 from models.causes.labels import known_causes
 
 if TYPE_CHECKING:
     from data.view import View
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.causes.labels import Causes
 
 Floats = NDArray[np.float64]
@@ -51,14 +51,14 @@ def tally(view: View, rows: Rows, causes: Causes) -> dict[CountLevel, Floats]:
     }
 
 
-def facts_of(view: View, rows: Rows, causes: Causes) -> list[Facts]:
+def facts_of(view: View, rows: Rows, causes: Causes) -> list[EventArrays]:
     """Give the failures of each cause."""
     told = known_causes(view.events(), causes.unknown)
     number = pl.Series(causes.numbers(told["cause"]))
     observed_from = Presence.of(view, rows.names, rows.cutoffs).observed_from
-    return [Facts.of(told.filter(number == at), rows.names, observed_from) for at in range(len(causes.names))]
+    return [EventArrays.of(told.filter(number == at), rows.names, observed_from) for at in range(len(causes.names))]
 
 
-def _count(facts: Facts, rows: Rows, group: NDArray[np.int64], window: timedelta | None) -> Floats:
-    places = Places(rows.cutoffs, group[rows.node], rows.cutoff)
-    return Past.of(facts.of_groups(group), places).count(window).astype(np.float64)
+def _count(facts: EventArrays, rows: Rows, group: NDArray[np.int64], window: timedelta | None) -> Floats:
+    places = UnitCutoffs(rows.cutoffs, group[rows.node], rows.cutoff)
+    return KnownEvents.of(facts.of_groups(group), places).count(window).astype(np.float64)

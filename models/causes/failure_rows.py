@@ -10,7 +10,7 @@ import polars as pl
 
 from data.schema import NODE
 from features.grid import locate, to_times
-from features.labels import Outcomes
+from features.training.labels import Outcomes
 from models.causes.labels import causes_of_failures
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index, Times
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.causes.labels import Causes
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.dataset import DAY, days
-from features.grid import to_datetime
+from features.grid import DAY, days, to_datetime
 from models.causes import blend, dirichlet, trees
 from models.causes.blend import Mixing, Unseen
 from models.causes.counts import tally
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.dataset import TrainingSet
+    from features.training.training_set import TrainingSet
     from models.causes.counts import CountLevel, Floats
     from models.hazard.train import Trained
     from models.setup import Terms

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, EventKind
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 
 if TYPE_CHECKING:
     from features.grid import Index

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
     from data.view import View
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.causes.blend import Mixing
     from models.causes.dirichlet import Shrinkage
 

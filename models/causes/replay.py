@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.facts import Past, Places
+from features.events.history import FLEET
 from features.grid import to_datetime
-from features.history import FLEET
+from features.population.event_arrays import KnownEvents, UnitCutoffs
 from models.causes.counts import CountLevel, facts_of, tally
 from models.causes.failure_rows import Ahead
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.causes.counts import Floats
     from models.causes.model import CauseModel
 
@@ -61,7 +61,7 @@ def foretell(
 
 def _last(view: View, rows: Rows, model: CauseModel, otherwise: Index) -> Index:
     """Give the cause of each row's last failure that has one."""
-    places = Places.of_rows(rows)
-    starts = np.column_stack([Past.of(one, places).latest_start() for one in facts_of(view, rows, model.causes)])
+    places = UnitCutoffs.of_rows(rows)
+    starts = np.column_stack([KnownEvents.of(one, places).latest_start() for one in facts_of(view, rows, model.causes)])
     newest = np.where(np.isnat(starts), np.datetime64(0, "us"), starts)
     return np.where(np.isnat(starts).all(axis=1), otherwise, newest.argmax(axis=1))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.dataset import DAY, Periods, TrainingSet
-from features.grid import Times, to_datetime
-from features.labels import Outcomes
+from features.grid import DAY, Times, to_datetime
+from features.training.labels import Outcomes
+from features.training.person_periods import Periods
 from models.hazard import calibration, rank_logistic
 from models.hazard.calibration import Predictions
 from models.hazard.model import Binned, Covariates, HazardModel, base_log_odds
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
+    from features.training.training_set import TrainingSet
     from models.hazard.rank_logistic import RankLogistic
     from models.setup import Params, Recipe
 

@@ -19,7 +19,7 @@ from scipy.special import expit
 from models.hazard.tree_tables import forests
 
 if TYPE_CHECKING:
-    from features.dataset import Periods
+    from features.training.person_periods import Periods
     from models.hazard.rank_logistic import RankLogistic
     from models.setup import Params
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from features.dataset import days
-from features.labels import Outcomes, label
+from features.grid import days
+from features.training.labels import Outcomes, label
 from models.hazard.model import calibrated, cumulative
 
 if TYPE_CHECKING:

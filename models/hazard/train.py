@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import TooLittleDataError
-from features import dataset
-from features.catalogue import Catalogue, Origin, build
-from features.dataset import TrainingSet, cutoffs_until
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import capabilities_of
+from features.feature import Catalogue, Origin
 from features.grid import to_numpy
-from features.labels import Outcomes, merge_failures
-from features.plan import plan
-from features.risk import Risk, assess
+from features.population.at_risk import AtRisk, assess
+from features.training import training_set
+from features.training.labels import Outcomes, merge_failures
+from features.training.training_set import TrainingSet, cutoffs_until
 from models.hazard import fit
 from models.hazard.fit import Fitted
 from models.hazard.model import HazardModel, pooled
 
 if TYPE_CHECKING:
     from data.view import View
-    from features.catalogue import Plan
+    from features.catalogue.fleet_capabilities import FleetCapabilities
     from features.grid import Times
     from models.setup import Setup
 
@@ -33,8 +34,8 @@ class Trained:
 
     setup: Setup
     view: View
-    plan: Plan
-    risk: Risk
+    capabilities: FleetCapabilities
+    risk: AtRisk
     training: TrainingSet
     fitted: Fitted
     failures: int  # in training: those that a row was followed by
@@ -61,16 +62,16 @@ def train(view: View, setup: Setup) -> Trained:
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
-    fleet_plan, risk, training = gather(view, setup)
+    capabilities, risk, training = gather(view, setup)
     failures = count_failures(training, view)
     if failures < setup.min_failures:
         fitted = Fitted(pooled(training.catalogue.names, setup.design.horizons_days), None)
     else:
         fitted = fit.train(training, view, setup.recipe)
-    return Trained(setup, view, fleet_plan, risk, training, fitted, failures)
+    return Trained(setup, view, capabilities, risk, training, fitted, failures)
 
 
-def gather(view: View, setup: Setup) -> tuple[Plan, Risk, TrainingSet]:
+def gather(view: View, setup: Setup) -> tuple[FleetCapabilities, AtRisk, TrainingSet]:
     """Draw the training set of what a view knows.
 
     Raises:
@@ -79,10 +80,10 @@ def gather(view: View, setup: Setup) -> tuple[Plan, Risk, TrainingSet]:
     _require_failure(view)
     risk = assess(view, cutoffs(view, setup), setup.design.coverage)
     rng = np.random.default_rng(setup.recipe.params.random_seed)
-    fleet_plan = plan(view, setup.metrics, setup.windows)
-    training = dataset.build(view, risk, build(fleet_plan), setup.design, rng)
+    capabilities = capabilities_of(view, setup.metrics, setup.windows)
+    training = training_set.build(view, risk, build(capabilities), setup.design, rng)
     _require_rows(training, view)
-    return fleet_plan, risk, training
+    return capabilities, risk, training
 
 
 def cutoffs(view: View, setup: Setup) -> Times:

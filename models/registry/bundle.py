@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.causes.model import CauseModel
 
 __all__ = ["Answer", "Bundle", "Manifest", "load", "save"]  # all that serving may know of models

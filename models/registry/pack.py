@@ -23,15 +23,15 @@ def pack(
     causes: CauseModel | None = None,
 ) -> Bundle:
     """Pack a trained model with what is needed to score by it."""
-    model, setup, fleet_plan = trained.model, trained.setup, trained.plan
+    model, setup, capabilities = trained.model, trained.setup, trained.capabilities
     manifest = Manifest(
         format=FORMAT,
         fleet=fleet,
         trained_until=trained.view.at.isoformat(),
         features=model.feature_names,
-        has_racks=fleet_plan.has_racks,
-        has_hardware=fleet_plan.has_hardware,
-        causes=fleet_plan.causes,
+        has_racks=capabilities.has_racks,
+        has_hardware=capabilities.has_hardware,
+        causes=capabilities.causes,
         horizons_days=model.horizons_days,
         boosters=tuple(f"booster-{at}.txt" for at in range(len(model.boosters))),
         calibration_offset=tuple(model.calibration.offset.tolist()),

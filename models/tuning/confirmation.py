@@ -12,8 +12,8 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score
 
 from data.errors import TooLittleDataError
-from features.dataset import days
-from features.labels import Outcomes, label
+from features.grid import days
+from features.training.labels import Outcomes, label
 from models.evaluation.context import FEWEST_FAILURES
 from models.hazard.model import cumulative
 from models.metrics.bootstrap import Cells, Resampler, draw_resampler
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.grid import Times
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.setup import Params
 
 LOSS: Final = "log_loss"

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import TooLittleDataError
-from features.dataset import Periods, TrainingSet
 from features.grid import Times, to_datetime
-from features.labels import Outcomes
+from features.training.labels import Outcomes
+from features.training.person_periods import Periods
 from models.hazard import fit
 from models.hazard.model import Covariates, base_log_odds, blend
 from models.hazard.walk_forward import walk_forward
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
+    from features.training.training_set import TrainingSet
     from models.hazard.fit import FoldData
     from models.setup import Recipe
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from data.schema import NODE, EventKind
 from features.grid import Times, to_numpy, to_step, to_times
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 from models.evaluation.alarm_episodes import NEVER_AT_RISK
 from pipelines.page import happenings
 from pipelines.page.traces import Lens, Trace, moved_most

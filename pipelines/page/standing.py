@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, TS
-from features import batch
+from features.compute import batch
 from features.grid import locate, to_datetime
-from features.risk import assess
+from features.population.at_risk import assess
 from models.evaluation.evaluate import MODEL
 from pipelines.page.why import NOTHING, Scope, why
 from serving.likely import UNKNOWN, LikelyCause

@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.schema import BUCKET_END, LATENESS, NODE, Metric, MetricKind, bucket_column
-from features import held
-from features.catalogue import window_name
+from features.feature import window_name
 from features.grid import Grid, Times, locate, to_datetime, to_step, to_times
-from features.held import Held, statistic
+from features.telemetry import on_change
+from features.telemetry.on_change import OnChangeSeries, statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ class Lens:
         table = self._read([_column(metric) for metric in sampled], grid.start)
         told = {metric.name: self._trace(metric, self._sampled(table, metric, grid), grid) for metric in sampled}
         changing = [metric for metric in metrics if metric.sampling == "on_change"]
-        table = self._read([bucket_column(one.name, part) for one in changing for part in held.AGGREGATES], None)
+        table = self._read([bucket_column(one.name, part) for one in changing for part in on_change.AGGREGATES], None)
         return told | {metric.name: self._trace(metric, self._held(table, metric, grid), grid) for metric in changing}
 
     def _trace(self, metric: Metric, values: Floats, grid: Grid) -> Trace:
@@ -106,7 +106,7 @@ class Lens:
 
     def _held(self, table: pl.DataFrame, metric: Metric, grid: Grid) -> Floats:
         """Give names x buckets of a metric that holds between its changes."""
-        changes = Held.of(table, metric.name, self.names, grid.width)
+        changes = OnChangeSeries.of(table, metric.name, self.names, grid.width)
         node, bucket = np.meshgrid(np.arange(len(self.names)), grid.numbers.astype(np.int64), indexing="ij")
         now = changes.at(node.ravel(), bucket.ravel())
         told = statistic("running" if metric.kind is MetricKind.AGE else "last")(now, now)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from features import batch
-from features.catalogue import Origin
+from features.compute import batch
+from features.events.base_rates import steady_rate
+from features.feature import Origin
 from features.grid import to_datetime
-from features.history import steady_rate
-from features.risk import assess
+from features.population.at_risk import assess
 from models.hazard.model import Covariates
 from serving.explaining import Rated, explain
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.catalogue import Catalogue
+    from features.feature import Catalogue
     from models.backtest.replay import Replay
 
 

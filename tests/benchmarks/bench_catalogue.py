@@ -21,12 +21,14 @@ import polars as pl
 from data.delta.rollup import rollup
 from data.schema import AGGREGATES, NODE, TELEMETRY_KEYS, bucket_column
 from data.view import RecordFrames, hindsight
-from features import batch, catalogue, held
-from features.catalogue import Catalogue, Origin
-from features.dataset import cutoffs_until
+from features.catalogue import catalogue
+from features.catalogue.fleet_capabilities import FleetCapabilities, capabilities_of
+from features.compute import batch
+from features.feature import Catalogue, Origin
 from features.grid import to_numpy
-from features.plan import plan
-from features.risk import assess
+from features.population.at_risk import assess
+from features.telemetry import on_change
+from features.training.training_set import cutoffs_until
 from pipelines import wiring
 from pipelines.settings import load
 from pipelines.setup import setup
@@ -36,7 +38,7 @@ from tests.benchmarks.tables import HEADER, table
 
 if TYPE_CHECKING:
     from data.view import View
-    from features.risk import Risk
+    from features.population.at_risk import AtRisk
 
 M100: Final = "examples/m100.toml"
 BACKBLAZE: Final = "examples/backblaze.toml"
@@ -45,7 +47,7 @@ GIGABYTE: Final = 1e9
 Row = tuple[str, str, str]
 
 
-def fleet(config: str) -> tuple[View, Risk, Catalogue]:
+def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     """Read an example's records, roll them up, and list its cutoffs and features."""
     settings = load(Path(config))
     source = wiring.source(settings)
@@ -59,7 +61,7 @@ def fleet(config: str) -> tuple[View, Risk, Catalogue]:
         bucket_column(metric.name, aggregate)
         for metric in told.metrics
         if metric.sampling == "on_change"
-        for aggregate in set(AGGREGATES) - set(held.AGGREGATES)
+        for aggregate in set(AGGREGATES) - set(on_change.AGGREGATES)
     ]
     buckets = buckets.drop(unused)  # a view of Delta tables would not read them
     view = hindsight(
@@ -69,7 +71,7 @@ def fleet(config: str) -> tuple[View, Risk, Catalogue]:
     first = view.nodes()["observed_from"].min()
     assert isinstance(first, datetime), "there are nodes"
     risk = assess(view, cutoffs_until(view, to_numpy(first), told.design.every_days), told.design.coverage)
-    return view, risk, catalogue.build(plan(view, told.metrics, told.windows))
+    return view, risk, catalogue.build(capabilities_of(view, told.metrics, told.windows))
 
 
 def comparable(everything: Catalogue) -> Catalogue:
@@ -91,7 +93,7 @@ def by_pandas() -> tuple[int, int]:
     frame = pd.read_parquet(folder / "telemetry.parquet")
     racks = pd.read_parquet(folder / "nodes.parquet", columns=[NODE, "rack"])
     metrics = tuple(settings.metrics.metric(name) for name in sorted(set(frame.columns) - {"node", "ts"}))
-    offered = catalogue.Plan(metrics, settings.features.windows, has_racks=True, has_hardware=False)
+    offered = FleetCapabilities(metrics, settings.features.windows, has_racks=True, has_hardware=False)
     wanted = comparable(catalogue.build(offered)).features
     return panels.windows(frame.merge(racks, on=NODE, how="left"), wanted).shape
 

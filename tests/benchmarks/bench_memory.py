@@ -24,9 +24,9 @@ from data.delta.store import Store
 from data.delta.telemetry import Change
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.schema import UTC as TIMES
-from features import batch
+from features.compute import batch
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from tests.benchmarks.bench_windows import CATALOGUE, HOUR, METRICS, NODES, START, names, view_of
 from tests.benchmarks.tables import HEADER, table
 

@@ -2,10 +2,10 @@
 
 10,000 nodes, hourly buckets of 10 gauges for a month in a Delta table, windows of 1, 7 and 30 days, a model of 3 x 150
 trees for 4 horizons. From scratch: reads every bucket that the windows hold, computes the catalogue with
-`features.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour from
-the table, merges it, computes the catalogue with `features.online`, predicts with the model's tables, and saves. Both
-end with features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is timed, and
-comes once to a refresh and 720 times to the other.
+`features.compute.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour
+from the table, merges it, computes the catalogue with `features.compute.online`, predicts with the model's tables, and
+saves. Both end with features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is
+timed, and comes once to a refresh and 720 times to the other.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from data.delta.store import Store
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, BUCKET_END, EVENT_SCHEMA, LATENESS, NODE, NODE_SCHEMA, TS, Metric
 from data.schema import UTC as TIMES
 from data.view import RecordFrames, View, hindsight
-from features import batch, online
-from features.catalogue import Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.compute import batch, online
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from models.hazard.model import Covariates, HazardModel
 from pipelines.offer import Offer
 from pipelines.resume import resumed
@@ -52,7 +53,7 @@ EARLY: Final = 8 * DAY  # an hour early in the history, to refresh at
 LATE: Final = 31 * DAY  # and one late in it
 METRICS: Final = tuple(Metric(f"metric{number}") for number in range(10))
 CATALOGUE: Final = build(
-    Plan(METRICS, tuple(timedelta(days=days) for days in (1, 7, 30)), has_racks=True, has_hardware=False)
+    FleetCapabilities(METRICS, tuple(timedelta(days=days) for days in (1, 7, 30)), has_racks=True, has_hardware=False)
 )
 OFFERED: Final = Offer(CATALOGUE, METRICS, (), ())
 

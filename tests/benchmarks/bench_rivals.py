@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.dataset import TrainingSet
+    from features.training.training_set import TrainingSet
     from models.backtest.replay import Replay
     from models.backtest.result import Backtest
     from models.evaluation.evaluate import Evaluation

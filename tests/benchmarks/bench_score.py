@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.dataset import Periods
+from features.training.person_periods import Periods
 from models.hazard.model import Covariates, HazardModel, calibrated, cumulative, fit
 from models.setup import Params
 from tests.benchmarks.tables import HEADER, table

@@ -19,10 +19,10 @@ from data.delta.rollup import rollup
 from data.schema import BLIND_SCHEMA, BUCKET_END, BUCKET_KEYS, EVENT_SCHEMA, NODE, NODE_SCHEMA, TS
 from data.schema import UTC as TIMES
 from data.view import BucketReader, RecordFrames, View, hindsight
-from features import batch
-from features.catalogue import Catalogue, Feature, Origin
+from features.compute import batch
+from features.feature import Catalogue, Feature, Origin
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from tests.benchmarks.tables import HEADER, table
 
 if TYPE_CHECKING:

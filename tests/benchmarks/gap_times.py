@@ -17,14 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.dataset import DAY
-from features.grid import to_times
-from features.labels import Outcomes
+from features.grid import DAY, to_times
+from features.training.labels import Outcomes
 
 if TYPE_CHECKING:
     from data.view import View
     from features.grid import Times
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.baselines.labelled import Floats
 
 LEARNED: Final = 730 * DAY  # a gap's days before these two years are left out (left truncation)

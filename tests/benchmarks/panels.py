@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from features.catalogue import Feature
+    from features.feature import Feature
 
 
 def windows(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from features import batch
-from features.dataset import days
-from features.grid import to_datetime
-from features.history import steady_rate
-from features.labels import Outcomes, label
+from features.compute import batch
+from features.events.base_rates import steady_rate
+from features.grid import days, to_datetime
+from features.training.labels import Outcomes, label
 from models.baselines.labelled import Floats, Labelled, Matrix
 
 if TYPE_CHECKING:

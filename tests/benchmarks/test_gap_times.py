@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.dataset import DAY
-from features.risk import Rows
+from features.grid import DAY
+from features.population.at_risk import Rows
 from tests.benchmarks.gap_times import COVARIATES, FEWEST, Lives, forecast
 
 START = np.datetime64("2021-01-01", "us")

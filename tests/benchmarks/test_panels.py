@@ -6,9 +6,11 @@ import numpy as np
 import polars as pl
 
 from data.schema import AVAILABLE_AT, TS, Metric, MetricKind
-from features import batch
-from features.catalogue import Catalogue, Origin, Plan, build
-from features.risk import assess
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.compute import batch
+from features.feature import Catalogue, Origin
+from features.population.at_risk import assess
 from tests.benchmarks import panels
 from tests.features.fleets import DAY, START, fleet
 from tests.features.protocol import daily
@@ -31,7 +33,7 @@ def test_pandas_computes_the_features_that_ours_does() -> None:
         for at, name in enumerate(names)
     ]
     view = fleet(nodes=nodes, telemetry=samples.with_columns(pl.col(TS).alias(AVAILABLE_AT)), metrics=METRICS).view()
-    everything = build(Plan(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=False))
+    everything = build(FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=False))
     wanted = tuple(f for f in everything.features if f.origin is Origin.WINDOW and panels.covers(f))
     risk = assess(view, daily(START, DAYS), None)
     own = batch.compute(Catalogue(wanted), view, risk, risk.rows())

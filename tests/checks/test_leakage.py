@@ -17,12 +17,12 @@ import pytest
 
 from data.errors import FutureError
 from data.schema import AVAILABLE_AT, TELEMETRY_KEYS
-from features import batch
-from features.catalogue import Catalogue, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import capabilities_of
+from features.compute import batch
+from features.events.base_rates import base_rate, steady_rate
 from features.grid import to_datetime
-from features.history import base_rate, steady_rate
-from features.plan import plan
-from features.risk import Coverage, Risk, assess
+from features.population.at_risk import AtRisk, Coverage, assess
 from tests.features.fleets import DAY, START, Fleet, real
 from tests.features.protocol import daily
 from tests.features.synthetic import synthetic
@@ -30,6 +30,7 @@ from tests.features.synthetic import synthetic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from features.feature import Catalogue
     from features.grid import Times
 
 
@@ -45,7 +46,7 @@ class Case:
 
     def catalogue(self) -> Catalogue:
         view = self.fleet.view(to_datetime(self.cutoffs[-1]))
-        return build(replace(plan(view, self.fleet.metrics, self.windows), causes=self.causes))
+        return build(replace(capabilities_of(view, self.fleet.metrics, self.windows), causes=self.causes))
 
     def told(self, fleet: Fleet, cutoffs: Times, at: datetime | None = None) -> Told:
         view = fleet.view(at or to_datetime(cutoffs[-1]))
@@ -58,7 +59,7 @@ class Case:
 class Told:
     """Rows at risk with their features."""
 
-    risk: Risk
+    risk: AtRisk
     catalogue: Catalogue
     features: NDArray[np.float32]
 
@@ -220,7 +221,9 @@ def test_the_encoders_know_no_more_than_the_cutoff(name: str, step: int) -> None
     cutoffs = case.cutoffs[: step + 1]
     at = to_datetime(cutoffs[-1])
     known, one = case.fleet.known_at(at).view(at), case.fleet.view(at)
-    assert plan(one, case.fleet.metrics, case.windows) == plan(known, case.fleet.metrics, case.windows)
+    assert capabilities_of(one, case.fleet.metrics, case.windows) == capabilities_of(
+        known, case.fleet.metrics, case.windows
+    )
     for rate in (base_rate, steady_rate):
         own = rate(known, assess(known, cutoffs, case.coverage), 1.0)
         every = rate(case.fleet.view(), late(name).risk, 1.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.grid import Times
-    from features.risk import Rows
+    from features.population.at_risk import Rows
 
 DAY = np.timedelta64(86_400_000_000, "us")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.dataset import Periods
+from features.training.person_periods import Periods
 from models.hazard.model import Covariates
 from models.setup import Params
 

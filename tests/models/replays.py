@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.dataset import Design
-from features.risk import Coverage
+from features.population.at_risk import Coverage
+from features.training.training_set import Design
 from models.backtest.replay import Replay, Window
 from models.backtest.replay import replay as run_replay
 from models.hazard.train import Trained, train

@@ -29,7 +29,7 @@ state.path = "{0}/var"
 clock.now = "data"
 forecast.horizons_days = [1, 3, 7]
 forecast.alarm_shares = [0.02]
-features.windows = ["1d", "3d", "7d"]
+features.telemetry.windows = ["1d", "3d", "7d"]
 metrics.columns.errors = {{ kind = "counter" }}
 metrics.columns.seen = {{ kind = "count" }}
 model = {{ leaves = 4, min_child = 10, min_failures = 10, negatives_per_positive = 5.0 }}

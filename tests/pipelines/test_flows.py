@@ -27,7 +27,7 @@ codes = [
     main(["score", *source, "--json", "score.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=7", "--json", "decide.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=5"]),
-    main(["score", *source, "--set", "features.windows=['1d', '5d']"]),
+    main(["score", *source, "--set", "features.telemetry.windows=['1d', '5d']"]),
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
     main(["decide", *source, "--json", "refused.json"]),

@@ -9,7 +9,8 @@ import pytest
 
 from data.schema import AGGREGATES, bucket_column
 from data.view import RecordFrames, hindsight
-from features.catalogue import Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
 from models.registry.bundle import Manifest
 from pipelines.offer import WithLost, offer
 from pipelines.settings_shape import Metrics, Settings
@@ -26,7 +27,7 @@ SETTINGS = Settings(metrics=Metrics.model_validate({"columns": COLUMNS}))
 def manifest_of(*metrics: str, causes: tuple[str, ...] = ("fan", "gpu")) -> Manifest:
     """What a model would say of itself that was trained on some metrics."""
     described = tuple(SETTINGS.metrics.metric(name) for name in sorted(metrics))
-    plan = Plan(described, SETTINGS.features.windows, has_racks=True, has_hardware=False, causes=causes)
+    plan = FleetCapabilities(described, SETTINGS.features.windows, has_racks=True, has_hardware=False, causes=causes)
     return Manifest(
         format=1, fleet="x", trained_until="2024-01-01", features=build(plan).names, has_racks=True,
         has_hardware=False, causes=causes, horizons_days=(1.0,), boosters=(), calibration_offset=(0.0,),

@@ -17,10 +17,11 @@ from data.delta.telemetry import Change
 from data.disk.cache import MANIFEST
 from data.schema import AVAILABLE_AT, TS
 from data.view import RecordFrames, hindsight
-from features import batch, online
-from features.catalogue import Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.compute import batch, online
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from pipelines.offer import Offer
 from pipelines.resume import resumed
 from tests.features.fleets import DAY, START, Fleet
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CATALOGUE = build(Plan(METRICS, (DAY, 3 * DAY), has_racks=True, has_hardware=True))
+CATALOGUE = build(FleetCapabilities(METRICS, (DAY, 3 * DAY), has_racks=True, has_hardware=True))
 OFFERED = Offer(CATALOGUE, METRICS, (), ())
 FIRST = START + 6 * DAY
 
@@ -130,7 +131,7 @@ def test_buckets_that_were_deleted_have_the_windows_made_anew(site: Site) -> Non
 
 
 def test_another_catalogue_has_the_windows_made_anew(site: Site) -> None:
-    longer = build(Plan(METRICS, (DAY, 4 * DAY), has_racks=True, has_hardware=True))
+    longer = build(FleetCapabilities(METRICS, (DAY, 4 * DAY), has_racks=True, has_hardware=True))
     assert "others than those it was kept for" in "".join(site.score(FIRST, replace(OFFERED, catalogue=longer))[1])
 
 

@@ -190,8 +190,8 @@ def test_every_error_is_told_at_once(config: Path) -> None:
         ("forecast.horizons_days=[]", "should hold at least 1\n"),
         ("forecast.horizons_days=[7, 1e9]", "less than or equal to 3650"),
         ("forecast.every_days=4000", "less than or equal to 3650"),
-        ("features.windows=['7d']", "should hold at least 2\n"),
-        ("features.windows=['1d', '999999d']", "should be at most 36525d"),
+        ("features.telemetry.windows=['7d']", "should hold at least 2\n"),
+        ("features.telemetry.windows=['1d', '999999d']", "should be at most 36525d"),
         ("source.delay=999999d", "should be at most 36525d"),
         ("model.random_seed=9999999999", "less than or equal to 1000000000"),
         ("forecast.horizons_days=[7, 1]", "rise from each to the next"),
@@ -207,8 +207,8 @@ def test_a_wrong_value_is_refused_with_what_it_should_be(config: Path, override:
 
 
 def test_a_list_is_told_as_it_is_written_and_a_wrong_value_in_it_once(config: Path) -> None:
-    message = said(config, "features.windows=['7d']")
-    assert 'features.windows = ["7d"] (--set features.windows): should hold at least 2' in message
+    message = said(config, "features.telemetry.windows=['7d']")
+    assert 'features.telemetry.windows = ["7d"] (--set features.telemetry.windows): should hold at least 2' in message
     assert 'leave it out for ["1d", "1w", "4w2d"]' in message
     assert said(config, "forecast.alarm_shares=[1.5]").count("→") == 1
 

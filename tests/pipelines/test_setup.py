@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
-from features.risk import Coverage
+from features.population.at_risk import Coverage
 from pipelines import wiring
 from pipelines.setup import everything, setup
 from tests.pipelines.made_up import DAY, NODES, START, ingest_all, merge_all, settings_of, write_records
@@ -47,7 +47,7 @@ def test_every_setting_of_the_forecast_reaches_training(tmp_path: Path) -> None:
             "forecast.coverage_share=0.8",
             "forecast.history_start=2024-01-03",
             "model.negatives_per_positive=12.5",
-            'features.windows=["1d","5d"]',
+            'features.telemetry.windows=["1d","5d"]',
         ),
         COLUMNS,
     )

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 
 from data.schema import AVAILABLE_AT, TS, Metric, MetricKind
-from features import batch
-from features.catalogue import Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.compute import batch
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from serving.explaining import Rated, explain
 from tests.features.fleets import DAY, START, fleet
 
@@ -35,7 +36,7 @@ METRICS: Final = (
     Metric("sectors", MetricKind.COUNTER, "on_change", "sectors"),
 )
 WINDOWS: Final = (DAY, 7 * DAY)
-CATALOGUE: Final = build(Plan(METRICS, WINDOWS, has_racks=True, has_hardware=False, causes=("memory",)))
+CATALOGUE: Final = build(FleetCapabilities(METRICS, WINDOWS, has_racks=True, has_hardware=False, causes=("memory",)))
 
 
 def healthy(hours: int = 24 * 12) -> pl.DataFrame:

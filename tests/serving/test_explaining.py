@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.schema import AVAILABLE_AT, TS
-from features.catalogue import FLEET
+from features.feature import FLEET
 from serving.explaining import LEAST_LOG_ODDS, MOST_REASONS
 from tests.features.fleets import DAY, START, event
 from tests.serving.shop import CATALOGUE, HOUR, NAMES, NOW, healthy, of, spoiled, told

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE_SCHEMA, Metric, MetricKind
-from features import batch
-from features.catalogue import Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.compute import batch
 from features.grid import to_numpy
-from features.risk import assess
+from features.population.at_risk import assess
 from serving.explaining import Rated
 from serving.newcomers import tell_newcomers
 from serving.reasons import from_json
@@ -35,7 +36,7 @@ METRIC = Metric("errors", MetricKind.COUNTER, "on_change")
 def doubts(one: Fleet, metrics: tuple[Metric, ...] = (), now: datetime = NOW) -> dict[str, list[str]]:
     view = one.view(now)
     risk = assess(view, np.array([to_numpy(now)]), None)
-    rows, catalogue = risk.rows(), build(Plan(metrics, (DAY,), has_racks=True, has_hardware=True))
+    rows, catalogue = risk.rows(), build(FleetCapabilities(metrics, (DAY,), has_racks=True, has_hardware=True))
     rated = Rated(catalogue, rows, batch.compute(catalogue, view, risk, rows), np.empty((0, 0)), np.empty(0))
     told = tell_newcomers(view, rated, TRAINED)
     return {rows.names[node]: [why.text for why in own] for node, own in zip(rows.node, told, strict=True)}

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
-from features.risk import Coverage, assess
+from features.population.at_risk import Coverage, assess
 from models.causes.fit import learn
 from models.hazard.model import pooled
 from models.hazard.train import cutoffs

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import TS
-from features.risk import Coverage
+from features.population.at_risk import Coverage
 from serving.silence import tell_silent
 from serving.slices import Clock
 from tests.features.fleets import DAY, START, Fleet

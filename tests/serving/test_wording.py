@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data.schema import Metric, MetricKind
-from features.catalogue import Feature, Origin, Peer, Plan, build
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.feature import Feature, Origin, Peer
 from serving.background import Background, Happened
 from serving.sentences import sentence
 from serving.told import Normal, Since, Told
@@ -93,7 +95,9 @@ def every_feature() -> Iterator[Feature]:
         for kind in MetricKind
         for sampling in ("sampled", "on_change")
     ]
-    plan = Plan(tuple(metrics), (DAY, 7 * DAY), has_racks=True, has_hardware=True, causes=("memory", "fan"))
+    plan = FleetCapabilities(
+        tuple(metrics), (DAY, 7 * DAY), has_racks=True, has_hardware=True, causes=("memory", "fan")
+    )
     yield from build(plan).features
 
 

@@ -18,7 +18,7 @@ from models.evaluation.evaluation_set import timeline, window_failures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.risk import Rows
+    from features.population.at_risk import Rows
     from models.evaluation.evaluation_set import EvaluationSet, Failures
 
 NAME: Final = "failures under way at the alarm"

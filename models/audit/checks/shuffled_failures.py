@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.stats import norm, ttest_1samp
 
-from features.dataset import Periods
-from features.labels import Outcomes
+from features.training.labels import Outcomes
+from features.training.person_periods import Periods
 from models.audit.finding import Finding, Severity, untold
 from models.audit.permutation import Marks, Ranking
 from models.audit.significance import LEVEL, beyond, p_words

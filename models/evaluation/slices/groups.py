@@ -10,8 +10,8 @@ import polars as pl
 
 from data.schema import NODE, EventKind
 from features.grid import locate, to_datetime, to_times
-from features.labels import merge_failures
-from features.presence import inventory
+from features.population.exposure import inventory
+from features.training.labels import merge_failures
 from models.evaluation.evaluation_set import days, is_in_window
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TS, Metric, MetricKind
-from features.dataset import Design
-from features.labels import merge_failures
+from features.training.labels import merge_failures
+from features.training.training_set import Design
 from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial
 from models.backtest.replay import Window

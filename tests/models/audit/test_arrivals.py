@@ -8,7 +8,7 @@ from data.delta.rollup import rollup
 from data.schema import AVAILABLE_AT, TS
 from data.view import HINDSIGHT, RecordFrames, View
 from features.grid import Grid, to_numpy
-from features.risk import Rows
+from features.population.at_risk import Rows
 from models.audit.arrivals import ArrivalCounts, counting, read, reporting, timing
 from tests.features.fleets import DAY, START, Buckets
 from tests.models.audit.plants import clean

@@ -10,7 +10,7 @@ from data.schema import EVENT_SCHEMA, NODE, TS, Metric
 from data.simulator.fleet import simulate
 from data.simulator.history.plan import SimulationPlan
 from data.simulator.signals.gauges import METRICS as SIMULATED_METRICS
-from features.labels import merge_failures
+from features.training.labels import merge_failures
 from models.audit.checks import (
     already_failing,
     collection_only,

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from data.errors import FutureError, TooLittleDataError
+from features.events.base_rates import steady_rate
 from features.grid import to_datetime, to_numpy
-from features.history import steady_rate
-from features.risk import assess
+from features.population.at_risk import assess
 from models.backtest.replay import Replay, Window, judge_cases
 from models.backtest.replay import replay as run_replay
 from models.evaluation.evaluate import Evaluation, evaluate

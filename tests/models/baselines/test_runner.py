@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features import batch
-from features.catalogue import Catalogue, Feature, Origin
-from features.dataset import DAY as DAY_LONG
+from features.compute import batch
+from features.feature import Catalogue, Feature, Origin
+from features.grid import DAY as DAY_LONG
 from features.grid import to_datetime, to_numpy
-from features.risk import Rows
+from features.population.at_risk import Rows
 from models.baselines.runner import BaselineRunner
 from models.evaluation.evaluate import evaluate
 from models.hazard.model import Covariates

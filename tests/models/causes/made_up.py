@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.risk import Rows, assess
+from features.population.at_risk import Rows, assess
 from models.setup import Terms
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.protocol import daily

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from features.dataset import Design, days
+from features.grid import days
+from features.training.training_set import Design
 from models.causes.evaluate import judge
 from models.causes.fit import learn
 from models.causes.labels import OTHER

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.grid import to_datetime
-from features.labels import Outcomes
+from features.training.labels import Outcomes
 from models.hazard import fit
 from models.hazard.fit import FoldData, OutOfFold, out_of_fold, recency
 from models.hazard.model import Calibration

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from features.dataset import Periods, sample
+from features.training.person_periods import Periods
+from features.training.training_set import sample
 from models.hazard import rank_logistic
 from models.hazard.model import (
     Calibration,

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from data.errors import TooLittleDataError
-from features.catalogue import Origin
+from features.feature import Origin
 from features.grid import to_datetime, to_numpy
 from models.hazard.model import Covariates, HazardModel
 from models.hazard.train import count_failures, cutoffs, history_of, train

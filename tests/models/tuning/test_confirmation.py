@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from data.errors import TooLittleDataError
-from features.labels import Outcomes
-from features.risk import Rows
+from features.population.at_risk import Rows
+from features.training.labels import Outcomes
 from models.metrics.bootstrap import draw_resampler
 from models.metrics.estimate import Estimate
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Jury, Question, SettingsComparison, alarmed, compare

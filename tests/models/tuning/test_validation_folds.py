@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scipy.stats import bernoulli
 
 from data.errors import TooLittleDataError
-from features.labels import Outcomes
+from features.training.labels import Outcomes
 from models.hazard.fit import out_of_fold
 from models.hazard.model import base_log_odds
 from models.tuning.validation_folds import Course, Exam, Truth
 from tests.models.replays import SPLIT, made_up, setup_of, trained
 
 if TYPE_CHECKING:
-    from features.dataset import TrainingSet
+    from features.training.training_set import TrainingSet
 
 RECIPE = setup_of().recipe
 ONE_SEED = replace(RECIPE, params=replace(RECIPE.params, seeds=1))

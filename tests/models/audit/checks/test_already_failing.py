@@ -5,7 +5,7 @@ import polars as pl
 
 from data.schema import EVENT_SCHEMA
 from features.grid import to_numpy
-from features.risk import Rows
+from features.population.at_risk import Rows
 from models.audit.checks.already_failing import badly_seen, under_way, unrecorded
 from models.audit.finding import Severity
 from tests.features.fleets import DAY, START, event, table_of

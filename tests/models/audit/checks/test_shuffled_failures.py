@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from features.dataset import Periods
+from features.training.person_periods import Periods
 from models.audit.checks.shuffled_failures import exchanged, shuffled_future, shuffled_past
 from models.audit.finding import Severity
 from models.audit.permutation import Marks

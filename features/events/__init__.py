@@ -1,0 +1,1 @@
+"""What the event history of a node says: counts, rates, neighbours; telemetry is features/telemetry."""

@@ -1,0 +1,144 @@
+"""Which nodes are at risk at a cutoff: present, not in an open event, and reporting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from data.errors import DataError
+from data.schema import BUCKET_END, LATENESS, NODE, EventKind, bucket_column
+from features.grid import Times, locate, to_datetime, to_times
+from features.population.interval_counts import IntervalCounts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The metric that tells how well a node was seen, and the share of the fleet's median that is enough."""
+
+    metric: str
+    share: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Pairs (node, cutoff) as positions into `names` (sorted) and `cutoffs` (rising), node by node."""
+
+    names: tuple[str, ...]
+    cutoffs: Times
+    node: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+    @property
+    def ts(self) -> Times:
+        """The cutoff of each row."""
+        return self.cutoffs[self.cutoff]
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+        """Keep some rows."""
+        return Rows(self.names, self.cutoffs, self.node[chosen], self.cutoff[chosen])
+
+    def during(self, run: range) -> Rows:
+        """Forget the cutoffs outside a run; no row lies there."""
+        return Rows(self.names, self.cutoffs[run.start : run.stop], self.node, self.cutoff - run.start)
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """Who is present, in an open event, and reporting: nodes x cutoffs, from the view at each cutoff."""
+
+    names: tuple[str, ...]
+    cutoffs: Times
+    present: NDArray[np.bool_]
+    down: NDArray[np.bool_]
+    reporting: NDArray[np.bool_]
+
+    @property
+    def at_risk(self) -> NDArray[np.bool_]:
+        """Present, up and reporting."""
+        return self.present & ~self.down & self.reporting
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Present and up as far as anyone knows, but not reporting."""
+        return self.present & ~self.down & ~self.reporting
+
+    def during(self, run: range) -> AtRisk:
+        """Keep a run of the cutoffs."""
+        own = slice(run.start, run.stop)
+        parts = (self.present, self.down, self.reporting)
+        return AtRisk(self.names, self.cutoffs[own], *(part[:, own] for part in parts))
+
+    def rows(self) -> Rows:
+        """List the (node, cutoff) pairs at risk, by node name and then time."""
+        node, cutoff = np.nonzero(self.at_risk)
+        return Rows(self.names, self.cutoffs, node, cutoff)
+
+
+def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> AtRisk:
+    """Tell who is at risk at each cutoff, by the view at that cutoff.
+
+    Raises:
+        FutureError: if a cutoff lies after the view.
+        DataError: if the cutoffs do not rise.
+    """
+    _require_rising(cutoffs)
+    if len(cutoffs):
+        view.require(to_datetime(cutoffs[-1]))
+    nodes = view.nodes()
+    names = tuple(nodes[NODE].to_list())
+    calendar = IntervalCounts(len(names), cutoffs)
+    everyone = np.arange(len(names))
+    present = calendar.count_active(everyone, to_times(nodes["observed_from"]), to_times(nodes["observed_until"])) > 0
+    reporting = _reporting(view, coverage, names, cutoffs) if coverage and len(cutoffs) else np.ones_like(present)
+    return AtRisk(names, cutoffs, present, _down(view, names, calendar), reporting)
+
+
+def _require_rising(cutoffs: Times) -> None:
+    falls = np.flatnonzero(cutoffs[1:] <= cutoffs[:-1])
+    if len(falls):
+        before, after = cutoffs[falls[0] : falls[0] + 2]
+        raise DataError(
+            f"cutoff {after} comes after {before}", mend="give each cutoff once, from the first to the last"
+        )
+
+
+def _down(view: View, names: tuple[str, ...], calendar: IntervalCounts) -> NDArray[np.bool_]:
+    """Tell where a node is inside an event that is open in the view at the cutoff."""
+    events = (
+        view.events()
+        .filter(pl.col("kind").is_in(list(EventKind)))
+        .select(
+            NODE,
+            seen=pl.max_horizontal("recorded_at", "start"),
+            over=pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at")),
+        )
+    )
+    unit = locate(events[NODE], names)
+    return calendar.count_active(unit, to_times(events["seen"]), to_times(events["over"])) > 0
+
+
+def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: Times) -> NDArray[np.bool_]:
+    """Tell where the sample at the cutoff covers enough, beside the fleet's median at that cutoff."""
+    value, when = (bucket_column(coverage.metric, part) for part in ("last", "last_ts"))
+    seen = view.buckets([value, when], start=to_datetime(cutoffs[0])).filter(
+        (pl.col(LATENESS) == 0) & (pl.col(when) == pl.col(BUCKET_END).dt.timestamp("us")) & (pl.col(value) > 0)
+    )
+    enough = seen.filter(pl.col(value) >= coverage.share * pl.col(value).median().over(BUCKET_END))
+    out = np.zeros((len(names), len(cutoffs)), dtype=bool)
+    node, ts = locate(enough[NODE], names), to_times(enough[BUCKET_END])
+    position = np.searchsorted(cutoffs, ts)
+    at = (node >= 0) & (position < len(cutoffs))
+    at[at] &= cutoffs[position[at]] == ts[at]
+    out[node[at], position[at]] = True
+    return out

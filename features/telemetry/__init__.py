@@ -1,0 +1,1 @@
+"""Windows over buckets of metrics, and peers at the same time; events are features/events."""

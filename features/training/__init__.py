@@ -1,0 +1,1 @@
+"""Labels, person-periods and the training set; nothing of it may reach serving/."""

@@ -1,0 +1,94 @@
+"""The training set of a hazard model: person-period rows, sampled, labelled by what the split knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.compute import batch
+from features.events.base_rates import steady_rate
+from features.grid import Times, days, to_numpy
+from features.training.labels import Outcomes
+from features.training.person_periods import Periods
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data.view import View
+    from features.feature import Catalogue
+    from features.population.at_risk import AtRisk, Coverage, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a forecast is about: its horizons, how often it is made, and for which nodes."""
+
+    horizons_days: tuple[float, ...]
+    every_days: float
+    coverage: Coverage | None
+    negatives_per_positive: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Sampled rows with their features and outcomes, all from one view."""
+
+    rows: Rows
+    catalogue: Catalogue
+    features: NDArray[np.float32]
+    fleet_rate: NDArray[np.float64]
+    periods: Periods
+    weight: NDArray[np.float64]
+
+    def only(self, catalogue: Catalogue) -> TrainingSet:
+        """Keep the features of a smaller catalogue."""
+        column = {name: at for at, name in enumerate(self.catalogue.names)}
+        features = self.features[:, [column[name] for name in catalogue.names]]
+        return replace(self, catalogue=catalogue, features=features)
+
+
+def cutoffs_until(view: View, start: np.datetime64, every_days: float) -> Times:
+    """List the cutoffs of a view: every so many days back from its time, down to `start`."""
+    last, step = to_numpy(view.at), days(every_days)
+    count = max(int((last - start) // step), 0) + 1
+    return np.asarray(last - step * np.arange(count)[::-1])
+
+
+def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: np.random.Generator) -> TrainingSet:
+    """Draw a training set from what a view knows."""
+    rows = risk.rows()
+    periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons_days)
+    drawn = sample(periods, design.negatives_per_positive, rng)
+    chosen = rows.take(drawn.chosen)
+    rate = steady_rate(view, risk, design.every_days)
+    return TrainingSet(
+        chosen,
+        catalogue,
+        batch.compute(catalogue, view, risk, chosen),
+        rate[chosen.cutoff],
+        periods.take(drawn.chosen),
+        drawn.weight,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows that were drawn for training, each with the inverse of its chance to be drawn."""
+
+    chosen: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+
+def sample(periods: Periods, negatives_per_positive: float, rng: np.random.Generator) -> Sample:
+    """Keep every row that fails and a share of the others.
+
+    Horvitz and Thompson (1952): a row that was kept with chance q weighs 1 / q.
+    """
+    fails, known = periods.fails, periods.is_known
+    failing, others = int(np.count_nonzero(fails)), int(np.count_nonzero(known & ~fails))
+    share = min(1.0, negatives_per_positive * max(failing, 1) / max(others, 1))
+    kept = known & (fails | (rng.random(len(fails)) < share))
+    chosen = np.flatnonzero(kept)
+    return Sample(chosen, np.where(fails[chosen], 1.0, 1.0 / share))

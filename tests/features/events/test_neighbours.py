@@ -1,0 +1,85 @@
+"""Who stands next to whom, by name and rack."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.events.neighbours import of_neighbours, pairs
+from features.population.event_arrays import NEVER, EventArrays
+
+
+def beside(*names: str, rack: str | None = "r") -> set[tuple[str, str]]:
+    nodes = pl.DataFrame({"node": names, "rack": [rack] * len(names)}, schema={"node": pl.String, "rack": pl.String})
+    return {(names[one], names[other]) for one, other in pairs(nodes).rows()}
+
+
+def both(*pair: str) -> set[tuple[str, str]]:
+    one, other = pair
+    return {(one, other), (other, one)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("r205n12", "r205n13"),
+        ("r205n12", "r205n14"),
+        ("node-099", "node-100"),
+        ("9", "10"),
+        ("gpu12.dc1.example.com", "gpu11.dc1.example.com"),
+        ("n12-ib", "n13-ib"),
+        ("été7", "été8"),
+        ("n12345678901234567890", "n12345678901234567891"),
+    ],
+)
+def test_nodes_whose_last_numbers_differ_by_one_or_two_are_neighbours(one: str, other: str) -> None:
+    assert beside(one, other) == both(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("r205n12", "r205n15"),
+        ("r205n12", "r206n12"),
+        ("a1", "b2"),
+        ("n12-ib", "n13-eth"),
+        ("n1", "n01"),
+        ("login", "admin"),
+    ],
+)
+def test_other_nodes_are_not(one: str, other: str) -> None:
+    assert beside(one, other) == set()
+
+
+def test_nodes_of_two_racks_are_no_neighbours() -> None:
+    nodes = pl.DataFrame({"node": ["n19", "n20", "n21"], "rack": ["r1", "r2", "r2"]})
+    assert set(pairs(nodes).rows()) == {(1, 2), (2, 1)}
+
+
+def test_nodes_without_a_rack_stand_beside_each_other() -> None:
+    assert beside("n1", "n2", rack=None) == both("n1", "n2")
+
+
+def test_no_node_has_no_neighbour() -> None:
+    assert beside() == set()
+
+
+@given(st.sets(st.integers(0, 30).map("n{}".format)), st.sets(st.integers(31, 60).map("n{}".format)))
+def test_a_node_that_joins_changes_nothing_between_the_others(old: set[str], new: set[str]) -> None:
+    both_ways = beside(*sorted(old | new))
+    assert {(one, other) for one, other in both_ways if one in old and other in old} == beside(*sorted(old))
+    assert {(other, one) for one, other in both_ways} == both_ways
+
+
+def test_each_node_is_given_the_facts_of_its_neighbours() -> None:
+    times = np.array(["2021-01-01", "2021-01-02"], dtype="datetime64[us]")
+    facts = EventArrays(np.array([1, 3]), times, times + 1, times + 2, np.array([NEVER, times[1]]))
+    nodes = pl.DataFrame({"node": ["n1", "n2", "n3", "n9"], "rack": ["r"] * 4})
+    told = of_neighbours(facts, pairs(nodes))
+    assert sorted(told.unit.tolist()) == [0, 2]
+    assert set(told.start) == {times[0]}
+    assert set(told.known) == {times[0] + 2}
+    assert np.isnat(told.over).all()

@@ -1,0 +1,56 @@
+"""How long nodes were observed, in whole seconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.grid import to_datetime
+from features.population.at_risk import Rows
+from features.population.exposure import Presence
+from tests.features.fleets import DAY, START, fleet
+from tests.features.protocol import daily
+
+CUTOFFS = 6
+SPANS = st.lists(st.tuples(st.integers(-400_000, 400_000), st.none() | st.integers(1, 600_000)), min_size=1, max_size=5)
+WINDOWS = st.sampled_from([None, timedelta(seconds=1), DAY, 3 * DAY])
+
+
+@given(SPANS, WINDOWS, st.integers(0, 999_999))
+def test_seconds_are_those_of_a_loop(spans: list[tuple[int, int | None]], window: timedelta | None, micro: int) -> None:
+    shift = timedelta(microseconds=micro)
+    nodes = [
+        {
+            "node": f"n{number}",
+            "observed_from": START + timedelta(seconds=start) + shift,
+            "observed_until": None if length is None else START + timedelta(seconds=start + length) + shift,
+        }
+        for number, (start, length) in enumerate(spans)
+    ]
+    names, cutoffs = tuple(str(node["node"]) for node in nodes), daily(START, CUTOFFS)
+    presence = Presence.of(fleet(nodes=nodes).view(), names, cutoffs)
+    node, cutoff = np.divmod(np.arange(len(nodes) * CUTOFFS), CUTOFFS)
+    told = presence.seconds(Rows(names, cutoffs, node, cutoff), window).reshape(len(nodes), CUTOFFS)
+    group = np.arange(len(nodes)) % 2
+    of_groups = presence.seconds_of_groups(group, window)
+    for column, now in enumerate(map(to_datetime, cutoffs)):
+        expected = [_seconds(START + timedelta(seconds=start) + shift, length, now, window) for start, length in spans]
+        assert told[:, column].tolist() == expected
+        for one in np.unique(group):
+            assert of_groups[one, column] == sum(np.array(expected)[group == one])
+
+
+def _seconds(came: object, length: int | None, now: object, window: timedelta | None) -> int:
+    span = now - came  # type: ignore[operator]  # both are times
+    if span < timedelta(0) or (length is not None and span >= timedelta(seconds=length)):
+        return 0
+    return int(min(span, window or span) / timedelta(seconds=1))
+
+
+def test_a_name_that_the_view_does_not_know_was_never_observed() -> None:
+    presence = Presence.of(fleet(nodes=[{"node": "a", "observed_from": START}]).view(), ("a", "ghost"), daily(START, 2))
+    told = presence.seconds(Rows(("a", "ghost"), daily(START, 2), np.array([0, 1]), np.array([1, 1])), None)
+    assert told.tolist() == [86_400, 0]

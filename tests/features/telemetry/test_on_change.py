@@ -1,0 +1,156 @@
+"""Metrics that report when they change: every statistic against a loop over the rows known at the time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.delta.rollup import rollup
+from data.schema import BUCKET_END, LATENESS, TELEMETRY_KEYS
+from features.telemetry.on_change import STATISTICS, OnChangeSeries
+from tests.features.fleets import START
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+HOUR = timedelta(hours=1)
+NAMES = ("a", "b", "c")
+BUCKETS = 12
+FIRST = int(START.timestamp()) // 3_600
+Sample = tuple[str, int, int, float]  # node, minute, hours late, value
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> list[Sample]:
+    """Draw changes of node a and b, some of them late; the counter may be reset."""
+    keys = st.tuples(st.sampled_from("ab"), st.integers(-59, 60 * (BUCKETS - 1)))
+    found = draw(st.lists(keys, unique=True, max_size=20))
+    values = st.sampled_from([0.0, 1.0, 2.5, 7.0, 7.0, -3.0, np.nan])
+    return [(node, minute, draw(st.integers(0, 3)), draw(values)) for node, minute in found]
+
+
+def table_of(found: Sequence[Sample]) -> pl.DataFrame:
+    rows = [
+        (node, START + minute * HOUR / 60, START + minute * HOUR / 60 + late * HOUR, value)
+        for node, minute, late, value in found
+    ]
+    frame = pl.DataFrame(rows, schema={**TELEMETRY_KEYS, "x": pl.Float64()}, orient="row")
+    table = rollup(frame.with_columns(pl.col("x").fill_nan(None)), ["x"], HOUR)
+    return table[np.random.default_rng(len(rows)).permutation(table.height)]
+
+
+def told(table: pl.DataFrame, bucket: int, length: int) -> dict[str, NDArray[np.float64]]:
+    """Compute every statistic of every node at one bucket's end."""
+    held = OnChangeSeries.of(table, "x", NAMES, HOUR)
+    node, now = np.arange(len(NAMES)), np.full(len(NAMES), FIRST + bucket)
+    return {name: stat(held.at(node, now), held.at(node, now - length)) for name, stat in STATISTICS.items()}
+
+
+def parts_of(found: Sequence[Sample], node: str) -> list[tuple[int, int, float]]:
+    """List when the newest sample of each bucket's part was known (bucket) and taken (minute), and its value."""
+    newest: dict[tuple[int, int], tuple[int, float]] = {}
+    for name, minute, late, value in sorted(found):
+        if name == node and not np.isnan(value):
+            newest[-(-minute // 60), -(-(minute + 60 * late) // 60)] = minute, value
+    return sorted((known, minute, value) for (_, known), (minute, value) in newest.items())
+
+
+def slow(found: Sequence[Sample], node: str, bucket: int, length: int) -> dict[str, float]:
+    """Walk through the changes in the order in which they became known."""
+    steps: list[tuple[int, int, float]] = []
+    for known, minute, value in parts_of(found, node):
+        if known <= bucket and (not steps or minute > steps[-1][1]):
+            steps.append((known, minute, value))
+    if not steps:
+        return dict.fromkeys(STATISTICS, np.nan)
+    rises = [
+        (known, minute, value - before if value >= before else value)
+        for (_, _, before), (known, minute, value) in pairwise(steps)
+    ]
+    up = [(known, minute, rise) for known, minute, rise in rises if rise > 0]
+    values = [held_at(steps, hour) for hour in range(bucket - length + 1, bucket + 1)]
+    held_values = [value for value in values if value is not None]
+    hours_since = bucket - steps[-1][1] / 60
+    above = [minute for _, minute, value in steps if value > 0] if steps[0][2] <= 0 else []
+    return {
+        "rises_so_far": len(up),
+        "days_since_first": (bucket - above[0] / 60) / 24 if above else np.nan,
+        "last": steps[-1][2],
+        "max": max(value for *_, value in steps),
+        "mean": float(np.mean(held_values)) if held_values else np.nan,
+        "increase": sum(rise for known, _, rise in rises if known > bucket - length),
+        "rises": sum(1 for known, *_ in up if known > bucket - length),
+        "days_since_rise": (bucket - up[-1][1] / 60) / 24 if up else np.nan,
+        "days_since_change": hours_since / 24,
+        "running": steps[-1][2] + hours_since,
+    }
+
+
+def held_at(steps: Sequence[tuple[int, int, float]], hour: int) -> float | None:
+    """Give the value that was held during the hour before the end of a bucket."""
+    return next((value for known, _, value in reversed(steps) if known < hour), None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(changes(), st.integers(0, BUCKETS), st.integers(1, 9))
+def test_every_statistic_is_that_of_a_loop_over_what_was_known(found: list[Sample], bucket: int, length: int) -> None:
+    values = told(table_of(found), bucket, length)
+    for row, node in enumerate(NAMES):
+        own = {name: value[row] for name, value in values.items()}
+        assert own == pytest.approx(slow(found, node, bucket, length), nan_ok=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes(), st.integers(0, BUCKETS), st.integers(1, 9))
+def test_what_becomes_known_later_changes_no_bit(found: list[Sample], bucket: int, length: int) -> None:
+    table = table_of(found)
+    at_the_time = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * HOUR <= START + bucket * HOUR
+    one, other = told(table, bucket, length), told(table.filter(at_the_time), bucket, length)
+    for name in STATISTICS:
+        assert np.array_equal(one[name], other[name], equal_nan=True)
+
+
+def test_a_value_holds_until_the_next_one_is_known() -> None:
+    values = [told(table_of([("a", 60, 0, 5.0), ("a", 240, 2, 8.0)]), bucket, 3)["last"][0] for bucket in range(8)]
+    assert values == pytest.approx([np.nan, 5, 5, 5, 5, 5, 8, 8], nan_ok=True)
+
+
+def test_a_value_that_is_older_than_what_is_known_is_left_out() -> None:
+    values = told(table_of([("a", 60, 4, 5.0), ("a", 120, 0, 8.0)]), 9, 3)
+    assert (values["last"][0], values["max"][0]) == (8, 8)
+
+
+def test_the_newest_sample_counts_whatever_order_a_bucket_arrives_in() -> None:
+    values = told(table_of([("a", 90, 2, 5.0), ("a", 110, 0, 8.0)]), 9, 3)
+    assert values["last"][0] == 8
+
+
+def test_a_counter_that_is_reset_rises_from_zero() -> None:
+    values = told(table_of([("a", 0, 0, 90.0), ("a", 60, 0, 100.0), ("a", 120, 0, 4.0)]), 3, 9)
+    assert (values["increase"][0], values["rises"][0], values["max"][0]) == (14, 2, 100)
+
+
+def test_what_was_above_zero_when_first_seen_has_been_so_for_nobody_knows_how_long() -> None:
+    began = told(table_of([("a", 0, 0, 0.0), ("a", 60, 0, 2.0), ("a", 120, 0, 0.0), ("a", 180, 0, 9.0)]), 25, 9)
+    assert began["days_since_first"][0] == 1
+    assert np.isnan(told(table_of([("a", 0, 0, 2.0), ("a", 60, 0, 5.0)]), 25, 9)["days_since_first"][0])
+
+
+def test_a_clock_runs_on_from_when_it_was_read() -> None:
+    assert told(table_of([("a", 30, 3, 500.0)]), 8, 3)["running"][0] == 507.5
+
+
+def test_a_node_without_data_has_no_value() -> None:
+    for values in told(table_of([("a", 0, 0, 1.0)]), 5, 3).values():
+        assert np.isnan(values[1:]).all()
+    for values in told(table_of([]), 5, 3).values():
+        assert np.isnan(values).all()
