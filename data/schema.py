@@ -52,7 +52,7 @@ SCORE_SCHEMA: Final = {
     "model_version": pl.String(),
     "support": pl.String(),  # 'ok', 'low support' or 'unknown'
     "data_age_hours": pl.Float64(),
-    "reasons": pl.String(),  # a JSON list of objects, as serving.reasons writes it
+    "reasons": pl.String(),  # a JSON list of objects, as serving.explanation.reason writes it
     "cause": pl.String(),  # the likely cause, or 'unknown'; null where an earlier Nodeward scored
     "cause_probability": pl.Float64(),  # of that cause, if the node fails; null where it is unknown
     "cause_note": pl.String(),  # why it is unknown; null where it is known

@@ -1,1 +1,1 @@
-"""How the packages run: settings, wiring, flows and the command line."""
+"""What runs: settings, wiring, operations, flows, commands; the computations are in the packages below."""

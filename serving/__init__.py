@@ -1,1 +1,1 @@
-"""What to do about it: scores, policy, limits and the actuators that carry decisions out."""
+"""What to do about it: scores, reasons, decisions and the actuators that carry them out; training is models/."""

@@ -102,7 +102,14 @@ class Store:
         return (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
 
     def versions(self) -> dict[str, int]:
-        """Give the version of each table that holds anything, for a run to record what it read."""
-        tables = (self.telemetry.table, self.buckets.finished(), self.quarantine.table, self.scores.table)
-        found = {table.name: table.version() for table in tables}
-        return {name: version for name, version in found.items() if version >= 0}
+        """Return the version of each table that holds anything, by name."""
+        return {**self.training_versions(), **_versions(self.quarantine.table, self.scores.table)}
+
+    def training_versions(self) -> dict[str, int]:
+        """Return the versions of the tables that training reads, for a run to record them."""
+        return _versions(self.telemetry.table, self.buckets.finished())
+
+
+def _versions(*tables: Table) -> dict[str, int]:
+    versions = {table.name: table.version() for table in tables}
+    return {name: version for name, version in versions.items() if version >= 0}

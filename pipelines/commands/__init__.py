@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pipelines.commands.audit import audit
-from pipelines.commands.backtest import backtest
-from pipelines.commands.convert import convert
-from pipelines.commands.demo import demo
-from pipelines.commands.deploy import deploy
-from pipelines.commands.flows import decide, ingest, score, train
-from pipelines.commands.promote import promote
-from pipelines.commands.quarantine import quarantine
-from pipelines.commands.report import report
-from pipelines.commands.simulate import simulate
-from pipelines.commands.site import check, init, status
-from pipelines.commands.tune import tune
-from pipelines.commands.upkeep import backup, maintain, restore
+from pipelines.commands.forecast.backtest import backtest
+from pipelines.commands.forecast.flows import decide, ingest, score, train
+from pipelines.commands.forecast.promote import promote
+from pipelines.commands.forecast.report import report
+from pipelines.commands.forecast.tune import tune
+from pipelines.commands.records.audit import audit
+from pipelines.commands.records.convert import convert
+from pipelines.commands.records.demo import demo
+from pipelines.commands.records.maintenance import backup, maintain, restore
+from pipelines.commands.records.quarantine import quarantine
+from pipelines.commands.records.simulate import simulate
+from pipelines.commands.services.deploy import deploy
+from pipelines.commands.services.installation import check, init, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.disk.disk_full import naming_full_disk
 from data.disk.lock import writing
-from serving.orders import Order
+from serving.actuators.base import Order
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,9 +29,9 @@ from features.grid import to_numpy
 from features.population.at_risk import assess
 from features.telemetry import on_change
 from features.training.training_set import cutoffs_until
-from pipelines import wiring
-from pipelines.settings import load
-from pipelines.setup import setup
+from pipelines.settings.load import load
+from pipelines.wiring import wiring
+from pipelines.wiring.training_setup import setup
 from tests.benchmarks import panels
 from tests.benchmarks.bench_windows import Buckets
 from tests.benchmarks.tables import HEADER, table

@@ -35,8 +35,8 @@ from features.compute import batch, online
 from features.grid import to_numpy
 from features.population.at_risk import assess
 from models.hazard.model import Covariates, HazardModel
-from pipelines.offer import Offer
-from pipelines.resume import resumed
+from pipelines.wiring.model_features import ModelFeatures
+from pipelines.wiring.window_cache import resumed
 from tests.benchmarks.bench_score import LightGbm, made_up_model
 from tests.benchmarks.bench_windows import HOUR, START, names
 from tests.benchmarks.tables import HEADER, table
@@ -55,7 +55,7 @@ METRICS: Final = tuple(Metric(f"metric{number}") for number in range(10))
 CATALOGUE: Final = build(
     FleetCapabilities(METRICS, tuple(timedelta(days=days) for days in (1, 7, 30)), has_racks=True, has_hardware=False)
 )
-OFFERED: Final = Offer(CATALOGUE, METRICS, (), ())
+OFFERED: Final = ModelFeatures(CATALOGUE, METRICS, (), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from features.grid import to_numpy
 from models.backtest.replay import judge_cases
 from models.evaluation.evaluate import evaluate
 from models.hazard import fit
-from pipelines.backtest import run
-from pipelines.settings import PATIENT_THREADS, load, set_default_variables
+from pipelines.analysis.backtest import run
+from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
+from pipelines.settings.load import load
 from tests.benchmarks import gap_times
 from tests.benchmarks.gap_times import Lives
 from tests.benchmarks.rivals import Ground, learners

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import lightgbm as lgb
 
 from models.hazard.train import train
-from pipelines.settings import load
-from pipelines.setup import setup
+from pipelines.settings.load import load
+from pipelines.wiring.training_setup import setup
 from tests.benchmarks.tables import HEADER, table
 from tests.features.fleets import real
 

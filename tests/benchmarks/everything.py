@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipelines.settings import PATIENT_THREADS, set_default_variables
+from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
 from tests.benchmarks.machine import facts
 
 if TYPE_CHECKING:

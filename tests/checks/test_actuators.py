@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.actuators.base import Order
 from serving.actuators.dry_run import DryRun
-from serving.orders import Order
 from tests.serving.made_up import HOUR, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from serving.orders import Actuator
+    from serving.actuators.base import Actuator
 
 ORDER = Order("n1", NOW, "P(failure) 90.0%")
 

@@ -54,7 +54,7 @@ class Site:
     def command(self, *arguments: str) -> str:
         """Run one command of Nodeward's in the fleet's folder, and give what it printed."""
         done = subprocess.run(  # noqa: S603  - the interpreter that runs this test
-            [sys.executable, "-m", "pipelines.cli", *arguments],
+            [sys.executable, "-m", "pipelines.main", *arguments],
             cwd=self.folder,
             env=self._variables(),
             capture_output=True,

@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from data.simulator.history.plan import SimulationPlan
-from pipelines import wiring
-from pipelines.ingest import merge_source
-from pipelines.settings import load
-from pipelines.simulate import simulate
+from pipelines.flows.ingest import merge_source
+from pipelines.operations.simulate import simulate
+from pipelines.settings.load import load
+from pipelines.wiring import wiring
 from tests.integration.victim import READY
 from tests.pipelines.records import write_folder
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipelines.settings_shape import Settings
+    from pipelines.settings.schema import Settings
 
 MOMENTS = 100
 ROUNDS = 5  # states that are finished after a fifth of the kills each, and compared

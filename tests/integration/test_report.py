@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pipelines.page.render import render
+from pipelines.report.render import render
 from tests.integration.chromium import running
 from tests.models.replays import made_up
-from tests.pipelines.page.reports import HOSTILE, contents, low_support, quiet, renamed, whole, without_telemetry
+from tests.pipelines.report.reports import HOSTILE, contents, low_support, quiet, renamed, whole, without_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from pipelines.page.contents import Contents
+    from pipelines.report.values.contents import Contents
 
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = 1400, 390

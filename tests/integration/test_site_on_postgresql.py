@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data.sql.records import Records
+from tests.pipelines.flows.test_ingest import Ran, run
 from tests.pipelines.records import write_folder
-from tests.pipelines.test_ingest import Ran, run
 
 if TYPE_CHECKING:
     from tests.integration.postgresql import Server
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
-from pipelines.cli import main
+from pipelines.main import main
 other = sys.argv[1]
 source = ["--set", "clock.now=data"]
 moved = ["--set", "state.path=elsewhere", "--set", f"state.url={other}"]
@@ -93,7 +93,7 @@ def test_two_hosts_that_ingest_at_once_into_one_database_lose_and_double_nothing
     hosts[0].mkdir()
     write_folder(hosts[0])
     shutil.copytree(hosts[0], hosts[1])
-    command = [sys.executable, "-c", "from pipelines.cli import main; raise SystemExit(main(['ingest']))"]
+    command = [sys.executable, "-c", "from pipelines.main import main; raise SystemExit(main(['ingest']))"]
     shared = {"PYTHONPATH": str(ROOT), "NODEWARD_STATE__URL": url}
     running = [subprocess.Popen(command, cwd=host, env={**shared, "HOME": str(host)}) for host in hosts]  # noqa: S603  - its own words
     assert [process.wait(300) for process in running] == [0, 0]

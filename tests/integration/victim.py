@@ -8,10 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from pipelines.settings import load, set_default_variables
+from pipelines.settings.environment import set_default_variables
+from pipelines.settings.load import load
 
 READY: Final = "ready"
-STEPS: Final = {"ingest": ("pipelines.ingest", "merge_source"), "train": ("pipelines.train", "train_and_register")}
+STEPS: Final = {
+    "ingest": ("pipelines.flows.ingest", "merge_source"),
+    "train": ("pipelines.flows.train", "train_and_register"),
+}
 NEEDS: Final = {"ingest": (), "train": ("models.registry.mlflow_registry",)}  # MLflow takes seconds
 
 

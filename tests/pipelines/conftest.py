@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pipelines.settings import set_default_variables
+from pipelines.settings.environment import set_default_variables
 
 
 def pytest_configure() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from data.ingest.ingest import IngestReport, ingest
-from pipelines import wiring
-from pipelines.settings import load
-from pipelines.settings_shape import Settings
+from pipelines.settings.load import load
+from pipelines.settings.schema import Settings
+from pipelines.wiring import wiring
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

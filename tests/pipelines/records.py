@@ -25,7 +25,7 @@ source.path = "records"
 state.path = "var"
 forecast.horizons_days = [1, 3, 7]
 forecast.coverage_metric = "seen_n"
-features.telemetry.windows = ["1d", "3d", "7d"]
+features.windows = ["1d", "3d", "7d"]
 metrics.columns.seen_n = { kind = "count" }
 metrics.columns.errors = { kind = "counter" }
 model = { trees = 10, leaves = 4, min_child = 5, seeds = 1, min_failures = 10, negatives_per_positive = 3.0 }

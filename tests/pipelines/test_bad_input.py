@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.cli import main
+from pipelines.main import main
+from tests.pipelines.flows.test_ingest import run
 from tests.pipelines.records import START, write_folder
-from tests.pipelines.test_ingest import run
 
 Spoil = Callable[[Path], object]
 BACKTEST = ("backtest", "--test-start", "2024-02-10", "--test-end", "2024-03-10", "--json", "out.json")
@@ -159,7 +159,7 @@ def test_one_node_alone_can_be_judged(folder: Path) -> None:
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
-from pipelines.cli import main
+from pipelines.main import main
 sys.exit(main({arguments!r}))
 """
 
@@ -197,7 +197,7 @@ def test_a_server_that_is_none_of_prefects_is_named(folder: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/api"
-        ended = run(folder, "-m", "pipelines.cli", "ingest", PREFECT_API_URL=address)
+        ended = run(folder, "-m", "pipelines.main", "ingest", PREFECT_API_URL=address)
         server.shutdown()
     assert ended.returncode == 4, ended.stderr
     assert "PREFECT_API_URL" in ended.stderr

@@ -3,9 +3,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.cli import main
-from pipelines.settings import load
-from pipelines.wiring import source
+from pipelines.main import main
+from pipelines.settings.load import load
+from pipelines.wiring.wiring import source
 
 ROW = "2,cluster,49,6152,80,0,0,5-Apr,5-Jun,current,part,80,1,1,0,fe,6/21/2005 10:54,6/21/2005 11:00,6,,Fan,,,,,"
 HEADER = (

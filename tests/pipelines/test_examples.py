@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from data.schema import TELEMETRY_KEYS, MetricKind
-from pipelines import wiring
-from pipelines.settings import load
-from pipelines.settings_shape import Settings
+from pipelines.settings.load import load
+from pipelines.settings.schema import Settings
+from pipelines.wiring import wiring
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))

@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 
 from data.schema import NODE
-from pipelines import wiring
-from pipelines.settings import load
+from pipelines.settings.load import load
+from pipelines.wiring import wiring
+from tests.pipelines.flows.test_ingest import Ran, run
 from tests.pipelines.records import NODES, write_folder
-from tests.pipelines.test_ingest import Ran, run
 
 SCRIPT = """
 import polars as pl
-from pipelines.cli import main
+from pipelines.main import main
 source = ["--set", "clock.now=data"]
 codes = [
     main(["score", *source]),
@@ -27,7 +27,7 @@ codes = [
     main(["score", *source, "--json", "score.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=7", "--json", "decide.json"]),
     main(["decide", *source, "--set", "policy.horizon_days=5"]),
-    main(["score", *source, "--set", "features.telemetry.windows=['1d', '5d']"]),
+    main(["score", *source, "--set", "features.windows=['1d', '5d']"]),
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
     main(["decide", *source, "--json", "refused.json"]),

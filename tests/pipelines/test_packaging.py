@@ -35,12 +35,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_a_wheel_holds_every_module_and_the_template(wheel: set[str]) -> None:
     sources = {str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     assert {name for name in wheel if name.endswith(".py")} == sources
-    assert "pipelines/nodeward.toml" in wheel
+    assert "pipelines/settings/nodeward.toml" in wheel
 
 
 def test_help_is_told_without_anything_heavy() -> None:
     code = (
-        f"import sys; from pipelines.cli import main; main(['--help']); print([m for m in {HEAVY} if m in sys.modules])"
+        "import sys; from pipelines.main import main; main(['--help']); "
+        f"print([module for module in {HEAVY} if module in sys.modules])"
     )
     out = run(ROOT, code)
     assert "backtest" in out

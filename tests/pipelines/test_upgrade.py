@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.test_ingest import Ran, run
+from tests.pipelines.flows.test_ingest import Ran, run
 
 ARCHIVE = Path(__file__).with_name("version_1.tar.xz")
 SCRIPT = """
-from pipelines.cli import main
+from pipelines.main import main
 source = ["--set", "clock.now=data"]
 other = ["--set", "state.path=elsewhere/var"]
 codes = [

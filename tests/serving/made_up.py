@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from serving.limits import Fleet, Limits
-from serving.policy import Costs, NodeScore, Policy, Support
+from serving.policy.costs import Costs
+from serving.policy.limits import FleetState, Limits
+from serving.policy.values import NodeScore, Policy, Support
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,6 +31,6 @@ def limited(fleet_share: float = 1.0, fleet_count: int = 1_000, per_rack: int = 
     return replace(POLICY, limits=Limits(fleet_share, fleet_count, per_rack))
 
 
-def fleet(size: int, out: Collection[str] = (), rack_size: int = 4) -> Fleet:
+def fleet(size: int, out: Collection[str] = (), rack_size: int = 4) -> FleetState:
     """Make nodes n1, n2… in racks r0, r1…"""
-    return Fleet({f"n{at + 1}": f"r{at // rack_size}" for at in range(size)}, frozenset(out))
+    return FleetState({f"n{at + 1}": f"r{at // rack_size}" for at in range(size)}, frozenset(out))

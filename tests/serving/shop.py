@@ -15,14 +15,14 @@ from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch
 from features.grid import to_numpy
 from features.population.at_risk import assess
-from serving.explaining import Rated, explain
+from serving.explanation.explain import Rated, explain
 from tests.features.fleets import DAY, START, fleet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from serving.reasons import Reason
+    from serving.explanation.reason import Reason
     from tests.features.fleets import Fleet
 
 HOUR: Final = timedelta(hours=1)

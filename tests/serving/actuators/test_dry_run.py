@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data.errors import DiskFullError
+from serving.actuators.base import Order
 from serving.actuators.dry_run import DryRun
-from serving.orders import Order
 from tests.serving.made_up import HOUR, NOW
 
 if TYPE_CHECKING:

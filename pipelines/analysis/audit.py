@@ -1,0 +1,91 @@
+"""Audits a state's records: what in them would make a forecast look better than it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.errors import SettingsError
+from data.ingest.quarantine import Quarantine
+from data.schema import AVAILABLE_AT, NODE, TS
+from data.validation.rows import TOO_EARLY
+from models.audit.arrivals import Arrivals
+from models.audit.context import AuditMaterial
+from models.audit.finding import SHOWN, Finding, Severity
+from models.audit.run_all import audit as run
+from pipelines.output.progress import bars
+from pipelines.wiring import wiring
+from pipelines.wiring.as_of import last_window
+from pipelines.wiring.training_setup import everything, setup
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data.delta.store import Store
+    from pipelines.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What each test of a fleet's records came to, with forecasts made from `test_start` on."""
+
+    fleet: str
+    test_start: datetime
+    test_end: datetime
+    seconds: float
+    findings: tuple[Finding, ...]
+
+    def named(self, verdict: Severity) -> list[str]:
+        """Name the tests that ended with a verdict."""
+        return [finding.name for finding in self.findings if finding.verdict is verdict]
+
+
+def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
+    """Test the records of the state, and forecasts from a time on (default: as the report does).
+
+    Raises:
+        EmptyTableError: if the state holds no records.
+        SettingsError: if the time does not come before the newest midnight of the records, or no horizon is of
+            whole days.
+    """
+    began = time.monotonic()
+    _require_whole_day(settings)
+    with wiring.records(settings) as records, bars() as progress:
+        store = wiring.store(settings)
+        hindsight = everything(store, records)
+        window = last_window(settings, records, hindsight, test_start)
+        told = setup(settings, store.telemetry.metrics())
+        shares = settings.forecast.alarm_shares
+        longest = max(told.design.horizons_days)
+        material = AuditMaterial(
+            hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2]
+        )
+        findings = run(material, lambda stage: progress(stage, 0, 0))
+    return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
+
+
+def _require_whole_day(settings: Settings) -> None:
+    horizons = settings.forecast.horizons_days
+    if not any(days == int(days) for days in horizons):
+        raise SettingsError(
+            f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: no whole days to judge over",
+            mend="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
+        )
+
+
+def arrivals(store: Store, longest: timedelta) -> Arrivals:
+    """Count how rows of telemetry arrived; those that were known too early are in quarantine."""
+    if not store.telemetry.metrics():
+        return Arrivals(0, 0, 0, 0)
+    early = Quarantine(store.quarantine).read().filter(table="telemetry", reason=TOO_EARLY)
+    rows = store.telemetry.table.scan()
+    at_once = (pl.col(AVAILABLE_AT) == pl.col(TS)).sum()
+    count, once = rows.select(rows=pl.len(), once=at_once).collect().row(0)
+    groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())
+    bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum()).collect().item()
+    examples = tuple(early.select(NODE, TS).head(SHOWN).rows())
+    return Arrivals(count + early.height, early.height, once, int(bulk or 0), examples)

@@ -1,0 +1,187 @@
+"""Tunes the model's settings for a fleet, and says which of them, if any, are worth changing."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from models.registry.runs import SearchRun
+from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
+from models.tuning.search import Budget, Tuned, ranked, tune
+from models.tuning.search_space import differences, given
+from pipelines.output.json_files import to_json
+from pipelines.output.progress import bars
+from pipelines.wiring import as_of, wiring
+from pipelines.wiring.training_setup import everything, setup
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.tuning.confirmation import SettingsComparison
+    from pipelines.settings.schema import Settings
+
+NAMES: Final = {LOSS: "log-likelihood", PRECISION: "average precision", CAUGHT: "share of failures caught"}
+MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to search: minutes in all, a number of trials, or both; and the seed of the search."""
+
+    minutes: float | None
+    trials: int | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Settings that were tried, where they differ from today's, and their log-loss on the older folds."""
+
+    number: int
+    log_loss: float
+    settings: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One figure on the newer folds: by today's settings, by the chosen ones, and how much better these are."""
+
+    now: float | None
+    chosen: float | None
+    better_by: float | None  # above 0 is better, whatever the figure; the interval is paired, 95%
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TuneReport:
+    """What was tried on what, what came of it, and what to change: nothing changes by itself."""
+
+    fleet: str
+    known_until: datetime
+    chosen_from: datetime
+    confirmed_from: datetime
+    failures: int
+    rows: int
+    horizon_days: float
+    alarm_share: float
+    seconds: float
+    tried: int
+    given_up_early: int
+    rate_log_loss: float  # of the fleet's own rate alone
+    today: dict[str, float]
+    trials: tuple[Trial, ...]  # those that sat every fold, the best first, today's settings among them
+    confirmation: dict[str, Measured]  # empty: nothing was to be confirmed
+    confirmed_on: int  # failures
+    verdict: str
+    recommended: dict[str, float]  # empty: keep today's settings
+    notices: tuple[str, ...] = ()
+
+    @property
+    def now(self) -> Trial:
+        """Give today's settings as they were tried: the first trial sits every fold."""
+        return next(trial for trial in self.trials if trial.number == 0)
+
+
+def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneReport:
+    """Tune on what was known at a time (default: now).
+
+    Raises:
+        EmptyTableError: if the state holds no records.
+        TooLittleDataError: if it holds too few failures to tune by.
+        SettingsError: if the time is still to come.
+    """
+    began = time.monotonic()
+    deadline = float("inf") if effort.minutes is None else began + effort.minutes * MINUTE
+    with wiring.records(settings) as records, bars() as progress:
+        store = wiring.store(settings)
+        when = as_of.on_grid(as_of.as_of(settings, records, until), settings.buckets.width)
+        notices = as_of.doubts(settings, store, records, when)
+        told = setup(settings, store.telemetry.metrics())
+        question = _question(settings, effort.seed)
+        budget = Budget(time.monotonic, deadline, effort.trials)
+        tuned = tune(everything(store, records).narrow(when), told, budget, question, progress)
+    return _report(settings, tuned, question, time.monotonic() - began, notices)
+
+
+def record(settings: Settings, report: TuneReport) -> str:
+    """Track what was found in MLflow, and give its run."""
+    gains = {f"{name}_better_by": one.better_by for name, one in report.confirmation.items()}
+    losses = {"log_loss_today": report.now.log_loss, "log_loss_best": report.trials[0].log_loss}
+    found = SearchRun(
+        title=f"{report.fleet} by {report.known_until:%Y-%m-%d %H:%M}",
+        description=report.verdict,
+        params={**report.today, **{f"recommended.{name}": value for name, value in report.recommended.items()}},
+        metrics={name: value for name, value in {**losses, **gains}.items() if value is not None},
+        report=json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False),
+    )
+    return wiring.registry(settings).record(found)
+
+
+def _question(settings: Settings, seed: int) -> Question:
+    """Ask at the horizon that decisions are taken on, or the nearest one, and at the middle alarm share."""
+    wanted, shares = settings.policy.horizon_days, settings.forecast.alarm_shares
+    horizon = min(settings.forecast.horizons_days, key=lambda days: (abs(days - wanted), days))
+    return Question(float(horizon), shares[len(shares) // 2], seed)
+
+
+def _report(
+    settings: Settings, tuned: Tuned, question: Question, seconds: float, notices: tuple[str, ...]
+) -> TuneReport:
+    course, comparison, today = tuned.course, tuned.comparison, tuned.course.recipe.params
+    whole = tuple(Trial(one.number, one.losses[-1], differences(today, one.params)) for one in ranked(tuned.tried))
+    is_better = comparison is not None and comparison.is_better
+    return TuneReport(
+        fleet=settings.fleet.name,
+        known_until=course.view.at,
+        chosen_from=course.chosen_from,
+        confirmed_from=course.confirmed_from,
+        failures=tuned.failures,
+        rows=tuned.rows,
+        horizon_days=question.horizon_days,
+        alarm_share=question.alarm_share,
+        seconds=seconds,
+        tried=len(tuned.tried),
+        given_up_early=len(tuned.tried) - len(whole),
+        rate_log_loss=tuned.rate_loss,
+        today=given(today),
+        trials=whole,
+        confirmation=_measured(comparison) if comparison else {},
+        confirmed_on=comparison.failures if comparison else 0,
+        verdict=verdict(tuned),
+        recommended=differences(today, tuned.best.params) if is_better else {},
+        notices=notices,
+    )
+
+
+def _measured(comparison: SettingsComparison) -> dict[str, Measured]:
+    return {
+        name: Measured(comparison.now[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
+        for name, gain in comparison.gains.items()
+    }
+
+
+def verdict(tuned: Tuned) -> str:
+    """Say whether to change anything, and why."""
+    best, comparison, others = tuned.best.number, tuned.comparison, len(tuned.tried) - 1
+    if not others:
+        return "Keep today's settings: there was no time to try any others. Give more --minutes."
+    if comparison is None:
+        return f"Keep today's settings: none of {others} others was better even where the search looked."
+    if comparison.is_better:
+        return f"Trial {best} is better than today's settings, beyond chance, on failures that the search had not seen."
+    if comparison.gains[LOSS].draws is None:
+        return f"Keep today's settings: {comparison.failures} failures are too few to confirm trial {best} on."
+    if comparison.worse:
+        fallen = " and ".join(NAMES[name] for name in comparison.worse)
+        return f"Keep today's settings: with trial {best} the {fallen} fell on failures that the search had not seen."
+    return (
+        f"Keep today's settings: trial {best}, the best of {others} others, was no better than chance where it counts."
+    )
+
+
+def snippet(recommended: dict[str, float]) -> str:
+    """Write settings as they stand in the settings file."""
+    return "\n".join(["[model]", *(f"{name} = {value!r}" for name, value in recommended.items())])

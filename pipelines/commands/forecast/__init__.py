@@ -1,0 +1,1 @@
+"""Commands that train, judge and use a forecast."""

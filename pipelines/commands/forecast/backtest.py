@@ -1,0 +1,69 @@
+"""The command that replays the past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.disk.atomic_write import check_target, whole_file
+from pipelines.commands.dataclass_options import flattened
+from pipelines.commands.options import Shared
+from pipelines.commands.times import TestEnd, TestStart, in_utc, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from data.view import View
+    from models.backtest.result import Backtest
+    from pipelines.settings.schema import Settings
+
+Scores = Annotated[
+    Path | None, typer.Option("--scores", metavar="FILE", help="Write every probability as Parquet as well.")
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE.html", help="Write the result as an HTML page as well.")
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the private state folder.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a backtest writes beside what it shows."""
+
+    scores: Scores = None
+    report: Report = None
+
+
+@flattened
+def backtest(
+    files: Files, shared: Shared, test_start: TestStart, test_end: TestEnd = None, *, keep: Keep = False
+) -> None:
+    """Replay the past: train at a time, forecast what came after, and judge it beside simple baselines."""
+    invocation = shared.invoke()
+    check_target(files.scores, "--scores")
+    check_target(files.report, "--report")
+    from models.backtest import export
+    from pipelines.analysis.backtest import run
+    from pipelines.views.backtest import show_backtest
+
+    look = _writing(files.report, invocation.settings) if files.report else None
+    found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, look=look)
+    if files.scores:
+        with whole_file(files.scores) as part:
+            export.write_scores(found, part)
+    invocation.present(export.to_json(found), lambda _, console: show_backtest(found, console))
+
+
+def _writing(path: Path, settings: Settings) -> Callable[[Backtest, View], None]:
+    """Write the page while the records that it draws are still there."""
+    from pipelines.report.build import write
+    from pipelines.report.values.contents import gather
+    from pipelines.wiring.wiring import wall_clock
+
+    def look(found: Backtest, hindsight: View) -> None:
+        write(gather(found, hindsight, settings, wall_clock()), path)
+
+    return look

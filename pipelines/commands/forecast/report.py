@@ -1,0 +1,53 @@
+"""The command that makes the HTML report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.disk.atomic_write import check_target
+from pipelines.commands.dataclass_options import flattened
+from pipelines.commands.options import Shared
+from pipelines.commands.times import DATES, utc
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.report.build import Made
+
+Page = Annotated[Path, typer.Argument(metavar="FILE.html", help="The page to write.")]
+Start = Annotated[
+    datetime | None,
+    typer.Option(
+        "--test-start",
+        formats=DATES,
+        metavar="DATE",
+        help="Judge from then on (UTC); default: report.days before the records' end.",
+    ),
+]
+
+
+@flattened
+def report(shared: Shared, page: Page, test_start: Start = None) -> None:
+    """Replay the last part of the state's records, and show it with the newest scores on one HTML page."""
+    invocation = shared.invoke()
+    check_target(page, "FILE.html")
+    from pipelines.report.build import make
+
+    invocation.present(make(invocation.settings, page, utc(test_start)), show_made)
+
+
+def show_made(made: Made, console: Console) -> None:
+    """Show what the page says at its top, and where it is."""
+    from rich.text import Text
+
+    simulated = " (simulated)" if made.is_simulated else ""
+    console.print(Text(f"{made.fleet}{simulated}: {made.headline}", "bold"), soft_wrap=True)
+    for line in made.story:
+        console.print(Text(line), soft_wrap=True)
+    for line in made.warnings:
+        console.print(Text(f"warning: {line}", "yellow"), soft_wrap=True)
+    console.print(Text(f"report: {made.path}"), soft_wrap=True)

@@ -1,0 +1,114 @@
+"""The options that commands share, and what they come to: settings, consoles and where bugs are logged."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from pipelines.settings.schema import Settings
+
+T = TypeVar("T")
+
+DEFAULT_CONFIG: Final = Path("nodeward.toml")
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="Settings file; `nodeward init` writes one.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a setting: --set policy.horizon_days=3."),
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON as well; '-' prints it.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries log.")]
+
+
+@dataclass(slots=True)
+class Session:
+    """What the outermost handler knows of the command that ran: where its log is, once settings were read."""
+
+    state: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command's settings, and how to read them again inside a flow."""
+
+    config: Path
+    overrides: tuple[str, ...]
+    settings: Settings
+    json: Path | None = None
+    verbose: bool = False
+
+    @property
+    def parameters(self) -> tuple[str, list[str]]:
+        """Give what a flow needs to read the same settings."""
+        return str(self.config), list(self.overrides)
+
+    @contextmanager
+    def flows(self) -> Iterator[None]:
+        """Have the flows that are called in the block recorded; import them there, not before."""
+        from pipelines.flows.local_server import running
+        from pipelines.wiring.wiring import state_folder
+
+        with running(state_folder(self.settings), verbose=self.verbose):
+            yield
+
+    def present(self, result: T, show: Callable[[T, Console], None]) -> None:
+        """Write the result as JSON where that was asked for, and show it, but not twice on standard output."""
+        from rich.console import Console
+
+        from data.disk.atomic_write import STDOUT
+        from pipelines.output.json_files import write_json
+
+        if self.json is not None:
+            write_json(self.json, result)
+        if self.json != STDOUT:
+            show(result, Console())
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every command that reads settings can be told."""
+
+    ctx: typer.Context
+    config: Config = DEFAULT_CONFIG
+    overrides: Overrides = None
+    json: Json = None
+    verbose: Verbose = False
+
+    def invoke(self) -> Invocation:
+        """Read the settings and check the output file, before any work is done."""
+        from data.disk.atomic_write import check_target
+        from pipelines.settings.load import load
+
+        settings = load(self.config, self.overrides or ())
+        session = self.ctx.find_object(Session)
+        if session is not None:
+            session.state = settings.state.path
+        check_target(self.json, "--json")
+        prepare(verbose=self.verbose)
+        return Invocation(self.config, tuple(self.overrides or ()), settings, self.json, self.verbose)
+
+
+def prepare(*, verbose: bool) -> None:
+    """Send what libraries log to standard error, all of it or what went wrong, and make their threads patient."""
+    import logging
+
+    from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
+
+    set_default_variables(PATIENT_THREADS)
+    level = logging.INFO if verbose else logging.ERROR
+    shown = logging.StreamHandler()
+    shown.setLevel(level)  # Prefect sets the root logger's own level anew
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s", handlers=[shown])

@@ -1,0 +1,1 @@
+"""Commands about records: bring in, look at, make up, keep in order."""

@@ -1,0 +1,37 @@
+"""The command that turns a public record into a folder that the others can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Record = Annotated[Literal["lanl"], typer.Argument(metavar="RECORD", help="lanl: LA-UR-05-7318, as CSV.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file as it was published; .csv or .csv.gz.")]
+Target = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where events.parquet and nodes.parquet go.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the files if they are there.")]
+
+
+def convert(record: Record, file: File, folder: Target, *, force: Force = False) -> None:
+    """Turn a public record into a folder of events and nodes."""
+    from data.disk.atomic_write import whole_file
+    from data.errors import SettingsError, SourceFileError
+    from data.sources.public import lanl
+
+    if not file.is_file():
+        why = "is no file" if file.exists() else "no such file"
+        raise SourceFileError(file, why, mend="name the file as it was published")
+    converters = {"lanl": lanl.convert}
+    found = converters[record](file)
+    tables = {"events": found.events, "nodes": found.nodes}
+    there = [path for path in (folder / f"{name}.parquet" for name in tables) if path.exists()]
+    if there and not force:
+        raise SettingsError(f"{there[0]}: is there already", mend="name another folder, or give --force")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        with whole_file(folder / f"{name}.parquet") as part:
+            table.write_parquet(part)
+    typer.echo(f"{folder}: {found.events.height:,} failures of {found.nodes.height:,} nodes")
+    if found.unreadable:
+        typer.echo(f"{found.unreadable:,} rows were left out: no system, node or start that can be read")

@@ -1,0 +1,44 @@
+"""Commands that set an installation up and look at what it holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.dataclass_options import flattened
+from pipelines.commands.options import DEFAULT_CONFIG, Config, Shared
+
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+
+
+def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
+    """Write a commented settings file with every key at its default."""
+    from pipelines.settings.template import write_template
+
+    write_template(config, force=force)
+    typer.echo(f"wrote {config}; set source.path in it, then run: nodeward check --config {config}")
+
+
+@flattened
+def check(shared: Shared) -> None:
+    """Try everything that the settings name, and say what the failures in the records can prove."""
+    invocation = shared.invoke()
+    from pipelines.analysis.check import check as try_everything
+    from pipelines.settings.environment import variable
+    from pipelines.views.flows import show_check
+
+    report = try_everything(invocation.settings, variable("PREFECT_API_URL"))
+    invocation.present(report, show_check)
+    if report.first_error:
+        raise report.first_error
+
+
+@flattened
+def status(shared: Shared) -> None:
+    """Sum up what the state holds: tables, failures, models, scores and decisions."""
+    invocation = shared.invoke()
+    from pipelines.operations.status import status as look
+    from pipelines.views.flows import show_status
+
+    invocation.present(look(invocation.settings), show_status)

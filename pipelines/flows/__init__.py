@@ -1,0 +1,1 @@
+"""Prefect, and nothing else of it: the work itself is pipelines/operations."""

@@ -1,0 +1,47 @@
+"""Steps of flows: tried again where a fault of the surroundings may pass, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+
+from data.errors import DiskFullError, SurroundingsError
+from pipelines.output.exit_codes import understood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect.client.schemas.objects import State, TaskRun
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES: Final = 2
+DELAYS_SECONDS: Final = [2.0, 15.0]
+
+
+def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a step of a flow; its result stays in memory."""
+    return task(
+        name=name,
+        task_run_name=name,
+        retries=RETRIES,
+        retry_delay_seconds=DELAYS_SECONDS,
+        retry_condition_fn=is_worth_retrying,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Say whether trying again is worth it: a server may come back, a full disk stays full."""
+    known = understood(error)
+    return isinstance(known, SurroundingsError) and not isinstance(known, DiskFullError)
+
+
+def is_worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Judge a failed step's state, as Prefect's retry condition."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and may_pass(error)

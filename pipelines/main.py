@@ -1,0 +1,78 @@
+"""The command line: commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines import commands
+from pipelines.commands.options import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def build() -> typer.Typer:
+    """Assemble the commands."""
+    app = typer.Typer(
+        name="nodeward",
+        help="Predicts which compute nodes are about to fail and gets the work off them first.",
+        epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data, 4 disk, network or a server.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_options)
+    for command in commands.ALL:
+        app.command()(command)
+    return app
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nodeward {metadata.version('nodeward')}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; they do their work as they are read."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    session = Session()
+    try:
+        build()(args=arguments, prog_name="nodeward", obj=session)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the outermost handler: a panic of Rust's is no Exception
+        return _explain(error, session)
+    return 0
+
+
+def _explain(error: BaseException, session: Session) -> int:
+    from rich.console import Console
+
+    from pipelines.output.exit_codes import BUG, report_bug, say, understood
+
+    console, known = Console(stderr=True), understood(error)
+    if known is None:
+        report_bug(error, session.state, datetime.now(UTC), console)
+        return BUG
+    say(known, console)
+    return known.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

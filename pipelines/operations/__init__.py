@@ -1,0 +1,1 @@
+"""The work of each command, as functions of the settings; long studies are pipelines/analysis."""

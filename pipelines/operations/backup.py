@@ -1,0 +1,49 @@
+"""Backs up and restores the state that the settings name."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from data.disk.atomic_write import check_target, whole_file
+from data.errors import SettingsError
+from data.maintenance import backup as backups
+from data.maintenance.archive import codec_of
+from data.maintenance.restore import restore as put_back
+from pipelines.wiring import wiring
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from data.maintenance.backup import BackupReport
+    from pipelines.settings.schema import Settings
+
+
+def check_archive(file: Path, settings: Settings) -> str:
+    """Refuse an archive that can't be written, or would hold itself; give its codec."""
+    check_target(file, "FILE")
+    if file.resolve().is_relative_to(settings.state.path.resolve()):
+        raise SettingsError(f"{file}: lies in the state that it would hold", mend="name a file elsewhere")
+    return codec_of(file)
+
+
+def backup(settings: Settings, file: Path) -> BackupReport:
+    """Write the whole state into a file, which is there only once it is whole."""
+    codec = check_archive(file, settings)
+    cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
+    made_at = wiring.wall_clock().isoformat(timespec="seconds")
+    told = {"made_at": made_at, "made_by": f"nodeward {version('nodeward')}", "fleet": settings.fleet.name}
+    with wiring.records(settings) as records, whole_file(file) as part:
+        state = backups.State(settings.state.path, wiring.store(settings), records, cited)
+        return backups.backup(state, part, codec, told)
+
+
+def restore(settings: Settings, file: Path, into: Path | None, *, force: bool) -> BackupReport:
+    """Make a state of a backup: in `into`, or in the folder that the settings name."""
+    target = settings.state.path if into is None else into
+
+    def url_of(folder: Path) -> str:
+        state = settings.state.model_copy(update={"path": folder})
+        return wiring.database_url(settings.model_copy(update={"state": state}))
+
+    return put_back(file, target, url_of, force=force)

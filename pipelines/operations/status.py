@@ -1,0 +1,159 @@
+"""Sums up what the state holds, an empty one included, without changing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.errors import EmptyTableError
+from data.schema import TS
+from features.training.labels import merge_failures
+from pipelines.wiring import wiring
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from data.delta.table import Table
+    from data.sql.records import Records
+    from pipelines.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """Rows and newest time of a table; Delta tables have a version."""
+
+    rows: int
+    newest: datetime | None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A registered version of the model."""
+
+    version: str
+    aliases: tuple[str, ...]
+    trained_until: datetime | None
+    support: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreStatus:
+    """The scores that were published last: as of when, how old, by which model, for how many nodes."""
+
+    as_of: datetime
+    age: timedelta | None
+    is_stale: bool | None
+    model_version: str
+    nodes: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionStatus:
+    """The decisions that were taken last, counted by action, and how many a limit held back."""
+
+    as_of: datetime
+    actions: dict[str, int]
+    held_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the state holds."""
+
+    fleet: str
+    state: str
+    tables: dict[str, TableStatus]
+    failures: int
+    newest_failure: datetime | None
+    models: tuple[ModelStatus, ...]
+    scores: ScoreStatus | None
+    decisions: DecisionStatus | None
+
+
+def status(settings: Settings) -> Status:
+    """Look at the state; one that was never written to is empty, and stays unwritten."""
+    if not wiring.has_records(settings):
+        return Status(settings.fleet.name, str(settings.state.path), {}, 0, None, (), None, None)
+    with wiring.records(settings) as records:
+        failures = merge_failures(records.events())
+        return Status(
+            fleet=settings.fleet.name,
+            state=str(settings.state.path),
+            tables=_tables(settings, records),
+            failures=failures.height,
+            newest_failure=_newest(failures, "start"),
+            models=_models(settings),
+            scores=_scores(settings, records),
+            decisions=_decisions(records.decisions()),
+        )
+
+
+def _tables(settings: Settings, records: Records) -> dict[str, TableStatus]:
+    store, nodes = wiring.store(settings), records.nodes()
+    delta = (store.telemetry.table, store.buckets.table, store.quarantine.table, store.scores.table)
+    return {
+        "nodes": TableStatus(nodes.height, _newest(nodes, "as_of")),
+        "events": _small(records.events(), "recorded_at"),
+        "blind": _small(records.blind(), "recorded_at"),
+        **{table.uri.rpartition("/")[2]: _large(table) for table in delta},
+    }
+
+
+def _small(frame: pl.DataFrame, time: str) -> TableStatus:
+    return TableStatus(frame.height, _newest(frame, time))
+
+
+def _large(table: Table) -> TableStatus:
+    version = table.version()
+    if version < 0:
+        return TableStatus(0, None)
+    rows, newest = table.scan().select(pl.len(), pl.col(table.time).max()).collect().row(0)
+    return TableStatus(rows, newest, version)
+
+
+def _models(settings: Settings) -> tuple[ModelStatus, ...]:
+    if not wiring.has_models(settings):
+        return ()
+    found = wiring.registry(settings).versions()
+    return tuple(ModelStatus(one.version, one.aliases, one.trained_until, one.support) for one in found)
+
+
+def _scores(settings: Settings, records: Records) -> ScoreStatus | None:
+    scores = records.latest_scores()
+    as_of = _newest(scores, TS)
+    if as_of is None:
+        return None
+    age = _age(settings, records, as_of)
+    return ScoreStatus(
+        as_of=as_of,
+        age=age,
+        is_stale=None if age is None else age > settings.policy.stale_after,
+        model_version=", ".join(scores["model_version"].drop_nulls().unique().sort()),
+        nodes=scores.filter(pl.col("probability").is_not_null())["node"].n_unique(),
+        unknown=scores.filter(pl.col("probability").is_null())["node"].n_unique(),
+    )
+
+
+def _age(settings: Settings, records: Records, as_of: datetime) -> timedelta | None:
+    try:
+        return wiring.clock(settings, records)() - as_of
+    except EmptyTableError:
+        return None
+
+
+def _decisions(decisions: pl.DataFrame) -> DecisionStatus | None:
+    as_of = _newest(decisions, TS)
+    if as_of is None:
+        return None
+    last = decisions.filter(pl.col(TS) == as_of)
+    counts = last.group_by("action").len().sort("action")
+    return DecisionStatus(as_of, dict(counts.iter_rows()), last["limit"].count())
+
+
+def _newest(frame: pl.DataFrame, time: str) -> datetime | None:
+    newest: datetime | None = frame.select(pl.col(time).max()).item()
+    return newest

@@ -1,0 +1,54 @@
+"""What a command leaves behind: files that are whole or not there, and JSON that scripts can trust."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from data.disk.atomic_write import STDOUT, whole_file
+from data.errors import NodewardError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, to standard output for '-'; what JSON has no number for (NaN) is null."""
+    text = json.dumps(to_json(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    if path == STDOUT:
+        sys.stdout.write(text)
+        return
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def to_json(value: object) -> object:
+    """Turn dataclasses, errors, times, enums, paths and numpy's scalars into what JSON has."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, NodewardError):
+        return {"what": value.what, "mend": value.mend, "exit_code": value.exit_code}
+    if isinstance(value, dict):
+        return {str(key): to_json(below) for key, below in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(below) for below in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if hasattr(value, "item"):  # numpy's scalars
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

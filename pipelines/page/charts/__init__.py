@@ -1,1 +1,0 @@
-"""The report's figures, each a pure function from numbers to SVG."""

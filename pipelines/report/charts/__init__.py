@@ -1,0 +1,1 @@
+"""Charts as SVG, from plain values; which values is pipelines/report/values."""

@@ -1,0 +1,31 @@
+"""What is caught early enough to act on, at every alarm budget, beside what history alone would catch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.evaluation.evaluate import MODEL
+from models.evaluation.lead_times import ahead, within
+from pipelines.output.backtest_notes import RIVAL
+from pipelines.report.terms import rough, share, with_interval
+
+if TYPE_CHECKING:
+    from pipelines.report.values.horizon import Study
+
+Line = tuple[str, str, str, str, str]  # alarms on, notice, caught, caught by history alone, the ratio of the two
+
+
+def lines(study: Study, lead_hours: tuple[int, ...]) -> list[Line]:
+    """Write a line for each budget and notice; none where the horizon is too short for it."""
+    evaluation = study.evaluation
+    return [
+        (
+            share(budget),
+            f"{hours} h",
+            with_interval(evaluation.figure(ahead(hours), MODEL, budget)),
+            with_interval(evaluation.figure(ahead(hours), RIVAL, budget)),
+            with_interval(evaluation.ratio(ahead(hours), MODEL, RIVAL, budget), rough),
+        )
+        for hours in within(lead_hours, study.horizon_days)
+        for budget in evaluation.models[MODEL].budgets
+    ]

@@ -1,0 +1,1 @@
+"""What the report shows, as values; how it is drawn is charts."""

@@ -1,0 +1,1 @@
+"""Settings: TOML, environment, --set; what is made of them is pipelines/wiring."""

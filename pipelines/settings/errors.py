@@ -1,0 +1,101 @@
+"""What is wrong with the settings, said by key, value and origin, with the way to mend it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel
+
+from data.errors import SettingsError
+from pipelines.settings.durations import format_duration
+from pipelines.settings.schema import Settings
+from pipelines.settings.suggestions import Key, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from pipelines.settings.layers import Written
+
+_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):[^/\s]+@")
+_PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&\s'\"]+")
+_LONGEST_VALUE: Final = 80
+_TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
+
+
+def explain(error: ValidationError, written: Sequence[Written]) -> SettingsError:
+    """Say everything that is wrong, each with its own way to mend it."""
+    problems = [_problem(detail, written) for detail in _causes(error.errors())]
+    *others, (what, mend) = problems
+    return SettingsError("".join(f"{w}\n  → {m}\n" for w, m in others) + what, mend=mend)
+
+
+def wrong_value(path: Key, value: object, why: str, written: Sequence[Written]) -> str:
+    """Say that a value does not do, and where it was written."""
+    return f"{'.'.join(path)} = {shown(value)} ({origin_of(path, written)}): {why}"
+
+
+def origin_of(path: Key, written: Sequence[Written]) -> str:
+    """Name the place that a key's value came from: the last one written wins."""
+    for item in reversed(written):
+        size = min(len(item.path), len(path))
+        if item.path[:size] == path[:size]:
+            return item.origin
+    return "default"
+
+
+def shown(value: object) -> str:
+    """Write a value much as TOML would, shortened, without passwords."""
+    if isinstance(value, str | Path):
+        text = f'"{value}"'
+    elif isinstance(value, timedelta):
+        text = f'"{format_duration(value)}"'
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(shown(one) for one in value)}]"
+    else:
+        text = value.isoformat() if isinstance(value, date) else str(value)
+    text = without_password(text)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def without_password(text: str) -> str:
+    """Hide the password of a URL, also where it is one of the parameters."""
+    return _PARAMETER.sub(r"\1…", _PASSWORD.sub(r"\1:…@", text))
+
+
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out lists that are too short because of what is wrong with their values."""
+    spoilt = {detail["loc"][:-1] for detail in details}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in spoilt]
+
+
+def _problem(detail: ErrorDetails, written: Sequence[Written]) -> tuple[str, str]:
+    path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    if detail["type"] == "extra_forbidden":
+        return wrong_value(path, detail["input"], "unknown key", written), suggest(Settings, path)
+    return wrong_value(path, detail["input"], _why(detail), written), _mend(path)
+
+
+def _why(detail: ErrorDetails) -> str:
+    if detail["type"] in _TABLE_WANTED:
+        return "should be a table"
+    if detail["type"] == "too_short":
+        return f"should hold at least {detail['ctx']['min_length']}"
+    if detail["type"] == "string_too_short":
+        return "should not be empty"
+    return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _mend(path: Key) -> str:
+    default: object = Settings()
+    for part in path:
+        default = getattr(default, part, None)
+    unset = default in (None, "", ()) or isinstance(default, BaseModel)
+    return "correct it" if unset else f"correct it, or leave it out for {shown(default)}"

@@ -1,0 +1,105 @@
+"""The types of settings: how each is written, checked and bounded."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from pipelines.settings.cron import parse_cron
+from pipelines.settings.durations import format_duration, parse_duration
+
+Rising = TypeVar("Rising", int, float, timedelta)
+
+
+LONGEST = timedelta(days=36_525)  # a century; far longer ones leave the calendar when they are taken from a time
+
+
+def _countable(value: timedelta) -> timedelta:
+    if value > LONGEST:
+        msg = f"should be at most {LONGEST.days}d"
+        raise ValueError(msg)
+    return value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        msg = "should be longer than 0s"
+        raise ValueError(msg)
+    return value
+
+
+def _time_format(value: str) -> str:
+    if value not in {"iso", "s", "ms"} and "%" not in value:
+        msg = 'should be "iso", "s", "ms" or a format such as "%d/%m/%Y %H:%M:%S"'
+        raise ValueError(msg)
+    return value
+
+
+def _zone(value: str) -> str:
+    if value and value not in available_timezones():
+        msg = 'should be a time zone such as "UTC" or "Europe/Rome"'
+        raise ValueError(msg)
+    return value
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str | Path) or not str(value):
+        msg = "should be a path"
+        raise ValueError(msg)
+    return Path(value).expanduser()
+
+
+def _pattern(value: str) -> str:
+    try:
+        found = re.compile(value)
+    except re.error as fault:
+        msg = f"should be a regular expression ({fault})"
+        raise ValueError(msg) from None
+    if "node" not in found.groupindex:
+        msg = "should have a group that is the node's name: (?P<node>.+)"
+        raise ValueError(msg)
+    return value
+
+
+def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
+    if list(values) != sorted(set(values)):
+        msg = "should rise from each to the next"
+        raise ValueError(msg)
+    return values
+
+
+def _on_days(width: timedelta) -> timedelta:
+    if timedelta(days=1) % width and width % timedelta(days=1):
+        msg = "should divide a day, as 1h, 6h and 15m do, or be whole days"
+        raise ValueError(msg)
+    return width
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_countable), PlainSerializer(format_duration)
+]
+LongerThanZero = Annotated[Duration, AfterValidator(_positive)]
+ForEverOr = Annotated[
+    LongerThanZero | None,
+    BeforeValidator(lambda value: None if value == "" else parse_duration(value)),
+    PlainSerializer(lambda value: "" if value is None else format_duration(value)),
+]
+Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
+Amount = Annotated[float, Field(strict=True, ge=0)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+Days = Annotated[float, Field(strict=True, gt=0, le=3650)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
+Cron = Annotated[str, BeforeValidator(parse_cron)]
+Sampling = Literal["sampled", "on_change"]
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
+Zone = Annotated[str, AfterValidator(_zone)]
+SmartNumber = Annotated[int, Field(strict=True, ge=1, le=255)]

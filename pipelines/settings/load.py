@@ -1,0 +1,62 @@
+"""Settings are read here and nowhere else: one TOML file, NODEWARD_* variables over it, --set over both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from data.errors import SettingsError
+from pipelines.settings.environment import environment
+from pipelines.settings.errors import explain, wrong_value
+from pipelines.settings.layers import Written, environment_layer, file_layer, merge, override_layer
+from pipelines.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and validate the settings; raise SettingsError naming the key, its value and where it was written."""
+    variables = environment() if environ is None else environ
+    written = [
+        *file_layer(path),
+        *environment_layer(variables, Settings.model_fields),
+        *override_layer(overrides),
+    ]
+    settings = _validate(written)
+    _check_policy(settings, written)
+    return settings
+
+
+def _validate(written: Sequence[Written]) -> Settings:
+    try:
+        return Settings.model_validate(merge(written))
+    except ValidationError as error:
+        plain = _as_strings(error, written)
+        if plain != written:
+            return _validate(plain)
+        raise explain(error, written) from None
+
+
+def _as_strings(error: ValidationError, written: Sequence[Written]) -> list[Written]:
+    """Take values from outside TOML as plain text where a string is wanted: `--set fleet.name=42`."""
+    wanted = {tuple(map(str, detail["loc"])) for detail in error.errors() if detail["type"] == "string_type"}
+    return [
+        replace(item, value=item.raw, raw=None) if item.raw is not None and item.path in wanted else item
+        for item in written
+    ]
+
+
+def _check_policy(settings: Settings, written: Sequence[Written]) -> None:
+    longest = settings.forecast.horizons_days[-1]
+    if settings.policy.horizon_days > longest:
+        what = wrong_value(
+            ("policy", "horizon_days"),
+            settings.policy.horizon_days,
+            f"beyond the longest of forecast.horizons_days, {longest:g}",
+            written,
+        )
+        raise SettingsError(what, mend="shorten it, or add a longer one to forecast.horizons_days")

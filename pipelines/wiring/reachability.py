@@ -1,0 +1,24 @@
+"""Says whether a server answers, without waiting long for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx
+
+from data.errors import UnreachableError
+from pipelines.settings.errors import without_password
+
+_PATIENCE_SECONDS: Final = 10.0
+
+
+def require_answer(what: str, address: str) -> None:
+    """Ask a server's health endpoint.
+
+    Raises:
+        UnreachableError: if it does not answer, or answers with an error.
+    """
+    try:
+        httpx.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE_SECONDS).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise UnreachableError(what, without_password(address), str(fault)) from fault

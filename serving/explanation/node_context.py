@@ -1,0 +1,57 @@
+"""What the records tell of nodes beside their features: racks, last failures, and the words for metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.schema import NODE, EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from data.schema import Metric
+    from data.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """When something last happened to a node, and its cause if that is known."""
+
+    start: datetime
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeContext:
+    """What is known of the nodes at a time."""
+
+    at: datetime
+    newest: timedelta | None  # the shortest window: what counts as now
+    labels: Mapping[str, str]  # of metrics: the words for them
+    groups: Mapping[str, Mapping[str, str | None]]  # 'rack' and 'hardware': each node's
+    failures: Mapping[tuple[str, str | None], PastEvent]  # the last of each node and cause, and (None) of all causes
+    maintenance: Mapping[tuple[str, str | None], PastEvent]  # likewise
+
+    @classmethod
+    def of(cls, view: View, metrics: Iterable[Metric], newest: timedelta | None) -> NodeContext:
+        """Read it from a view."""
+        nodes, events = view.nodes(), view.events()
+        return cls(
+            view.at,
+            newest,
+            {metric.name: metric.label or metric.name for metric in metrics},
+            {group: dict(nodes.select(NODE, group).iter_rows()) for group in ("rack", "hardware")},
+            _last(events, EventKind.FAILURE),
+            _last(events, EventKind.MAINTENANCE),
+        )
+
+
+def _last(events: pl.DataFrame, kind: EventKind) -> dict[tuple[str, str | None], PastEvent]:
+    own = events.filter(pl.col("kind") == kind).sort("start", "cause").select(NODE, "cause", "start")
+    told = own.unique([NODE, "cause"], keep="last", maintain_order=True)
+    last = {(node, cause): PastEvent(start, cause) for node, cause, start in told.iter_rows() if cause is not None}
+    return last | {(node, None): PastEvent(start, cause) for node, cause, start in told.iter_rows()}

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from models.hazard.model import HazardModel
+from pipelines.main import main
+from tests.models.reference import SHARES, Setting, judge_scores
+from tests.models.test_protocol import differences
+from tests.pipelines.records import DAYS, NODES, START, write_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASELINES = ["random", "base_rate", "rule", "history", "logistic", "lightgbm_raw"]
+TEST_START, TEST_END = "2024-02-10", "2024-03-10"
+ARGUMENTS = ("backtest", "--test-start", TEST_START, "--test-end", TEST_END, "--json", "out.json")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("backtest")
+    write_folder(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with settings, and records to read."""
+    (tmp_path / "records").symlink_to(written / "records")
+    (tmp_path / "nodeward.toml").write_text((written / "nodeward.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def done(written: Path) -> Path:
+    """The folder after a whole backtest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(written)
+        assert main([*ARGUMENTS, "--scores", "scores.parquet"]) == 0
+    return written
+
+
+def report(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "out.json").read_text())
+    return told
+
+
+def utc(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 7])
+def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
+    scores = pl.read_parquet(done / "scores.parquet").to_pandas()
+    start, end = (pd.Timestamp(day, tz="UTC") for day in (TEST_START, TEST_END))
+    setting = Setting(done / "records", start, end, 1, horizon, "seen_n")
+    told = judge_scores(setting, scores, SHARES)
+    out = report(done)
+    assert sorted(told) == sorted(["model", *BASELINES])
+    own = {"model": out["model"], **out["baselines"]}
+    assert differences({name: own[name]["horizons"][str(horizon)] for name in told}, told) == []
+    assert told["model"]["budgets"][0]["failures"] > 10
+
+
+def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
+    out = report(done)
+    assert list(out) == [
+        "protocol",
+        "dataset",
+        "test",
+        "model",
+        "baselines",
+        "ratios",
+        "slices",
+        "causes",
+        "notices",
+        "seconds",
+        "peak_rss_mb",
+    ]
+    assert (out["protocol"], out["dataset"]) == (1, "made up")
+    assert list(out["baselines"]) == BASELINES
+    for told in (out["model"], *out["baselines"].values()):
+        assert list(told) == ["horizons"]
+        assert list(told["horizons"]) == ["1", "3", "7"]
+        for measures in told["horizons"].values():
+            assert [budget["alarm_share"] for budget in measures["budgets"]] == list(SHARES)
+            assert set(measures["brier"]) == {"value", "low", "high"}
+    assert out["seconds"] > 0
+    assert out["peak_rss_mb"] > 50
+
+
+def test_a_notice_can_be_asked_for_and_is_paired_with_every_baselines(done: Path) -> None:
+    out = report(done)
+    assert list(out["ratios"]) == BASELINES
+    for horizon in ("3", "7"):
+        own, other = (told["horizons"][horizon]["budgets"] for told in (out["model"], out["baselines"]["history"]))
+        ratios = out["ratios"]["history"]["horizons"][horizon]["budgets"]
+        assert [budget["alarm_share"] for budget in ratios] == list(SHARES)
+        for mine, its, ratio in zip(own, other, ratios, strict=True):
+            early, late = mine["caught_share_24h"], mine["caught_share"]
+            assert early["low"] <= early["value"] <= late["value"]
+            assert ratio["caught_share_24h"]["value"] == pytest.approx(
+                early["value"] / its["caught_share_24h"]["value"]
+            )
+    assert "caught_share_24h" not in out["model"]["horizons"]["1"]["budgets"][0]  # no day is left to act in
+
+
+def test_the_test_window_is_counted(done: Path) -> None:
+    test, scores = report(done)["test"], pl.read_parquet(done / "scores.parquet")
+    assert list(test) == ["start", "end", "nodes", "node_days", "failures", "unknown", "dropped"]
+    assert test["start"] == utc(TEST_START).isoformat()
+    assert test["end"] == utc(TEST_END).isoformat()
+    one = scores.filter((pl.col("horizon_days") == 1) & (pl.col("model") == "model"))
+    assert test["node_days"] == one.height
+    assert test["nodes"] == one["node"].n_unique() <= NODES
+    assert 0 < test["unknown"] < one.height / 5
+    assert 0 < test["dropped"] < one.height / 5
+    assert test["failures"] > 10
+
+
+def test_the_scores_have_one_row_for_each_node_at_risk_horizon_and_model(done: Path) -> None:
+    scores = pl.read_parquet(done / "scores.parquet")
+    assert dict(scores.schema) == {
+        "node": pl.String(),
+        "ts": pl.Datetime("us", "UTC"),
+        "horizon_days": pl.Int64(),
+        "model": pl.String(),
+        "probability": pl.Float64(),
+    }
+    assert scores.select("node", "ts", "horizon_days", "model").is_unique().all()
+    assert scores["probability"].is_between(0, 1).all()
+    assert sorted(scores["model"].unique()) == sorted(["model", *BASELINES])
+    assert scores.group_by("horizon_days", "model").len().group_by("horizon_days").agg(pl.col("len").n_unique())[
+        "len"
+    ].to_list() == [1, 1, 1]
+
+
+def test_the_state_is_gone_afterwards(done: Path) -> None:
+    assert list((done / "var").iterdir()) == []
+    assert sorted(path.name for path in done.iterdir()) == [
+        "nodeward.toml",
+        "out.json",
+        "records",
+        "scores.parquet",
+        "var",
+    ]
+
+
+def test_two_runs_give_the_same_probabilities_and_the_state_can_be_kept(
+    done: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ARGUMENTS, "--scores", "scores.parquet", "--keep"]) == 0
+    again, first = (pl.read_parquet(where / "scores.parquet") for where in (folder, done))
+    assert again.equals(first)
+    (kept,) = (folder / "var").iterdir()
+    assert kept.name.startswith("backtest-")
+    assert (kept / "nodeward.db").exists()
+    assert f"state kept in var/{kept.name}" in capsys.readouterr().out
+
+
+def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("--set", "model.min_failures=1000", "--set", "forecast.horizons_days=[7]")
+    assert main([*ARGUMENTS, *few, "--set", "fleet.name=made up[/]"]) == 0
+    out = capsys.readouterr().out
+    assert "made up[/]: trained on" in out
+    assert "7 days ahead, alarms on 1.0% of the nodes" in out
+    assert "…" not in out
+    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith(("made", "warning")))
+    assert "  model / history" in out
+    for model in ("model", *BASELINES):
+        (line,) = (line for line in out.splitlines() if line.startswith(f"{model} "))
+        assert len(line.split()) == 8
+    assert "warning: low support: " in out
+    assert "failures in training, 1000 needed" in out
+    assert report(folder)["model"]["horizons"]["7"]["brier"]["value"] > 0
+
+
+def test_a_window_without_failures_gives_nulls_a_warning_and_0(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = ("backtest", "--test-start", "2024-03-08", "--json", "out.json", "--test-end", "2024-03-18")
+    assert main([*quiet, "--set", "forecast.alarm_shares=[0.1]"]) == 0
+    assert "warning: no failure in the test window" in capsys.readouterr().out
+    out = report(folder)
+    assert out["test"]["failures"] == 0
+    nothing = {"value": None, "low": None, "high": None}
+    measures = out["model"]["horizons"]["7"]
+    assert [measures[name] for name in ("roc_auc", "pr_auc", "slope")] == [nothing] * 3
+    assert measures["budgets"][0]["caught_share"] == nothing
+    assert (measures["budgets"][0]["failures"], measures["brier"]["value"] >= 0) == (0, True)
+
+
+def test_without_an_end_the_window_ends_at_the_last_midnight_of_the_records(folder: Path) -> None:
+    assert main(["backtest", "--test-start", "2024-03-08", "--json", "out.json"]) == 0
+    newest = pl.read_parquet(folder / "records" / "events.parquet")["recorded_at"].max()
+    assert isinstance(newest, datetime)
+    end = datetime.fromisoformat(report(folder)["test"]["end"])
+    assert end == newest.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert (end - START).days <= DAYS
+
+
+def test_a_quiet_end_that_is_not_judged_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "records" / "events.parquet"
+    until = datetime(2024, 3, 20, tzinfo=UTC)
+    pl.read_parquet(file).filter(pl.col("recorded_at") <= until).write_parquet(file)
+    assert main(["backtest", "--test-start", "2024-03-08", "--json", "out.json"]) == 0
+    (notice,) = report(folder)["notices"]
+    newest = pl.read_parquet(folder / "records" / "telemetry.parquet")["ts"].max()
+    assert isinstance(newest, datetime)
+    asked = f"--test-end {newest:%Y-%m-%d}"
+    assert asked in notice
+    assert f"warning: {notice}" in capsys.readouterr().out.replace("\n", " ")
+    late = newest + timedelta(days=2)
+    assert main(["backtest", "--test-start", "2024-03-08", "--test-end", f"{late:%Y-%m-%d}"]) == 2
+    assert f"comes after {newest:%Y-%m-%d}, where the records end" in capsys.readouterr().err
+    assert main(["backtest", "--test-start", "2024-03-08", *asked.split(), "--json", "out.json"]) == 0
+    assert report(folder)["notices"] == []
+    assert report(folder)["test"]["end"].startswith(f"{newest:%Y-%m-%d}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (["--test-start", "2024-03-01", "--test-end", "2024-02-01"], 2, "--test-end 2024-02-01 does not come after"),
+        (["--test-start", "2024-03-01", "--test-end", "2024-03-01"], 2, "does not come after --test-start 2024-03-01"),
+        (["--test-start", "2024-03-01", "--set", "forecast.horizons_days=[0.5,7]"], 2, "judged over whole days"),
+        (["--test-start", "2024-03-01", "--set", "forecast.every_days=0.5"], 2, "forecast.every_days"),
+        (["--test-start", "soon"], 2, "--test-start"),
+        ([], 2, "--test-start"),
+        (["--test-start", "2024-03-01T05:30:00"], 2, "not on the grid of buckets"),
+        (["--test-start", "2024-03-01", "--set", "forecast.coverage_metric=boot_n"], 2, "it has errors, seen_n, temp"),
+        (["--test-start", "2024-03-01", "--set", 'baselines.rule=["fan"]'], 2, "baselines.rule names 'fan'"),
+        (["--test-start", "2024-03-01", "--scores", "none/s.parquet"], 2, "--scores none/s.parquet: no folder none"),
+        (["--test-start", "2023-01-01"], 3, "hold no failure (kind = 'failure') known by 2023-01-01"),
+        (["--test-start", "2030-01-01"], 3, "no forecast over 1 days can be judged"),
+        (["--test-start", "2024-03-01", "--set", "source.path=nowhere"], 3, "nowhere"),
+    ],
+)
+def test_what_can_not_be_done_is_said_and_leaves_nothing_behind(
+    folder: Path, arguments: list[str], code: int, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backtest", *arguments, "--json", "out.json"]) == code
+    assert why in " ".join(capsys.readouterr().err.split())
+    assert_nothing_left(folder)
+
+
+def assert_nothing_left(folder: Path) -> None:
+    """Find the settings and the records alone, and an empty state folder or its log."""
+    assert {path.name for path in folder.iterdir()} <= {"nodeward.toml", "records", "var"}
+    if (folder / "var").exists():
+        assert {path.name for path in (folder / "var").iterdir()} <= {"nodeward.log"}
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "code"),
+    [
+        ("models.backtest.export.write_scores", KeyError("bug"), 1),
+        ("models.backtest.judge.evaluate", OSError(28, "No space left on device"), 4),
+        ("models.backtest.replay.train", MemoryError(), 4),
+        ("pipelines.analysis.backtest.ingest", KeyboardInterrupt(), 130),
+    ],
+)
+def test_a_crash_leaves_neither_results_nor_state(
+    folder: Path, where: str, error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(where, crash)
+    assert main([*ARGUMENTS, "--scores", "scores.parquet", "--set", "forecast.horizons_days=[7]"]) == code
+    assert_nothing_left(folder)
+
+
+def test_results_of_an_earlier_run_survive_a_crash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "out.json").write_text("{}")
+
+    def crash(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(HazardModel, "probabilities", crash)
+    assert main([*ARGUMENTS]) == 1
+    assert report(folder) == {}
+
+
+def test_a_backtest_touches_neither_tables_nor_models_of_the_installation(folder: Path) -> None:
+    var = folder / "var"
+    var.mkdir()
+    (var / "mlflow.db").write_text("untouched")
+    assert main([*ARGUMENTS, "--set", "forecast.horizons_days=[7]"]) == 0
+    assert [path.name for path in var.iterdir()] == ["mlflow.db"]
+    assert (var / "mlflow.db").read_text() == "untouched"

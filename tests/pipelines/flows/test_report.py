@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines.flows.report import FOLDER, LATEST, make_dated, report_markdown
+from pipelines.report.build import Made
+from pipelines.settings.load import load
+from tests.pipelines.made_up import merge_all
+from tests.pipelines.records import write_folder
+
+WHEN = datetime(2024, 2, 1, tzinfo=UTC)
+
+
+def test_each_report_is_kept_and_the_newest_is_where_it_is_looked_for(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    settings = load(
+        tmp_path / "nodeward.toml",
+        [
+            f"source.path={tmp_path / 'records'}",
+            f"state.path={tmp_path / 'var'}",
+            "clock.now=data",
+            "forecast.horizons_days=[3]",
+            "policy.horizon_days=3",
+        ],
+        {},
+    )
+    merge_all(settings)
+    made = make_dated.fn(settings, WHEN)
+    folder = tmp_path / "var" / FOLDER
+    assert made.path.parent == folder
+    assert datetime.strptime(made.path.name, "%Y-%m-%dT%H%M%SZ.html").replace(tzinfo=UTC) > WHEN
+    assert (folder / LATEST).read_bytes() == made.path.read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([made.path.name, LATEST])
+
+
+@pytest.mark.parametrize(("is_simulated", "title"), [(True, "# Report on m (simulated)"), (False, "# Report on m")])
+def test_the_artifact_says_what_the_page_says_and_links_to_it(is_simulated: bool, title: str) -> None:  # noqa: FBT001  - a case of the table
+    made = Made(Path("/r/a.html"), "m", is_simulated, WHEN, WHEN, "2 of 3", ("so",), (), ("careful",))
+    told = report_markdown(made)
+    assert told == f"{title}\n\n**2 of 3.**\n\nso\n\ncareful\n\n[a.html](file:///r/a.html)"

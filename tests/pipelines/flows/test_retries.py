@@ -1,0 +1,26 @@
+import pytest
+
+from data.errors import DiskFullError, EmptyTableError, SurroundingsError, UnreachableError
+from pipelines.flows.retries import is_worth_retrying, may_pass, step
+
+
+@pytest.mark.parametrize(
+    "error", [UnreachableError("a", "b", "c"), SurroundingsError("a", mend="b"), TimeoutError(), ConnectionResetError()]
+)
+def test_a_fault_of_the_surroundings_may_pass(error: Exception) -> None:
+    assert may_pass(error)
+
+
+@pytest.mark.parametrize("error", [DiskFullError("a", "b"), EmptyTableError("a"), KeyError("a"), OSError(28, "full")])
+def test_a_full_disk_bad_data_and_bugs_stay(error: Exception) -> None:
+    assert not may_pass(error)
+
+
+def test_a_step_is_named_and_tried_again_and_keeps_nothing() -> None:
+    def double(value: int) -> int:
+        return 2 * value
+
+    task = step("merge source")(double)
+    assert (task.name, task.retries, task.persist_result) == ("merge source", 2, False)
+    assert task.retry_condition_fn is is_worth_retrying
+    assert task.fn(2) == 4

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun
+
+from data.errors import EmptyTableError, NodewardError, SettingsError, UnreachableError
+from pipelines.flows.run_state import begun, failure_markdown, recorded
+
+NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def a_run(due: datetime | None, start: datetime | None) -> FlowRun:
+    return FlowRun.model_validate({"flow_id": uuid4(), "expected_start_time": due, "start_time": start})
+
+
+def test_a_run_began_when_it_started_and_not_before_it_was_due() -> None:
+    assert begun(a_run(NOON, NOON + HOUR)) == NOON + HOUR
+    assert begun(a_run(NOON, NOON - HOUR)) == NOON
+    assert begun(a_run(None, NOON)) == NOON
+
+
+def test_a_clock_that_lags_does_not_take_a_run_into_the_window_before() -> None:
+    assert begun(a_run(NOON, None), NOON - timedelta(seconds=3)) == NOON
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SettingsError("a", mend="b"), EmptyTableError("a", "b", mend="c"), UnreachableError("a server", "there", "gone")],
+)
+def test_a_failure_is_told_with_its_mend_and_exit_code_and_no_traceback(error: NodewardError) -> None:
+    text = failure_markdown("score", error)
+    assert text.startswith("# Score: failed")
+    assert error.what in text
+    assert f"→ {error.mend}" in text
+    assert text.endswith(f"Exit code {error.exit_code}.")
+    assert "Traceback" not in text
+
+
+def test_a_bug_is_told_with_its_traceback() -> None:
+    try:
+        raise KeyError("x")  # noqa: TRY301  - only a raised error has a traceback
+    except KeyError as error:
+        text = failure_markdown("score", error)
+    assert "This is a bug in Nodeward: KeyError: 'x'" in text
+    assert "test_a_bug_is_told_with_its_traceback" in text
+    assert text.endswith("Exit code 1.")
+
+
+def test_what_is_called_outside_prefect_just_runs_and_just_fails(tmp_path: object) -> None:
+    path = f"{tmp_path}/nodeward.toml"
+    with open(path, "w", encoding="utf-8"):  # noqa: PTH123  - an empty file
+        pass
+    doubled = recorded("ingest")(lambda _config, _overrides, value: 2 * value)
+    assert doubled(path, [], 4) == 8
+    with pytest.raises(SettingsError, match="no such file"):
+        doubled(f"{path}.gone", [], 4)

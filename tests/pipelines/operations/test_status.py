@@ -1,0 +1,144 @@
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
+from models.registry.runs import ModelVersion
+from pipelines.operations.status import Status, status
+from pipelines.settings.schema import Settings
+from pipelines.views.flows import show_status
+from pipelines.wiring import wiring
+from tests.pipelines.made_up import DAY, START, ingest_all, settings_of
+
+NEWEST = START + 10 * DAY
+
+
+def words(found: Status) -> str:
+    out = io.StringIO()
+    show_status(found, Console(file=out, width=120))
+    return out.getvalue()
+
+
+def publish(settings: Settings, age: timedelta) -> None:
+    """Scores of two nodes at two horizons, one node unknown, and one decision of two held back."""
+    as_of = NEWEST - age
+    scores = [
+        {"node": node, "ts": as_of, "horizon_hours": horizon, "probability": probability, "model_version": "v3"}
+        for node, probability in (("a", 0.5), ("b", None))
+        for horizon in (24.0, 168.0)
+    ]
+    decisions = [
+        {"node": "a", "ts": as_of, "action": "drain", "limit": None},
+        {"node": "c", "ts": as_of, "action": "hold back", "limit": "per_rack"},
+        {"node": "b", "ts": as_of - DAY, "action": "drain", "limit": None},
+    ]
+    with wiring.records(settings) as records:
+        records.publish_scores(pl.DataFrame(scores, schema=SCORE_SCHEMA))
+        records.record_decisions(pl.DataFrame(decisions, schema=DECISION_SCHEMA))
+
+
+def test_an_empty_state_is_summed_up_and_stays_empty(tmp_path: Path) -> None:
+    found = status(settings_of(tmp_path))
+    assert (found.tables, found.failures, found.scores, found.decisions) == ({}, 0, None, None)
+    assert not (tmp_path / "var").exists()
+    assert "run `nodeward ingest`" in words(found)
+
+
+def test_a_state_that_was_opened_but_never_filled_is_summed_up(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    with wiring.records(settings):
+        pass
+    found = status(settings)
+    assert {held.rows for held in found.tables.values()} == {0}
+    assert "0 failures" in words(found)
+
+
+def test_tables_are_counted_with_their_newest_times(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    found = status(settings)
+    rows = {name: held.rows for name, held in found.tables.items()}
+    assert rows == {
+        "nodes": 3,
+        "events": 2,
+        "blind": 1,
+        "telemetry": 30,
+        "buckets": 30,
+        "quarantine": 0,
+        "scores": 0,
+    }
+    assert found.tables["telemetry"].newest == NEWEST
+    assert found.tables["telemetry"].version == 0
+    assert found.tables["nodes"].version is None
+    assert (found.failures, found.newest_failure) == (1, START + 4 * DAY)
+    assert "1 failures, the last on 2024-01-05 00:00" in words(found)
+    assert "run `nodeward score`" in words(found)
+
+
+def test_the_newest_scores_and_decisions_are_summed_up(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    publish(settings, timedelta(hours=30, seconds=7))
+    found = status(settings)
+    assert found.scores is not None
+    assert (found.scores.nodes, found.scores.unknown, found.scores.model_version) == (1, 1, "v3")
+    assert found.scores.is_stale is False
+    assert found.decisions is not None
+    assert (found.decisions.actions, found.decisions.held_back) == ({"drain": 1, "hold back": 1}, 1)
+    assert ", 1d6h old by model v3: 1 nodes, 1 unknown" in words(found)
+    assert "1 to drain, 1 held back; 1 held back by a limit" in words(found)
+
+
+@pytest.mark.parametrize(("age", "is_stale"), [(timedelta(hours=36), False), (timedelta(hours=36, seconds=1), True)])
+def test_scores_older_than_the_policy_allows_are_called_stale(tmp_path: Path, age: timedelta, is_stale: bool) -> None:  # noqa: FBT001  - an expectation
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    publish(settings, age)
+    found = status(settings)
+    assert found.scores is not None
+    assert found.scores.is_stale is is_stale
+    assert ("stale" in words(found)) is is_stale
+
+
+def test_scores_without_records_have_no_age_by_the_datas_clock(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    publish(settings, timedelta(0))
+    found = status(settings)
+    assert found.scores is not None
+    assert (found.scores.age, found.scores.is_stale) == (None, None)
+    assert " old" not in words(found)
+
+
+class FakeRegistry:
+    """Holds three versions of a model, the newest first."""
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        return tuple(
+            ModelVersion(version, aliases, NEWEST, support, {}, "run")
+            for version, aliases, support in (
+                ("3", ("challenger",), "low support"),
+                ("2", (), "ok"),
+                ("1", ("champion",), "ok"),
+            )
+        )
+
+
+def test_models_are_listed_by_their_roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path, "tracking.uri=http://127.0.0.1:1")
+    ingest_all(settings)
+    monkeypatch.setattr("pipelines.wiring.wiring.registry", lambda _: FakeRegistry())
+    told = words(status(settings))
+    assert "challenger: model 3, trained until 2024-01-11 00:00 (low support)\n" in told
+    assert "champion: model 1, trained until 2024-01-11 00:00\n" in told
+    assert "models without a role: 1" in told
+
+
+def test_no_tracking_store_is_made_to_look_for_models(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    ingest_all(settings)
+    assert "run `nodeward train`" in words(status(settings))
+    assert not (tmp_path / "var" / "mlflow.db").exists()

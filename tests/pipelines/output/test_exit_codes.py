@@ -1,0 +1,104 @@
+import errno
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+from data.errors import ColumnError, DiskFullError, NodewardError, SettingsError, SurroundingsError, UnreachableError
+from pipelines.output.exit_codes import LOG_NAME, report_bug, say, understood
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def caused_by(cause: BaseException) -> Exception:
+    error = RuntimeError("a library's own words")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("wrap", [lambda error: error, caused_by, lambda error: caused_by(caused_by(error))])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SettingsError("a", mend="b"), SettingsError),
+        (ColumnError("a", mend="b"), ColumnError),
+        (OSError(errno.ENOSPC, "No space left on device", "/x/y"), DiskFullError),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), DiskFullError),
+        (OSError(errno.EACCES, "Permission denied", "/x"), SurroundingsError),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), SurroundingsError),
+        (OSError(errno.EMFILE, "Too many open files"), SurroundingsError),
+        (MemoryError(), SurroundingsError),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), UnreachableError),
+        (TimeoutError("timed out"), UnreachableError),
+    ],
+)
+def test_what_a_fault_means_is_found_however_deep(error: Exception, kind: type[NodewardError], wrap: object) -> None:
+    assert callable(wrap)
+    assert type(understood(wrap(error))) is kind
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), ValueError("x"), FileNotFoundError(errno.ENOENT, "no", "/x"), RuntimeError()]
+)
+def test_anything_else_is_a_bug(error: Exception) -> None:
+    assert understood(error) is None
+
+
+def test_what_was_being_handled_does_not_excuse_a_bug() -> None:
+    error = KeyError("x")
+    error.__context__ = SettingsError("a", mend="b")
+    assert understood(error) is None
+
+
+def test_a_full_disk_is_known_by_name_and_place() -> None:
+    found = understood(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
+    assert "/x/y" in str(found)
+
+
+def test_a_database_fault_of_no_known_kind_is_a_bug() -> None:
+    assert understood(OperationalError("select", {}, Exception("syntax"))) is None
+
+
+def written(act: object) -> str:
+    out = io.StringIO()
+    assert callable(act)
+    act(Console(file=out, width=40))
+    return out.getvalue()
+
+
+def test_an_error_is_said_in_one_block_without_markup_or_broken_lines() -> None:
+    error = SettingsError("[bold]" + "x" * 100, mend="write [red]")
+    assert written(lambda console: say(error, console)) == f"error: [bold]{'x' * 100}\n  → write [red]\n"
+
+
+def bug() -> Exception:
+    metrics: dict[str, int] = {}
+    with pytest.raises(KeyError) as caught:
+        metrics["boot_n"]
+    return caught.value
+
+
+def test_a_bug_leaves_its_traceback_in_the_log_and_one_line_on_the_console(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    said = written(lambda console: report_bug(bug(), folder, NOW, console))
+    log = (folder / LOG_NAME).read_text()
+    assert said.count("\n") == 1
+    assert str(folder / LOG_NAME) in said
+    assert "KeyError: 'boot_n'" in said
+    assert log.startswith("2024-05-01T00:00:00+00:00")
+    assert "Traceback (most recent call last)" in log
+
+
+def test_the_log_is_added_to(tmp_path: Path) -> None:
+    for _ in range(2):
+        written(lambda console: report_bug(bug(), tmp_path, NOW, console))
+    assert (tmp_path / LOG_NAME).read_text().count("Traceback") == 2
+
+
+def test_a_bug_without_a_log_to_write_to_is_printed_whole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "Traceback" in written(lambda console: report_bug(bug(), tmp_path / "file", NOW, console))
+    assert "the settings were not read yet" in written(lambda console: report_bug(bug(), None, NOW, console))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import math
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.report.charts.svg import Frame, band, box, dot, el, path, picture, polyline, steps, words
+
+XML_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF))
+
+
+@given(XML_TEXT, XML_TEXT)
+def test_words_come_back_as_they_were_whatever_they_hold(told: str, value: str) -> None:
+    parsed = ET.fromstring(el("text", told, class_=value))  # noqa: S314  - our own words
+    assert (parsed.text or "") == told
+    assert parsed.attrib == {"class": value}
+
+
+def test_names_of_nodes_are_escaped_wherever_they_stand() -> None:
+    hostile = "<script>\"'&</script>"
+    marks = [words((0, 0), hostile), box((0, 0), (1, 1), "k", hostile), dot((0, 0), 1, "k", hostile)]
+    drawn = picture(Frame(1, 1), hostile, hostile, marks)
+    assert "<script" not in drawn
+    assert drawn.count("&lt;script&gt;") == 6
+
+
+def test_an_element_without_words_closes_itself_and_none_is_no_attribute() -> None:
+    assert el("line", x1=1.0, y1=2.25, stroke_width=2, class_=None) == '<line x1="1" y1="2.2" stroke-width="2"/>'
+
+
+def test_elements_nest() -> None:
+    assert el("g", el("title", "a&b")) == "<g><title>a&amp;b</title></g>"
+
+
+def test_a_line_breaks_where_a_point_is_missing() -> None:
+    points = [(0.0, 1.0), (1.0, 2.0), (2.0, math.nan), (3.0, 4.0)]
+    assert path(points) == "M0 1L1 2 M3 4L3 4"
+    assert polyline([(0.0, math.nan)], "k") == ""
+    assert path([]) == ""
+
+
+def test_a_band_is_closed_and_parted_where_an_edge_is_missing() -> None:
+    drawn = band([(0.0, 1.0), (1.0, 1.0), (2.0, math.nan)], [(0.0, 3.0), (1.0, 4.0), (2.0, 5.0)], "k")
+    assert drawn == '<path d="M0 1L1 1L1 4L0 3Z" class="k"/>'
+    assert band([], [], "k") == ""
+
+
+def test_stairs_hold_each_height_until_the_next_place() -> None:
+    assert steps([(0, 1), (2, 3), (4, 5)]) == [(0, 1), (2, 1), (2, 3), (4, 3), (4, 5)]
+    assert steps([]) == []
+
+
+@pytest.mark.parametrize(("start", "end"), [((5.0, 7.0), (1.0, 2.0)), ((1.0, 2.0), (5.0, 7.0))])
+def test_a_box_has_no_negative_size(start: tuple[float, float], end: tuple[float, float]) -> None:
+    assert box(start, end, "k") == '<rect x="1" y="2" width="4" height="5" class="k"/>'
+
+
+def test_a_narrow_box_can_still_be_seen() -> None:
+    assert 'width="2"' in box((1, 1), (1, 5), "k", least=2)
+
+
+def test_a_picture_says_in_words_what_it_shows() -> None:
+    drawn = picture(Frame(30, 20), "what", "how", [])
+    assert re.search(r'role="img" aria-label="what"', drawn)
+    assert "<title>what</title><desc>how</desc>" in drawn

@@ -1,0 +1,87 @@
+"""Replays of small made-up fleets, and what the report makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from models.backtest.judge import replay_and_judge
+from models.backtest.replay import Window
+from pipelines.report.values.contents import Contents, gather
+from pipelines.settings.schema import FleetSettings, ForecastSettings, Settings
+from pipelines.wiring.training_setup import judging
+from tests.features.fleets import DAY, START
+from tests.models.replays import HORIZONS, WINDOW, made_up, setup_of
+
+if TYPE_CHECKING:
+    from models.backtest.result import Backtest
+    from tests.features.fleets import Fleet
+
+LONG = Window(START + 18 * DAY, START + 49 * DAY)  # enough failures for intervals
+MADE_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+SETTINGS = Settings(
+    fleet=FleetSettings(name="made up"),
+    forecast=ForecastSettings(horizons_days=HORIZONS, alarm_shares=(0.05, 0.1, 0.2)),
+)
+HOSTILE = "<script>alert(1)</script>"
+
+
+def found(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS) -> Backtest:
+    told = setup_of(fleet.metrics, min_failures)
+    if not fleet.metrics:
+        told = replace(told, windows=(DAY, 2 * DAY, 7 * DAY))
+    return replay_and_judge(fleet.view(), window, told, judging(settings), lambda *_: None)
+
+
+def contents(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS) -> Contents:
+    return gather(found(fleet, window, min_failures, settings), fleet.view(), settings, MADE_AT)
+
+
+@cache
+def whole() -> Contents:
+    """The report's contents for the made-up fleet."""
+    return contents(made_up(), LONG)
+
+
+@cache
+def low_support() -> Contents:
+    """The same, had there been too few failures to learn from."""
+    return contents(made_up(), min_failures=10_000)
+
+
+def renamed(fleet: Fleet, name: str) -> Fleet:
+    """Call the node that fails most by another name."""
+    failed = fleet.events.filter(pl.col("kind") == "failure")["node"].value_counts(sort=True, name="count")
+    old = failed.sort("count", "node", descending=[True, False])["node"][0]
+    tables = {table: getattr(fleet, table).with_columns(pl.col("node").replace(old, name)) for table in NAMED}
+    return replace(fleet, **tables)
+
+
+NAMED = ("events", "nodes", "telemetry")
+
+
+def quiet(fleet: Fleet) -> Fleet:
+    """Have nothing fail in the test window."""
+    return replace(fleet, events=fleet.events.filter(pl.col("start") < WINDOW.start))
+
+
+def alone(fleet: Fleet) -> Fleet:
+    """Keep one node only, which fails once before the window."""
+    node = fleet.nodes.filter(pl.col("observed_from") < START)["node"][0]
+    one = replace(fleet, **{table: getattr(fleet, table).filter(pl.col("node") == node) for table in NAMED})
+    failed = one.events.head(1).with_columns(
+        pl.lit("failure").alias("kind"),
+        pl.lit(START + 3 * DAY).cast(pl.Datetime("us", "UTC")).alias("start"),
+        pl.lit(START + 4 * DAY).cast(pl.Datetime("us", "UTC")).alias("end"),
+        pl.lit(START + 3 * DAY).cast(pl.Datetime("us", "UTC")).alias("recorded_at"),
+        pl.lit(START + 4 * DAY).cast(pl.Datetime("us", "UTC")).alias("end_recorded_at"),
+    )
+    return replace(one, events=failed)
+
+
+def without_telemetry(fleet: Fleet) -> Fleet:
+    return replace(fleet, metrics=(), telemetry=fleet.telemetry.drop([metric.name for metric in fleet.metrics]))

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data.errors import EmptyTableError, SettingsError
+from features.grid import EPOCH
+from pipelines.main import main
+from pipelines.report.build import make
+from pipelines.settings.load import load
+from pipelines.wiring import wiring
+from pipelines.wiring.as_of import last_window
+from pipelines.wiring.training_setup import everything
+from tests.pipelines.made_up import merge_all
+from tests.pipelines.records import DAYS, START, write_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from models.backtest.replay import Window
+    from pipelines.settings.schema import Settings
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a folder whose records are in the state."""
+    folder = tmp_path_factory.mktemp("report")
+    write_folder(folder)
+    told = load(
+        folder / "nodeward.toml",
+        [f"source.path={folder / 'records'}", f"state.path={folder / 'var'}", "clock.now=data"],
+        {},
+    )
+    merge_all(told)
+    return told
+
+
+def window(settings: Settings, start: datetime | None = None) -> Window:
+    with wiring.records(settings) as records:
+        return last_window(settings, records, everything(wiring.store(settings), records), start)
+
+
+def with_days(settings: Settings, days: int) -> Settings:
+    return settings.model_copy(update={"report": settings.report.model_copy(update={"days": days})})
+
+
+def test_the_last_days_are_judged_up_to_the_newest_midnight(settings: Settings) -> None:
+    told = window(with_days(settings, 20))
+    assert told.end == START + DAYS * DAY
+    assert told.start == told.end - 20 * DAY
+
+
+def test_at_most_half_of_the_records_is_judged(settings: Settings) -> None:
+    told = window(settings)
+    assert told.end - told.start == (told.end - (START - 10 * DAY)) / 2
+    assert (told.start - EPOCH) % DAY == timedelta(0)
+
+
+def test_a_start_that_is_given_is_taken_but_not_one_after_the_records(settings: Settings) -> None:
+    assert window(settings, START + 30 * DAY).start == START + 30 * DAY
+    with pytest.raises(SettingsError, match="where the records end"):
+        window(settings, START + DAYS * DAY)
+
+
+def test_an_empty_state_is_refused(settings: Settings, tmp_path: Path) -> None:
+    empty = settings.model_copy(update={"state": settings.state.model_copy(update={"path": tmp_path})})
+    with pytest.raises(EmptyTableError, match="holds no records yet"):
+        make(empty, tmp_path / "report.html", None)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_page_is_written_and_summed_up(settings: Settings, tmp_path: Path) -> None:
+    told = make(settings, tmp_path / "report.html", datetime(2024, 2, 10, tzinfo=UTC))
+    page = told.path.read_text(encoding="utf-8")
+    assert f"<h1>{told.headline}</h1>" in page
+    assert "No scores are published here" in page
+    assert "telemetry version" in page
+    assert (told.fleet, told.is_simulated) == ("made up", False)
+    assert len(page) < 2_000_000
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_command_refuses_a_page_that_cannot_be_written(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = settings.source.path.parent / "nodeward.toml"
+    assert main(["report", str(tmp_path / "no" / "report.html"), "-c", str(config)]) == 2
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_a_backtest_leaves_a_page_beside_its_figures(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings.source.path.parent)
+    options = [
+        "--test-start",
+        "2024-02-20",
+        "--test-end",
+        "2024-03-10",
+        "--set",
+        "forecast.horizons_days=[3]",
+        "--set",
+        "policy.horizon_days=3",
+    ]
+    assert main(["backtest", *options, "--report", str(tmp_path / "back.html")]) == 0
+    page = (tmp_path / "back.html").read_text(encoding="utf-8")
+    assert "20 Feb 2024 to 10 Mar 2024" in page.replace("</span> <span>", " ")
+    assert 'name="within"' not in page  # one horizon leaves nothing to choose
