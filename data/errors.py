@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class NodewardError(Exception):
-    """What went wrong, where, with which value, and how to mend it."""
+    """What went wrong, where, with which value, and how to fix it."""
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, mend: str) -> None:
-        super().__init__(f"{what}\n  → {mend}")
+    def __init__(self, what: str, *, fix: str) -> None:
+        super().__init__(f"{what}\n  → {fix}")
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
 
 class SettingsError(NodewardError):
@@ -48,8 +48,8 @@ class DataError(NodewardError):
 class SourceFileError(DataError):
     """A file of a source is missing, unreadable or truncated."""
 
-    def __init__(self, path: object, why: str, *, mend: str = "check source.path and copy the file again") -> None:
-        super().__init__(f"{path}: {why}", mend=mend)
+    def __init__(self, path: object, why: str, *, fix: str = "check source.path and copy the file again") -> None:
+        super().__init__(f"{path}: {why}", fix=fix)
 
 
 class ColumnError(DataError):
@@ -60,20 +60,20 @@ class ColumnError(DataError):
         """Name the columns that are missing beside those that are there."""
         return cls(
             f"{table}: no column {', '.join(sorted(missing))}; it has {', '.join(sorted(available))}",
-            mend="map the file's own names under [source.columns.<table>] in the settings",
+            fix="map the file's own names under [source.columns.<table>] in the settings",
         )
 
     @classmethod
     def wrong_type(cls, table: object, column: str, found: object, expected: str) -> ColumnError:
         """Name the column, what it holds and what it should hold."""
-        return cls(f"{table}: column {column} holds {found}, expected {expected}", mend="convert the column")
+        return cls(f"{table}: column {column} holds {found}, expected {expected}", fix="convert the column")
 
 
 class EmptyTableError(DataError):
     """A table holds no row, or none that can be used."""
 
-    def __init__(self, table: object, why: str = "holds no row", *, mend: str = "check the export behind it") -> None:
-        super().__init__(f"{table}: {why}", mend=mend)
+    def __init__(self, table: object, why: str = "holds no row", *, fix: str = "check the export behind it") -> None:
+        super().__init__(f"{table}: {why}", fix=fix)
 
 
 class TooLittleDataError(DataError):
@@ -86,7 +86,7 @@ class FutureError(DataError):
     def __init__(self, asked: object, view: object) -> None:
         super().__init__(
             f"asked for {asked} from a view at {view}",
-            mend="take a view at a later time, or ask for an earlier one",
+            fix="take a view at a later time, or ask for an earlier one",
         )
 
 
@@ -104,11 +104,11 @@ class DiskFullError(SurroundingsError):
     """The disk, or the quota on it, is full."""
 
     def __init__(self, where: object, why: str) -> None:
-        super().__init__(f"{where}: {why}", mend="free some space, or move state.path to a larger disk, and run again")
+        super().__init__(f"{where}: {why}", fix="free some space, or move state.path to a larger disk, and run again")
 
 
 class UnreachableError(SurroundingsError):
     """A server did not answer."""
 
     def __init__(self, what: str, address: object, why: str) -> None:
-        super().__init__(f"{what} at {address} does not answer: {why}", mend="start it, or correct its address")
+        super().__init__(f"{what} at {address} does not answer: {why}", fix="start it, or correct its address")

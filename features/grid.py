@@ -102,7 +102,7 @@ class Grid:
             off = ends[np.argmax(ticks % step != 0)]
             raise SettingsError(
                 f"cutoff {off} is not on the grid of buckets of {self.width}",
-                mend="choose a time at which a bucket ends: whole multiples of buckets.width from midnight UTC",
+                fix="choose a time at which a bucket ends: whole multiples of buckets.width from midnight UTC",
             )
         return ticks // step - self.first
 
@@ -116,6 +116,6 @@ class Grid:
         if rest or count < 1:
             raise SettingsError(
                 f"a window of {window} is not a multiple of the buckets' {self.width}",
-                mend="choose buckets.width so that it divides every window",
+                fix="choose buckets.width so that it divides every window",
             )
         return count

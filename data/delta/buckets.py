@@ -51,7 +51,7 @@ class Buckets:
         """
         table = self.finished()
         if table.noted(WIDTH_NOTE) not in (None, self._width_note):
-            raise DataError(f"{table.uri} holds buckets of another width than {self.width}", mend="ingest again")
+            raise DataError(f"{table.uri} holds buckets of another width than {self.width}", fix="ingest again")
         wanted = table.schema() if columns is None else columns
         rows = table.select(wanted).filter(within(BUCKET_END, start, until)).drop(MONTH)
         counts = cs.ends_with(f"{SEPARATOR}{AGGREGATES[0]}")  # null in buckets older than their metric
@@ -140,7 +140,7 @@ class Buckets:
             raise DataError(
                 f"{self.table.uri}: the buckets up to {dropped_until:%Y-%m-%d %H:%M} can't be made {self.width} wide: "
                 "retention has dropped their telemetry",
-                mend=f"set buckets.width back to {noted * MICROSECOND}, or let retention.buckets drop them",
+                fix=f"set buckets.width back to {noted * MICROSECOND}, or let retention.buckets drop them",
             )
 
     def _whole(self, spans: Iterable[Span], dropped_until: datetime | None) -> list[Span]:

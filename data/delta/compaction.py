@@ -88,5 +88,5 @@ def _naming_faults(table: Table) -> Iterator[None]:
             yield
     except CommitFailedError as fault:
         raise SurroundingsError(
-            f"{table.uri}: another process wrote to it at the same time: {fault}", mend="run the same command again"
+            f"{table.uri}: another process wrote to it at the same time: {fault}", fix="run the same command again"
         ) from fault

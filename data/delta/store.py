@@ -75,7 +75,7 @@ class Store:
         remote = "://" in base
         if not remote and (odd := IMPOSSIBLE & set(base)):
             raise SettingsError(
-                f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", mend="set state.path to another"
+                f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", fix="set state.path to another"
             )
 
         def table(name: str, time: str, keys: Mapping[str, pl.DataType]) -> Table:

@@ -25,7 +25,7 @@ def swap(new: Path, target: Path) -> None:
     if target.is_mount():
         raise SurroundingsError(
             f"{target}: a file system is mounted there, which can't be replaced in one step",
-            mend="set state.path to a folder below it",
+            fix="set state.path to a folder below it",
         )
     if not target.exists() or not any(target.iterdir()):
         new.replace(target)

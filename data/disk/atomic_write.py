@@ -21,9 +21,9 @@ def check_target(path: Path | None, option: str) -> None:
     if path is None or path == STDOUT:
         return
     if path.is_dir():
-        raise SettingsError(f"{option} {path}: is a folder", mend="name a file")
+        raise SettingsError(f"{option} {path}: is a folder", fix="name a file")
     if not path.absolute().parent.is_dir():
-        raise SettingsError(f"{option} {path}: no folder {path.parent}", mend="create it, or name another file")
+        raise SettingsError(f"{option} {path}: no folder {path.parent}", fix="create it, or name another file")
 
 
 @contextmanager

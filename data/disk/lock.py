@@ -51,7 +51,7 @@ def _acquire(path: Path, descriptor: int, patience: timedelta) -> None:
             raise SurroundingsError(
                 f"{path}: process {path.read_text() or 'unknown'} is writing to the same state "
                 f"and did not finish within {patience.total_seconds():g} s",
-                mend="wait for it, stop it, or set state.path to another folder",
+                fix="wait for it, stop it, or set state.path to another folder",
             )
         time.sleep(PAUSE_SECONDS)
 

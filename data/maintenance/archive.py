@@ -28,7 +28,7 @@ FORMAT: Final = 1
 CHUNK: Final = 1 << 20
 # What can't be decompressed has no errno; the others come of members' names, such as a file's above another file.
 NOT_OF_SURROUNDINGS: Final = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
-MEND: Final = "use another backup; this one was not restored, and nothing was changed"
+FIX: Final = "use another backup; this one was not restored, and nothing was changed"
 
 
 def codec_of(path: Path) -> str:
@@ -40,7 +40,7 @@ def codec_of(path: Path) -> str:
     for suffix, codec in CODECS.items():
         if path.name.endswith(suffix):
             return codec
-    raise SettingsError(f"{path}: what kind of archive is it?", mend=f"let its name end with {' or '.join(CODECS)}")
+    raise SettingsError(f"{path}: what kind of archive is it?", fix=f"let its name end with {' or '.join(CODECS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ def unpack(path: Path, folder: Path) -> dict[str, Any]:
         with naming_full_disk(folder), path.open("rb") as file, pa.CompressedInputStream(file, codec) as plain:
             found, manifest = _extract(path, cast("IO[bytes]", plain), folder)
     except FileNotFoundError:
-        raise SourceFileError(path, "is not there", mend="name a file that `nodeward backup` wrote") from None
+        raise SourceFileError(path, "is not there", fix="name a file that `nodeward backup` wrote") from None
     except (tarfile.TarError, EOFError, OSError, pa.ArrowException) as fault:
         if isinstance(fault, OSError) and fault.errno not in NOT_OF_SURROUNDINGS:
             raise
-        raise SourceFileError(path, f"is no whole backup: {' '.join(str(fault).split())}", mend=MEND) from fault
+        raise SourceFileError(path, f"is no whole backup: {' '.join(str(fault).split())}", fix=FIX) from fault
     return _checked(path, found, manifest)
 
 
@@ -108,7 +108,7 @@ def _extract(path: Path, plain: IO[bytes], folder: Path) -> tuple[dict[str, dict
         for member in tar:
             content = tar.extractfile(member) if member.isreg() else None
             if content is None or not _is_inside(member.name) or member.name in found:
-                raise SourceFileError(path, f"holds {member.name!r}, which no backup of Nodeward's does", mend=MEND)
+                raise SourceFileError(path, f"holds {member.name!r}, which no backup of Nodeward's does", fix=FIX)
             if member.name == MANIFEST:
                 manifest = content.read()
             else:
@@ -139,14 +139,14 @@ def _checked(path: Path, found: dict[str, dict[str, Any]], manifest: bytes) -> d
         told: dict[str, Any] = json.loads(manifest)
         version, files = told["format"], dict(told["files"])
     except (ValueError, KeyError, TypeError):
-        raise SourceFileError(path, "has no manifest: it was cut off, or is no backup", mend=MEND) from None
+        raise SourceFileError(path, "has no manifest: it was cut off, or is no backup", fix=FIX) from None
     if version != FORMAT:
         why = f"has format {version}, and this Nodeward reads {FORMAT}"
-        raise SourceFileError(path, why, mend="restore it with the Nodeward that made it, or a newer one")
+        raise SourceFileError(path, why, fix="restore it with the Nodeward that made it, or a newer one")
     for name in sorted({*files, *found}):
         if files.get(name) != found.get(name):
             why = "was added" if name not in files else "is missing" if name not in found else "was changed"
-            raise SourceFileError(path, f"{name} {why} after the backup was made", mend=MEND)
+            raise SourceFileError(path, f"{name} {why} after the backup was made", fix=FIX)
     return told
 
 

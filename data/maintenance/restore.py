@@ -16,7 +16,7 @@ from data.delta.table import Table
 from data.disk.atomic_swap import swap
 from data.disk.lock import writing
 from data.errors import DataError, SettingsError, SourceFileError
-from data.maintenance.archive import MEND, unpack
+from data.maintenance.archive import FIX, unpack
 from data.maintenance.backup import PATIENCE, RECORDS, TABLES, BackupReport
 from data.sql import migrations
 from data.sql.engine import connect
@@ -61,10 +61,10 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
 
 def _require_empty(target: Path, *, force: bool) -> None:
     if target.exists() and not target.is_dir():
-        raise SettingsError(f"{target}: is a file", mend="name a folder")
+        raise SettingsError(f"{target}: is a file", fix="name a folder")
     if not force and target.exists() and any(target.iterdir()):
         raise SettingsError(
-            f"{target}: is a state already", mend="restore --into another folder, or replace this one with --force"
+            f"{target}: is a state already", fix="restore --into another folder, or replace this one with --force"
         )
 
 
@@ -93,7 +93,7 @@ def _naming_spoilt(file: Path) -> Iterator[None]:
     try:
         yield
     except (DeltaError, PolarsError, SQLAlchemyError, FileNotFoundError) as fault:
-        raise SourceFileError(file, f"is no backup: {str(fault).splitlines()[0]}", mend=MEND) from fault
+        raise SourceFileError(file, f"is no backup: {str(fault).splitlines()[0]}", fix=FIX) from fault
 
 
 def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     for name, kind in MANIFEST.items():
         if type(manifest.get(name)) is not kind:
             why = f"is no backup: its manifest says {name} = {manifest.get(name)!r}"
-            raise SourceFileError(file, why, mend=MEND)
+            raise SourceFileError(file, why, fix=FIX)
     return manifest
 
 
@@ -109,11 +109,11 @@ def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[st
     """Hold tables and records to the manifest; give the records."""
     version = manifest["schema_version"]
     if version < 1:
-        raise SourceFileError(file, f"has tables of version {version}, and the first was 1", mend=MEND)
+        raise SourceFileError(file, f"has tables of version {version}, and the first was 1", fix=FIX)
     if version > migrations.SCHEMA_VERSION:
         raise DataError(
             f"{file} has tables of version {version}, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
-            mend="restore it with the Nodeward that made it, or a newer one",
+            fix="restore it with the Nodeward that made it, or a newer one",
         )
     for name, told in manifest["tables"].items():
         table = Table(str(staging / TABLES / name), "", {})
@@ -126,4 +126,4 @@ def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[st
 
 def _require_same(file: Path, name: str, held: object, told: object) -> None:
     if held != told:
-        raise SourceFileError(file, f"table {name} holds {held}, not {told}", mend=MEND)
+        raise SourceFileError(file, f"table {name} holds {held}, not {told}", fix=FIX)

@@ -70,11 +70,11 @@ def naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as fault:
-        raise SourceFileError(name, "no such file", mend="check source.path") from fault
+        raise SourceFileError(name, "no such file", fix="check source.path") from fault
     except UNREADABLE_FILE as fault:
         why = " ".join(str(fault).split()) or type(fault).__name__
-        mend = "write it in UTF-8" if "utf" in why.lower() else "copy the file again, or mend the export behind it"
-        raise SourceFileError(name, f"is no readable CSV file ({why})", mend=mend) from fault
+        fix = "write it in UTF-8" if "utf" in why.lower() else "copy the file again, or fix the export behind it"
+        raise SourceFileError(name, f"is no readable CSV file ({why})", fix=fix) from fault
 
 
 def header(source: Sheet) -> tuple[str, ...]:
@@ -86,9 +86,9 @@ def header(source: Sheet) -> tuple[str, ...]:
     with naming(source.name), source.open() as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
         names = next(csv.reader(text, delimiter=source.delimiter), [])
     if not names:
-        raise SourceFileError(source.name, "is empty: it has no header", mend="check the export behind it")
+        raise SourceFileError(source.name, "is empty: it has no header", fix="check the export behind it")
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise SourceFileError(source.name, f"has more than one column {twice[0]}", mend="rename or drop one of them")
+        raise SourceFileError(source.name, f"has more than one column {twice[0]}", fix="rename or drop one of them")
     return tuple(names)
 
 

@@ -154,8 +154,8 @@ def _require_some(where: str, text: pl.Series, is_lost: pl.Series, told: tuple[s
     """Raise ColumnError if a column has many values, and all of them are lost."""
     values = text.drop_nulls()
     if len(values) >= ENOUGH and int(is_lost.sum()) == len(values):
-        column, fault, mend = told
+        column, fault, fix = told
         raise ColumnError(
             f"{where}: column {column} {fault}, in each of its first {len(values):,} rows; the first is {values[0]!r}",
-            mend=mend,
+            fix=fix,
         )

@@ -23,7 +23,7 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as fault:
-        raise SourceFileError(path, "no such file", mend="check source.path") from fault
+        raise SourceFileError(path, "no such file", fix="check source.path") from fault
     except (OSError, pa.ArrowException) as fault:
         why = " ".join(str(fault).split()) or type(fault).__name__
         raise SourceFileError(path, f"is no readable Parquet file ({why})") from fault
@@ -38,7 +38,7 @@ def schema(path: Path) -> pl.Schema:
     with _naming(path), parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
         if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise SourceFileError(path, f"has more than one column {twice[0]}", mend="rename or drop one of them")
+            raise SourceFileError(path, f"has more than one column {twice[0]}", fix="rename or drop one of them")
         found = _to_polars(file.schema_arrow.empty_table()).dtypes
     return pl.Schema(zip(names, found, strict=True))
 

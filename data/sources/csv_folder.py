@@ -54,7 +54,7 @@ class CsvSource:
             EmptyTableError: if the inventory or telemetry holds no row.
         """
         if not self.path.is_dir():
-            raise SourceFileError(self.path, "no such folder", mend="set source.path to the folder of the CSV files")
+            raise SourceFileError(self.path, "no such folder", fix="set source.path to the folder of the CSV files")
         for shape in (NODES, EVENTS, TELEMETRY, BLIND):
             self._check_table(shape)
 
@@ -88,9 +88,9 @@ class CsvSource:
         many = sorted(file for file in folder.glob("*.csv*") if file.name.endswith(ENDINGS)) if folder.is_dir() else []
         forms = [(file,) for file in single if file.exists() or file.is_symlink()] + ([tuple(many)] if many else [])
         if len(forms) > 1:
-            raise SourceFileError(forms[0][0], f"is there beside {forms[1][0]}", mend="keep one form of the table")
+            raise SourceFileError(forms[0][0], f"is there beside {forms[1][0]}", fix="keep one form of the table")
         if not forms and shape.table not in OPTIONAL:
-            raise SourceFileError(single[0], "no such file", mend="check source.path")
+            raise SourceFileError(single[0], "no such file", fix="check source.path")
         return forms[0] if forms else ()
 
     def _check_table(self, shape: Shape) -> None:

@@ -50,9 +50,7 @@ class ParquetSource:
             EmptyTableError: if the inventory or telemetry holds no row.
         """
         if not self.path.is_dir():
-            raise SourceFileError(
-                self.path, "no such folder", mend="set source.path to the folder of the Parquet files"
-            )
+            raise SourceFileError(self.path, "no such folder", fix="set source.path to the folder of the Parquet files")
         for shape in (NODES, EVENTS, TELEMETRY, BLIND):
             if self._has(shape):
                 self._check_table(shape)

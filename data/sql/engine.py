@@ -41,20 +41,20 @@ def address_of(url: str, key: str = "state.url") -> URL:
     Raises:
         SettingsError: if this is no URL, one of a database that Nodeward does not know, or its driver is missing.
     """
-    mend = "write sqlite:////folder/file.db or postgresql://user:password@host/database"
+    fix = "write sqlite:////folder/file.db or postgresql://user:password@host/database"
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):  # neither is shown: what can't be read may hold a password anywhere
-        raise SettingsError(f"{key} is no URL of a database", mend=mend) from None
+        raise SettingsError(f"{key} is no URL of a database", fix=fix) from None
     kind = address.drivername.partition("+")[0]
     if kind == "sqlite":
         return address
     if kind not in {"postgres", "postgresql"}:
-        raise SettingsError(f"{key} names a database of kind {kind!r}", mend=mend)
+        raise SettingsError(f"{key} names a database of kind {kind!r}", fix=fix)
     if find_spec("psycopg") is None:
         raise SettingsError(
             f"{key} names a PostgreSQL database, and its driver is not installed",
-            mend="pip install 'nodeward[postgresql]'",
+            fix="pip install 'nodeward[postgresql]'",
         )
     return address.set(drivername=POSTGRES)
 
@@ -119,7 +119,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as fault:
         raise SettingsError(
-            f"{folder}: a file is in its place", mend="name a folder in state.url, or state.path"
+            f"{folder}: a file is in its place", fix="name a folder in state.url, or state.path"
         ) from fault
 
 
@@ -151,17 +151,17 @@ def _named(fault: DBAPIError, address: str) -> NodewardError | None:
     name, state = getattr(fault.orig, "sqlite_errorname", None), getattr(fault.orig, "sqlstate", None)
     why = " ".join(str(fault.orig).split())
     if state in {READ_ONLY, NOT_ALLOWED}:
-        mend = "grant this user the right to write, or name another one in state.url"
-        return SurroundingsError(f"the database at {address}: {why}", mend=mend)
+        fix = "grant this user the right to write, or name another one in state.url"
+        return SurroundingsError(f"the database at {address}: {why}", fix=fix)
     if state == HELD:
         return SurroundingsError(
             f"the database at {address}: another process has been writing to it for over {LOCK_SECONDS} s",
-            mend="wait for it, or stop it, and run again",
+            fix="wait for it, or stop it, and run again",
         )
     if state in FOREIGN or (name == "SQLITE_ERROR" and why.startswith(SQLITE_FOREIGN)):
-        mend = "restore a backup, or name another database in state.url"
-        return DataError(f"the database at {address} holds other tables than Nodeward's: {why}", mend=mend)
+        fix = "restore a backup, or name another database in state.url"
+        return DataError(f"the database at {address} holds other tables than Nodeward's: {why}", fix=fix)
     if name is None and state is None and isinstance(fault, ProgrammingError):  # libpq's, before it connects
-        return SettingsError(f"state.url = {address}: {why}", mend="take only parameters that libpq knows")
+        return SettingsError(f"state.url = {address}: {why}", fix="take only parameters that libpq knows")
     is_unreachable = isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
     return UnreachableError("the database", address, why) if is_unreachable else None

@@ -137,7 +137,7 @@ class Records:
             raise DataError(
                 f"{shown(self.engine)} has tables of version {found}, "
                 f"but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
-                mend="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
+                fix="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
             )
 
 

@@ -39,7 +39,7 @@ def loading(engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *,
         if not force and any(_holds_rows(connection, table) for table in RECORD_TABLES):
             raise SettingsError(
                 f"the database {shown(engine)} holds records already",
-                mend="name another one in state.url, or replace them with --force",
+                fix="name another one in state.url, or replace them with --force",
             )
         METADATA.drop_all(connection)
         migrations.upgrade(connection, version)

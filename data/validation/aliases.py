@@ -68,7 +68,7 @@ def require_no_renaming(rows: pl.DataFrame, stored: pl.DataFrame, most: float) -
         f"{pairs.height:,} of the {stored.height:,} known nodes are not in this inventory, and as many that were never "
         "heard of stand in their racks since the same time, as if they had been renamed: "
         + ", ".join(f"{old!r} is gone, {name!r} is new" for old, name in shown),
-        mend="give each node's old name in the inventory's column 'aliases', so that its history stays with it; "
+        fix="give each node's old name in the inventory's column 'aliases', so that its history stays with it; "
         f"if they are other machines, raise identity.max_unknown_share (now {most:g})",
     )
 

@@ -30,7 +30,7 @@ def require_columns(where: object, columns: Iterable[str]) -> None:
     for name in columns:
         fault = _column_fault(name)
         if fault is not None:
-            raise ColumnError(f"{where}: {fault}", mend="name the column, or leave it out of the file")
+            raise ColumnError(f"{where}: {fault}", fix="name the column, or leave it out of the file")
 
 
 def _column_fault(name: str) -> str | None:
@@ -53,7 +53,7 @@ def require_metrics(where: object, metrics: Iterable[str]) -> None:
         if fault is not None:
             raise ColumnError(
                 f"{where}: metric {name!r} {fault}",
-                mend="give it another name, in the file or under [source.columns.telemetry] in the settings",
+                fix="give it another name, in the file or under [source.columns.telemetry] in the settings",
             )
         seen[name.lower()] = name
 

@@ -166,7 +166,7 @@ def require_known(names: Names, seen: Collection[str]) -> None:
         f"{len(unknown):,} of the {len(seen):,} nodes that telemetry and events speak of "
         f"({len(unknown) / len(seen):.1%}) are not in the inventory, and their records would be lost: "
         + in_words(names, unknown),
-        mend="list them in the inventory, or give their other names in its column 'aliases' or under "
+        fix="list them in the inventory, or give their other names in its column 'aliases' or under "
         f"[identity.aliases]; to leave them out, raise identity.max_unknown_share (now {most:g})",
     )
 
@@ -186,7 +186,7 @@ def ambiguous(name: str, found: Collection[str]) -> DataError:
     first, second, *_ = sorted(found)
     return DataError(
         f"node {name!r} could be {first!r} or {second!r}: both fold to the same name",
-        mend="say which one it is under [identity.aliases], or narrow identity.domains or identity.patterns",
+        fix="say which one it is under [identity.aliases], or narrow identity.domains or identity.patterns",
     )
 
 

@@ -145,7 +145,7 @@ def require_usable(table: str, usable: int, rejected: Mapping[str, int]) -> None
     raise EmptyTableError(
         table,
         f"not one of its {sum(rejected.values())} rows can be used; {rejected[reason]} of them: a row {reason}",
-        mend="mend the export, or the column mapping under [source.columns.<table>] in the settings",
+        fix="correct the export, or the column mapping under [source.columns.<table>] in the settings",
     )
 
 

@@ -54,7 +54,7 @@ def value(history: History, feature: Feature) -> Floats:
         return teller(history, feature.window)
     cause = feature.metric.removeprefix(FAILURES_OF)
     if cause == feature.metric or feature.stat != "count":
-        raise ModelMismatchError(f"the event history can't tell {feature.name}", mend="train the model anew")
+        raise ModelMismatchError(f"the event history can't tell {feature.name}", fix="train the model anew")
     return _whole(history.failures_of(cause).count(feature.window))
 
 

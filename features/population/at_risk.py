@@ -108,9 +108,7 @@ def _require_rising(cutoffs: Times) -> None:
     falls = np.flatnonzero(cutoffs[1:] <= cutoffs[:-1])
     if len(falls):
         before, after = cutoffs[falls[0] : falls[0] + 2]
-        raise DataError(
-            f"cutoff {after} comes after {before}", mend="give each cutoff once, from the first to the last"
-        )
+        raise DataError(f"cutoff {after} comes after {before}", fix="give each cutoff once, from the first to the last")
 
 
 def _down(view: View, names: tuple[str, ...], calendar: IntervalCounts) -> NDArray[np.bool_]:

@@ -46,7 +46,7 @@ def base_statistics(stat: str) -> tuple[str, ...]:
     """
     if stat not in STATISTICS and stat not in DERIVED and idle.parse(stat) is None:
         known = ", ".join(sorted({*STATISTICS, *DERIVED, *map(idle.name, idle.VALUES)}))
-        raise ModelMismatchError(f"windows have no statistic {stat}; they have {known}", mend="train the model anew")
+        raise ModelMismatchError(f"windows have no statistic {stat}; they have {known}", fix="train the model anew")
     return tuple(base for base, _ in DERIVED[stat].bases) if stat in DERIVED else (stat,)
 
 

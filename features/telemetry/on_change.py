@@ -143,7 +143,7 @@ def statistic(name: str) -> OnChangeStatistic:
     if name not in STATISTICS:
         known = ", ".join(sorted(STATISTICS))
         raise ModelMismatchError(
-            f"on-change metrics have no statistic {name}; they have {known}", mend="train the model anew"
+            f"on-change metrics have no statistic {name}; they have {known}", fix="train the model anew"
         )
     return STATISTICS[name]
 

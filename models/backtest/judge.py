@@ -83,7 +83,7 @@ def _require_whole_days(setup: Setup) -> None:
         if days != int(days):
             raise SettingsError(
                 f"forecast.horizons_days holds {days:g}: backtests are judged over whole days",
-                mend="backtest with whole days: --set forecast.horizons_days=[1,7]",
+                fix="backtest with whole days: --set forecast.horizons_days=[1,7]",
             )
 
 

@@ -111,7 +111,7 @@ def scoring_times(window: Window, setup: Setup) -> Times:
         raise TooLittleDataError(
             f"no forecast over {setup.design.horizons_days[0]:g} days can be judged from {window.start:%Y-%m-%d} on: "
             f"what is judged ends at {window.end:%Y-%m-%d} (--test-end, or else the last recorded event)",
-            mend="choose an earlier --test-start, a later --test-end or shorter horizons",
+            fix="choose an earlier --test-start, a later --test-end or shorter horizons",
         )
     return np.asarray(start + step * np.arange(count))
 

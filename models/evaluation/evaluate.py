@@ -78,7 +78,7 @@ class Evaluation:
         measures = judgement.measures if share is None else _find(judgement.budgets, share, "alarm share")
         found = _find(measures, measure, "measure")
         if not isinstance(found, Estimate):
-            raise DataError(f"{measure} is a count and has no interval", mend="ask for the share or rate beside it")
+            raise DataError(f"{measure} is a count and has no interval", fix="ask for the share or rate beside it")
         return found
 
     def ratio(self, measure: str, model: str, other: str, share: float | None = None) -> Estimate:
@@ -103,7 +103,7 @@ def evaluate(
     """
     scores = {name: _checked(name, given, len(cases.node)) for name, given in probabilities.items()}
     if not all(0 < share <= 1 for share in shares):
-        raise DataError(f"alarm shares {list(shares)}", mend="give shares above 0, and at most 1")
+        raise DataError(f"alarm shares {list(shares)}", fix="give shares above 0, and at most 1")
     bench, budgets = set_up(cases, resampler), Budgets(tuple(shares), within(lead_hours, cases.horizon_days))
     with threadpool_limits(limits=1):  # the products are small: threads wait for each other and double the time
         models = {name: _judge(bench, probability, budgets) for name, probability in scores.items()}
@@ -134,11 +134,11 @@ def _with_skill(judgement: Judgement, baseline: Judgement | None) -> Judgement:
 def _checked(name: str, given: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     scores = np.asarray(given, dtype=np.float64)
     if scores.shape != (rows,):
-        raise DataError(f"model {name}: scores of shape {scores.shape} for {rows} rows", mend="score every row once")
+        raise DataError(f"model {name}: scores of shape {scores.shape} for {rows} rows", fix="score every row once")
     wrong = np.flatnonzero(~np.isfinite(scores))
     if len(wrong):
         raise DataError(
-            f"model {name}: score {scores[wrong[0]]} at row {wrong[0]}", mend="give every row a finite score"
+            f"model {name}: score {scores[wrong[0]]} at row {wrong[0]}", fix="give every row a finite score"
         )
     return scores
 
@@ -146,7 +146,7 @@ def _checked(name: str, given: NDArray[np.float64], rows: int) -> NDArray[np.flo
 def _find(table: Mapping[_Key, _Value], key: _Key, what: str) -> _Value:
     if key not in table:
         raise DataError(
-            f"no {what} {key!r}; there is {', '.join(map(str, table))}", mend=f"ask for a {what} that is there"
+            f"no {what} {key!r}; there is {', '.join(map(str, table))}", fix=f"ask for a {what} that is there"
         )
     return table[key]
 

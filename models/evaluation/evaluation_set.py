@@ -45,7 +45,7 @@ class EvaluationSet:
         if is_wrong:
             raise DataError(
                 f"cases of horizon {self.horizon_days} days: {why}",
-                mend="build them from rows that are unique and sorted by (node, ts), with names sorted",
+                fix="build them from rows that are unique and sorted by (node, ts), with names sorted",
             )
 
     @property

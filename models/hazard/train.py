@@ -107,7 +107,7 @@ def _require_failure(view: View) -> None:
     if merge_failures(view.events()).is_empty():
         raise TooLittleDataError(
             f"the records hold no failure (kind = 'failure') known by {view.at:%Y-%m-%d %H:%M} UTC",
-            mend="record failures as events, or choose a later start",
+            fix="record failures as events, or choose a later start",
         )
 
 
@@ -115,7 +115,7 @@ def _require_rows(training: TrainingSet, view: View) -> None:
     if not len(training.rows):
         raise TooLittleDataError(
             f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
-            mend="check forecast.coverage_metric and forecast.history_start, and that observed_from and telemetry "
+            fix="check forecast.coverage_metric and forecast.history_start, and that observed_from and telemetry "
             "begin before the first failures",
         )
 

@@ -67,7 +67,7 @@ class Resampler:
             raise DataError(
                 f"the resampler knows {len(self.names)} nodes and {len(self.weeks)} weeks, but not "
                 + (f"node {unknown[0]}" if unknown else f"every week from {ts.min()} to {ts.max()}"),
-                mend="draw it over all nodes, from the first scoring time to the last plus its horizon",
+                fix="draw it over all nodes, from the first scoring time to the last plus its horizon",
             )
         rows = np.array([*(place[name] for name in names), len(self.names)], dtype=np.intp)
         return Cells(rows[node], week.astype(np.intp))

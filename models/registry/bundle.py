@@ -101,7 +101,7 @@ class Bundle:
         raise ModelMismatchError(
             f"the model trained until {self.manifest.trained_until} does not fit this catalogue: "
             + ("; ".join(parts) or "the same features stand in another order"),
-            mend="train again and `nodeward promote` the new model, or score with the metrics that it was trained with",
+            fix="train again and `nodeward promote` the new model, or score with the metrics that it was trained with",
         )
 
 
@@ -180,7 +180,7 @@ def _manifest(read: Mapping[str, Any], path: Path) -> Manifest:
         read = {**OLDER[found], **read}
     elif found != FORMAT:
         raise ModelMismatchError(
-            f"{path}: the model is of format {found!r}, this version reads {FORMAT}", mend="train again"
+            f"{path}: the model is of format {found!r}, this version reads {FORMAT}", fix="train again"
         )
     known = {field.name for field in fields(Manifest)}
     if odd := sorted(known ^ set(read)):
@@ -230,4 +230,4 @@ def _read_text(path: Path, digest: str) -> str:
 
 
 def _broken(path: Path, why: str) -> SourceFileError:
-    return SourceFileError(path, why, mend="train again, or copy the whole model again")
+    return SourceFileError(path, why, fix="train again, or copy the whole model again")

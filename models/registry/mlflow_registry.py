@@ -242,7 +242,7 @@ class Registry:
     def _missing(self, wanted: str, have: list[str]) -> DataError:
         return DataError(
             f"no model {wanted!r} of {self.model_name!r} is registered at {self._address}",
-            mend=f"choose one of {', '.join(have)}" if have else "run `nodeward train` first",
+            fix=f"choose one of {', '.join(have)}" if have else "run `nodeward train` first",
         )
 
     def _read(self, client: MlflowClient, version: MlflowVersion) -> Bundle:
@@ -252,14 +252,14 @@ class Registry:
             except ModelMismatchError as error:
                 what = f"version {version.version} of {self.model_name!r} was made by another version of Nodeward"
                 raise ModelMismatchError(
-                    f"{what}: {error.what.rpartition(': ')[2]}", mend="run `nodeward train`: its model takes the place"
+                    f"{what}: {error.what.rpartition(': ')[2]}", fix="run `nodeward train`: its model takes the place"
                 ) from error
             except (SourceFileError, FileNotFoundError, MlflowException) as error:
                 if isinstance(error, MlflowException) and error.error_code != _GONE:
                     raise
                 what = f"version {version.version} of {self.model_name!r} can't be read from {version.source}"
                 why = error.what if isinstance(error, SourceFileError) else error
-                raise DataError(f"{what}: {why}", mend="restore its files, or train again") from error
+                raise DataError(f"{what}: {why}", fix="restore its files, or train again") from error
 
     def _described(self, client: MlflowClient, version: MlflowVersion, aliases: tuple[str, ...]) -> ModelVersion:
         run_id, until = str(version.run_id), version.tags.get(TRAINED_UNTIL)
@@ -366,7 +366,7 @@ def _named(error: Exception, address: str) -> NodewardError:
         if isinstance(fault, OSError) and fault.errno is None and address.startswith("http"):
             return UnreachableError("the MLflow server (tracking.uri)", address, str(fault))
         fault = fault.__cause__ or fault.__context__
-    return SurroundingsError(f"MLflow at {address}: {_short(error)}", mend="check tracking.uri and the rights to it")
+    return SurroundingsError(f"MLflow at {address}: {_short(error)}", fix="check tracking.uri and the rights to it")
 
 
 def _short(error: Exception) -> str:

@@ -87,7 +87,7 @@ def compare(course: Course, chosen: Params, question: Question) -> SettingsCompa
         for name, recipe in recipes.items():
             answers[name].append(exam.answer(recipe))
     if not tested:
-        raise TooLittleDataError("no fold is left to confirm settings on", mend="tune when there are more failures")
+        raise TooLittleDataError("no fold is left to confirm settings on", fix="tune when there are more failures")
     jury = Jury.of(course, np.concatenate(tested), Truth.joined(truths), question)
     told = {name: jury.figures(np.concatenate(parts)) for name, parts in answers.items()}
     return SettingsComparison(told["now"], told["chosen"], len(jury.rows), len(jury.failure_cells.node))

@@ -98,7 +98,7 @@ def tune(view: View, setup: Setup, budget: Budget, question: Question, progress:
         raise TooLittleDataError(
             f"no failure was known at the start of any fold before {course.confirmed_from:%Y-%m-%d %H:%M} UTC: "
             "failures crowd into too short a time to choose settings on",
-            mend="tune when failures are spread over a longer time",
+            fix="tune when failures are spread over a longer time",
         )
     tried = search(exams, course.recipe, budget, question.seed, progress)
     told = Tuned(course, failures, len(training.rows), sum(_loss(exam, 0.0, exams) for exam in exams), tried)
@@ -152,5 +152,5 @@ def _require_failures(failures: int, setup: Setup, view: View) -> None:
         raise TooLittleDataError(
             f"{failures} failures to learn from by {view.at:%Y-%m-%d %H:%M} UTC; a model of its own, which is what "
             f"there is to tune, needs {setup.min_failures} (model.min_failures)",
-            mend="tune when there are more",
+            fix="tune when there are more",
         )

@@ -104,7 +104,7 @@ class Course:
         if len(starts) < 2:  # noqa: PLR2004  - one to choose on, one to confirm on
             raise TooLittleDataError(
                 f"the failures known by {view.at:%Y-%m-%d %H:%M} UTC make {len(starts)} fold: two are needed",
-                mend="tune when there are more failures, or set model.folds higher",
+                fix="tune when there are more failures, or set model.folds higher",
             )
         return cls(training, view, replace(recipe, params=replace(recipe.params, seeds=1)), starts)
 

@@ -73,7 +73,7 @@ def _require_whole_day(settings: Settings) -> None:
     if not any(days == int(days) for days in horizons):
         raise SettingsError(
             f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: no whole days to judge over",
-            mend="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
+            fix="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
         )
 
 

@@ -72,7 +72,7 @@ def last_midnight(hindsight: View) -> datetime:
     """
     newest = hindsight.events()["recorded_at"].max()
     if not isinstance(newest, datetime):
-        raise TooLittleDataError("the records hold no event yet", mend="replay them once failures were recorded")
+        raise TooLittleDataError("the records hold no event yet", fix="replay them once failures were recorded")
     return newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -87,7 +87,7 @@ def _require_recorded(end: datetime | None, newest: datetime | None) -> None:
     if end and newest and end - newest >= DAY:
         raise SettingsError(
             f"--test-end {end:%Y-%m-%d} comes after {newest:%Y-%m-%d}, where the records end",
-            mend="choose an earlier end, or leave it out",
+            fix="choose an earlier end, or leave it out",
         )
 
 
@@ -106,7 +106,7 @@ def _require_order(start: datetime, end: datetime | None) -> None:
     if end is not None and end <= start:
         raise SettingsError(
             f"--test-end {end:%Y-%m-%d} does not come after --test-start {start:%Y-%m-%d}",
-            mend="give a later --test-end, or an earlier --test-start",
+            fix="give a later --test-end, or an earlier --test-start",
         )
 
 

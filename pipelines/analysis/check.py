@@ -93,7 +93,7 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
         kinds = ", ".join(map(repr, told.ignored_kinds))
         raise DataError(
             f"no event is of a kind that means something here: they are {kinds}",
-            mend="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
+            fix="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
         )
     tell(_with_learnable(told, RecordFrames(found.events.good, found.nodes.good, found.blind.good), settings))
     tables = {"nodes": found.nodes, "events": found.events, "blind": found.blind}
@@ -115,7 +115,7 @@ def _names(source: Source, found: SmallTables, named: Mapping[str, str]) -> None
             break
     require_known(found.names, nodes)
     if wrong := mistyped(named, metrics) if metrics else []:
-        raise SettingsError("; ".join(wrong), mend="correct the name in the settings, or take it out")
+        raise SettingsError("; ".join(wrong), fix="correct the name in the settings, or take it out")
 
 
 def _with_learnable(told: Evidence, records: RecordFrames, settings: Settings) -> Evidence:

@@ -114,7 +114,7 @@ def _forgetful(client: SyncPrefectClient) -> tuple[str, ...]:
 def _check(settings: Settings) -> None:
     for key, name in (("fleet.name", settings.fleet.name), ("schedule.pool", settings.schedule.pool)):
         if _UNFIT.search(name):
-            raise SettingsError(f'{key} = "{name}": a Prefect server takes no name with / % & < or >', mend="rename it")
+            raise SettingsError(f'{key} = "{name}": a Prefect server takes no name with / % & < or >', fix="rename it")
 
 
 def _provide_pool(client: SyncPrefectClient, name: str) -> None:
@@ -128,7 +128,7 @@ def _provide_pool(client: SyncPrefectClient, name: str) -> None:
     if found.type != ProcessWorker.type:
         raise SettingsError(
             f'schedule.pool = "{name}": is a work pool of type {found.type!r}, expected {ProcessWorker.type!r}',
-            mend="name another one; it is made if it is not there",
+            fix="name another one; it is made if it is not there",
         )
 
 

@@ -79,7 +79,7 @@ def on_server(state: Path, *, verbose: bool) -> Iterator[str]:
     if not address:
         raise SettingsError(
             "PREFECT_API_URL is not set: schedules need a Prefect server that stays up",
-            mend="start one (`prefect server start`), and set PREFECT_API_URL=http://HOST:4200/api",
+            fix="start one (`prefect server start`), and set PREFECT_API_URL=http://HOST:4200/api",
         )
     with _reaching(address):
         yield address
@@ -164,7 +164,7 @@ def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
 def _refused(address: str, why: str) -> SurroundingsError:
     return SurroundingsError(
         f"{_SERVER} at {without_password(address)} {why}",
-        mend="name the address of its API, such as http://host:4200/api, or look into its log",
+        fix="name the address of its API, such as http://host:4200/api, or look into its log",
     )
 
 
@@ -178,5 +178,5 @@ def _why_not(home: Path) -> SurroundingsError:
             return DiskFullError(home, "no space left for Prefect's records")
     return SurroundingsError(
         f"Prefect's records in {home} can't be opened",
-        mend="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
+        fix="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
     )

@@ -146,10 +146,10 @@ class _Telling:
 
 
 def failure_markdown(name: str, error: BaseException) -> str:
-    """Say what went wrong, how to mend it, and the exit code that the command line gives it."""
+    """Say what went wrong, how to fix it, and the exit code that the command line gives it."""
     known = understood(error)
     if known is not None:
-        told = [known.what, f"→ {known.mend}"]
+        told = [known.what, f"→ {known.fix}"]
     else:
         what = f"This is a bug in Nodeward: {type(error).__name__}: {error}"
         told = [what, "".join(traceback.format_exception(error)).rstrip()]

@@ -23,7 +23,7 @@ def check_archive(file: Path, settings: Settings) -> str:
     """Refuse an archive that can't be written, or would hold itself; give its codec."""
     check_target(file, "FILE")
     if file.resolve().is_relative_to(settings.state.path.resolve()):
-        raise SettingsError(f"{file}: lies in the state that it would hold", mend="name a file elsewhere")
+        raise SettingsError(f"{file}: lies in the state that it would hold", fix="name a file elsewhere")
     return codec_of(file)
 
 

@@ -38,7 +38,7 @@ class Which:
             SettingsError: if there is no such table.
         """
         if self.table and self.table not in TABLES:
-            raise SettingsError(f"--table {self.table}: no such table", mend=f"name one of {', '.join(TABLES)}")
+            raise SettingsError(f"--table {self.table}: no such table", fix=f"name one of {', '.join(TABLES)}")
         is_table = pl.col("table") == self.table if self.table else pl.lit(value=True)
         return is_table & pl.col("reason").str.to_lowercase().str.contains(self.reason.lower(), literal=True)
 
@@ -102,14 +102,14 @@ def older(than: str | None, *, replay: bool, purge: bool) -> timedelta | None:
     if purge == (than is None) or (purge and replay):
         raise SettingsError(
             "--purge and --older-than go together, and without --replay",
-            mend="run nodeward quarantine --purge --older-than 90d, or nodeward quarantine --replay",
+            fix="run nodeward quarantine --purge --older-than 90d, or nodeward quarantine --replay",
         )
     if than is None:
         return None
     try:
         age = parse_duration(than)
     except ValueError as fault:
-        raise SettingsError(f"--older-than {than}: {fault}", mend="write 90d, 36h or 1d12h") from None
+        raise SettingsError(f"--older-than {than}: {fault}", fix="write 90d, 36h or 1d12h") from None
     return min(age, LONGEST)
 
 

@@ -123,10 +123,10 @@ def _make_room(folder: Path, *, force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as fault:
         raise SettingsError(
-            f"{folder}: is no folder, and none can be made ({fault.strerror})", mend="name another"
+            f"{folder}: is no folder, and none can be made ({fault.strerror})", fix="name another"
         ) from fault
     if any(folder.iterdir()) and not force:
         raise SettingsError(
             f"{folder}: is not empty",
-            mend="name a new folder, or empty this one; `nodeward simulate --force` replaces the records in it",
+            fix="name a new folder, or empty this one; `nodeward simulate --force` replaces the records in it",
         )

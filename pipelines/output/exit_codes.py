@@ -41,9 +41,9 @@ def understood(error: BaseException) -> NodewardError | None:
 
 
 def say(error: NodewardError, console: Console) -> None:
-    """Print an error as one block: what, and how to mend it."""
+    """Print an error as one block: what, and how to fix it."""
     console.print(Text.assemble(("error: ", "bold red"), error.what), soft_wrap=True, highlight=False)
-    console.print(Text(f"  → {error.mend}"), soft_wrap=True, highlight=False)
+    console.print(Text(f"  → {error.fix}"), soft_wrap=True, highlight=False)
 
 
 def report_bug(error: BaseException, folder: Path | None, now: datetime, console: Console) -> None:
@@ -76,7 +76,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _surroundings(error: BaseException) -> NodewardError | None:
     if isinstance(error, MemoryError):
-        return SurroundingsError("out of memory", mend="free some, or take a machine with more, and run again")
+        return SurroundingsError("out of memory", fix="free some, or take a machine with more, and run again")
     if isinstance(error, Exception) and is_full(error):
         return DiskFullError(_where(error), "no space left")
     return _of_errno(error) if isinstance(error, OSError) else None
@@ -85,9 +85,9 @@ def _surroundings(error: BaseException) -> NodewardError | None:
 def _of_errno(error: OSError) -> NodewardError | None:
     why, where = error.strerror or str(error), _where(error)
     if error.errno in _FORBIDDEN:
-        return SurroundingsError(f"{where}: {why}", mend="give this user the right to it, or name another place")
+        return SurroundingsError(f"{where}: {why}", fix="give this user the right to it, or name another place")
     if error.errno in _EXHAUSTED:
-        return SurroundingsError(f"{where}: {why}", mend="mend the machine, and run again")
+        return SurroundingsError(f"{where}: {why}", fix="repair the machine, and run again")
     if error.errno in _UNREACHED or isinstance(error, ConnectionError | TimeoutError):
         return UnreachableError("a server", where, why)
     return None

@@ -32,7 +32,7 @@ def to_json(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, NodewardError):
-        return {"what": value.what, "mend": value.mend, "exit_code": value.exit_code}
+        return {"what": value.what, "mend": value.fix, "exit_code": value.exit_code}
     if isinstance(value, dict):
         return {str(key): to_json(below) for key, below in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -1,4 +1,4 @@
-"""What is wrong with the settings, said by key, value and origin, with the way to mend it."""
+"""What is wrong with the settings, said by key, value and origin, with the way to fix it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
 
 
 def explain(error: ValidationError, written: Sequence[Written]) -> SettingsError:
-    """Say everything that is wrong, each with its own way to mend it."""
+    """Say everything that is wrong, each with its own way to fix it."""
     problems = [_problem(detail, written) for detail in _causes(error.errors())]
-    *others, (what, mend) = problems
-    return SettingsError("".join(f"{w}\n  → {m}\n" for w, m in others) + what, mend=mend)
+    *others, (what, fix) = problems
+    return SettingsError("".join(f"{w}\n  → {m}\n" for w, m in others) + what, fix=fix)
 
 
 def wrong_value(path: Key, value: object, why: str, written: Sequence[Written]) -> str:
@@ -80,7 +80,7 @@ def _problem(detail: ErrorDetails, written: Sequence[Written]) -> tuple[str, str
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     if detail["type"] == "extra_forbidden":
         return wrong_value(path, detail["input"], "unknown key", written), suggest(Settings, path)
-    return wrong_value(path, detail["input"], _why(detail), written), _mend(path)
+    return wrong_value(path, detail["input"], _why(detail), written), _fix(path)
 
 
 def _why(detail: ErrorDetails) -> str:
@@ -93,7 +93,7 @@ def _why(detail: ErrorDetails) -> str:
     return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
 
 
-def _mend(path: Key) -> str:
+def _fix(path: Key) -> str:
     default: object = Settings()
     for part in path:
         default = getattr(default, part, None)

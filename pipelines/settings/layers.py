@@ -37,17 +37,13 @@ def file_layer(path: Path) -> list[Written]:
         text = path.read_bytes().decode()
         table = tomllib.loads(text)
     except FileNotFoundError:
-        raise SettingsError(
-            f"{path}: no such file", mend="`nodeward init` writes one; --config names another"
-        ) from None
+        raise SettingsError(f"{path}: no such file", fix="`nodeward init` writes one; --config names another") from None
     except OSError as error:
-        raise SettingsError(
-            f"{path}: {error.strerror}", mend="make it readable, or name another by --config"
-        ) from error
+        raise SettingsError(f"{path}: {error.strerror}", fix="make it readable, or name another by --config") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}", mend="save it as UTF-8") from error
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: no TOML: {error}", mend="strings need quotes, lists brackets") from error
+        raise SettingsError(f"{path}: no TOML: {error}", fix="strings need quotes, lists brackets") from error
     lines = _lines(text)
     return [Written(keys, value, _place(path, keys, lines)) for keys, value in leaves(table)]
 
@@ -71,7 +67,7 @@ def override_layer(overrides: Sequence[str]) -> list[Written]:
         key, equals, text = option.partition("=")
         path = _dotted(key.strip())
         if not equals or path is None:
-            raise SettingsError(f"--set {option}: not a key and a value", mend=f"write {_EXAMPLE}")
+            raise SettingsError(f"--set {option}: not a key and a value", fix=f"write {_EXAMPLE}")
         written += _expand(path, text.strip(), f"--set {key}")
     return written
 
@@ -126,7 +122,7 @@ def _refuse_single_underscore(name: str, rest: str, sections: Iterable[str]) -> 
     section, _, key = rest.partition("_")
     if key and section in sections:
         better = f"{PREFIX}{section.upper()}{NESTING}{key.upper()}"
-        raise SettingsError(f"environment variable {name} is no setting", mend=f"two underscores: {better}")
+        raise SettingsError(f"environment variable {name} is no setting", fix=f"two underscores: {better}")
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

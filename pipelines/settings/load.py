@@ -59,4 +59,4 @@ def _check_policy(settings: Settings, written: Sequence[Written]) -> None:
             f"beyond the longest of forecast.horizons_days, {longest:g}",
             written,
         )
-        raise SettingsError(what, mend="shorten it, or add a longer one to forecast.horizons_days")
+        raise SettingsError(what, fix="shorten it, or add a longer one to forecast.horizons_days")

@@ -21,6 +21,6 @@ def write_template(path: Path, *, force: bool) -> None:
     """Write the settings file whole; raise SettingsError if there is one and `force` does not say to replace it."""
     check_target(path, "--config")
     if path.exists() and not force:
-        raise SettingsError(f"{path}: is there already", mend="edit it, or replace it with --force")
+        raise SettingsError(f"{path}: is there already", fix="edit it, or replace it with --force")
     with whole_file(path) as part:
         part.write_text(template(), encoding="utf-8")

@@ -40,7 +40,7 @@ def as_of(settings: Settings, records: Records, asked: datetime | None) -> datet
         raise SettingsError(
             f"{asked:%Y-%m-%d %H:%M} UTC is still to come: now is {now:%Y-%m-%d %H:%M} UTC "
             f"(clock.now = {settings.clock.now!r})",
-            mend="ask for an earlier time, or ingest newer records",
+            fix="ask for an earlier time, or ingest newer records",
         )
     return asked or now
 
@@ -60,7 +60,7 @@ def doubts(settings: Settings, store: Store, records: Records, when: datetime) -
     if settings.clock.now == "wall" and longest is not None and when - newest > longest:
         raise DataError(
             f"{told} {when:%Y-%m-%d %H:%M} UTC: the silence since then would pass for health",
-            mend="mend what collects it and ingest; where the records have ended, set clock.now = 'data'; "
+            fix="repair what collects it and ingest; where the records have ended, set clock.now = 'data'; "
             "or accept older ones with --set policy.stale_after=DURATION",
         )
     return (f"{told}: ingest newer records, or set clock.now = 'data' where the records have ended",)
@@ -97,13 +97,13 @@ def last_window(settings: Settings, records: Records, hindsight: View, test_star
     nodes = hindsight.nodes()
     newest, oldest = nodes["as_of"].max(), nodes["observed_from"].min()
     if not isinstance(newest, datetime) or not isinstance(oldest, datetime):
-        raise EmptyTableError("the state", "holds no records yet", mend="run `nodeward ingest` first")
+        raise EmptyTableError("the state", "holds no records yet", fix="run `nodeward ingest` first")
     now = wiring.clock(settings, records)()
     end = on_grid(min(now, newest), DAY)
     if test_start is not None and test_start >= end:
         raise SettingsError(
             f"--test-start {test_start:%Y-%m-%d} does not come before {end:%Y-%m-%d}, where the records end",
-            mend="give an earlier --test-start, or ingest newer records",
+            fix="give an earlier --test-start, or ingest newer records",
         )
     latest_half = end - (end - oldest) / 2
     start = on_grid(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))

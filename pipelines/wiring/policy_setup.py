@@ -35,13 +35,13 @@ def policy(settings: Settings) -> Policy:
 
 def _at_horizon(scores: pl.DataFrame, horizon_days: float) -> pl.DataFrame:
     if scores.is_empty():
-        raise EmptyTableError("the published scores", "hold no row", mend="run `nodeward score` first")
+        raise EmptyTableError("the published scores", "hold no row", fix="run `nodeward score` first")
     found = scores.filter(pl.col("horizon_hours") == horizon_days * 24)
     if found.is_empty():
         days = ", ".join(f"{hours / 24:g}" for hours in sorted(scores["horizon_hours"].unique()))
         raise SettingsError(
             f"policy.horizon_days = {horizon_days:g}: the published scores are for {days} days",
-            mend="choose one of these, or add it to forecast.horizons_days and train again",
+            fix="choose one of these, or add it to forecast.horizons_days and train again",
         )
     return found
 

@@ -75,7 +75,7 @@ def _require(metrics: Sequence[Metric], wanted: Sequence[str], key: str) -> None
         if name not in known:
             raise SettingsError(
                 f"{key} names {name!r}, which telemetry does not have; it has {', '.join(known) or 'no metric'}",
-                mend=f"correct {key}, or ingest telemetry that has it",
+                fix=f"correct {key}, or ingest telemetry that has it",
             )
 
 

@@ -50,7 +50,7 @@ def state_folder(settings: Settings) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise SettingsError(f"state.path = {folder}: is a file, or lies under one", mend="name a folder") from None
+        raise SettingsError(f"state.path = {folder}: is a file, or lies under one", fix="name a folder") from None
     return folder
 
 
@@ -116,7 +116,7 @@ def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
         return wall_clock
     newest: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
     if newest is None:
-        raise EmptyTableError("the state", "holds no records yet", mend="run `nodeward ingest` first")
+        raise EmptyTableError("the state", "holds no records yet", fix="run `nodeward ingest` first")
     return lambda: newest
 
 
@@ -159,6 +159,6 @@ def _dialect(csv: CsvSettings) -> Dialect:
     if "%" in csv.time and "%z" not in csv.time and not csv.zone:
         raise SettingsError(
             f'source.csv.time = "{csv.time}": has no offset (%z), so its times mean nothing without a zone',
-            mend='set source.csv.zone, for example to "UTC"',
+            fix='set source.csv.zone, for example to "UTC"',
         )
     return Dialect(csv.time, csv.zone, csv.missing, csv.decimal, csv.delimiter)

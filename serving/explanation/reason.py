@@ -60,7 +60,7 @@ def from_json(text: str | None) -> tuple[Reason, ...]:
     try:
         return tuple(_reason(told) for told in json.loads(text or "[]"))
     except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"a score's reasons can't be read: {text!r}", mend="run `nodeward score` again") from error
+        raise DataError(f"a score's reasons can't be read: {text!r}", fix="run `nodeward score` again") from error
 
 
 def _reason(told: dict[str, Any]) -> Reason:

@@ -184,6 +184,6 @@ def _data_ages(now: View, asked: ScoreRequest) -> pl.DataFrame:
 def _nothing(now: View, risk: AtRisk) -> EmptyTableError:
     where, present = f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
     if not present:
-        return EmptyTableError(where, "holds no node", mend="ingest an inventory whose nodes are observed at that time")
+        return EmptyTableError(where, "holds no node", fix="ingest an inventory whose nodes are observed at that time")
     why = f"holds no node to score: all {present} that are present are down or under repair"
-    return EmptyTableError(where, why, mend="score again when one is up")
+    return EmptyTableError(where, why, fix="score again when one is up")

@@ -153,7 +153,7 @@ def test_a_second_run_of_a_window_changes_nothing_and_says_so(told: Told, flow: 
     assert ended.artifact == f"# {flow.capitalize()}: skipped\n\n{ended.message}"
 
 
-def test_a_failed_run_says_why_and_how_to_mend_it(told: Told) -> None:
+def test_a_failed_run_says_why_and_how_to_fix_it(told: Told) -> None:
     assert told.broken.name == "Failed"
     assert "gone: no such folder" in told.broken.message
     assert told.broken.artifact.startswith("# Ingest: failed")

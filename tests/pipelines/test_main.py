@@ -96,7 +96,7 @@ def test_an_output_file_that_can_not_be_written_is_refused_before_any_work(folde
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (SettingsError("a", mend="b"), 2),
+        (SettingsError("a", fix="b"), 2),
         (EmptyTableError("a"), 3),
         (DiskFullError("a", "b"), 4),
         (OSError(28, "No space left on device", "x"), 4),

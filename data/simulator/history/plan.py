@@ -56,11 +56,11 @@ class SimulationPlan:
             ("seed", self.seed, 0, 2**63 - 1),
         ):
             if not low <= value <= high:
-                raise SettingsError(f"--{name} = {value}", mend=f"give a number from {low:,} to {high:,}")
+                raise SettingsError(f"--{name} = {value}", fix=f"give a number from {low:,} to {high:,}")
         if not timedelta(0) < self.interval <= DAY or DAY % self.interval:
             raise SettingsError(
                 f"--interval = {self.interval / HOUR:g} h",
-                mend="give a length that divides a day, such as 10m, 30m or 1h",
+                fix="give a length that divides a day, such as 10m, 30m or 1h",
             )
 
     @property

@@ -39,16 +39,16 @@ def find_days(path: Path) -> tuple[Day, ...]:
         SourceFileError: if there is none, a day is there twice, or a zip file can't be read.
     """
     if not path.exists():
-        raise SourceFileError(path, "no such file or folder", mend="set source.path to Backblaze's files")
+        raise SourceFileError(path, "no such file or folder", fix="set source.path to Backblaze's files")
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     days = sorted((day for file in files for day in _days_in(file)), key=lambda day: day.date)
     if not days:
         raise SourceFileError(
-            path, "holds no daily file", mend="put YYYY-MM-DD.csv or .csv.gz, or the quarterly .zip files there"
+            path, "holds no daily file", fix="put YYYY-MM-DD.csv or .csv.gz, or the quarterly .zip files there"
         )
     for day, following in pairwise(days):
         if day.date == following.date:
-            raise SourceFileError(following.sheet.name, f"is there as {day.sheet.name} too", mend="keep one of them")
+            raise SourceFileError(following.sheet.name, f"is there as {day.sheet.name} too", fix="keep one of them")
     return tuple(days)
 
 
@@ -91,4 +91,4 @@ def _date(file: Path, name: str) -> datetime | None:
     try:
         return datetime.strptime(found[1], "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise SourceFileError(file, f"is named after no day: {name}", mend="name it YYYY-MM-DD.csv") from None
+        raise SourceFileError(file, f"is named after no day: {name}", fix="name it YYYY-MM-DD.csv") from None

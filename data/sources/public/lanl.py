@@ -70,7 +70,7 @@ def _columns(path: Path, found: tuple[str, ...]) -> dict[str, str]:
     if missing := [name for name, column in own.items() if column is None]:
         raise ColumnError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(found)}",
-            mend="give LANL's file (LA-UR-05-7318) as it was published, with its header",
+            fix="give LANL's file (LA-UR-05-7318) as it was published, with its header",
         )
     return {name: column for name, column in own.items() if column is not None}
 

@@ -35,4 +35,6 @@ def audit(shared: Shared, test_start: Start = None, *, strict: Strict = False) -
     report = look(invocation.settings, utc(test_start))
     invocation.present(report, show_audit)
     if strict and (found := report.named(Severity.FOUND)):
-        raise DataError(f"the audit found: {', '.join(found)}", mend="mend the records as told above, and audit again")
+        raise DataError(
+            f"the audit found: {', '.join(found)}", fix="correct the records as described above, and audit again"
+        )

@@ -21,13 +21,13 @@ def convert(record: Record, file: File, folder: Target, *, force: Force = False)
 
     if not file.is_file():
         why = "is no file" if file.exists() else "no such file"
-        raise SourceFileError(file, why, mend="name the file as it was published")
+        raise SourceFileError(file, why, fix="name the file as it was published")
     converters = {"lanl": lanl.convert}
     found = converters[record](file)
     tables = {"events": found.events, "nodes": found.nodes}
     there = [path for path in (folder / f"{name}.parquet" for name in tables) if path.exists()]
     if there and not force:
-        raise SettingsError(f"{there[0]}: is there already", mend="name another folder, or give --force")
+        raise SettingsError(f"{there[0]}: is there already", fix="name another folder, or give --force")
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         with whole_file(folder / f"{name}.parquet") as part:

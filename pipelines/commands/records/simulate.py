@@ -69,7 +69,7 @@ def _length(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as fault:
-        raise SettingsError(f"--interval {text}: {fault}", mend="write it as 10m, 30m or 1h") from fault
+        raise SettingsError(f"--interval {text}: {fault}", fix="write it as 10m, 30m or 1h") from fault
 
 
 def _show(report: SimulateReport, console: Console) -> None:

@@ -37,7 +37,7 @@ def test_a_name_that_can_not_be_a_metrics_is_refused_with_the_reason(names: list
     with pytest.raises(ColumnError) as caught:
         require_metrics("f", names)
     assert str(caught.value).startswith(f"f: {why}")
-    assert "source.columns.telemetry" in caught.value.mend
+    assert "source.columns.telemetry" in caught.value.fix
 
 
 @given(st.lists(st.text("abcAB_", min_size=1), unique=True))

@@ -29,7 +29,7 @@ def test_without_a_failure_there_is_nothing_to_learn(one: Fleet) -> None:
     with pytest.raises(TooLittleDataError, match=r"no failure \(kind = 'failure'\) known by 2021-01-31") as raised:
         train(one.view(SPLIT), setup_of())
     assert raised.value.exit_code == 3
-    assert "record failures" in raised.value.mend
+    assert "record failures" in raised.value.fix
 
 
 def test_failures_that_are_only_known_later_are_none_yet() -> None:

@@ -78,14 +78,14 @@ def test_rows_that_an_ingest_would_quarantine_are_not_weighed(tmp_path: Path) ->
     assert isinstance(check(settings_of(tmp_path), "").first_error, EmptyTableError)
 
 
-def test_kinds_of_events_that_mean_nothing_are_an_error_with_its_mend(tmp_path: Path) -> None:
+def test_kinds_of_events_that_mean_nothing_are_an_error_with_its_fix(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     file = tmp_path / "records" / "events.parquet"
     pl.read_parquet(file).with_columns(kind=pl.lit("NODE_FAIL")).write_parquet(file)
     error = check(settings_of(tmp_path), "").first_error
     assert error is not None
     assert error.what == "no event is of a kind that means something here: they are 'NODE_FAIL'"
-    assert "write 'failure', 'maintenance' or 'action'" in error.mend
+    assert "write 'failure', 'maintenance' or 'action'" in error.fix
 
 
 def test_a_bug_in_a_trial_is_not_taken_for_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

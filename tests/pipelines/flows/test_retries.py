@@ -5,7 +5,7 @@ from pipelines.flows.retries import is_worth_retrying, may_pass, step
 
 
 @pytest.mark.parametrize(
-    "error", [UnreachableError("a", "b", "c"), SurroundingsError("a", mend="b"), TimeoutError(), ConnectionResetError()]
+    "error", [UnreachableError("a", "b", "c"), SurroundingsError("a", fix="b"), TimeoutError(), ConnectionResetError()]
 )
 def test_a_fault_of_the_surroundings_may_pass(error: Exception) -> None:
     assert may_pass(error)

@@ -29,13 +29,13 @@ def test_a_clock_that_lags_does_not_take_a_run_into_the_window_before() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [SettingsError("a", mend="b"), EmptyTableError("a", "b", mend="c"), UnreachableError("a server", "there", "gone")],
+    [SettingsError("a", fix="b"), EmptyTableError("a", "b", fix="c"), UnreachableError("a server", "there", "gone")],
 )
-def test_a_failure_is_told_with_its_mend_and_exit_code_and_no_traceback(error: NodewardError) -> None:
+def test_a_failure_is_told_with_its_fix_and_exit_code_and_no_traceback(error: NodewardError) -> None:
     text = failure_markdown("score", error)
     assert text.startswith("# Score: failed")
     assert error.what in text
-    assert f"→ {error.mend}" in text
+    assert f"→ {error.fix}" in text
     assert text.endswith(f"Exit code {error.exit_code}.")
     assert "Traceback" not in text
 

@@ -23,8 +23,8 @@ def caused_by(cause: BaseException) -> Exception:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (SettingsError("a", mend="b"), SettingsError),
-        (ColumnError("a", mend="b"), ColumnError),
+        (SettingsError("a", fix="b"), SettingsError),
+        (ColumnError("a", fix="b"), ColumnError),
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), DiskFullError),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), DiskFullError),
         (OSError(errno.EACCES, "Permission denied", "/x"), SurroundingsError),
@@ -49,7 +49,7 @@ def test_anything_else_is_a_bug(error: Exception) -> None:
 
 def test_what_was_being_handled_does_not_excuse_a_bug() -> None:
     error = KeyError("x")
-    error.__context__ = SettingsError("a", mend="b")
+    error.__context__ = SettingsError("a", fix="b")
     assert understood(error) is None
 
 
@@ -70,7 +70,7 @@ def written(act: object) -> str:
 
 
 def test_an_error_is_said_in_one_block_without_markup_or_broken_lines() -> None:
-    error = SettingsError("[bold]" + "x" * 100, mend="write [red]")
+    error = SettingsError("[bold]" + "x" * 100, fix="write [red]")
     assert written(lambda console: say(error, console)) == f"error: [bold]{'x' * 100}\n  → write [red]\n"
 
 

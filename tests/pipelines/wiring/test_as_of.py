@@ -45,7 +45,7 @@ def test_records_that_ended_long_before_are_doubted(tmp_path: Path) -> None:
     assert "the newest telemetry is of 2024-01-11 00:00 UTC, 38.5 days before" in found
 
 
-def test_by_the_wall_clock_records_that_ended_are_refused_with_how_to_mend_it(tmp_path: Path) -> None:
+def test_by_the_wall_clock_records_that_ended_are_refused_with_how_to_fix_it(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "clock.now=wall")
     ingest_all(settings)
     (warned,) = doubted(settings, NEWEST + 3 * DAY)
