@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import polars.selectors as cs
 
-from data.delta.rollup import MICROSECOND, rollup
+from data.delta.rollup import rollup
 from data.delta.table import month_of, within
-from data.delta.telemetry import EPOCH
 from data.errors import DataError
 from data.schema import AGGREGATES, BUCKET_END, LATENESS, MONTH, SEPARATOR
+from data.time_grid import MICROSECOND, ceil_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -109,10 +109,6 @@ class Buckets:
         version, finished = telemetry.table.version(), self.table.version() + 1
         self.table.note({VERSION_NOTE: version, WIDTH_NOTE: self._width_note, FINISHED_NOTE: finished})
 
-    def last_end(self, moment: datetime) -> datetime:
-        """Give the end of the last bucket that was over at a time."""
-        return EPOCH + (moment - EPOCH) // self.width * self.width
-
     def stands_for(self, telemetry: Telemetry) -> bool:
         """Say whether the notes name the buckets and the telemetry as they are now."""
         now = (telemetry.table.version(), self.table.version(), self._width_note)
@@ -130,7 +126,7 @@ class Buckets:
             self.table.rewrite(pl.DataFrame(schema=dict(self.table.keys)), {VERSION_NOTE: UNFINISHED})
             return
         self._require_width(dropped_until)
-        self.table.cut(end_of_bucket(dropped_until, self.width), {VERSION_NOTE: UNFINISHED})
+        self.table.cut(ceil_time(dropped_until, self.width), {VERSION_NOTE: UNFINISHED})
 
     def _require_width(self, dropped_until: datetime) -> None:
         noted = self.table.noted(WIDTH_NOTE)
@@ -147,7 +143,7 @@ class Buckets:
         """Leave out the buckets of which samples were dropped: rolled up again, they would lose them."""
         if dropped_until is None:
             return list(spans)
-        first = end_of_bucket(dropped_until, self.width) + self.width
+        first = ceil_time(dropped_until, self.width) + self.width
         return [(max(low, first), high) for low, high in spans if high >= first]
 
     def _pieces(self, telemetry: Telemetry, span: Span) -> Iterator[Span]:
@@ -175,20 +171,15 @@ def bucket_spans(spans: Iterable[Span], width: timedelta) -> list[Span]:
     """Turn spans of sample times into spans of bucket ends, one for each month at most."""
     found: dict[str, Span] = {}
     for low, high in spans:
-        for first, last in _by_month(end_of_bucket(low, width), end_of_bucket(high, width), width):
+        for first, last in _by_month(ceil_time(low, width), ceil_time(high, width), width):
             known = found.get(month_of(first), (first, last))
             found[month_of(first)] = min(first, known[0]), max(last, known[1])
     return sorted(found.values())
 
 
-def end_of_bucket(moment: datetime, width: timedelta) -> datetime:
-    """Give the end of the bucket that holds a time."""
-    return EPOCH - (EPOCH - moment) // width * width
-
-
 def _by_month(low: datetime, high: datetime, width: timedelta) -> Iterator[Span]:
     while low <= high:
         next_month = (low.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        last = min(high, end_of_bucket(next_month, width) - width)
+        last = min(high, ceil_time(next_month, width) - width)
         yield low, last
         low = last + width

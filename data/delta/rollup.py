@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,13 +15,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.schema import AGGREGATES, AVAILABLE_AT, BUCKET_END, BUCKET_KEYS, LATENESS, NODE, TS, UTC, bucket_column
+from data.time_grid import MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-MICROSECOND: Final = timedelta(microseconds=1)
 THREADS: Final = 2  # numpy lets go of the interpreter
 
 

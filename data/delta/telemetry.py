@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from data.delta.compaction import delete_until
-from data.delta.rollup import MICROSECOND
 from data.delta.table import MONTH_FORMAT, within
 from data.merge_rule import TELEMETRY_RULE, Changes
 from data.schema import AVAILABLE_AT, MONTH, TELEMETRY_KEYS, TS
+from data.time_grid import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Span = tuple[datetime, datetime]
 DROPPED_NOTE: Final = "dropped_until_us"
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

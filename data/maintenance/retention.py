@@ -12,6 +12,7 @@ from data.delta.compaction import SAFE, Extent, compact, delete_until, extent, v
 from data.delta.telemetry import Change
 from data.ingest.quarantine import QUARANTINED_AT, Quarantine
 from data.schema import TS
+from data.time_grid import floor_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -91,7 +92,7 @@ def maintain(store: Store, records: Records, plan: RetentionPlan) -> MaintainRep
 def _drop(store: Store, plan: RetentionPlan) -> None:
     keep = plan.retention
     if keep.telemetry is not None:
-        store.telemetry.drop(store.buckets.last_end(plan.now - keep.telemetry))
+        store.telemetry.drop(floor_time(plan.now - keep.telemetry, store.buckets.width))
     for table, time in (
         (store.buckets.table, keep.buckets),
         (store.scores.table, keep.scores),

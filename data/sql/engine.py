@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 
 from data.disk.disk_full import naming_full_disk
 from data.errors import DataError, NodewardError, SettingsError, SurroundingsError, UnreachableError
+from data.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,14 +74,8 @@ def connect(url: str) -> Engine:
 
 
 def shown(engine: Engine) -> str:
-    """Give the database's address, without its passwords."""
-    return without_passwords(engine.url)
-
-
-def without_passwords(address: URL) -> str:
-    """Write a database's URL without its passwords: libpq takes them among its parameters too."""
-    secret = {name: "hidden" for name in address.query if "password" in name}
-    return address.update_query_dict(secret).render_as_string(hide_password=True)
+    """Return the database's address, without its passwords."""
+    return redact(engine.url.render_as_string(hide_password=False))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from data.errors import (
     SurroundingsError,
     UnreachableError,
 )
-from data.sql.engine import without_passwords
+from data.redaction import redact
 from models.registry import bundle as bundles
 from models.registry.relocate import follow
 from models.registry.runs import CHALLENGER, CHAMPION, MODEL, SUPPORT, TRAINED_UNTIL, ModelVersion
@@ -274,7 +274,7 @@ class Registry:
 
     @property
     def _address(self) -> str:
-        return without_passwords(make_url(self.uri)) if "://" in self.uri else self.uri
+        return redact(self.uri)
 
     @contextmanager
     def _naming_faults(self) -> Iterator[None]:

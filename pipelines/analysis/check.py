@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
-from sqlalchemy.engine import make_url
 
 from data.errors import DataError, SettingsError
 from data.ingest.notices import mistyped
 from data.ingest.preflight import sieve
+from data.redaction import redact
 from data.schema import NODE
-from data.sql.engine import shown, without_passwords
+from data.sql.engine import shown
 from data.validation.canonical_names import spell_telemetry
 from data.validation.cells import metrics_of
 from data.validation.node_names import Names, require_known
@@ -22,7 +22,6 @@ from data.view import RecordFrames
 from pipelines.analysis.evidence import Evidence, weigh
 from pipelines.analysis.learnable import count_learnable
 from pipelines.output.exit_codes import NAMED, understood
-from pipelines.settings.errors import without_password
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.reachability import require_answer
@@ -141,14 +140,14 @@ def _database(settings: Settings) -> str:
 def _tracking(settings: Settings) -> str:
     address = wiring.tracking_uri(settings)
     if not address.startswith(("http://", "https://")):
-        store = without_passwords(make_url(address))
+        store = redact(address)
         return store if wiring.has_models(settings) else f"{store}, made by the first training"
     require_answer("the MLflow server (tracking.uri)", address)
-    return f"{without_password(address)} answers"
+    return f"{redact(address)} answers"
 
 
 def _flows(prefect_url: str) -> str:
     if not prefect_url:
         return "run in this process (PREFECT_API_URL is not set)"
     require_answer("the Prefect server (PREFECT_API_URL)", prefect_url)
-    return f"{without_password(prefect_url)} answers"
+    return f"{redact(prefect_url)} answers"

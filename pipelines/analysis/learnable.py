@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.time_grid import floor_time
 from data.view import hindsight
 from features.grid import days, to_numpy
 from features.population.at_risk import Coverage, assess
 from features.training.labels import NextEvents, Outcomes, observe
 from features.training.training_set import cutoffs_until
-from pipelines.wiring.as_of import on_grid
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datet
     the last one's end, and before maintenance or an action, while somebody looked.
     """
     forecast = settings.forecast
-    view = hindsight(records, settings.buckets.width, buckets).narrow(on_grid(until, settings.buckets.width))
+    view = hindsight(records, settings.buckets.width, buckets).narrow(floor_time(until, settings.buckets.width))
     first: datetime | None = forecast.history_start_time or view.nodes().select(pl.col("observed_from").min()).item()
     cutoffs = cutoffs_until(view, to_numpy(first or view.at), forecast.every_days)
     coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if buckets else None

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from data.time_grid import floor_time
 from models.registry.runs import SearchRun
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
 from models.tuning.search import Budget, Tuned, ranked, tune
@@ -97,7 +98,7 @@ def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneRe
     deadline = float("inf") if effort.minutes is None else began + effort.minutes * MINUTE
     with wiring.records(settings) as records, bars() as progress:
         store = wiring.store(settings)
-        when = as_of.on_grid(as_of.as_of(settings, records, until), settings.buckets.width)
+        when = floor_time(as_of.as_of(settings, records, until), settings.buckets.width)
         notices = as_of.doubts(settings, store, records, when)
         told = setup(settings, store.telemetry.metrics())
         question = _question(settings, effort.seed)

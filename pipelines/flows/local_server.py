@@ -17,8 +17,8 @@ import httpx
 
 from data.disk.disk_full import is_full
 from data.errors import DiskFullError, SettingsError, SurroundingsError, UnreachableError
+from data.redaction import redact
 from pipelines.settings.environment import reach_without_proxy, set_default_variables
-from pipelines.settings.errors import without_password
 from pipelines.wiring.reachability import require_answer
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _reaching(address: str) -> Iterator[None]:
         with _naming(lambda why: _refused(address, why)):
             yield
     except httpx.TransportError as fault:
-        raise UnreachableError(_SERVER, without_password(address), str(fault) or type(fault).__name__) from fault
+        raise UnreachableError(_SERVER, redact(address), str(fault) or type(fault).__name__) from fault
 
 
 def _prepare(home: Path, *, verbose: bool) -> None:
@@ -163,7 +163,7 @@ def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
 
 def _refused(address: str, why: str) -> SurroundingsError:
     return SurroundingsError(
-        f"{_SERVER} at {without_password(address)} {why}",
+        f"{_SERVER} at {redact(address)} {why}",
         fix="name the address of its API, such as http://host:4200/api, or look into its log",
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from data.time_grid import floor_time
 from models.hazard.train import cutoffs
 from models.registry.runs import CHAMPION
 from pipelines.flows.retries import step
@@ -20,7 +21,7 @@ from pipelines.output.progress import bars
 from pipelines.output.reports import ScoredNode, ScoreReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import as_of, doubts, on_grid
+from pipelines.wiring.as_of import as_of, doubts
 from pipelines.wiring.model_features import ModelFeatures, offer
 from pipelines.wiring.training_setup import everything, setup
 from pipelines.wiring.window_cache import resumed
@@ -59,7 +60,7 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
     with wiring.records(settings) as records, bars() as progress:
         progress("scoring", 0, 0)
         store = wiring.store(settings)
-        when = on_grid(as_of(settings, records, at), settings.buckets.width)
+        when = floor_time(as_of(settings, records, at), settings.buckets.width)
         stale_notices = doubts(settings, store, records, when)
         stored = store.telemetry.metrics()
         offered = offer(settings, stored, bundle.manifest)

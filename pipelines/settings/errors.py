@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel
 
 from data.errors import SettingsError
+from data.redaction import redact
 from pipelines.settings.durations import format_duration
 from pipelines.settings.schema import Settings
 from pipelines.settings.suggestions import Key, suggest
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings.layers import Written
 
-_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):[^/\s]+@")
-_PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&\s'\"]+")
 _LONGEST_VALUE: Final = 80
 _TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
 
@@ -52,7 +50,7 @@ def origin_of(path: Key, written: Sequence[Written]) -> str:
 def shown(value: object) -> str:
     """Write a value much as TOML would, shortened, without passwords."""
     if isinstance(value, str | Path):
-        text = f'"{value}"'
+        text = f'"{redact(str(value))}"'
     elif isinstance(value, timedelta):
         text = f'"{format_duration(value)}"'
     elif isinstance(value, bool):
@@ -60,14 +58,8 @@ def shown(value: object) -> str:
     elif isinstance(value, list | tuple):
         text = f"[{', '.join(shown(one) for one in value)}]"
     else:
-        text = value.isoformat() if isinstance(value, date) else str(value)
-    text = without_password(text)
+        text = value.isoformat() if isinstance(value, date) else redact(str(value))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def without_password(text: str) -> str:
-    """Hide the password of a URL, also where it is one of the parameters."""
-    return _PARAMETER.sub(r"\1…", _PASSWORD.sub(r"\1:…@", text))
 
 
 def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from data.errors import DataError, EmptyTableError, SettingsError
 from data.sql.records import Records
-from features.grid import EPOCH
+from data.time_grid import floor_time
 from models.backtest.replay import Window
 from pipelines.settings.schema import Settings
 from pipelines.wiring import wiring
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 MISSED_BUCKETS: Final = 3
 GAPS: Final = 2
-
-
-def on_grid(moment: datetime, width: timedelta) -> datetime:
-    """Round down to the end of a bucket."""
-    return EPOCH + (moment - EPOCH) // width * width
 
 
 def as_of(settings: Settings, records: Records, asked: datetime | None) -> datetime:
@@ -99,12 +94,12 @@ def last_window(settings: Settings, records: Records, hindsight: View, test_star
     if not isinstance(newest, datetime) or not isinstance(oldest, datetime):
         raise EmptyTableError("the state", "holds no records yet", fix="run `nodeward ingest` first")
     now = wiring.clock(settings, records)()
-    end = on_grid(min(now, newest), DAY)
+    end = floor_time(min(now, newest), DAY)
     if test_start is not None and test_start >= end:
         raise SettingsError(
             f"--test-start {test_start:%Y-%m-%d} does not come before {end:%Y-%m-%d}, where the records end",
             fix="give an earlier --test-start, or ingest newer records",
         )
     latest_half = end - (end - oldest) / 2
-    start = on_grid(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))
+    start = floor_time(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))
     return Window(test_start or start, end)

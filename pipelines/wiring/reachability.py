@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 
 from data.errors import UnreachableError
-from pipelines.settings.errors import without_password
+from data.redaction import redact
 
 _PATIENCE_SECONDS: Final = 10.0
 
@@ -21,4 +21,4 @@ def require_answer(what: str, address: str) -> None:
     try:
         httpx.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE_SECONDS).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise UnreachableError(what, without_password(address), str(fault)) from fault
+        raise UnreachableError(what, redact(address), str(fault)) from fault

@@ -24,10 +24,11 @@ import numpy as np
 import polars as pl
 
 from data.delta.buckets import FINISHED_NOTE, WIDTH_NOTE
-from data.delta.rollup import MICROSECOND, rollup
+from data.delta.rollup import rollup
 from data.delta.store import Store
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, BUCKET_END, EVENT_SCHEMA, LATENESS, NODE, NODE_SCHEMA, TS, Metric
 from data.schema import UTC as TIMES
+from data.time_grid import MICROSECOND
 from data.view import RecordFrames, View, hindsight
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities

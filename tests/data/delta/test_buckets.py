@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from data.delta.buckets import bucket_spans
-from data.delta.rollup import MICROSECOND, rollup
+from data.delta.rollup import rollup
 from data.delta.store import Store
 from data.delta.telemetry import Change
 from data.errors import ColumnError, DataError
 from data.schema import BUCKET_KEYS
+from data.time_grid import MICROSECOND
 from tests.data.made_up import DAY, HOUR, MINUTE, START, telemetry
 
 NONE = timedelta(0)

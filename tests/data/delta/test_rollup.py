@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from math import fsum, isclose
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.delta.rollup import MICROSECOND, bucket_end, rollup
+from data.delta.rollup import bucket_end, rollup
 from data.schema import AGGREGATE_TYPES, AGGREGATES, BUCKET_KEYS
+from data.time_grid import EPOCH, MICROSECOND
 from tests.data.made_up import DAY, HOUR, MINUTE, START, Sample, telemetry
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = timedelta(0)
 VALUES = st.none() | st.floats(-1e6, 1e6, width=32)
 SAMPLES = st.lists(

@@ -1,0 +1,19 @@
+"""Rounds times to the grid on which buckets and days end: the multiples of a width since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def floor_time(moment: datetime, width: timedelta) -> datetime:
+    """Round down: the end of the last bucket that is complete at a time."""
+    return EPOCH + (moment - EPOCH) // width * width
+
+
+def ceil_time(moment: datetime, width: timedelta) -> datetime:
+    """Round up: the end of the bucket (end - width, end] that contains a time."""
+    return EPOCH - (EPOCH - moment) // width * width
