@@ -105,7 +105,7 @@ class Metric:
     """One column of telemetry.
 
     `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
-    only when they change, so the last value holds until the next one. A value below `least` or above `most`
+    only when they change, so the last value holds until the next one. A value below `min` or above `max`
     can't be true; where they are left out, data/validation/value_ranges.py knows some from the kind and the unit.
     A sampled gauge of how busy a node is has `idle_below`: on average below that, it is idle.
     """
@@ -114,8 +114,8 @@ class Metric:
     kind: MetricKind = MetricKind.GAUGE
     sampling: Literal["sampled", "on_change"] = "sampled"
     unit: str = ""
-    least: float | None = None
-    most: float | None = None
+    min: float | None = None
+    max: float | None = None
     label: str = ""  # what people call it; empty: its name
     idle_below: float | None = None
 

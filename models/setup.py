@@ -39,17 +39,17 @@ class Recipe:
     every_days: float
 
 
-NOBODY_KNOWS: Final = ("", "-", "?", "n/a", "none", "not known", "undetermined", "unknown", "unresolved")
+UNKNOWN_CAUSES: Final = ("", "-", "?", "n/a", "none", "not known", "undetermined", "unknown", "unresolved")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On what terms a cause is told."""
 
-    unknown: tuple[str, ...] = NOBODY_KNOWS  # what people write where they do not know, in small letters
-    fewest_failures: int = 50  # of a known cause, before anything is told
-    fewest_of_a_cause: int = 10  # before it has a name of its own
-    least_probability: float = 0.5  # of the leading cause, before it is told
+    unknown: tuple[str, ...] = UNKNOWN_CAUSES  # what people write where the cause is not known, in lower case
+    min_failures: int = 50  # of a known cause; with fewer, no cause is ever named
+    min_of_a_cause: int = 10  # a cause with fewer failures counts as 'other'
+    min_probability: float = 0.5  # of the leading cause; below it, the cause is unknown
 
 
 @dataclass(frozen=True, slots=True)

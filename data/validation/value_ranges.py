@@ -35,4 +35,4 @@ KINDS: Final[dict[MetricKind, Range]] = {
 def possible(metric: Metric) -> Range:
     """Give the least and the largest value that a metric can have; infinite where nothing is known."""
     low, high = UNITS.get(metric.unit.strip().lower(), KINDS.get(metric.kind, (-inf, inf)))
-    return low if metric.least is None else metric.least, high if metric.most is None else metric.most
+    return low if metric.min is None else metric.min, high if metric.max is None else metric.max

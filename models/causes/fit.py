@@ -91,7 +91,7 @@ def learn(trained: Trained) -> CauseModel:
         return _model(causes, (Shrinkage({}), None, Mixing()), NEVER, ahead, doubt)
     unseen = _unseen(lesson, causes, folds)
     mixed = blend.fit(unseen)
-    least = least_probability(unseen, mixed, terms.least_probability) if unseen else NEVER
+    least = least_probability(unseen, mixed, terms.min_probability) if unseen else NEVER
     return _model(causes, (*_fit(lesson, with_trees=mixed.trees > 0), mixed), least, ahead)
 
 
@@ -107,10 +107,10 @@ def _model(
 
 
 def _doubt(causes: Causes, failures: int, terms: Terms) -> str:
-    if failures < terms.fewest_failures:
-        return f"{failures} failures have a known cause, {terms.fewest_failures} are needed"
+    if failures < terms.min_failures:
+        return f"{failures} failures have a known cause, {terms.min_failures} are needed"
     if len(causes.names) == 1:
-        return f"no cause was recorded {terms.fewest_of_a_cause} times"
+        return f"no cause was recorded {terms.min_of_a_cause} times"
     if len(causes.names) == 2:  # noqa: PLR2004 - one of them is 'other'
         return f"the records tell one cause only: {causes.names[0]}"
     return ""

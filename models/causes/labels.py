@@ -29,7 +29,7 @@ class Causes:
     def of(cls, events: pl.DataFrame, terms: Terms) -> Causes:
         """Name the causes that enough failures had."""
         counts = causes_of_failures(events, terms.unknown)["cause"].drop_nulls().value_counts()
-        common = counts.filter((pl.col("count") >= terms.fewest_of_a_cause) & (pl.col("cause") != OTHER))
+        common = counts.filter((pl.col("count") >= terms.min_of_a_cause) & (pl.col("cause") != OTHER))
         return cls((*common["cause"].sort(), OTHER), terms.unknown)
 
     def numbers(self, causes: pl.Series) -> Index:

@@ -105,9 +105,9 @@ def prepare(*, verbose: bool) -> None:
     """Send what libraries log to standard error, all of it or what went wrong, and make their threads patient."""
     import logging
 
-    from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
+    from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 
-    set_default_variables(PATIENT_THREADS)
+    set_default_variables(THREAD_DEFAULTS)
     level = logging.INFO if verbose else logging.ERROR
     shown = logging.StreamHandler()
     shown.setLevel(level)  # Prefect sets the root logger's own level anew

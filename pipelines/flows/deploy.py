@@ -25,7 +25,7 @@ from pipelines.flows.maintain import maintain
 from pipelines.flows.report import report_fleet
 from pipelines.flows.score import score_fleet
 from pipelines.flows.train import train_model
-from pipelines.settings.environment import PATIENT_THREADS, variables
+from pipelines.settings.environment import THREAD_DEFAULTS, override_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def remove(settings: Settings) -> tuple[str, ...]:
 
 def _left_behind() -> tuple[str, ...]:
     """Tell of variables that rule the settings here, but are not those of a worker."""
-    names = ", ".join(variables())
+    names = ", ".join(override_names())
     told = f"{names} override the settings here; runs see only the variables of their worker: set them there"
     return (told,) if names else ()
 
@@ -147,7 +147,7 @@ def _register(
         description=flow.description,
         tags=["nodeward"],
         work_pool_name=settings.schedule.pool,
-        job_variables={"working_dir": str(Path.cwd()), "env": {**QUIET, **PATIENT_THREADS}},
+        job_variables={"working_dir": str(Path.cwd()), "env": {**QUIET, **THREAD_DEFAULTS}},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     wanted.apply()

@@ -18,7 +18,7 @@ import httpx
 from data.disk.disk_full import is_full
 from data.errors import DiskFullError, SettingsError, SurroundingsError, UnreachableError
 from data.redaction import redact
-from pipelines.settings.environment import reach_without_proxy, set_default_variables
+from pipelines.settings.environment import bypass_proxy, set_default_variables
 from pipelines.wiring.reachability import require_answer
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _local_server(home: Path, *, verbose: bool) -> Iterator[str]:
     import uvicorn  # noqa: PLC0415 - only when a flow runs
     from prefect.server.api.server import create_app  # noqa: PLC0415 - takes 2 s
 
-    reach_without_proxy(LOOPBACK)
+    bypass_proxy(LOOPBACK)
     app = create_app(ephemeral=True, ignore_cache=True)  # an app runs once: its lifespan is tied to the thread's loop
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, log_level="error" if verbose else "critical", lifespan="on")

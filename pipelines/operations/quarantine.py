@@ -11,7 +11,7 @@ from data.errors import SettingsError
 from data.ingest.quarantine import Quarantine
 from data.ingest.quarantine_replay import ReplayReport, replay
 from pipelines.settings.durations import parse_duration
-from pipelines.settings.field_types import LONGEST
+from pipelines.settings.field_types import LONGEST_DURATION
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options
 
@@ -110,7 +110,7 @@ def older(than: str | None, *, replay: bool, purge: bool) -> timedelta | None:
         age = parse_duration(than)
     except ValueError as fault:
         raise SettingsError(f"--older-than {than}: {fault}", fix="write 90d, 36h or 1d12h") from None
-    return min(age, LONGEST)
+    return min(age, LONGEST_DURATION)
 
 
 def purge(settings: Settings, which: Which, older_than: timedelta) -> Listing:

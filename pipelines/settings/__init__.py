@@ -1,1 +1,1 @@
-"""Settings: TOML, environment, --set; what is made of them is pipelines/wiring."""
+"""Settings: TOML, environment, --set; the objects that are built from them are in pipelines/wiring."""

@@ -1,4 +1,4 @@
-"""Durations as people write them in settings: 36h, 1d, 90m, 0s."""
+"""Reads and writes durations as people write them in settings: 36h, 1d, 90m, 0s."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import re
 from datetime import timedelta
 from typing import Final
 
-_UNIT: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])")
 _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read `36h`, `1d12h` or `0s`; raise ValueError for anything else, a bare number included."""
+    """Return the duration that `36h`, `1d12h` or `0s` means; raise ValueError for anything else, even a bare number."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str) or not _WHOLE.fullmatch(value):
         msg = "should be a duration such as 36h, 1d, 90m or 0s"
         raise ValueError(msg)
     try:
-        return sum((timedelta(**{_UNIT[unit]: float(n)}) for n, unit in _PART.findall(value)), timedelta())
+        return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in _PART.findall(value)), timedelta())
     except OverflowError:
         msg = "is longer than a duration can be"
         raise ValueError(msg) from None
 
 
 def format_duration(value: timedelta) -> str:
-    """Write a duration so that `parse_duration` reads it back, in the fewest parts."""
+    """Return a duration as text that `parse_duration` reads back, in as few parts as possible."""
     rest, parts = value, []
-    for unit, name in _UNIT.items():
-        step = timedelta(**{name: 1})
-        count, rest = divmod(rest, step)
+    for unit, name in _UNITS.items():
+        count, rest = divmod(rest, timedelta(**{name: 1}))
         if count:
             parts.append(f"{count}{unit}")
     if rest:

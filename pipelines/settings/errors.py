@@ -1,4 +1,4 @@
-"""What is wrong with the settings, said by key, value and origin, with the way to fix it."""
+"""Messages about wrong settings: each names the key, the value, where it was written, and how to correct it."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from pipelines.settings.layers import Written
+    from pipelines.settings.layers import WrittenValue
 
 _LONGEST_VALUE: Final = 80
-_TABLE_WANTED: Final = ("model_type", "dict_type", "model_attributes_type")
+_NOT_A_TABLE: Final = ("model_type", "dict_type", "model_attributes_type")  # pydantic's error types
 
 
-def explain(error: ValidationError, written: Sequence[Written]) -> SettingsError:
-    """Say everything that is wrong, each with its own way to fix it."""
+def explain(error: ValidationError, written: Sequence[WrittenValue]) -> SettingsError:
+    """Return one error that lists everything that is wrong, each problem with its own fix."""
     problems = [_problem(detail, written) for detail in _causes(error.errors())]
     *others, (what, fix) = problems
-    return SettingsError("".join(f"{w}\n  → {m}\n" for w, m in others) + what, fix=fix)
+    return SettingsError("".join(f"{problem}\n  → {its_fix}\n" for problem, its_fix in others) + what, fix=fix)
 
 
-def wrong_value(path: Key, value: object, why: str, written: Sequence[Written]) -> str:
-    """Say that a value does not do, and where it was written."""
+def wrong_value(path: Key, value: object, why: str, written: Sequence[WrittenValue]) -> str:
+    """Return a message that a value is wrong, with the place where it was written."""
     return f"{'.'.join(path)} = {shown(value)} ({origin_of(path, written)}): {why}"
 
 
-def origin_of(path: Key, written: Sequence[Written]) -> str:
-    """Name the place that a key's value came from: the last one written wins."""
+def origin_of(path: Key, written: Sequence[WrittenValue]) -> str:
+    """Return the place that a key's value came from: the last one written wins."""
     for item in reversed(written):
         size = min(len(item.path), len(path))
         if item.path[:size] == path[:size]:
@@ -48,7 +48,7 @@ def origin_of(path: Key, written: Sequence[Written]) -> str:
 
 
 def shown(value: object) -> str:
-    """Write a value much as TOML would, shortened, without passwords."""
+    """Return a value as text, much as TOML would write it, shortened and without passwords."""
     if isinstance(value, str | Path):
         text = f'"{redact(str(value))}"'
     elif isinstance(value, timedelta):
@@ -56,19 +56,19 @@ def shown(value: object) -> str:
     elif isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, list | tuple):
-        text = f"[{', '.join(shown(one) for one in value)}]"
+        text = f"[{', '.join(map(shown, value))}]"
     else:
         text = value.isoformat() if isinstance(value, date) else redact(str(value))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out lists that are too short because of what is wrong with their values."""
-    spoilt = {detail["loc"][:-1] for detail in details}
-    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in spoilt]
+    """Leave out lists that count as too short only because some of their values are wrong."""
+    wrong_lists = {detail["loc"][:-1] for detail in details}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in wrong_lists]
 
 
-def _problem(detail: ErrorDetails, written: Sequence[Written]) -> tuple[str, str]:
+def _problem(detail: ErrorDetails, written: Sequence[WrittenValue]) -> tuple[str, str]:
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     if detail["type"] == "extra_forbidden":
         return wrong_value(path, detail["input"], "unknown key", written), suggest(Settings, path)
@@ -76,7 +76,7 @@ def _problem(detail: ErrorDetails, written: Sequence[Written]) -> tuple[str, str
 
 
 def _why(detail: ErrorDetails) -> str:
-    if detail["type"] in _TABLE_WANTED:
+    if detail["type"] in _NOT_A_TABLE:
         return "should be a table"
     if detail["type"] == "too_short":
         return f"should hold at least {detail['ctx']['min_length']}"
@@ -89,5 +89,5 @@ def _fix(path: Key) -> str:
     default: object = Settings()
     for part in path:
         default = getattr(default, part, None)
-    unset = default in (None, "", ()) or isinstance(default, BaseModel)
-    return "correct it" if unset else f"correct it, or leave it out for {shown(default)}"
+    has_none = default in (None, "", ()) or isinstance(default, BaseModel)
+    return "correct it" if has_none else f"correct it, or leave it out for {shown(default)}"

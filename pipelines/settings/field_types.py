@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -13,15 +13,30 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from pipelines.settings.cron import parse_cron
 from pipelines.settings.durations import format_duration, parse_duration
 
-Rising = TypeVar("Rising", int, float, timedelta)
+Ordered = TypeVar("Ordered", int, float, timedelta)
+
+LONGEST_DURATION: Final = timedelta(days=36_525)  # a century; a time minus much more than that is no valid date
 
 
-LONGEST = timedelta(days=36_525)  # a century; far longer ones leave the calendar when they are taken from a time
+def ascending(values: tuple[Ordered, ...]) -> tuple[Ordered, ...]:
+    """Return the values if each is above the one before it, or else raise ValueError."""
+    if list(values) != sorted(set(values)):
+        msg = "should rise from each to the next"
+        raise ValueError(msg)
+    return values
 
 
-def _countable(value: timedelta) -> timedelta:
-    if value > LONGEST:
-        msg = f"should be at most {LONGEST.days}d"
+def aligned_with_days(width: timedelta) -> timedelta:
+    """Return a width if it divides a day or is whole days, or else raise ValueError."""
+    if timedelta(days=1) % width and width % timedelta(days=1):
+        msg = "should divide a day, as 1h, 6h and 15m do, or be whole days"
+        raise ValueError(msg)
+    return width
+
+
+def _not_too_long(value: timedelta) -> timedelta:
+    if value > LONGEST_DURATION:
+        msg = f"should be at most {LONGEST_DURATION.days}d"
         raise ValueError(msg)
     return value
 
@@ -54,47 +69,33 @@ def _path(value: object) -> object:
     return Path(value).expanduser()
 
 
-def _pattern(value: str) -> str:
+def _node_pattern(value: str) -> str:
     try:
-        found = re.compile(value)
-    except re.error as fault:
-        msg = f"should be a regular expression ({fault})"
+        pattern = re.compile(value)
+    except re.error as error:
+        msg = f"should be a regular expression ({error})"
         raise ValueError(msg) from None
-    if "node" not in found.groupindex:
+    if "node" not in pattern.groupindex:
         msg = "should have a group that is the node's name: (?P<node>.+)"
         raise ValueError(msg)
     return value
 
 
-def _ascending(values: tuple[Rising, ...]) -> tuple[Rising, ...]:
-    if list(values) != sorted(set(values)):
-        msg = "should rise from each to the next"
-        raise ValueError(msg)
-    return values
-
-
-def _on_days(width: timedelta) -> timedelta:
-    if timedelta(days=1) % width and width % timedelta(days=1):
-        msg = "should divide a day, as 1h, 6h and 15m do, or be whole days"
-        raise ValueError(msg)
-    return width
-
-
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), AfterValidator(_countable), PlainSerializer(format_duration)
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_not_too_long), PlainSerializer(format_duration)
 ]
-LongerThanZero = Annotated[Duration, AfterValidator(_positive)]
-ForEverOr = Annotated[
-    LongerThanZero | None,
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+DurationOrForever = Annotated[
+    PositiveDuration | None,
     BeforeValidator(lambda value: None if value == "" else parse_duration(value)),
     PlainSerializer(lambda value: "" if value is None else format_duration(value)),
 ]
 Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
-AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
+PositiveCount = Annotated[int, Field(strict=True, ge=1)]
 Amount = Annotated[float, Field(strict=True, ge=0)]
-Positive = Annotated[float, Field(strict=True, gt=0)]
+PositiveAmount = Annotated[float, Field(strict=True, gt=0)]
 Days = Annotated[float, Field(strict=True, gt=0, le=3650)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
@@ -102,4 +103,5 @@ Cron = Annotated[str, BeforeValidator(parse_cron)]
 Sampling = Literal["sampled", "on_change"]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Zone = Annotated[str, AfterValidator(_zone)]
+NodePattern = Annotated[str, AfterValidator(_node_pattern)]
 SmartNumber = Annotated[int, Field(strict=True, ge=1, le=255)]

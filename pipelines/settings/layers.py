@@ -1,4 +1,4 @@
-"""The layers that settings are merged from (file, environment, --set), each value remembering where it was written."""
+"""Reads the layers that settings are merged from (file, environment, --set); each value keeps where it was written."""
 
 from __future__ import annotations
 
@@ -22,34 +22,38 @@ _EXAMPLE: Final = "section.key=value, for example --set policy.horizon_days=3"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One value, the key it was written under, and where."""
+class WrittenValue:
+    """One value, its key, and where it was written."""
 
     path: tuple[str, ...]
     value: object
     origin: str
-    raw: str | None = None  # the text of a value outside TOML, where it may have meant a plain string
+    raw: str | None = None  # the text of a value outside TOML, which may have been meant as a plain string
 
 
-def file_layer(path: Path) -> list[Written]:
-    """Read a TOML file; raise SettingsError where it is missing, unreadable or no TOML."""
+def file_layer(path: Path) -> list[WrittenValue]:
+    """Read a TOML file; raise SettingsError if it is missing, unreadable or not TOML."""
     try:
         text = path.read_bytes().decode()
         table = tomllib.loads(text)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file", fix="`nodeward init` writes one; --config names another") from None
     except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}", fix="make it readable, or name another by --config") from error
+        raise SettingsError(
+            f"{path}: {error.strerror}", fix="make it readable, or name another one with --config"
+        ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: no TOML: {error}", fix="strings need quotes, lists brackets") from error
-    lines = _lines(text)
-    return [Written(keys, value, _place(path, keys, lines)) for keys, value in leaves(table)]
+        raise SettingsError(
+            f"{path}: not TOML: {error}", fix="write strings in quotes and lists in brackets"
+        ) from error
+    lines = _line_numbers(text)
+    return [WrittenValue(keys, value, _origin(path, keys, lines)) for keys, value in leaves(table)]
 
 
-def environment_layer(environ: Mapping[str, str], sections: Iterable[str]) -> list[Written]:
-    """Read NODEWARD_SECTION__KEY variables; other NODEWARD_ ones pass, unless they look misspelt."""
+def environment_layer(environ: Mapping[str, str], sections: Iterable[str]) -> list[WrittenValue]:
+    """Read NODEWARD_SECTION__KEY variables; ignore other NODEWARD_ ones, unless they look like misspelt keys."""
     written = []
     for name, text in sorted(environ.items()):
         keys = name.removeprefix(PREFIX).lower().split(NESTING)
@@ -60,12 +64,12 @@ def environment_layer(environ: Mapping[str, str], sections: Iterable[str]) -> li
     return written
 
 
-def override_layer(overrides: Sequence[str]) -> list[Written]:
-    """Read --set section.key=value options, the later winning."""
+def override_layer(overrides: Sequence[str]) -> list[WrittenValue]:
+    """Read --set section.key=value options; the later ones win."""
     written = []
     for option in overrides:
         key, equals, text = option.partition("=")
-        path = _dotted(key.strip())
+        path = _parse_key(key.strip())
         if not equals or path is None:
             raise SettingsError(f"--set {option}: not a key and a value", fix=f"write {_EXAMPLE}")
         written += _expand(path, text.strip(), f"--set {key}")
@@ -73,36 +77,36 @@ def override_layer(overrides: Sequence[str]) -> list[Written]:
 
 
 def leaves(table: Mapping[str, object], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
-    """List the values of nested tables with their keys; an empty table is a value."""
-    found: list[tuple[tuple[str, ...], object]] = []
+    """Return the values of nested tables with their keys; an empty table is a value."""
+    values: list[tuple[tuple[str, ...], object]] = []
     for key, value in table.items():
         if isinstance(value, dict) and value:
-            found += leaves(value, (*path, key))
+            values += leaves(value, (*path, key))
         else:
-            found.append(((*path, key), value))
-    return found
+            values.append(((*path, key), value))
+    return values
 
 
-def merge(written: Iterable[Written]) -> dict[str, object]:
-    """Lay values over one another, the last one winning."""
+def merge(written: Iterable[WrittenValue]) -> dict[str, object]:
+    """Return one tree of all values; where a key was written twice, the last value wins."""
     tree: dict[str, object] = {}
     for item in written:
         table = tree
         for key in item.path[:-1]:
-            below = table.get(key)
-            table[key] = table = below if isinstance(below, dict) else {}
+            inner = table.get(key)
+            table[key] = table = inner if isinstance(inner, dict) else {}
         table[item.path[-1]] = item.value
     return tree
 
 
-def _expand(path: tuple[str, ...], text: str, origin: str) -> list[Written]:
-    value = _value(text)
+def _expand(path: tuple[str, ...], text: str, origin: str) -> list[WrittenValue]:
+    value = _parse_value(text)
     if isinstance(value, dict) and value:
-        return [Written((*path, *below), leaf, origin) for below, leaf in leaves(value)]
-    return [Written(path, value, origin, raw=text)]
+        return [WrittenValue((*path, *keys), leaf, origin) for keys, leaf in leaves(value)]
+    return [WrittenValue(path, value, origin, raw=text)]
 
 
-def _value(text: str) -> object:
+def _parse_value(text: str) -> object:
     try:
         table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -110,7 +114,7 @@ def _value(text: str) -> object:
     return table["value"] if len(table) == 1 else text
 
 
-def _dotted(key: str) -> tuple[str, ...] | None:
+def _parse_key(key: str) -> tuple[str, ...] | None:
     try:
         ((path, _),) = leaves(tomllib.loads(f"{key} = 0"))
     except (tomllib.TOMLDecodeError, ValueError):
@@ -121,28 +125,28 @@ def _dotted(key: str) -> tuple[str, ...] | None:
 def _refuse_single_underscore(name: str, rest: str, sections: Iterable[str]) -> None:
     section, _, key = rest.partition("_")
     if key and section in sections:
-        better = f"{PREFIX}{section.upper()}{NESTING}{key.upper()}"
-        raise SettingsError(f"environment variable {name} is no setting", fix=f"two underscores: {better}")
+        correct = f"{PREFIX}{section.upper()}{NESTING}{key.upper()}"
+        raise SettingsError(f"environment variable {name} is not a setting", fix=f"two underscores: {correct}")
 
 
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Find the line of each key of a TOML text, as far as it stands on a line of its own."""
+def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
+    """Return the line number of each key of a TOML text that is on a line of its own."""
     section: tuple[str, ...] = ()
     lines: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            section = _parts(header[1])
+            section = _split_key(header[1])
             lines.setdefault(section, number)
         elif key := _KEY.match(line):
-            lines.setdefault((*section, *_parts(key[1])), number)
+            lines.setdefault((*section, *_split_key(key[1])), number)
     return lines
 
 
-def _parts(key: str) -> tuple[str, ...]:
+def _split_key(key: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in key.split("."))
 
 
-def _place(path: Path, keys: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> str:
+def _origin(path: Path, keys: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> str:
     for size in range(len(keys), 0, -1):
         if keys[:size] in lines:
             return f"{path}, line {lines[keys[:size]]}"

@@ -1,4 +1,4 @@
-"""Settings are read here and nowhere else: one TOML file, NODEWARD_* variables over it, --set over both."""
+"""The only place that reads settings: a TOML file, overridden by NODEWARD_* variables, overridden by --set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from data.errors import SettingsError
 from pipelines.settings.environment import environment
 from pipelines.settings.errors import explain, wrong_value
-from pipelines.settings.layers import Written, environment_layer, file_layer, merge, override_layer
+from pipelines.settings.layers import WrittenValue, environment_layer, file_layer, merge, override_layer
 from pipelines.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and validate the settings; raise SettingsError naming the key, its value and where it was written."""
+    """Read and validate the settings; raise SettingsError with the key, its value and where it was written."""
     variables = environment() if environ is None else environ
     written = [
         *file_layer(path),
@@ -31,7 +31,7 @@ def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] |
     return settings
 
 
-def _validate(written: Sequence[Written]) -> Settings:
+def _validate(written: Sequence[WrittenValue]) -> Settings:
     try:
         return Settings.model_validate(merge(written))
     except ValidationError as error:
@@ -41,16 +41,16 @@ def _validate(written: Sequence[Written]) -> Settings:
         raise explain(error, written) from None
 
 
-def _as_strings(error: ValidationError, written: Sequence[Written]) -> list[Written]:
-    """Take values from outside TOML as plain text where a string is wanted: `--set fleet.name=42`."""
-    wanted = {tuple(map(str, detail["loc"])) for detail in error.errors() if detail["type"] == "string_type"}
+def _as_strings(error: ValidationError, written: Sequence[WrittenValue]) -> list[WrittenValue]:
+    """Keep values from outside TOML as plain text where a string is required: `--set fleet.name=42`."""
+    text_keys = {tuple(map(str, detail["loc"])) for detail in error.errors() if detail["type"] == "string_type"}
     return [
-        replace(item, value=item.raw, raw=None) if item.raw is not None and item.path in wanted else item
+        replace(item, value=item.raw, raw=None) if item.raw is not None and item.path in text_keys else item
         for item in written
     ]
 
 
-def _check_policy(settings: Settings, written: Sequence[Written]) -> None:
+def _check_policy(settings: Settings, written: Sequence[WrittenValue]) -> None:
     longest = settings.forecast.horizons_days[-1]
     if settings.policy.horizon_days > longest:
         what = wrong_value(

@@ -1,4 +1,4 @@
-"""The shape of the settings: every key, its type, its default and its bounds, written down once."""
+"""Every key of the settings with its type, its default and its bounds."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,45 +8,46 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from data.schema import Metric, MetricKind
 from data.validation.node_names import BOARD_PATTERNS
-from models.setup import NOBODY_KNOWS
+from models.setup import UNKNOWN_CAUSES
 from pipelines.settings.field_types import (
     Amount,
-    AtLeastOne,
     Count,
     Cron,
     Days,
     Duration,
+    DurationOrForever,
     Folder,
-    ForEverOr,
-    LongerThanZero,
     Name,
-    Positive,
+    NodePattern,
+    PositiveAmount,
+    PositiveCount,
+    PositiveDuration,
     PositiveShare,
     Sampling,
     Share,
     SmartNumber,
     TimeFormat,
     Zone,
-    _ascending,
-    _on_days,
-    _pattern,
+    aligned_with_days,
+    ascending,
 )
+from pipelines.settings.translation import into
 
 
 class Section(BaseModel):
-    """A table of the settings: unknown keys are errors, values stay as they were read."""
+    """A table of the settings: unknown keys are errors, and values cannot change after they are read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FleetSettings(Section):
-    """Whom this installation watches."""
+    """The fleet that this installation watches."""
 
     name: Name = "fleet"
 
 
 class EventColumns(Section):
-    """A source's own names for the columns of events, where they differ."""
+    """The source's names of the columns of events, where they differ from the canonical ones."""
 
     node: Name | None = None
     start: Name | None = None
@@ -59,7 +60,7 @@ class EventColumns(Section):
 
 
 class NodeColumns(Section):
-    """A source's own names for the columns of the inventory, where they differ."""
+    """The source's names of the columns of the inventory, where they differ from the canonical ones."""
 
     node: Name | None = None
     rack: Name | None = None
@@ -72,7 +73,7 @@ class NodeColumns(Section):
 
 
 class BlindColumns(Section):
-    """A source's own names for the columns of blind periods, where they differ."""
+    """The source's names of the columns of blind periods, where they differ from the canonical ones."""
 
     start: Name | None = None
     end: Name | None = None
@@ -80,7 +81,7 @@ class BlindColumns(Section):
 
 
 class SourceColumns(Section):
-    """Canonical names on the left, the source's own on the right; telemetry's metrics may be renamed too."""
+    """Canonical names on the left, the source's names on the right; metrics of telemetry may be renamed too."""
 
     telemetry: dict[Name, Name] = {}
     events: EventColumns = EventColumns()
@@ -88,7 +89,7 @@ class SourceColumns(Section):
     blind: BlindColumns = BlindColumns()
 
     def mapping(self) -> dict[str, dict[str, str]]:
-        """Give, for each table, the names that differ."""
+        """Return the source's name by canonical name for each table, where they differ."""
         return self.model_dump(exclude_none=True)
 
 
@@ -103,9 +104,9 @@ class CsvSettings(Section):
 
 
 class BackblazeSettings(Section):
-    """What of Backblaze's drive statistics is read."""
+    """Which parts of Backblaze's drive statistics are read."""
 
-    smart: Annotated[tuple[SmartNumber, ...], Field(min_length=1), AfterValidator(_ascending)] = (
+    smart: Annotated[tuple[SmartNumber, ...], Field(min_length=1), AfterValidator(ascending)] = (
         5, 10, 12, 187, 188, 189, 196, 197, 198,
     )  # fmt: skip
     changes_only: Annotated[bool, Field(strict=True)] = True
@@ -123,14 +124,14 @@ class SourceSettings(Section):
 
 
 class StateSettings(Section):
-    """Where everything that Nodeward writes lives."""
+    """Where Nodeward keeps everything that it writes."""
 
     path: Folder = Path("var")
     url: str = ""
 
 
 class ClockSettings(Section):
-    """What now is: the wall clock, or for historical records the newest time that they hold."""
+    """Which time counts as now: the wall clock's, or for historical records the newest time that they hold."""
 
     now: Literal["wall", "data"] = "wall"
 
@@ -138,7 +139,7 @@ class ClockSettings(Section):
 class BucketSettings(Section):
     """How telemetry is cut into buckets."""
 
-    width: Annotated[LongerThanZero, AfterValidator(_on_days)] = timedelta(days=1)
+    width: Annotated[PositiveDuration, AfterValidator(aligned_with_days)] = timedelta(days=1)
 
 
 class IdentitySettings(Section):
@@ -146,13 +147,13 @@ class IdentitySettings(Section):
 
     ports: Annotated[bool, Field(strict=True)] = True
     domains: tuple[Name, ...] = ()
-    patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = BOARD_PATTERNS
+    patterns: tuple[NodePattern, ...] = BOARD_PATTERNS
     max_unknown_share: Share = 0.01
     aliases: dict[Name, Name] = {}
 
 
 class MetricColumn(Section):
-    """How one metric is to be read, where it differs from the defaults."""
+    """How one metric is read, where it differs from the defaults."""
 
     kind: MetricKind | None = None
     sampling: Sampling | None = None
@@ -163,7 +164,7 @@ class MetricColumn(Section):
     idle_below: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _min_below_max(self) -> Self:
         if self.min is not None and self.max is not None and self.min > self.max:
             msg = f"min = {self.min:g} is above max = {self.max:g}"
             raise ValueError(msg)
@@ -171,7 +172,7 @@ class MetricColumn(Section):
 
 
 class MetricSettings(Section):
-    """How the columns of telemetry are to be read."""
+    """How the columns of telemetry are read."""
 
     default_kind: MetricKind = MetricKind.GAUGE
     default_sampling: Sampling = "sampled"
@@ -179,36 +180,36 @@ class MetricSettings(Section):
     columns: dict[Name, MetricColumn] = {}
 
     def metric(self, name: str) -> Metric:
-        """Describe one column of telemetry."""
-        own = self.columns.get(name, MetricColumn())
-        kind, sampling = own.kind or self.default_kind, own.sampling or self.default_sampling
-        return Metric(name, kind, sampling, own.unit, own.min, own.max, own.label, own.idle_below)
+        """Return the description of one column of telemetry."""
+        column = self.columns.get(name, MetricColumn())
+        kind, sampling = column.kind or self.default_kind, column.sampling or self.default_sampling
+        return into(Metric, column, name=name, kind=kind, sampling=sampling)
 
     @model_validator(mode="after")
-    def _idle_gauges(self) -> Self:
+    def _idle_only_for_sampled_gauges(self) -> Self:
         for metric in map(self.metric, self.columns):
             if metric.idle_below is not None and (metric.kind, metric.sampling) != (MetricKind.GAUGE, "sampled"):
                 msg = (
-                    f"columns.{metric.name}.idle_below = {metric.idle_below:g} is of no use: only a gauge that is "
-                    f"sampled tells when a node is idle, and {metric.name} is a {metric.kind}, {metric.sampling}"
+                    f"columns.{metric.name}.idle_below = {metric.idle_below:g} has no effect: only a gauge that "
+                    f"is sampled shows when a node is idle, and {metric.name} is a {metric.kind}, {metric.sampling}"
                 )
                 raise ValueError(msg)
         return self
 
 
 class ForecastSettings(Section):
-    """What is predicted, how often, and for which nodes."""
+    """What is forecast, how often, and for which nodes."""
 
-    horizons_days: Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_ascending)] = (1, 3, 7, 14)
+    horizons_days: Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(ascending)] = (1, 3, 7, 14)
     every_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 1
     coverage_metric: str = ""
     coverage_share: PositiveShare = 0.9
-    alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(_ascending)] = (
+    alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(ascending)] = (
         0.005,
         0.01,
         0.02,
     )
-    lead_hours: Annotated[tuple[AtLeastOne, ...], AfterValidator(_ascending)] = (24,)
+    lead_hours: Annotated[tuple[PositiveCount, ...], AfterValidator(ascending)] = (24,)
     history_start: date | None = None
 
     @property
@@ -219,9 +220,9 @@ class ForecastSettings(Section):
 
 
 class FeatureSettings(Section):
-    """Over which windows features look back."""
+    """The windows that features look back over."""
 
-    windows: Annotated[tuple[LongerThanZero, ...], Field(min_length=2), AfterValidator(_ascending)] = (
+    windows: Annotated[tuple[PositiveDuration, ...], Field(min_length=2), AfterValidator(ascending)] = (
         timedelta(days=1),
         timedelta(days=7),
         timedelta(days=30),
@@ -231,40 +232,40 @@ class FeatureSettings(Section):
 class ModelSettings(Section):
     """How the hazard model is trained."""
 
-    min_failures: AtLeastOne = 50
+    min_failures: PositiveCount = 50
     folds: Annotated[int, Field(strict=True, ge=1, le=20)] = 3
     seeds: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
     random_seed: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] = 1
     trees: Annotated[int, Field(strict=True, ge=1, le=20_000)] = 150
     leaves: Annotated[int, Field(strict=True, ge=2, le=4096)] = 8
     learning_rate: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.05
-    min_child: AtLeastOne = 50
+    min_child: PositiveCount = 50
     feature_share: PositiveShare = 0.2
     row_share: PositiveShare = 0.7
     l2: Amount = 10.0
-    half_life_days: Positive = 365.0
+    half_life_days: PositiveAmount = 365.0
     trees_share: PositiveShare = 0.65
     bins: Annotated[int, Field(strict=True, ge=2, le=4095)] = 63
-    negatives_per_positive: Positive = 30.0
+    negatives_per_positive: PositiveAmount = 30.0
 
 
 class CauseSettings(Section):
-    """On what terms a likely cause is told."""
+    """What is needed before a likely cause is named."""
 
-    unknown: tuple[str, ...] = NOBODY_KNOWS
-    min_failures: AtLeastOne = 50
-    min_of_a_cause: AtLeastOne = 10
+    unknown: tuple[str, ...] = UNKNOWN_CAUSES
+    min_failures: PositiveCount = 50
+    min_of_a_cause: PositiveCount = 10
     min_probability: PositiveShare = 0.5
 
 
 class BaselineSettings(Section):
-    """What the model is compared with."""
+    """The baselines that the model is compared with."""
 
     rule: tuple[Name, ...] = ()
 
 
 class LimitSettings(Section):
-    """How much of the fleet may be drained at once, whatever the model says."""
+    """How much of the fleet may be drained at once, whatever the model forecasts."""
 
     fleet_share: Share = 0.01
     fleet_count: Count = 10
@@ -274,12 +275,12 @@ class LimitSettings(Section):
 class PolicySettings(Section):
     """What a failure, a drain and an idle node cost, in node-hours."""
 
-    horizon_days: Positive = 7
+    horizon_days: PositiveAmount = 7
     failure_cost_node_hours: Amount = 60.0
     averted_share: Share = 0.8
     drain_cost_node_hours: Amount = 2.0
     idle_cost_node_hours: Amount = 8.0
-    stale_after: LongerThanZero = timedelta(hours=36)
+    stale_after: PositiveDuration = timedelta(hours=36)
     limits: LimitSettings = LimitSettings()
 
 
@@ -292,7 +293,7 @@ class TrackingSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """When a Prefect server runs each flow: cron in UTC, empty for not at all."""
+    """When a Prefect server runs each flow: cron in UTC, empty for never."""
 
     pool: Name = "nodeward"
     ingest: Cron = "0 * * * *"
@@ -304,23 +305,23 @@ class ScheduleSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long records are kept; empty: for ever."""
+    """How long records are kept; empty: forever."""
 
-    telemetry: ForEverOr = None
-    buckets: ForEverOr = None
-    scores: ForEverOr = None
-    quarantine: ForEverOr = None
-    decisions: ForEverOr = None
+    telemetry: DurationOrForever = None
+    buckets: DurationOrForever = None
+    scores: DurationOrForever = None
+    quarantine: DurationOrForever = None
+    decisions: DurationOrForever = None
 
 
 class ReportSettings(Section):
-    """What the HTML report looks back on."""
+    """The period that the HTML report covers."""
 
     days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 90
 
 
 class Settings(Section):
-    """All of the settings."""
+    """All settings."""
 
     fleet: FleetSettings = FleetSettings()
     source: SourceSettings = SourceSettings()

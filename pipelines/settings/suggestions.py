@@ -1,4 +1,4 @@
-"""Every key that the settings know, and the one that a misspelt key most likely meant."""
+"""Lists every known key of the settings, and finds the one that a misspelt key most likely meant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANYWHERE_CUTOFF: Final = 0.6
 
 
 def known_keys(model: type[BaseModel], prefix: Key = ()) -> Iterator[Key]:
-    """List the keys of a model and of the tables in it, tables before what they hold."""
+    """Yield the keys of a model and of the tables in it, each table before its keys."""
     for name, field in model.model_fields.items():
         path = (*prefix, name)
         yield path
@@ -30,19 +30,19 @@ def known_keys(model: type[BaseModel], prefix: Key = ()) -> Iterator[Key]:
 
 
 def suggest(model: type[BaseModel], wrong: Key) -> str:
-    """Say which known key was most likely meant, or which ones there are."""
+    """Return a hint: the known key that was most likely meant, or the keys that the table can hold."""
     known = [_named_like(key, wrong) for key in known_keys(model)]
-    beside = [key for key in known if key[:-1] == wrong[:-1]]
-    elsewhere = [key for key in known if key not in beside]
+    same_table = [key for key in known if key[:-1] == wrong[:-1]]
+    elsewhere = [key for key in known if key not in same_table]
     meant = (
-        _closest(beside, wrong[-1], _SAME_TABLE_CUTOFF)
+        _closest(same_table, wrong[-1], _SAME_TABLE_CUTOFF)
         or _closest(elsewhere, wrong[-1], 1.0)
-        or _closest(beside, wrong[-1], _ANYWHERE_CUTOFF)
+        or _closest(same_table, wrong[-1], _ANYWHERE_CUTOFF)
         or _closest(elsewhere, wrong[-1], _SAME_TABLE_CUTOFF)
     )
     if meant:
         return f"did you mean {'.'.join(meant)}?"
-    return f"{'.'.join(wrong[:-1]) or 'the settings'} can hold {', '.join(key[-1] for key in beside)}"
+    return f"{'.'.join(wrong[:-1]) or 'the settings'} can hold {', '.join(key[-1] for key in same_table)}"
 
 
 def _closest(keys: Sequence[Key], name: str, cutoff: float) -> Key | None:
@@ -51,10 +51,10 @@ def _closest(keys: Sequence[Key], name: str, cutoff: float) -> Key | None:
 
 
 def _named_like(key: Key, wrong: Key) -> Key:
-    """Fill in the user's own name for a table where the wrong key has one."""
+    """Put the user's name of a table into a known key where the wrong key has one."""
     if ANY_NAME not in key or len(key) != len(wrong):
         return key
-    return tuple(mine if part == ANY_NAME else part for part, mine in zip(key, wrong, strict=True))
+    return tuple(name if part == ANY_NAME else part for part, name in zip(key, wrong, strict=True))
 
 
 def _is_table(annotation: object) -> TypeGuard[type[BaseModel]]:

@@ -1,4 +1,4 @@
-"""The commented settings file that `nodeward init` writes; a test holds its values to the defaults."""
+"""Writes the commented settings file of `nodeward init`; a test compares its values with the defaults."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def template() -> str:
-    """Give the text of the settings file."""
+    """Return the text of the settings file."""
     return resources.files("pipelines.settings").joinpath("nodeward.toml").read_text(encoding="utf-8")
 
 
 def write_template(path: Path, *, force: bool) -> None:
-    """Write the settings file whole; raise SettingsError if there is one and `force` does not say to replace it."""
+    """Write the whole settings file or nothing; raise SettingsError if there is one already, unless `force`."""
     check_target(path, "--config")
     if path.exists() and not force:
-        raise SettingsError(f"{path}: is there already", fix="edit it, or replace it with --force")
+        raise SettingsError(f"{path}: exists already", fix="edit it, or replace it with --force")
     with whole_file(path) as part:
         part.write_text(template(), encoding="utf-8")

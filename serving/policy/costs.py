@@ -10,20 +10,21 @@ from dataclasses import dataclass
 class Costs:
     """What a failure, a drain and an idle node cost, in node-hours."""
 
-    failure: float
+    failure_cost_node_hours: float
     averted_share: float
-    drain: float
-    idle: float
+    drain_cost_node_hours: float
+    idle_cost_node_hours: float
 
     def saving(self, probability: float) -> float:
         """Give what a drain now is expected to save: may be negative.
 
         P(failure) x share averted x failure - drain - P(no failure) x idle.
         """
-        return probability * self.averted_share * self.failure - self.drain - (1 - probability) * self.idle
+        averted = probability * self.averted_share * self.failure_cost_node_hours
+        return averted - self.drain_cost_node_hours - (1 - probability) * self.idle_cost_node_hours
 
     @property
     def threshold(self) -> float:
         """Give the probability above which a drain pays; infinite where it never does."""
-        gain = self.averted_share * self.failure + self.idle
-        return (self.drain + self.idle) / gain if gain > 0 else math.inf
+        gain = self.averted_share * self.failure_cost_node_hours + self.idle_cost_node_hours
+        return (self.drain_cost_node_hours + self.idle_cost_node_hours) / gain if gain > 0 else math.inf

@@ -18,7 +18,7 @@ from models.backtest.replay import judge_cases
 from models.evaluation.evaluate import evaluate
 from models.hazard import fit
 from pipelines.analysis.backtest import run
-from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
+from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 from pipelines.settings.load import load
 from tests.benchmarks import gap_times
 from tests.benchmarks.gap_times import Lives
@@ -137,7 +137,7 @@ def timed_fits() -> Iterator[list[float]]:
 
 def main(config: str, start: str, end: str | None = None) -> None:
     """Replay a window, to the end of the records if none is given, and compare."""
-    set_default_variables(PATIENT_THREADS)
+    set_default_variables(THREAD_DEFAULTS)
     with timed_fits() as took:
         run(load(Path(config)), _utc(start), _utc(end) if end else None, keep=False, look=partial(compare, took))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipelines.settings.environment import PATIENT_THREADS, set_default_variables
+from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 from tests.benchmarks.machine import facts
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def page(outcomes: Sequence[Outcome], machine: str) -> str:
 
 def main() -> int:
     """Run all parts, say how each went, and write the page."""
-    set_default_variables(PATIENT_THREADS)
+    set_default_variables(THREAD_DEFAULTS)
     machine, outcomes = facts(), []
     for number, part in enumerate(PARTS, start=1):
         sys.stdout.write(f"[{number}/{len(PARTS)}] {part.title} ...\n")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-COSTS = Costs(failure=60.0, averted_share=0.8, drain=2.0, idle=8.0)
+COSTS = Costs(failure_cost_node_hours=60.0, averted_share=0.8, drain_cost_node_hours=2.0, idle_cost_node_hours=8.0)
 NO_LIMITS = Limits(fleet_share=1.0, fleet_count=1_000, per_rack=1_000)
 POLICY = Policy(COSTS, NO_LIMITS, stale_after=36 * HOUR)
 SCORE = NodeScore("n1", 0.9, NOW, timedelta(0), Support.OK)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NONE = timedelta(0)
 INFINITY = float("inf")
-TIGHT = IngestOptions(expected=Expected(lambda name: Metric(name, most=100.0)))
-WIDE = IngestOptions(expected=Expected(lambda name: Metric(name, most=1e6)))
+TIGHT = IngestOptions(expected=Expected(lambda name: Metric(name, max=100.0)))
+WIDE = IngestOptions(expected=Expected(lambda name: Metric(name, max=1e6)))
 MIXED = telemetry([
     ("n1", HOUR, NONE, 1.0), ("n2", HOUR, NONE, 500.0), ("n2", 2 * HOUR, NONE, INFINITY), ("n3", HOUR, NONE, 3.0),
 ])  # fmt: skip

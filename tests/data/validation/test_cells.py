@@ -17,7 +17,7 @@ NONE = timedelta(0)
 
 
 def bounded(name: str) -> Metric:
-    return Metric(name, least=0.0, most=100.0) if name == "load" else Metric(name)
+    return Metric(name, min=0.0, max=100.0) if name == "load" else Metric(name)
 
 
 def rows_of(values: list[float | None], kind: type[pl.DataType] = pl.Float64) -> pl.DataFrame:

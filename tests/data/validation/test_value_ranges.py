@@ -20,9 +20,9 @@ from data.validation.value_ranges import possible
         (Metric("x", unit="V"), (-inf, inf)),  # -12 V rails
         (Metric("x", MetricKind.COUNTER, unit="errors"), (0.0, inf)),
         (Metric("x", MetricKind.COUNT), (0.0, inf)),
-        (Metric("x", unit="°C", least=5.0), (5.0, 300.0)),
-        (Metric("x", unit="%", most=6400.0), (0.0, 6400.0)),
-        (Metric("x", MetricKind.COUNTER, least=-1.0, most=9.0), (-1.0, 9.0)),
+        (Metric("x", unit="°C", min=5.0), (5.0, 300.0)),
+        (Metric("x", unit="%", max=6400.0), (0.0, 6400.0)),
+        (Metric("x", MetricKind.COUNTER, min=-1.0, max=9.0), (-1.0, 9.0)),
     ],
 )
 def test_the_settings_come_before_the_unit_and_the_unit_before_the_kind(

@@ -21,7 +21,7 @@ NODES = [
 ]
 CAUSES = ("disk", "disk", "fan", "fan", "memory", "memory")
 UNTIL = START + 120 * DAY
-TERMS = Terms(fewest_failures=5, fewest_of_a_cause=3)
+TERMS = Terms(min_failures=5, min_of_a_cause=3)
 
 
 def lemons(*more: dict[str, object]) -> Fleet:

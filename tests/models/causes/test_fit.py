@@ -53,8 +53,8 @@ def test_failures_without_a_cause_are_counted_and_are_no_class() -> None:
 @pytest.mark.parametrize(
     ("terms", "why"),
     [
-        (replace(TERMS, fewest_failures=500), "failures have a known cause, 500 are needed"),
-        (replace(TERMS, fewest_of_a_cause=500), "no cause was recorded 500 times"),
+        (replace(TERMS, min_failures=500), "failures have a known cause, 500 are needed"),
+        (replace(TERMS, min_of_a_cause=500), "no cause was recorded 500 times"),
         (replace(TERMS, unknown=("unknown", "disk", "fan")), "the records tell one cause only: memory"),
     ],
 )

@@ -34,7 +34,7 @@ def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
 @cache
 def causes() -> CauseModel:
     """Learn from the made-up fleet's few failures, and grow trees whether or not they help."""
-    terms = Terms(fewest_failures=5, fewest_of_a_cause=2)
+    terms = Terms(min_failures=5, min_of_a_cause=2)
     told = learn(replace(trained(), setup=replace(setup_of(), causes=terms)))
     shares = np.full((40, len(told.causes.names)), 1 / len(told.causes.names))
     features, cause = trained().training.features[:40], np.arange(40) % len(told.causes.names)

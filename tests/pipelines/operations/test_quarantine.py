@@ -143,5 +143,5 @@ def test_settings_become_what_an_ingest_is_told(tmp_path: Path) -> None:
     options = ingest_options(settings)
     spelling, fan = options.spelling, options.expected.describe("fan")
     assert (spelling.ports, spelling.domains, spelling.max_unknown_share) == (False, ("x.org",), 0.5)
-    assert (dict(spelling.aliases), fan.unit, fan.least, fan.most) == ({"a": "b"}, "RPM", 100.0, None)
+    assert (dict(spelling.aliases), fan.unit, fan.min, fan.max) == ({"a": "b"}, "RPM", 100.0, None)
     assert named_metrics(settings) == {"metrics.columns.fan": "fan"}

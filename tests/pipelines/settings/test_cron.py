@@ -15,11 +15,12 @@ INSTANT = timedelta(microseconds=1)
 
 
 def field(low: int, high: int) -> st.SearchStrategy[str]:
-    """Write one field in every way that is taken."""
+    """Generate one field in every accepted form."""
     number = st.integers(low, high)
-    step = st.integers(1, high).map(lambda by: f"/{by}")
-    spans = st.tuples(number, number).filter(lambda ends: ends[0] < ends[1]).map(lambda ends: f"{ends[0]}-{ends[1]}")
-    part = st.one_of(st.just("*"), number.map(str), spans, st.tuples(st.one_of(st.just("*"), spans), step).map("".join))
+    step = st.integers(1, high).map(lambda count: f"/{count}")
+    interval = st.tuples(number, number).filter(lambda ends: ends[0] < ends[1]).map(lambda ends: f"{ends[0]}-{ends[1]}")
+    stepped = st.tuples(st.one_of(st.just("*"), interval), step).map("".join)
+    part = st.one_of(st.just("*"), number.map(str), interval, stepped)
     return st.lists(part, min_size=1, max_size=3).map(",".join)
 
 
@@ -27,7 +28,7 @@ DAYS = st.one_of(st.tuples(field(1, 28), st.just("*")), st.tuples(st.just("*"), 
 
 
 def last_fired(cron: str, at: datetime) -> datetime:
-    """Ask the cron that Prefect's server schedules by for its newest time at or before one."""
+    """Return the newest time at or before `at` of the cron library that Prefect's server schedules with."""
     dates = croniter(cron, at + timedelta(minutes=1))  # type: ignore[no-untyped-call]  # as Prefect ships it
     while (last := dates.get_prev(datetime)) > at:  # type: ignore[no-untyped-call]  # as above
         pass
@@ -49,13 +50,13 @@ def test_a_window_begins_when_prefects_own_cron_last_fired(
     assert window_start(cron, at.replace(tzinfo=UTC)) == last_fired(cron, at)
 
 
-def test_a_window_holds_its_first_instant_and_not_that_of_the_next() -> None:
+def test_a_window_contains_its_first_instant_and_not_that_of_the_next() -> None:
     assert window_start("10 * * * *", TICK) == TICK
     assert window_start("10 * * * *", TICK - INSTANT) == TICK - timedelta(hours=1)
     assert window_start("10 * * * *", TICK + timedelta(hours=1) - INSTANT) == TICK
 
 
-def test_names_and_spaces_are_read_and_nothing_stands_for_not_scheduled() -> None:
+def test_names_and_spaces_are_read_and_empty_means_not_scheduled() -> None:
     assert parse_cron("  30 3  * jan-mar MON ") == "30 3 * jan-mar MON"
     assert parse_cron(" ") == ""
 
@@ -80,6 +81,6 @@ def test_names_and_spaces_are_read_and_nothing_stands_for_not_scheduled() -> Non
         (5, "should be a cron line"),
     ],
 )
-def test_what_crons_do_not_agree_on_is_refused_with_the_field_named(cron: object, why: str) -> None:
+def test_what_cron_dialects_do_not_agree_on_is_refused_with_the_field_named(cron: object, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         parse_cron(cron)

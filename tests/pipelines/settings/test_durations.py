@@ -24,7 +24,7 @@ def test_a_duration_is_the_sum_of_its_parts(text: str, expected: timedelta) -> N
 
 
 @pytest.mark.parametrize("text", ["", "36", "h", "1 d", "-1d", "1d-", "1D", "1y", "nan", " 1d", "1d\n", "٣h"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="36h, 1d, 90m or 0s"):
         parse_duration(text)
 
@@ -35,11 +35,11 @@ def test_a_number_without_a_unit_is_refused(value: object) -> None:
         parse_duration(value)
 
 
-def test_a_duration_beyond_what_python_counts_is_refused() -> None:
+def test_a_duration_longer_than_a_timedelta_can_be_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than a duration can be"):
         parse_duration("999999999999w")
 
 
 @given(st.timedeltas(min_value=timedelta(0)))
-def test_what_is_written_reads_back(value: timedelta) -> None:
+def test_a_written_duration_reads_back(value: timedelta) -> None:
     assert parse_duration(format_duration(value)) == value

@@ -19,8 +19,8 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def said(config: Path, *overrides: str, text: str | None = None, environ: dict[str, str] | None = None) -> str:
-    """What loading complains of."""
+def error_of(config: Path, *overrides: str, text: str | None = None, environ: dict[str, str] | None = None) -> str:
+    """Return the text of the error that loading raises."""
     if text is not None:
         config.write_text(text)
     with pytest.raises(SettingsError) as caught:
@@ -77,7 +77,7 @@ def test_set_reaches_nested_tables_and_adds_to_them(config: Path) -> None:
     assert settings.metrics.metric("load").sampling == "on_change"
 
 
-def test_a_quoted_key_may_hold_a_dot(config: Path) -> None:
+def test_a_quoted_key_may_contain_a_dot(config: Path) -> None:
     settings = load(config, ['metrics.columns."a.b".kind=age'], {})
     assert settings.metrics.metric("a.b").kind is MetricKind.AGE
 
@@ -109,7 +109,7 @@ def test_a_home_folder_is_expanded_and_other_paths_stay_relative(config: Path) -
 
 
 @pytest.mark.parametrize(
-    ("override", "meant"),
+    ("override", "suggestion"),
     [
         ("fleet.nam=x", "fleet.name"),
         ("flet.name=x", "fleet"),
@@ -121,32 +121,34 @@ def test_a_home_folder_is_expanded_and_other_paths_stay_relative(config: Path) -
         ("source.columns.events.strt=begin", "source.columns.events.start"),
     ],
 )
-def test_a_misspelt_key_is_met_with_the_nearest_known_one(config: Path, override: str, meant: str) -> None:
-    assert f"did you mean {meant}?" in said(config, override)
+def test_the_error_for_a_misspelt_key_suggests_the_nearest_known_one(
+    config: Path, override: str, suggestion: str
+) -> None:
+    assert f"did you mean {suggestion}?" in error_of(config, override)
 
 
-def test_a_key_like_no_other_is_met_with_those_that_there_are(config: Path) -> None:
-    assert "clock can hold now" in said(config, "clock.zzz=1")
-    assert "the settings can hold fleet, source, state" in said(config, "zzz=1")
+def test_the_error_for_a_key_like_no_other_lists_the_known_ones(config: Path) -> None:
+    assert "clock can hold now" in error_of(config, "clock.zzz=1")
+    assert "the settings can hold fleet, source, state" in error_of(config, "zzz=1")
 
 
 def test_an_error_names_key_value_file_and_line(config: Path) -> None:
-    message = said(config, text='[fleet]\nname = "x"\n\n[policy.limits]\n  fleet_share = 2  # all of it\n')
+    message = error_of(config, text='[fleet]\nname = "x"\n\n[policy.limits]\n  fleet_share = 2  # all of it\n')
     assert message.startswith(f"policy.limits.fleet_share = 2 ({config}, line 5): should be less than or equal to 1")
     assert "→ correct it, or leave it out for 0.01" in message
 
 
-def test_an_error_names_the_variable_or_the_option_that_it_came_from(config: Path) -> None:
-    assert "model.seeds = 0 (environment variable NODEWARD_MODEL__SEEDS)" in said(
+def test_an_error_names_the_variable_or_the_option_that_the_value_came_from(config: Path) -> None:
+    assert "model.seeds = 0 (environment variable NODEWARD_MODEL__SEEDS)" in error_of(
         config, environ={"NODEWARD_MODEL__SEEDS": "0"}
     )
-    assert "model.seeds = 0 (--set model.seeds)" in said(
+    assert "model.seeds = 0 (--set model.seeds)" in error_of(
         config, "model.seeds=0", environ={"NODEWARD_MODEL__SEEDS": "1"}
     )
 
 
-def test_every_error_is_told_at_once(config: Path) -> None:
-    message = said(config, "model.seeds=0", text="[fleet]\nnam = 1\n")
+def test_every_error_is_reported_at_once(config: Path) -> None:
+    message = error_of(config, "model.seeds=0", text="[fleet]\nnam = 1\n")
     assert "model.seeds = 0" in message
     assert "did you mean fleet.name?" in message
 
@@ -203,27 +205,27 @@ def test_every_error_is_told_at_once(config: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_with_what_it_should_be(config: Path, override: str, why: str) -> None:
-    assert why in said(config, override)
+    assert why in error_of(config, override)
 
 
-def test_a_list_is_told_as_it_is_written_and_a_wrong_value_in_it_once(config: Path) -> None:
-    message = said(config, "features.windows=['7d']")
+def test_a_list_is_shown_as_it_is_written_and_a_wrong_value_in_it_once(config: Path) -> None:
+    message = error_of(config, "features.windows=['7d']")
     assert 'features.windows = ["7d"] (--set features.windows): should hold at least 2' in message
     assert 'leave it out for ["1d", "1w", "4w2d"]' in message
-    assert said(config, "forecast.alarm_shares=[1.5]").count("→") == 1
+    assert error_of(config, "forecast.alarm_shares=[1.5]").count("→") == 1
 
 
-def test_a_decision_looks_no_further_than_the_longest_horizon(config: Path) -> None:
-    message = said(config, "policy.horizon_days=15")
+def test_a_policy_horizon_beyond_the_longest_forecast_is_refused(config: Path) -> None:
+    message = error_of(config, "policy.horizon_days=15")
     assert "policy.horizon_days = 15.0 (--set policy.horizon_days): beyond the longest" in message
-    assert "policy.horizon_days = 7 (default)" in said(config, "forecast.horizons_days=[1]")
+    assert "policy.horizon_days = 7 (default)" in error_of(config, "forecast.horizons_days=[1]")
 
 
 def test_passwords_stay_out_of_messages(config: Path) -> None:
-    message = said(config, "state.urll=postgresql://me:hunter2@db/x", "tracking.ur=https://me:hunter2@ml")
+    message = error_of(config, "state.urll=postgresql://me:hunter2@db/x", "tracking.ur=https://me:hunter2@ml")
     assert "postgresql://me:***@db/x" in message
     assert "hunter2" not in message
-    message = said(config, "state.urll=postgresql://db/x?user=me&sslpassword=hunter2&password=hunter2")
+    message = error_of(config, "state.urll=postgresql://db/x?user=me&sslpassword=hunter2&password=hunter2")
     assert "hunter2" not in message
     assert "user=me" in message
 
@@ -238,30 +240,30 @@ def test_passwords_stay_out_of_messages(config: Path) -> None:
     ],
 )
 def test_a_syntax_error_gives_file_and_line(config: Path, text: str, why: str) -> None:
-    message = said(config, text=text)
+    message = error_of(config, text=text)
     assert message.startswith(str(config))
     assert why in message
 
 
-def test_a_file_that_can_not_be_read_is_named(config: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(config: Path) -> None:
     config.write_bytes(b"\xff\xfe")
-    assert "not UTF-8" in said(config)
-    assert "no such file" in said(config.parent / "other.toml")
-    assert "nodeward init" in said(config.parent / "other.toml")
-    assert "Is a directory" in said(config.parent)
+    assert "not UTF-8" in error_of(config)
+    assert "no such file" in error_of(config.parent / "other.toml")
+    assert "nodeward init" in error_of(config.parent / "other.toml")
+    assert "Is a directory" in error_of(config.parent)
 
 
 @pytest.mark.parametrize("option", ["fleet.name", "=x", "a b=3", "fleet..name=x", ""])
-def test_a_set_that_is_no_key_and_value_is_refused(config: Path, option: str) -> None:
-    assert "write section.key=value" in said(config, option)
+def test_a_set_without_a_key_and_a_value_is_refused(config: Path, option: str) -> None:
+    assert "write section.key=value" in error_of(config, option)
 
 
 def test_a_variable_with_one_underscore_too_few_is_refused(config: Path) -> None:
-    message = said(config, environ={"NODEWARD_FLEET_NAME": "x"})
+    message = error_of(config, environ={"NODEWARD_FLEET_NAME": "x"})
     assert "two underscores: NODEWARD_FLEET__NAME" in message
 
 
-def test_variables_that_others_set_are_left_alone(config: Path) -> None:
+def test_variables_of_other_programs_are_ignored(config: Path) -> None:
     environ = {
         "NODEWARD_SERVICE_HOST": "10.0.0.1",
         "NODEWARD_PORT": "tcp://10.0.0.1:80",
@@ -271,7 +273,7 @@ def test_variables_that_others_set_are_left_alone(config: Path) -> None:
     assert load(config, (), environ) == Settings()
 
 
-def test_an_override_replaces_a_value_where_a_table_is_wanted(config: Path) -> None:
+def test_an_override_replaces_a_value_where_a_table_is_required(config: Path) -> None:
     config.write_text("fleet = 3\n")
     assert load(config, ["fleet.name=x"], {}).fleet.name == "x"
 

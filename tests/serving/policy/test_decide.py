@@ -44,7 +44,7 @@ def test_a_node_is_drained_only_where_that_pays() -> None:
 
 
 def test_a_drain_that_averts_nothing_never_pays() -> None:
-    policy = replace(POLICY, costs=Costs(failure=60, averted_share=0, drain=2, idle=8))
+    policy = replace(POLICY, costs=replace(COSTS, averted_share=0))
     (told,) = decide([scored("n1", 1.0)], fleet(1), policy, NOW)
     assert (told.verdict, told.reason) == (Verdict.LEAVE, "P(failure) 100.0%: a drain never pays")
 

@@ -209,7 +209,7 @@ def test_reasons_tell_features_values_and_what_they_add() -> None:
 
 
 def test_a_score_tells_the_likely_cause_as_the_bundle_does_and_says_why_where_it_cannot() -> None:
-    terms = Terms(fewest_failures=5, fewest_of_a_cause=2, least_probability=0.3)
+    terms = Terms(min_failures=5, min_of_a_cause=2, min_probability=0.3)
     learned = learn(replace(trained(), setup=replace(trained().setup, causes=terms)))
     view = made_up().view(SPLIT)
     sure = replace(learned, least_probability=0.3, doubt="")
