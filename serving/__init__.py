@@ -1,1 +1,1 @@
-"""What to do about it: scores, reasons, decisions and the actuators that carry them out; training is models/."""
+"""From models to action: scores, reasons, decisions and the actuators that carry them out; training is in models/."""

@@ -1,25 +1,28 @@
-"""Numbers, ranges and times as people write them."""
+"""Format numbers, ranges and times for people, in the same way in reasons, reports and terminal views."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-Amount = tuple[str, str]  # a number, and its unit
+Amount = tuple[str, str]  # a formatted number and its unit
 DASH: Final = "\N{EN DASH}"
 DIGITS: Final = 3
-TINY: Final = 1e-6  # from here down, zeros are harder to count than to write as a power of ten
-FEWEST_DAYS: Final = 2  # below that, hours
-RECENT: Final = timedelta(days=300)  # dates this near need no year
+TINY: Final = 1e-6  # below this, a power of ten is easier to read than a row of zeros
+FEWEST_DAYS: Final = 2  # a shorter duration is written in hours
+RECENT: Final = timedelta(days=300)  # a date in this period is written without its year
 DAY_HOURS: Final = 24.0
 
 
 def number(value: float | None, digits: int = DIGITS) -> str:
-    """Write a number with so many significant digits, as a power of ten only if it is tiny; a dash for none."""
+    """Format a number with `digits` significant digits; a dash if it is missing or not finite.
+
+    Only numbers below TINY are written with a power of ten.
+    """
     if value is None or not math.isfinite(value):
         return DASH
     if abs(value) >= 10**digits - 0.5:
@@ -31,74 +34,74 @@ def number(value: float | None, digits: int = DIGITS) -> str:
     return f"{value:.{decimals}f}".rstrip("0")
 
 
-def plain(value: float, unit: str) -> Amount:
-    """Write a number in its own unit."""
+def with_unit(value: float, unit: str) -> Amount:
+    """Format a number in its own unit."""
     return number(value), unit
 
 
-def bare(value: float, _unit: str) -> Amount:
-    """Write a number whose unit the sentence says."""
+def without_unit(value: float, _unit: str) -> Amount:
+    """Format a number whose unit is part of the sentence around it."""
     return number(value), ""
 
 
-def roughly(value: float, _unit: str) -> Amount:
-    """Write a multiple of the fleet's."""
+def multiple(value: float, _unit: str) -> Amount:
+    """Format a multiple of another value, with two digits."""
     return number(value, 2), ""
 
 
-def a_day(value: float, unit: str) -> Amount:
-    """Write a number whose sentence says 'a day'."""
+def per_day(value: float, unit: str) -> Amount:
+    """Format a rate per day for a sentence that contains 'a day'."""
     return number(value), unit.removesuffix("/d")
 
 
 def percent(value: float, _unit: str) -> Amount:
-    """Write a share of 1."""
+    """Format a share of 1 as a percentage."""
     return number(100 * value), "%"
 
 
 def days(value: float, _unit: str) -> Amount:
-    """Write days, or hours if there are few."""
+    """Format a number of days; in hours if it is below FEWEST_DAYS."""
     return (number(value), "days") if abs(value) >= FEWEST_DAYS else (number(DAY_HOURS * value), "h")
 
 
 def hours(value: float, unit: str) -> Amount:
-    """Write hours, or days if there are many."""
+    """Format a number of hours; in days from FEWEST_DAYS on."""
     return days(value / DAY_HOURS, unit)
 
 
-def joined(amount: Amount) -> str:
-    """Write an amount on one line: 3 W, 3%, 3."""
-    told, unit = amount
-    return f"{told}{unit}" if unit in {"", "%"} else f"{told} {unit}"
+def join_unit(amount: Amount) -> str:
+    """Join a number and its unit: 3 W, 3%, 3."""
+    text, unit = amount
+    return f"{text}{unit}" if unit in {"", "%"} else f"{text} {unit}"
 
 
-def span(low: Amount, high: Amount, unit: str) -> str:
-    """Write a range; a unit that was just said is not said again."""
+def value_range(low: Amount, high: Amount, preceding_unit: str) -> str:
+    """Format a range; leave out its unit if that is `preceding_unit`, the unit of the amount before it."""
     if low[1] != high[1]:
-        return f"{joined(low)} to {joined(high)}"
-    end = "" if high[1] == unit != "%" else high[1]
+        return f"{join_unit(low)} to {join_unit(high)}"
+    unit = "" if high[1] == preceding_unit != "%" else high[1]
     if low[0] == high[0]:
-        return joined((high[0], end))
-    between = " to " if low[0].startswith("-") else DASH
-    return joined((f"{low[0]}{between}{high[0]}", end))
+        return join_unit((high[0], unit))
+    separator = " to " if low[0].startswith("-") else DASH
+    return join_unit((f"{low[0]}{separator}{high[0]}", unit))
 
 
-def length(time: timedelta) -> str:
-    """Write a length of time."""
-    return joined(days(time / timedelta(days=1), ""))
+def duration(time: timedelta) -> str:
+    """Format a duration in days or hours."""
+    return join_unit(days(time / timedelta(days=1), ""))
 
 
-def ago(then: datetime, now: datetime) -> str:
-    """Write how long ago a time is."""
-    return length(now - then) if then < now else "now"
+def elapsed(then: datetime, now: datetime) -> str:
+    """Format the time from `then` to `now`; 'now' if none has passed."""
+    return duration(now - then) if then < now else "now"
 
 
-def moment(time: datetime, at: datetime) -> str:
-    """Write a time: with the hour unless it is midnight, with the year if it is long ago."""
-    told = f"{time.day} {time:%b}" + ("" if at - time < RECENT else f" {time.year}")
-    return told if time.hour == time.minute == 0 else f"{told} {time:%H:%M}"
+def short_time(time: datetime, now: datetime) -> str:
+    """Format a time: with hour and minute unless it is midnight, with the year unless it is RECENT."""
+    date = f"{time.day} {time:%b}" + ("" if now - time < RECENT else f" {time.year}")
+    return date if time.hour == time.minute == 0 else f"{date} {time:%H:%M}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Write a count and its noun."""
+def pluralize(count: int, noun: str) -> str:
+    """Format a count and its noun: 1 node, 2,000 nodes."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -25,7 +25,7 @@ from pipelines.output.exit_codes import NAMED, understood
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.reachability import require_answer
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +97,7 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     tell(_with_learnable(told, RecordFrames(found.events.good, found.nodes.good, found.blind.good), settings))
     tables = {"nodes": found.nodes, "events": found.events, "blind": found.blind}
     unusable = "; ".join(
-        f"{counted(count, 'row')} of {name}, since a row {reason}"
+        f"{pluralize(count, 'row')} of {name}, since a row {reason}"
         for name, table in tables.items()
         for reason, count in count_reasons(table.rejected).items()
     )

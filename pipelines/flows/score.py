@@ -136,7 +136,7 @@ def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNod
         chances = dict(zip(row["days"], row["probabilities"], strict=True))
         own = {name: row[name] for name in ("node", "probability", "support", "data_age_hours")}
         yield ScoredNode(
-            **own, probabilities=chances, reasons=from_json(row["reasons"]), likely_cause=LikelyCause.of_row(row)
+            **own, probabilities=chances, reasons=from_json(row["reasons"]), likely_cause=LikelyCause.from_row(row)
         )
 
 

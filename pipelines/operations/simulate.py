@@ -18,7 +18,7 @@ from data.simulator.signals.gauges import METRICS
 from data.simulator.writer import write_fleet
 from pipelines.output.progress import bars
 from pipelines.settings.durations import format_duration
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +103,7 @@ min_child = 20                    # rows in a leaf: a small fleet has few failur
 
 
 def _size(plan: SimulationPlan) -> str:
-    return f"{counted(plan.nodes, 'node')}, {counted(plan.days, 'day')} from {plan.start:%Y-%m-%d}"
+    return f"{pluralize(plan.nodes, 'node')}, {pluralize(plan.days, 'day')} from {plan.start:%Y-%m-%d}"
 
 
 def _column(metric: Metric) -> str:

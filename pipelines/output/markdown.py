@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from serving.explanation.reason import LEGEND, SEPARATOR, in_words
-from serving.scoring.likely_cause import counted, with_cause
+from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,7 +133,7 @@ def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
     """List so many of the riskiest nodes, under RISKIEST_COLUMNS."""
     known = ((one, one.probability) for one in report.scores[:shown])
     return [
-        (one.node, f"{chance:.1%}", with_cause(one.likely_cause, in_words(one.reasons)))
+        (one.node, f"{chance:.1%}", with_likely_cause(one.likely_cause, in_words(one.reasons)))
         for one, chance in known
         if chance is not None
     ]
@@ -147,7 +147,7 @@ def score_lines(report: ScoreReport) -> list[str]:
         f"{support}, {report.unknown:,} unknown (not reporting), {report.out:,} out (in a failure or maintenance that "
         f"has not ended); probabilities of a failure within {report.horizon_days:g} days"
     )
-    causes = counted([one.likely_cause for one in report.scores if one.probability is not None])
+    causes = likely_cause_summary([one.likely_cause for one in report.scores if one.probability is not None])
     return [told, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]
 
 

@@ -10,7 +10,7 @@ from models.evaluation.evaluate import MODEL
 from models.metrics.estimate import Estimate, divide
 from pipelines.output.backtest_notes import at_work
 from pipelines.report.terms import day, days, hours, model_name, points, rough, share, with_interval
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def headline(study: Study) -> str:
     failures, caught = count(study, "failures"), count(study, "failures_caught")
     if not failures:
         return "No failure in the window"
-    return f"{caught:,} of {counted(failures, 'failure')} came with a warning"
+    return f"{caught:,} of {pluralize(failures, 'failure')} came with a warning"
 
 
 def story(contents: Contents) -> list[str]:
@@ -133,7 +133,7 @@ def by_budget(study: Study) -> list[str]:
     """Say what alarms on each share of the nodes catch, and how far ahead."""
     return [
         f"alarms on {share(budget)} of the nodes: {count(study, 'failures_caught', budget):,} of "
-        f"{counted(count(study, 'failures', budget), 'failure')} caught{_lead(study, budget)}"
+        f"{pluralize(count(study, 'failures', budget), 'failure')} caught{_lead(study, budget)}"
         for budget in study.evaluation.models[MODEL].budgets
     ]
 
@@ -169,9 +169,9 @@ def warnings(contents: Contents) -> list[str]:
         told.append("No node was at risk in the test window: nothing was forecast.")
     if not trained.is_supported:
         told.append(
-            f"Low support: {counted(trained.failures, 'failure')} to learn from, {trained.setup.min_failures} needed "
+            f"Low support: {pluralize(trained.failures, 'failure')} to learn from, {trained.setup.min_failures} needed "
             "(model.min_failures). History and pooled rates stand in for a model, and nothing is drained on its word."
         )
     if 0 < failures < FEWEST_FAILURES:
-        told.append(f"{counted(failures, 'failure')} in the window: too few for intervals, and for conclusions.")
+        told.append(f"{pluralize(failures, 'failure')} in the window: too few for intervals, and for conclusions.")
     return told

@@ -11,7 +11,7 @@ from models.metrics.bootstrap import RESAMPLES
 from pipelines.output.cause_notes import causes_in_words
 from pipelines.report.headline import count
 from pipelines.report.terms import days, model_name, share
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def _window(contents: Contents) -> Iterator[tuple[str, str]]:
     )
     yield (
         "trained on",
-        f"what was known at the window's start: {counted(contents.found.replay.trained.failures, 'failure')}",
+        f"what was known at the window's start: {pluralize(contents.found.replay.trained.failures, 'failure')}",
     )
     yield (
         "alarms",

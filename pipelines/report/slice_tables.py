@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from models.evaluation.slices.groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
 from pipelines.output.backtest_notes import expected, subject
 from pipelines.report.terms import share, typeset, with_interval
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def words(slicing: Slicing) -> Iterator[str]:
     if not slicing.compared:
         return
     yield (
-        f"{counted(slicing.compared, 'part')} of the fleet {'was' if slicing.compared == 1 else 'were'} held against "
+        f"{pluralize(slicing.compared, 'part')} of the fleet {'was' if slicing.compared == 1 else 'were'} held against "
         f"the forecast. Were it right for all of them, chance alone would make about {slicing.by_chance:.1f} unusual "
         f"(one in twenty); {slicing.unusual} {'is' if slicing.unusual == 1 else 'are'}."
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def quarantine_lines(found: Listing) -> Iterator[str]:
 
 
 def _group(group: Group) -> Iterator[str]:
-    rows, nodes = counted(group.rows, "row"), counted(group.nodes, "node")
+    rows, nodes = pluralize(group.rows, "row"), pluralize(group.nodes, "node")
     yield f"{group.table}: {rows} of {nodes} from {group.source!r}: a row {group.reason}"
     if group.first:
         yield f"  {_when(group.first)} to {_when(group.last)}"

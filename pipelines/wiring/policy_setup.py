@@ -16,7 +16,7 @@ from serving.explanation.reason import from_json, in_words
 from serving.policy.costs import Costs
 from serving.policy.limits import FleetState, Limits
 from serving.policy.values import NodeScore, Policy, Support
-from serving.scoring.likely_cause import LikelyCause, with_cause
+from serving.scoring.likely_cause import LikelyCause, with_likely_cause
 
 if TYPE_CHECKING:
     from data.view import View
@@ -64,5 +64,5 @@ def _node_score(row: dict[str, object]) -> NodeScore:
         scored_at=at,
         data_age=timedelta(hours=age) if isinstance(age, float) else None,
         support=Support(str(row["support"])),
-        reasons=with_cause(LikelyCause.of_row(row), in_words(from_json(str(row["reasons"] or "")))),
+        reasons=with_likely_cause(LikelyCause.from_row(row), in_words(from_json(str(row["reasons"] or "")))),
     )

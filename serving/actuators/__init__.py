@@ -1,1 +1,1 @@
-"""How a decision reaches a scheduler: one module an actuator, the contract in base.py; what to do is serving/policy."""
+"""How a decision reaches a scheduler: one module per actuator, the contract in base.py; decisions: serving/policy."""

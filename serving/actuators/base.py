@@ -1,4 +1,4 @@
-"""What an actuator is asked to do: a decision to drain, made an order that can be carried out once."""
+"""The contract of actuators: decisions to drain become orders, each of which is carried out once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One node to drain; the node and the time of the decision name the order."""
+class DrainOrder:
+    """One node to drain; the node and the time of the decision identify the order."""
 
     node: str
     decided_at: datetime
@@ -24,14 +24,15 @@ class Order:
 
 
 class Actuator(Protocol):
-    """Brings orders to a scheduler."""
+    """Carries out orders at a scheduler."""
 
-    def drain(self, order: Order) -> bool:
-        """Carry an order out; False if it was carried out before, which changes nothing."""
+    def drain(self, order: DrainOrder) -> bool:
+        """Drain a node; return False and change nothing if the order was carried out before."""
         ...
 
 
-def carry_out(decisions: Iterable[Decision], decided_at: datetime, actuator: Actuator) -> tuple[Order, ...]:
-    """Order every drain, and give the orders that had not been carried out before."""
-    orders = [Order(one.node, decided_at, one.reason) for one in decisions if one.verdict is Verdict.DRAIN]
+def carry_out(decisions: Iterable[Decision], decided_at: datetime, actuator: Actuator) -> tuple[DrainOrder, ...]:
+    """Carry out every decision to drain; return the orders that had not been carried out before."""
+    drains = [decision for decision in decisions if decision.verdict is Verdict.DRAIN]
+    orders = [DrainOrder(decision.node, decided_at, decision.reason) for decision in drains]
     return tuple(order for order in orders if actuator.drain(order))

@@ -1,4 +1,4 @@
-"""Touches no node: writes down, a line of JSON an order, what would have been done."""
+"""An actuator that touches no node: it records what it would have done, one line of JSON an order."""
 
 from __future__ import annotations
 
@@ -9,58 +9,59 @@ from typing import TYPE_CHECKING, Final
 
 from data.disk.disk_full import naming_full_disk
 from data.disk.lock import writing
-from serving.actuators.base import Order
+from serving.actuators.base import DrainOrder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE: Final = timedelta(seconds=30)
+LOCK_TIMEOUT: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Orders as lines of a file; a line that a crash cut short counts as never written."""
+    """Records orders as lines of a file; a line that a crash cut short counts as not written."""
 
     file: Path
 
-    def drain(self, order: Order) -> bool:
-        """Write an order down, unless it is there."""
-        with naming_full_disk(self.file), writing(self.file.with_suffix(".lock"), PATIENCE):
-            if any(_key(known) == _key(order) for known in self.orders()):
+    def drain(self, order: DrainOrder) -> bool:
+        """Record an order; return False if it is recorded already."""
+        with naming_full_disk(self.file), writing(self.file.with_suffix(".lock"), LOCK_TIMEOUT):
+            if any(_key(recorded) == _key(order) for recorded in self.orders()):
                 return False
-            with self.file.open("ab+") as lines:
-                lines.write(_line_break(lines.tell(), self.file) + _line(order))
+            with self.file.open("ab+") as file:
+                file.write(_missing_line_end(file.tell(), self.file) + _to_line(order))
         return True
 
-    def orders(self) -> tuple[Order, ...]:
-        """Give the orders that were written down, the first one first."""
+    def orders(self) -> tuple[DrainOrder, ...]:
+        """Return the recorded orders, the first one first."""
         if not self.file.exists():
             return ()
-        return tuple(order for line in self.file.read_bytes().splitlines() if (order := _order(line)))
+        return tuple(order for line in self.file.read_bytes().splitlines() if (order := _from_line(line)))
 
 
-def _key(order: Order) -> tuple[str, datetime]:
+def _key(order: DrainOrder) -> tuple[str, datetime]:
     return order.node, order.decided_at
 
 
-def _line(order: Order) -> bytes:
-    told = {
+def _to_line(order: DrainOrder) -> bytes:
+    entry = {
         "decided_at": order.decided_at.astimezone(UTC).isoformat(),
         "would": "drain",
         "node": order.node,
         "reason": order.reason,
     }
-    return json.dumps(told).encode() + b"\n"
+    return json.dumps(entry).encode() + b"\n"
 
 
-def _line_break(size: int, file: Path) -> bytes:
-    """End a line that was cut short."""
+def _missing_line_end(size: int, file: Path) -> bytes:
+    """Return a line end if the last line was cut short, else nothing."""
     return b"" if size == 0 or file.read_bytes().endswith(b"\n") else b"\n"
 
 
-def _order(line: bytes) -> Order | None:
+def _from_line(line: bytes) -> DrainOrder | None:
+    """Return the order on a line, or None if there is none that can be read."""
     try:
-        told = json.loads(line)
-        return Order(told["node"], datetime.fromisoformat(told["decided_at"]), told["reason"])
+        entry = json.loads(line)
+        return DrainOrder(entry["node"], datetime.fromisoformat(entry["decided_at"]), entry["reason"])
     except (ValueError, KeyError, TypeError):
         return None

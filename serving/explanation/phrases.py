@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from features.feature import FAILURES_OF, Origin, Peer
 from features.telemetry import idle
-from serving.formats import a_day, bare, days, hours, percent, plain, roughly
+from serving.formats import days, hours, multiple, per_day, percent, with_unit, without_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Sentence:
     minus: str = ""  # its {value} has no sign
     zero: str = ""
     missing: str = "{metric}: no value{within}"
-    form: Callable[[float, str], Amount] = plain
+    form: Callable[[float, str], Amount] = with_unit
 
     def of(self, value: float) -> str:
         """Choose by the value."""
@@ -58,7 +58,7 @@ _SAMPLED: Final = {
         "{metric} rising {value} a day{over}",
         "{metric} falling {value} a day{over}",
         missing="{metric}: too few values for a trend{over}",
-        form=a_day,
+        form=per_day,
     ),
     "max": Sentence("{metric} up to {value}{within}"),
     "min": Sentence("{metric} down to {value}{within}"),
@@ -78,17 +78,17 @@ _HELD: Final = {
     "max": Sentence("{metric} up to {value}"),
     "mean": Sentence("{metric} {value}{average}"),
     "increase": _ROSE,
-    "rises": Sentence("{metric} rose {times}{within}", zero="{metric} did not rise{within}", form=bare),
-    "rises_so_far": Sentence("{metric} rose {times}", zero="{metric} never rose", form=bare),
+    "rises": Sentence("{metric} rose {times}{within}", zero="{metric} did not rise{within}", form=without_unit),
+    "rises_so_far": Sentence("{metric} rose {times}", zero="{metric} never rose", form=without_unit),
     "days_since_first": Sentence(
         "{metric} first above zero {value} ago", missing="{metric}: not known since when above zero", form=days
     ),
-    "above_zero": Sentence("{value} of its counters above zero", missing="no counter is known", form=bare),
+    "above_zero": Sentence("{value} of its counters above zero", missing="no counter is known", form=without_unit),
     "rising": Sentence(
         "{value} of its counters rose{within}",
         zero="no counter rose{within}",
         missing="no counter is known",
-        form=bare,
+        form=without_unit,
     ),
     "days_since_rise": Sentence("{metric} last rose {value} ago", missing="{metric} never rose", form=days),
     "days_since_change": Sentence("{metric} last changed {value} ago", missing="{metric} never changed", form=days),
@@ -110,37 +110,39 @@ _SAMPLES: Final = {
 }
 _NEVER: Final = "never failed"
 _HISTORY: Final = {
-    ("failures", "count"): Sentence("failed {times}{within}{normal}{last}", zero="did not fail{within}", form=bare),
+    ("failures", "count"): Sentence(
+        "failed {times}{within}{normal}{last}", zero="did not fail{within}", form=without_unit
+    ),
     ("failures", "relative_rate"): Sentence(
-        "fails {value} times as often as the fleet{over}{normal}{last}", form=roughly
+        "fails {value} times as often as the fleet{over}{normal}{last}", form=multiple
     ),
     ("failures", "days_since_start"): Sentence("last failed {value} ago{on}", missing=_NEVER, form=days),
     ("failures", "days_since_end"): Sentence("back for {value} since the last failure", missing=_NEVER, form=days),
     ("failures", "mean_repair_hours"): Sentence("takes {value} to repair on average", missing=_NEVER, form=hours),
     ("maintenance", "count"): Sentence(
-        "maintained {times}{within}{normal}{last}", zero="not maintained{within}", form=bare
+        "maintained {times}{within}{normal}{last}", zero="not maintained{within}", form=without_unit
     ),
     ("maintenance", "days_since_start"): Sentence(
         "last maintained {value} ago{on}", missing="never maintained", form=days
     ),
     ("node", "days_up"): Sentence("in service for {value} since the last event", form=days),
     ("node", "days_observed"): Sentence("known for {value}", form=days),
-    ("rack", "failures"): Sentence("{group}: {failures}{within}", form=bare),
-    ("rack", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
-    ("rack", "failures_of_others"): Sentence("{group}: {failures} of other nodes{within}", form=bare),
-    ("neighbours", "failures"): Sentence("the nodes beside it: {failures}{within}", form=bare),
+    ("rack", "failures"): Sentence("{group}: {failures}{within}", form=without_unit),
+    ("rack", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=multiple),
+    ("rack", "failures_of_others"): Sentence("{group}: {failures} of other nodes{within}", form=without_unit),
+    ("neighbours", "failures"): Sentence("the nodes beside it: {failures}{within}", form=without_unit),
     ("neighbours", "days_since_start"): Sentence(
         "a node beside it last failed {value} ago", missing="no node beside it ever failed", form=days
     ),
     ("node", "relative_rate_at_age"): Sentence(
-        "nodes of its age fail {value} times as often as the fleet", form=roughly
+        "nodes of its age fail {value} times as often as the fleet", form=multiple
     ),
     ("hardware", "relative_rate_at_age"): Sentence(
-        "{group} fails {value} times as often as all nodes of that age", form=roughly
+        "{group} fails {value} times as often as all nodes of that age", form=multiple
     ),
-    ("hardware", "failures"): Sentence("{group}: {failures}{within}", form=bare),
-    ("hardware", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=roughly),
+    ("hardware", "failures"): Sentence("{group}: {failures}{within}", form=without_unit),
+    ("hardware", "relative_rate"): Sentence("{group} fails {value} times as often as the fleet{over}", form=multiple),
 }
 _OF_CAUSE: Final = Sentence(
-    "failed {times} ({cause}){within}{normal}{last}", zero="no failure ({cause}){within}", form=bare
+    "failed {times} ({cause}){within}{normal}{last}", zero="no failure ({cause}){within}", form=without_unit
 )

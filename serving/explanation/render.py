@@ -9,7 +9,7 @@ from features.feature import FAILURES_OF
 from features.telemetry.idle import BELOW
 from serving.explanation.phrases import NORMAL, Sentence, sentence
 from serving.explanation.reason import TIMES
-from serving.formats import ago, joined, length, moment, number, span
+from serving.formats import duration, elapsed, join_unit, number, short_time, value_range
 
 if TYPE_CHECKING:
     from serving.explanation.node_context import NodeContext
@@ -36,7 +36,7 @@ def _of_metric(told: Signal, how: Sentence, background: NodeContext) -> dict[str
     return {
         "metric": metric,
         "title": f"{metric} {own.stat} {own.peer}".replace("_", " ").rstrip(),
-        "value": joined(how.form(abs(value) if how.minus else value, unit)),
+        "value": join_unit(how.form(abs(value) if how.minus else value, unit)),
         "times": "once" if value == 1 else f"{number(value)} times",
         "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
         "below": own.stat.partition(BELOW)[2],
@@ -54,7 +54,7 @@ def _of_window(told: Signal, background: NodeContext) -> dict[str, str]:
     window = told.own.window
     if window is None:
         return dict.fromkeys(("window", "within", "over", "average"), "")
-    told_as = length(window)
+    told_as = duration(window)
     average = "" if window == background.newest else f" on average over {told_as}"
     return {"window": told_as, "within": f" in {told_as}", "over": f" over {told_as}", "average": average}
 
@@ -66,7 +66,7 @@ def _of_events(told: Signal, background: NodeContext) -> dict[str, str]:
     last = known.get((told.node, cause))
     if last is None:
         return {"cause": cause or "", "last": "", "on": ""}
-    on = f"on {moment(last.start, background.at)}" + (f" ({last.cause})" if last.cause and not cause else "")
+    on = f"on {short_time(last.start, background.at)}" + (f" ({last.cause})" if last.cause and not cause else "")
     return {"cause": cause or "", "last": f", last {on}", "on": f", {on}"}
 
 
@@ -78,13 +78,13 @@ def _normal(told: Signal, how: Sentence, background: NodeContext) -> str:
     unit = "" if math.isnan(told.value) else how.form(told.value, told.own.unit)[1]
     where = f" in {_group('rack', told.node, background)}" if told.normal.is_of_rack else ""
     normal = "within the normal range" if told.side == 0 else "normal"
-    return f", {normal}{where} {span(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
+    return f", {normal}{where} {value_range(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
 
 
 def _since(told: Signal, since: Since | None, background: NodeContext) -> str:
     if since is None:
         return ""
-    past, is_missing = ago(since.when, background.at), math.isnan(told.value)
+    past, is_missing = elapsed(since.when, background.at), math.isnan(told.value)
     if since.or_earlier:
         return f"{'' if is_missing else ','} for longer than the {past} looked at"
-    return f", {'last seen' if is_missing else 'since'} {moment(since.when, background.at)} ({past})"
+    return f", {'last seen' if is_missing else 'since'} {short_time(since.when, background.at)} ({past})"

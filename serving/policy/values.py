@@ -1,4 +1,4 @@
-"""What the policy is given and what it gives: scores, verdicts and decisions; values only."""
+"""The input and output of the policy: scores, the policy itself, verdicts and decisions; values only."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Support(StrEnum):
     """How far a score can be trusted."""
 
     OK = "ok"
-    LOW = "low support"  # too few failures to have learned from, or too little known of the node
-    UNKNOWN = "unknown"  # the node is not reporting: there is no probability
+    LOW = "low support"  # the model was trained on too few failures, or too little is known about the node
+    UNKNOWN = "unknown"  # the node is not reporting: it has no probability
 
 
 @dataclass(frozen=True, slots=True)
 class NodeScore:
-    """A node's probability of failing within the policy's horizon, as of `scored_at`."""
+    """A node's probability of failure within the policy's horizon, as of `scored_at`."""
 
     node: str
     probability: float | None
     scored_at: datetime
-    data_age: timedelta | None  # when it was scored; None: no telemetry, or one that tells only of changes
+    data_age: timedelta | None  # at `scored_at`; None: no telemetry, or only telemetry that is sent on change
     support: Support
     reasons: str = ""
 
     @property
-    def chance(self) -> float | None:
-        """The probability if it is one, from 0 to 1."""
+    def valid_probability(self) -> float | None:
+        """The probability if it is a number from 0 to 1, else None."""
         return self.probability if self.probability is not None and 0 <= self.probability <= 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When a drain pays, how old a score may be, and how much of the fleet may be out."""
+    """When a drain pays, how old a score may be, and how much of the fleet may be out of service."""
 
     costs: Costs
     limits: Limits
@@ -51,17 +51,17 @@ class Verdict(StrEnum):
     """What should be done to a node."""
 
     DRAIN = "drain"
-    HOLD_BACK = "hold back"  # a drain would pay, but something forbids it
+    HOLD_BACK = "hold back"  # a drain would pay, but a doubt or a limit forbids it
     LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What should be done to one node, and why; a value, not an effect."""
+    """What should be done to one node, and why."""
 
     node: str
     verdict: Verdict
     probability: float | None
     expected_saving: float | None  # node-hours
     reason: str
-    limit: str | None = None  # what held a drain back
+    limit: str | None = None  # the doubt or the limit that forbids a drain

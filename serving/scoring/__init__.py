@@ -1,1 +1,1 @@
-"""Scores of a fleet by one model, and what can be said of nodes without one; reasons are serving/explanation."""
+"""Scores of a fleet by one model, and why a node has no score or low support; other reasons: serving/explanation."""

@@ -1,4 +1,4 @@
-"""Says of which nodes a model can know little: their scores rest on what is true of all nodes alike."""
+"""Finds the nodes about which a model can know little: their scores rest on what is true of all nodes alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data.schema import NODE
 from features.feature import Origin
 from features.population.exposure import inventory
 from serving.explanation.reason import Reason
-from serving.formats import length
+from serving.formats import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,36 +27,38 @@ SUPPORT: Final = "support"  # the statistic of such a reason
 DAY: Final = timedelta(days=1)
 
 
-def tell_newcomers(now: View, rated: Rated, trained_until: datetime) -> list[tuple[Reason, ...]]:
-    """Tell for each scored row why its support is low; nothing where it is not.
+def low_support_reasons(now: View, rated: Rated, trained_until: datetime) -> list[tuple[Reason, ...]]:
+    """Return, for each scored row, the reasons why its support is low; none where it is not.
 
-    A node is a newcomer in its first week, while no telemetry of it is known (in a fleet that has some), and if
-    its hardware model was there for less than 30 node-days when the model was trained.
+    Support is low in a node's first week, while no telemetry from it is known (in a fleet that has some), and if
+    its hardware model was observed for less than 30 node-days when the model was trained.
     """
     nodes = inventory(now, rated.rows.names)[rated.rows.node]
-    age = (now.at - nodes["observed_from"]).to_list()
-    learned = _node_days(now.nodes(), trained_until)
-    is_silent = _is_silent(rated)
+    ages = (now.at - nodes["observed_from"]).to_list()
+    node_days = _node_days(now.nodes(), trained_until)
+    has_telemetry = _has_telemetry(rated)
     return [
-        (*_young(age[row]), *_unheard(is_silent[row]), *_strange(hardware, learned.get(hardware or "", 0.0)))
+        (
+            *_new_node(ages[row]),
+            *([] if has_telemetry[row] else [_reason("node", None, None, "no telemetry from it is known")]),
+            *_new_hardware(hardware, node_days.get(hardware or "", 0.0)),
+        )
         for row, hardware in enumerate(nodes["hardware"])
     ]
 
 
-def _young(age: timedelta) -> Sequence[Reason]:
-    told = f"in the fleet for {length(age)}" if age else "in the fleet since now"
-    return [_reason("node", age / DAY, NEW / DAY, f"{told}: little is known of it")] if age < NEW else []
+def _new_node(age: timedelta) -> Sequence[Reason]:
+    if age >= NEW:
+        return []
+    joined = f"in the fleet for {duration(age)}" if age else "new in the fleet"
+    return [_reason("node", age / DAY, NEW / DAY, f"{joined}: little is known about it")]
 
 
-def _unheard(is_silent: bool) -> Sequence[Reason]:  # noqa: FBT001  - whether it is silent is all there is to tell
-    return [_reason("node", None, None, "no telemetry of it is known")] if is_silent else []
-
-
-def _strange(hardware: str | None, node_days: float) -> Sequence[Reason]:
+def _new_hardware(hardware: str | None, node_days: float) -> Sequence[Reason]:
     if hardware is None or node_days >= LEAST_NODE_DAYS:
         return []
-    words = f"hardware {hardware} is new to the model, which learned from {node_days:.0f} node-days of it"
-    return [_reason("hardware", node_days, LEAST_NODE_DAYS, words)]
+    text = f"hardware {hardware} is new to the model, which learned from {node_days:.0f} node-days of it"
+    return [_reason("hardware", node_days, LEAST_NODE_DAYS, text)]
 
 
 def _reason(metric: str, value: float | None, least: float | None, text: str) -> Reason:
@@ -64,17 +66,18 @@ def _reason(metric: str, value: float | None, least: float | None, text: str) ->
     return Reason(metric, SUPPORT, value, unit, least, None, None, or_earlier=False, odds=None, text=text)
 
 
-def _is_silent(rated: Rated) -> Sequence[bool]:
-    """Tell of which rows no telemetry says a thing; of none if there is none in the catalogue."""
-    own = [at for at, feature in enumerate(rated.catalogue.features) if feature.origin is not Origin.HISTORY]
-    values = rated.features[:, own]
-    nothing = np.all(np.isnan(values) | (values == 0), axis=1) & bool(own)
-    return [bool(one) for one in nothing]
+def _has_telemetry(rated: Rated) -> Sequence[bool]:
+    """Return which rows have a telemetry feature that is neither missing nor 0; all, if there is no such feature."""
+    columns = [index for index, feature in enumerate(rated.catalogue.features) if feature.origin is not Origin.HISTORY]
+    if not columns:
+        return [True] * len(rated.rows)
+    values = rated.features[:, columns]
+    return [bool(has_value) for has_value in np.any(~np.isnan(values) & (values != 0), axis=1)]
 
 
 def _node_days(nodes: pl.DataFrame, until: datetime) -> dict[str, float]:
-    """Sum, by hardware model, the days in which its nodes were observed until a time."""
-    left = pl.min_horizontal(pl.col("observed_until").fill_null(until), pl.lit(until))
-    days = (left - pl.col("observed_from")).dt.total_microseconds() / (DAY / timedelta(microseconds=1))
+    """Return the days for which the nodes of each hardware model were observed until a time, summed by model."""
+    end = pl.min_horizontal(pl.col("observed_until").fill_null(until), pl.lit(until))
+    days = (end - pl.col("observed_from")).dt.total_microseconds() / (DAY / timedelta(microseconds=1))
     known = nodes.select(NODE, pl.col("hardware"), days=days.clip(lower_bound=0)).drop_nulls("hardware")
     return dict(known.group_by("hardware").agg(pl.col("days").sum()).iter_rows())

@@ -1,8 +1,8 @@
-"""Says of a node that can't be scored how badly it is seen, and since when."""
+"""Explains why a node has no score: the share of the expected samples that it sends, and since when it is too low."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from features.telemetry.peers import fleet_ratio
 from serving.explanation.reason import Reason
 from serving.explanation.recent_levels import TimeSlices, read
 from serving.explanation.signal import Since
-from serving.formats import ago, joined, moment, percent
+from serving.formats import elapsed, join_unit, percent, short_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,40 +24,47 @@ if TYPE_CHECKING:
     from features.grid import Index
     from features.population.at_risk import Coverage
 
-NOT_REPORTING: Final = "not reporting"
+
+def not_reporting_reasons(
+    now: View, names: Sequence[str], nodes: Index, coverage: Coverage, time_slices: TimeSlices
+) -> list[Reason]:
+    """Return one reason for each of `nodes` (positions in `names`), which send too few samples or none."""
+    ((_, slices),) = read(now, names, [(coverage.metric, "last")], time_slices)
+    shares = fleet_ratio(slices.values)
+    joined_at = now.nodes()["observed_from"].to_list()
+    reasons = []
+    for node in nodes:
+        since = _last_covered(shares[node] >= coverage.share, slices.last[node], joined_at[node], time_slices)
+        reasons.append(_reason(float(shares[node, -1]), since, coverage, time_slices.now))
+    return reasons
 
 
-def tell_silent(now: View, names: Sequence[str], nodes: Index, coverage: Coverage, clock: TimeSlices) -> list[Reason]:
-    """Tell of some nodes (places among all `names`) which share of the fleet's samples they send, and since when."""
-    ((_, slices),) = read(now, names, [(coverage.metric, "last")], clock)
-    share = fleet_ratio(slices.values)
-    came = now.nodes()["observed_from"].to_list()
-    told = [_last_well_seen(share[at] >= coverage.share, slices.last[at], came[at], clock) for at in nodes]
-    return [_reason(float(share[at, -1]), since, coverage, clock.now) for at, since in zip(nodes, told, strict=True)]
+def _last_covered(
+    is_covered: NDArray[np.bool_], last_sample: NDArray[np.int64], joined_at: datetime, time_slices: TimeSlices
+) -> Since:
+    """Return the time of the last sample in the newest slice with enough samples, or when the node joined."""
+    covered = np.flatnonzero(is_covered)
+    if len(covered):
+        return Since(to_datetime(last_sample[covered[-1]].astype("datetime64[us]")))
+    return Since(joined_at) if joined_at > time_slices.start else Since(time_slices.start, or_earlier=True)
 
 
-def _last_well_seen(well: NDArray[np.bool_], last: NDArray[np.int64], came: datetime, clock: TimeSlices) -> Since:
-    seen = np.flatnonzero(well)
-    if len(seen):
-        return Since(to_datetime(last[seen[-1]].astype("datetime64[us]")))
-    return Since(came) if came > clock.start else Since(clock.start, or_earlier=True)
-
-
-def _reason(share: float, since: Since, coverage: Coverage, at: datetime) -> Reason:
-    """Tell of one node; nobody knows its odds."""
-    is_thin = share < coverage.share
-    past = ago(since.when, at)
-    when = f"for longer than the {past} looked at" if since.or_earlier else f"since {moment(since.when, at)} ({past})"
-    thin = f"sends {joined(percent(share, ''))} of the samples that the fleet does ({coverage.metric}), too few {when}"
+def _reason(share: float, since: Since, coverage: Coverage, now: datetime) -> Reason:
+    """Describe the missing samples; the odds are unknown, since the node has no score. A NaN share is no sample."""
+    is_too_low = share < coverage.share
+    length = elapsed(since.when, now)
+    when = f"for at least {length}" if since.or_earlier else f"since {short_time(since.when, now)} ({length})"
+    sent = join_unit(percent(share, ""))
+    too_few = f"sends {sent} of the samples that the fleet does ({coverage.metric}), too few {when}"
     return Reason(
         metric=coverage.metric,
         statistic="coverage",
-        value=share if is_thin else None,
+        value=share if is_too_low else None,
         unit=TIMES_FLEET,
         low=coverage.share,
         high=None,
         since=since.when,
         or_earlier=since.or_earlier,
         odds=None,
-        text=thin if is_thin else f"{NOT_REPORTING} {when}",
+        text=too_few if is_too_low else f"not reporting {when}",
     )

@@ -1,4 +1,4 @@
-"""What every actuator must do; a new one joins by a line in ACTUATORS."""
+"""What every actuator must do; a new actuator is added by a line in ACTUATORS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.actuators.base import Order
+from serving.actuators.base import DrainOrder
 from serving.actuators.dry_run import DryRun
 from tests.serving.made_up import HOUR, NOW
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from serving.actuators.base import Actuator
 
-ORDER = Order("n1", NOW, "P(failure) 90.0%")
+ORDER = DrainOrder("n1", NOW, "P(failure) 90.0%")
 
 ACTUATORS: dict[str, Callable[[Path], Actuator]] = {
     "dry run": lambda folder: DryRun(folder / "dry_run.jsonl"),
@@ -27,8 +27,8 @@ ACTUATORS: dict[str, Callable[[Path], Actuator]] = {
 
 @pytest.fixture(params=list(ACTUATORS.values()), ids=list(ACTUATORS))
 def actuator(request: pytest.FixtureRequest, tmp_path: Path) -> Actuator:
-    made: Actuator = request.param(tmp_path)
-    return made
+    actuator: Actuator = request.param(tmp_path)
+    return actuator
 
 
 def test_a_new_order_is_carried_out(actuator: Actuator) -> None:
@@ -40,7 +40,7 @@ def test_an_order_is_carried_out_once(actuator: Actuator) -> None:
     assert not actuator.drain(ORDER)
 
 
-def test_a_reason_in_other_words_is_the_same_order(actuator: Actuator) -> None:
+def test_an_order_with_another_reason_is_the_same_order(actuator: Actuator) -> None:
     actuator.drain(ORDER)
     assert not actuator.drain(replace(ORDER, reason="hot"))
 
@@ -51,7 +51,7 @@ def test_a_time_in_another_zone_is_the_same_order(actuator: Actuator) -> None:
 
 
 @pytest.mark.parametrize("other", [replace(ORDER, node="n2"), replace(ORDER, decided_at=NOW + HOUR)])
-def test_another_node_or_decision_is_another_order(actuator: Actuator, other: Order) -> None:
+def test_another_node_or_decision_is_another_order(actuator: Actuator, other: DrainOrder) -> None:
     actuator.drain(ORDER)
     assert actuator.drain(other)
 
@@ -62,6 +62,6 @@ def test_orders_may_come_out_of_order(actuator: Actuator) -> None:
 
 
 @pytest.mark.parametrize("name", ["node with spaces", 'n"1', "n\n1", "nœud", "../n1", "n1.cluster.example:9100"])
-def test_any_name_of_a_node_is_an_order(actuator: Actuator, name: str) -> None:
-    odd = replace(ORDER, node=name)
-    assert [actuator.drain(odd), actuator.drain(odd)] == [True, False]
+def test_any_node_name_makes_an_order(actuator: Actuator, name: str) -> None:
+    order = replace(ORDER, node=name)
+    assert [actuator.drain(order), actuator.drain(order)] == [True, False]

@@ -73,13 +73,13 @@ def _length(text: str) -> timedelta:
 
 
 def _show(report: SimulateReport, console: Console) -> None:
-    from serving.formats import counted
+    from serving.formats import pluralize
 
     rows, span = report.rows, f"{report.start:%Y-%m-%d} to {report.end:%Y-%m-%d}"
-    failures, jobs = counted(report.failures, "failure"), counted(rows["jobs"], "job")
+    failures, jobs = pluralize(report.failures, "failure"), pluralize(rows["jobs"], "job")
     console.print(
-        f"{report.fleet}: {counted(rows['nodes'], 'node')}, {span}, {failures}, "
-        f"{counted(rows['telemetry'], 'row')} of telemetry, {jobs}, all simulated",
+        f"{report.fleet}: {pluralize(rows['nodes'], 'node')}, {span}, {failures}, "
+        f"{pluralize(rows['telemetry'], 'row')} of telemetry, {jobs}, all simulated",
         soft_wrap=True,
     )
     console.print(f"next: {_next(report)}", soft_wrap=True, markup=False)

@@ -8,7 +8,7 @@ from pipelines.report.charts.axes import across, upwards
 from pipelines.report.charts.scales import LinearScale
 from pipelines.report.charts.svg import Frame, box, line, picture, words
 from pipelines.report.terms import HOURS_A_DAY, HOURS_AS_DAYS, share, with_interval
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def draw(leads: Leads, title: str) -> Markup:
 def _bars(leads: Leads, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
     for at, count in enumerate(leads.count.tolist()):
         begin, end = at * leads.bar_hours, (at + 1) * leads.bar_hours
-        tip = f"{counted(count, 'failure')}, {begin} to {end} h ahead"
+        tip = f"{pluralize(count, 'failure')}, {begin} to {end} h ahead"
         if count:
             yield box((x(begin) + 1, y(0)), (x(end) - 1, y(count)), "bar of-model", tip)
 

@@ -8,7 +8,7 @@ from pipelines.report.charts.axes import across, upwards
 from pipelines.report.charts.scales import LogarithmicScale
 from pipelines.report.charts.svg import Frame, Point, box, dot, el, line, picture, polyline, words
 from pipelines.report.terms import share, with_interval
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def _ends(bins: Sequence[Bin]) -> tuple[float, float]:
 
 
 def _told(one: Bin) -> str:
-    return f"forecast {share(one.forecast)}, failed {with_interval(one.observed)} of {counted(one.rows, 'forecast')}"
+    return f"forecast {share(one.forecast)}, failed {with_interval(one.observed)} of {pluralize(one.rows, 'forecast')}"
 
 
 def _bin(one: Bin, x: LogarithmicScale, y: LogarithmicScale) -> Iterator[Markup]:

@@ -10,7 +10,7 @@ from pipelines.report.charts.axes import across
 from pipelines.report.charts.scales import TimeScale, day_name
 from pipelines.report.charts.svg import Frame, box, el, line, picture, words
 from pipelines.report.terms import hours
-from serving.formats import counted
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def draw(told: Lanes, title: str, frame: Frame = WIDE) -> Markup:
 
 def _in_words(lane: Lane) -> str:
     caught = sum(not np.isnan(one.lead_hours) for one in lane.failures)
-    failures, alarms = counted(len(lane.failures), "failure"), counted(len(lane.alarms), "alarm episode")
+    failures, alarms = pluralize(len(lane.failures), "failure"), pluralize(len(lane.alarms), "alarm episode")
     return f"{lane.node}: {failures}, {caught} caught, {alarms}"
 
 
@@ -58,7 +58,7 @@ def _lane(lane: Lane, x: TimeScale, y: float, longest: int) -> Iterator[Markup]:
     for alarm in lane.alarms:
         came = {1.0: "true", 0.0: "false"}.get(alarm.label, "untold")
         end = min(alarm.end, x.high)
-        span = f"{counted(alarm.alarms, 'alarm')} from {day_name(alarm.start)} to {day_name(end)}"
+        span = f"{pluralize(alarm.alarms, 'alarm')} from {day_name(alarm.start)} to {day_name(end)}"
         yield box(
             (x(alarm.start), y - ALARM / 2),
             (x(end), y + ALARM / 2),

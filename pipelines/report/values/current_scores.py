@@ -93,7 +93,7 @@ def _risky(row: dict[str, object]) -> Risky:
         tuple(map(str, from_json(reasons if isinstance(reasons, str) else None))),
         str(row["support"]),
         age if isinstance(age, float) else None,
-        str(LikelyCause.of_row(row)),
+        str(LikelyCause.from_row(row)),
     )
 
 

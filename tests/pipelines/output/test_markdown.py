@@ -141,7 +141,7 @@ def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
     told = score_markdown(SCORED)
     assert f"| m100-0980 | 42.8% | likely cause: fan 62%; {REASONS} |" in told
     assert "| m100-0015 | 38.9% |  |" in told
-    assert "- likely cause: known of 1 of 2 nodes" in told
+    assert "- likely cause: known for 1 of 2 nodes" in told
     assert told.endswith(f"- {LEGEND}")
     assert "- 973 nodes scored as of " in told
     assert "15 unknown (not reporting), 2 out (in a failure or maintenance that has not ended); probabilities" in told

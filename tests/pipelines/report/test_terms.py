@@ -9,7 +9,6 @@ import pytest
 from models.metrics.estimate import Estimate
 from pipelines.report import terms
 from pipelines.report.terms import MINUS, NOTHING
-from serving.formats import counted
 
 
 @pytest.mark.parametrize(
@@ -69,14 +68,6 @@ def test_long_spans_are_days() -> None:
         NOTHING,
     ]
     assert [terms.days(value) for value in (1, 7, 0.5)] == ["1 day", "7 days", "0.5 days"]
-
-
-def test_one_is_singular() -> None:
-    assert [counted(count, "failure") for count in (0, 1, 2000)] == [
-        "0 failures",
-        "1 failure",
-        "2,000 failures",
-    ]
 
 
 def test_times_and_models_are_named() -> None:

@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 
 from data.errors import EmptyTableError, SettingsError
 from pipelines.wiring import wiring
-from serving.actuators.base import Order
+from serving.actuators.base import DrainOrder
 from tests.data.sources.csv_files import as_csv
 from tests.data.sources.drive_files import write_days
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
@@ -116,7 +116,7 @@ def test_models_are_registered_in_the_state_folder_by_default(tmp_path: Path) ->
 
 def test_drains_are_only_written_down(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    order = Order("a", START, "why")
+    order = DrainOrder("a", START, "why")
     assert [wiring.actuator(settings).drain(order), wiring.actuator(settings).drain(order)] == [True, False]
     assert (tmp_path / "var" / wiring.DRY_RUN).exists()
 

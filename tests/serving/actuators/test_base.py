@@ -2,18 +2,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from serving.actuators.base import Order, carry_out
+from serving.actuators.base import DrainOrder, carry_out
 from serving.policy.values import Decision, Verdict
 from tests.serving.made_up import HOUR, NOW
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """An actuator that remembers."""
+    """An actuator that keeps the orders in memory."""
 
-    drained: set[Order] = field(default_factory=set)
+    drained: set[DrainOrder] = field(default_factory=set)
 
-    def drain(self, order: Order) -> bool:
+    def drain(self, order: DrainOrder) -> bool:
         is_new = order not in self.drained
         self.drained.add(order)
         return is_new
@@ -26,18 +26,18 @@ DECISIONS = [
 ]
 
 
-def test_only_drains_become_orders() -> None:
+def test_only_decisions_to_drain_become_orders() -> None:
     scheduler = Scheduler()
-    assert carry_out(DECISIONS, NOW, scheduler) == (Order("n1", NOW, "hot"),)
-    assert scheduler.drained == {Order("n1", NOW, "hot")}
+    assert carry_out(DECISIONS, NOW, scheduler) == (DrainOrder("n1", NOW, "hot"),)
+    assert scheduler.drained == {DrainOrder("n1", NOW, "hot")}
 
 
-def test_what_was_carried_out_before_is_not_told_again() -> None:
+def test_an_order_that_was_carried_out_before_is_not_returned_again() -> None:
     scheduler = Scheduler()
     carry_out(DECISIONS, NOW, scheduler)
     assert carry_out(DECISIONS, NOW, scheduler) == ()
     assert len(carry_out(DECISIONS, NOW + HOUR, scheduler)) == 1
 
 
-def test_no_decisions_are_no_orders() -> None:
+def test_no_decisions_give_no_orders() -> None:
     assert carry_out([], NOW, Scheduler()) == ()

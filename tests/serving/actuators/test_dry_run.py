@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data.errors import DiskFullError
-from serving.actuators.base import Order
+from serving.actuators.base import DrainOrder
 from serving.actuators.dry_run import DryRun
 from tests.serving.made_up import HOUR, NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDER = Order("n1", NOW, 'hot; "very" hot\nünd')
+ORDER = DrainOrder("n1", NOW, 'hot; "very" hot\nünd')
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_an_order_is_a_line_that_people_and_programs_can_read(dry_run: DryRun) -
     assert dry_run.orders() == (ORDER,)
 
 
-def test_orders_are_known_again_by_another_process(dry_run: DryRun) -> None:
+def test_another_process_finds_the_recorded_orders(dry_run: DryRun) -> None:
     dry_run.drain(ORDER)
     assert not DryRun(dry_run.file).drain(ORDER)
 
@@ -52,21 +52,21 @@ def test_a_line_that_a_crash_cut_short_is_written_again(dry_run: DryRun) -> None
 
 
 @pytest.mark.parametrize("line", [b"\xff\xfe", b"null", b"{}", b'{"node": "n1", "decided_at": 3, "reason": ""}', b""])
-def test_lines_of_anything_else_are_passed_over(dry_run: DryRun, line: bytes) -> None:
+def test_lines_that_are_no_orders_are_skipped(dry_run: DryRun, line: bytes) -> None:
     dry_run.file.write_bytes(line + b"\n")
     assert dry_run.orders() == ()
     assert dry_run.drain(ORDER)
     assert dry_run.orders() == (ORDER,)
 
 
-def test_orders_that_come_at_once_are_each_written_once(dry_run: DryRun) -> None:
-    orders = [replace(ORDER, decided_at=NOW + (at % 5) * HOUR) for at in range(20)]
+def test_concurrent_orders_are_each_written_once(dry_run: DryRun) -> None:
+    orders = [replace(ORDER, decided_at=NOW + (number % 5) * HOUR) for number in range(20)]
     threads = [threading.Thread(target=dry_run.drain, args=[order]) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(order.decided_at for order in dry_run.orders()) == [NOW + at * HOUR for at in range(5)]
+    assert sorted(order.decided_at for order in dry_run.orders()) == [NOW + hour * HOUR for hour in range(5)]
 
 
 def test_a_full_disk_is_named(dry_run: DryRun) -> None:

@@ -2,40 +2,40 @@ from __future__ import annotations
 
 import pytest
 
-from serving.scoring.likely_cause import LikelyCause, counted, with_cause
+from serving.scoring.likely_cause import LikelyCause, likely_cause_summary, with_likely_cause
 
-FAN, UNTOLD = LikelyCause("fan", 0.618), LikelyCause(note="fan 40%, disk 30%: none reaches 50%")
+FAN, UNSURE = LikelyCause("fan", 0.618), LikelyCause(note="fan 40%, disk 30%: none reaches 50%")
 
 
-def test_a_likely_cause_is_told_with_its_probability_and_an_unknown_one_with_why() -> None:
+def test_a_likely_cause_is_written_with_its_probability_and_an_unknown_one_with_its_note() -> None:
     assert str(FAN) == "fan 62%"
-    assert str(UNTOLD) == "unknown (fan 40%, disk 30%: none reaches 50%)"
+    assert str(UNSURE) == "unknown (fan 40%, disk 30%: none reaches 50%)"
     assert str(LikelyCause()) == "unknown"
 
 
-def test_a_score_of_before_causes_were_told_has_none() -> None:
-    assert LikelyCause.of_row({"cause": None, "cause_probability": None, "cause_note": None}) == LikelyCause()
+def test_a_score_that_an_earlier_version_wrote_has_no_likely_cause() -> None:
+    assert LikelyCause.from_row({"cause": None, "cause_probability": None, "cause_note": None}) == LikelyCause()
 
 
-def test_only_a_known_cause_stands_before_the_reasons() -> None:
-    assert with_cause(FAN, "it is hot") == "likely cause: fan 62%; it is hot"
-    assert with_cause(FAN, "") == "likely cause: fan 62%"
-    assert with_cause(UNTOLD, "it is hot") == "it is hot"
+def test_only_a_known_cause_is_written_before_the_reasons() -> None:
+    assert with_likely_cause(FAN, "it is hot") == "likely cause: fan 62%; it is hot"
+    assert with_likely_cause(FAN, "") == "likely cause: fan 62%"
+    assert with_likely_cause(UNSURE, "it is hot") == "it is hot"
 
 
 @pytest.mark.parametrize(
-    ("likely", "said"),
+    ("likely_causes", "summary"),
     [
-        ([FAN, UNTOLD], "likely cause: known of 1 of 2 nodes"),
-        ([UNTOLD, LikelyCause(note="other")], "likely cause: unknown of every node"),
+        ([FAN, UNSURE], "likely cause: known for 1 of 2 nodes"),
+        ([UNSURE, LikelyCause(note="other")], "likely cause: unknown for every node"),
         (
-            [UNTOLD, LikelyCause(note="disk 45%, cpu 9%: none reaches 50%")],
-            "likely cause: unknown of every node: none reaches 50%",
+            [UNSURE, LikelyCause(note="disk 45%, cpu 9%: none reaches 50%")],
+            "likely cause: unknown for every node: none reaches 50%",
         ),
-        ([LikelyCause(note="too few")] * 2, "likely cause: unknown of every node: too few"),
-        ([LikelyCause()], "likely cause: unknown of every node"),
+        ([LikelyCause(note="too few")] * 2, "likely cause: unknown for every node: too few"),
+        ([LikelyCause()], "likely cause: unknown for every node"),
         ([], ""),
     ],
 )
-def test_one_line_says_of_how_many_nodes_the_cause_is_known(likely: list[LikelyCause], said: str) -> None:
-    assert counted(likely) == said
+def test_a_summary_says_for_how_many_nodes_the_cause_is_known(likely_causes: list[LikelyCause], summary: str) -> None:
+    assert likely_cause_summary(likely_causes) == summary

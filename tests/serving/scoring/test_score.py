@@ -39,85 +39,86 @@ def bundle() -> Bundle:
 COVERAGE = Coverage("seen_n", 0.5)
 
 
-def asked_of(view: View, coverage: Coverage | None = COVERAGE) -> ScoreRequest:
+def request_of(view: View, coverage: Coverage | None = COVERAGE) -> ScoreRequest:
     catalogue = trained().training.catalogue
     return ScoreRequest(bundle(), "7", catalogue, cutoffs(view, setup_of()), 1.0, coverage, METRICS)
 
 
-def scores_at(at: datetime, of: Fleet | None = None) -> pl.DataFrame:
-    view = (of or made_up()).view(at)
-    return score(view, asked_of(view))
+def scores_at(time: datetime, records: Fleet | None = None) -> pl.DataFrame:
+    view = (records or made_up()).view(time)
+    return score(view, request_of(view))
 
 
 def test_scores_have_their_schema_and_a_row_for_each_node_and_horizon() -> None:
-    told = scores_at(SPLIT)
-    assert dict(told.schema) == SCORE_SCHEMA
-    assert told.select("node", "horizon_hours").is_unique().all()
-    assert told["horizon_hours"].unique().sort().to_list() == [24.0 * days for days in HORIZONS]
-    assert told.height == told["node"].n_unique() * len(HORIZONS)
-    assert told[TS].unique().to_list() == [SPLIT]
-    assert told["model_version"].unique().to_list() == ["7"]
+    scores = scores_at(SPLIT)
+    assert dict(scores.schema) == SCORE_SCHEMA
+    assert scores.select("node", "horizon_hours").is_unique().all()
+    assert scores["horizon_hours"].unique().sort().to_list() == [24.0 * days for days in HORIZONS]
+    assert scores.height == scores["node"].n_unique() * len(HORIZONS)
+    assert scores[TS].unique().to_list() == [SPLIT]
+    assert scores["model_version"].unique().to_list() == ["7"]
 
 
 @pytest.mark.parametrize("step", [0, 1, 5])
-def test_a_live_score_is_the_backtests_forecast_of_that_time_to_the_last_bit(step: int) -> None:
+def test_a_live_score_equals_the_backtests_forecast_of_that_time_to_the_last_bit(step: int) -> None:
     rows = replayed().rows
-    at = np.unique(rows.ts)[step]
-    chosen = rows.ts == at
-    told = scores_at(to_datetime(at)).filter(pl.col("probability").is_not_null())
-    nodes = [rows.names[number] for number in rows.node[chosen]]
-    assert told["node"].unique().sort().to_list() == nodes
-    expected = replayed().probabilities["model"][chosen]
-    assert told["probability"].to_numpy().tobytes() == np.ascontiguousarray(expected).tobytes()
+    time = np.unique(rows.ts)[step]
+    is_chosen = rows.ts == time
+    scores = scores_at(to_datetime(time)).filter(pl.col("probability").is_not_null())
+    nodes = [rows.names[index] for index in rows.node[is_chosen]]
+    assert scores["node"].unique().sort().to_list() == nodes
+    expected = replayed().probabilities["model"][is_chosen]
+    assert scores["probability"].to_numpy().tobytes() == np.ascontiguousarray(expected).tobytes()
 
 
 def test_probabilities_rise_with_the_horizon_and_are_never_nan() -> None:
-    told = scores_at(SPLIT)
-    assert told["probability"].is_nan().sum() == 0
-    rises = told.drop_nulls("probability").group_by("node").agg(pl.col("probability").diff().min())
+    scores = scores_at(SPLIT)
+    assert scores["probability"].is_nan().sum() == 0
+    rises = scores.drop_nulls("probability").group_by("node").agg(pl.col("probability").diff().min())
     assert rises["probability"].min() >= 0  # type: ignore[operator]  # a number
 
 
 def test_a_silent_node_is_unknown_and_a_node_under_repair_is_left_out() -> None:
-    told, view = scores_at(SPLIT), made_up().view(SPLIT)
+    scores, view = scores_at(SPLIT), made_up().view(SPLIT)
     risk = assess(view, np.array([to_numpy(SPLIT)]), COVERAGE)
     names = np.array(risk.names)
-    unknown = told.filter(pl.col("support") == "unknown")
-    assert 0 < unknown["node"].n_unique() < told["node"].n_unique()
+    unknown = scores.filter(pl.col("support") == "unknown")
+    assert 0 < unknown["node"].n_unique() < scores["node"].n_unique()
     assert unknown["node"].unique().sort().to_list() == names[risk.unknown[:, 0]].tolist()
     assert unknown["probability"].null_count() == unknown.height
-    for (why,) in map(from_json, unknown["reasons"]):
-        assert why.text.startswith(("not reporting since ", "sends "))
-        assert why.odds is None
-    assert set(told["node"]) == set(names[risk.present[:, 0] & ~risk.down[:, 0]])
+    for (reason,) in map(from_json, unknown["reasons"]):
+        assert reason.text.startswith(("not reporting since ", "sends "))
+        assert reason.odds is None
+    assert set(scores["node"]) == set(names[risk.present[:, 0] & ~risk.down[:, 0]])
     assert risk.down[:, 0].any()
 
 
 def test_data_age_is_the_time_since_the_newest_bucket_that_was_known() -> None:
     node = scores_at(SPLIT)["node"][0]
     until = (pl.col("node") != node) | (pl.col(TS) <= SPLIT - 3 * DAY)
-    told = scores_at(SPLIT, replace(made_up(), telemetry=made_up().telemetry.filter(until)))
-    age = dict(told.select("node", "data_age_hours").unique().iter_rows())
-    assert age.pop(node) == 72.0
-    assert all(value % 6 == 0 and value < 72 for value in age.values())
+    scores = scores_at(SPLIT, replace(made_up(), telemetry=made_up().telemetry.filter(until)))
+    ages = dict(scores.select("node", "data_age_hours").unique().iter_rows())
+    assert ages.pop(node) == 72.0
+    assert len(ages) > 0
+    assert all(age % 6 == 0 and age < 72 for age in ages.values())
 
 
-def test_a_node_that_was_never_seen_has_been_silent_since_it_came_and_is_unknown() -> None:
+def test_a_node_without_telemetry_is_unknown_and_its_data_is_as_old_as_its_time_in_the_fleet() -> None:
     node = scores_at(SPLIT)["node"][0]
-    unseen = replace(made_up(), telemetry=made_up().telemetry.filter(pl.col("node") != node))
-    told = scores_at(SPLIT, unseen).filter(pl.col("node") == node)
-    came = made_up().nodes.filter(pl.col("node") == node)["observed_from"][0]
-    assert told["data_age_hours"].unique().to_list() == [(SPLIT - came).total_seconds() / 3600]
-    assert told["support"].unique().to_list() == ["unknown"]
+    without_it = replace(made_up(), telemetry=made_up().telemetry.filter(pl.col("node") != node))
+    scores = scores_at(SPLIT, without_it).filter(pl.col("node") == node)
+    joined_at = made_up().nodes.filter(pl.col("node") == node)["observed_from"][0]
+    assert scores["data_age_hours"].unique().to_list() == [(SPLIT - joined_at).total_seconds() / 3600]
+    assert scores["support"].unique().to_list() == ["unknown"]
 
 
-def test_telemetry_that_tells_only_of_changes_has_no_age() -> None:
+def test_telemetry_that_is_sent_on_change_has_no_age() -> None:
     view = made_up().view(SPLIT)
-    told = score(view, replace(asked_of(view), metrics=METRICS[-2:]))
-    assert told["data_age_hours"].null_count() == told.height
+    scores = score(view, replace(request_of(view), metrics=METRICS[-2:]))
+    assert scores["data_age_hours"].null_count() == scores.height
 
 
-def test_nothing_that_became_known_later_changes_a_score() -> None:
+def test_records_that_became_known_later_do_not_change_a_score() -> None:
     assert_frame_equal(scores_at(SPLIT), scores_at(SPLIT, made_up().known_at(SPLIT)))
 
 
@@ -126,108 +127,109 @@ def test_the_order_of_records_does_not_matter() -> None:
     assert_frame_equal(scores_at(SPLIT), scores_at(SPLIT, shuffled))
 
 
-def test_a_model_with_little_support_says_so_in_every_score() -> None:
-    view, own = made_up().view(SPLIT), bundle()
+def test_a_model_with_low_support_gives_every_score_low_support() -> None:
+    view, manifest = made_up().view(SPLIT), bundle().manifest
     weak = replace(
-        own,
-        model=pooled(own.manifest.features, own.manifest.horizons_days),
-        manifest=replace(own.manifest, support="low support", boosters=()),
+        bundle(),
+        model=pooled(manifest.features, manifest.horizons_days),
+        manifest=replace(manifest, support="low support", boosters=()),
     )
-    told = score(view, replace(asked_of(view), bundle=weak)).drop_nulls("probability")
-    assert told["support"].unique().to_list() == ["low support"]
-    reasons = [reason for text in told["reasons"].unique() for reason in from_json(text)]
+    scores = score(view, replace(request_of(view), bundle=weak)).drop_nulls("probability")
+    assert scores["support"].unique().to_list() == ["low support"]
+    reasons = [reason for text in scores["reasons"].unique() for reason in from_json(text)]
     assert len(reasons) > 0
     assert all(reason.text.startswith("fails ") for reason in reasons)
 
 
-def test_a_model_of_another_catalogue_is_refused_before_anything_is_read() -> None:
+def test_a_model_of_another_catalogue_is_refused() -> None:
     view = made_up().view(SPLIT)
-    other = replace(asked_of(view), catalogue=trained().training.catalogue.only(metrics=["temperature"]))
+    request = replace(request_of(view), catalogue=trained().training.catalogue.only(metrics=["temperature"]))
     with pytest.raises(ModelMismatchError, match="which the catalogue lacks"):
-        score(view, other)
+        score(view, request)
 
 
 def test_a_score_of_the_future_is_refused() -> None:
-    later = asked_of(made_up().view(SPLIT + DAY))
+    request = request_of(made_up().view(SPLIT + DAY))
     with pytest.raises(FutureError):
-        score(made_up().view(SPLIT), later)
+        score(made_up().view(SPLIT), request)
 
 
-def test_a_probability_that_is_not_a_number_becomes_unknown() -> None:
-    view, own = made_up().view(SPLIT), bundle()
-    broken = replace(own.model, calibration=replace(own.model.calibration, offset=np.full(len(HORIZONS), np.nan)))
-    told = score(view, replace(asked_of(view), bundle=replace(own, model=broken)))
-    assert told["probability"].null_count() == told.height
-    assert told["support"].unique().to_list() == ["unknown"]
+def test_a_nan_probability_becomes_unknown() -> None:
+    view, model = made_up().view(SPLIT), bundle().model
+    broken = replace(model, calibration=replace(model.calibration, offset=np.full(len(HORIZONS), np.nan)))
+    scores = score(view, replace(request_of(view), bundle=replace(bundle(), model=broken)))
+    assert scores["probability"].null_count() == scores.height
+    assert scores["support"].unique().to_list() == ["unknown"]
 
 
-def test_a_fleet_that_is_all_silent_is_all_unknown() -> None:
+def test_if_no_node_reports_all_are_unknown() -> None:
     view = made_up().view(SPLIT)
-    told = score(view, asked_of(view, Coverage("seen_n", 1e6)))
-    assert told["support"].unique().to_list() == ["unknown"]
-    assert told.height > 0
+    scores = score(view, request_of(view, Coverage("seen_n", 1e6)))
+    assert scores["support"].unique().to_list() == ["unknown"]
+    assert scores.height > 0
 
 
-def alone(*events: dict[str, object], **more: object) -> Fleet:
+def single_node(*events: dict[str, object], **fields: object) -> Fleet:
     """Make a fleet of one node without telemetry."""
-    node = {"node": "a", "rack": "r1", "hardware": "x", "observed_from": START, **more}
+    node = {"node": "a", "rack": "r1", "hardware": "x", "observed_from": START, **fields}
     return replace(fleet(events, [node]), telemetry=made_up().telemetry.clear(), metrics=METRICS, width=WIDTH)
 
 
-def test_a_fleet_that_is_all_down_has_nothing_to_score() -> None:
-    with pytest.raises(EmptyTableError, match="2021-01-31 00:00 UTC: holds no node to score: all 1"):
-        scores_at(SPLIT, alone(event("a", START + DAY)))
+def test_if_all_nodes_are_down_there_is_nothing_to_score() -> None:
+    with pytest.raises(EmptyTableError, match="2021-01-31 00:00 UTC: has no node to score: all 1"):
+        scores_at(SPLIT, single_node(event("a", START + DAY)))
 
 
-def test_a_fleet_that_is_not_there_yet_has_nothing_to_score() -> None:
-    with pytest.raises(EmptyTableError, match=r"holds no node\n"):
-        scores_at(SPLIT, alone(observed_from=SPLIT + DAY))
+def test_before_the_first_node_joins_there_is_nothing_to_score() -> None:
+    with pytest.raises(EmptyTableError, match=r"has no node\n"):
+        scores_at(SPLIT, single_node(observed_from=SPLIT + DAY))
 
 
-def test_one_node_alone_is_scored_even_without_telemetry() -> None:
-    view = alone().view(SPLIT)
-    told = score(view, replace(asked_of(view, coverage=None), metrics=()))
-    assert told["node"].to_list() == ["a"] * len(HORIZONS)
-    assert told["probability"].is_between(0, 1).all()
-    assert told["data_age_hours"].null_count() == len(HORIZONS)
+def test_a_single_node_is_scored_even_without_telemetry() -> None:
+    view = single_node().view(SPLIT)
+    scores = score(view, replace(request_of(view, coverage=None), metrics=()))
+    assert scores["node"].to_list() == ["a"] * len(HORIZONS)
+    assert scores["probability"].is_between(0, 1).all()
+    assert scores["data_age_hours"].null_count() == len(HORIZONS)
 
 
-def test_reasons_tell_features_values_and_what_they_add() -> None:
-    view, own = made_up().view(SPLIT), bundle()
-    calibration = replace(
-        own.model.calibration, scale=np.full(len(HORIZONS), 9.0)
-    )  # ten small trees hardly say a thing
-    loud = replace(own, model=own.model.calibrate(calibration))
-    scores = score(view, replace(asked_of(view), bundle=loud)).drop_nulls("probability")
-    told = [reason for text in scores["reasons"] for reason in from_json(text)]
-    assert len(told) > 0
-    for reason in told:
+def test_a_reason_names_its_feature_its_value_and_its_odds() -> None:
+    view, model = made_up().view(SPLIT), bundle().model
+    # the log-odds of ten small trees are too small for a reason: scale them up
+    calibration = replace(model.calibration, scale=np.full(len(HORIZONS), 9.0))
+    scaled = replace(bundle(), model=model.calibrate(calibration))
+    scores = score(view, replace(request_of(view), bundle=scaled)).drop_nulls("probability")
+    reasons = [reason for text in scores["reasons"] for reason in from_json(text)]
+    assert len(reasons) > 0
+    for reason in reasons:
         assert f"{reason.metric}__{reason.statistic}" in trained().training.catalogue.names
         assert reason.odds is not None
         assert reason.odds >= 1.1
         assert f": odds {TIMES}" in reason.text
 
 
-def test_a_score_tells_the_likely_cause_as_the_bundle_does_and_says_why_where_it_cannot() -> None:
+def test_a_score_has_the_bundles_likely_cause_or_a_note_why_it_is_unknown() -> None:
     terms = Terms(min_failures=5, min_of_a_cause=2, min_probability=0.3)
-    learned = learn(replace(trained(), setup=replace(trained().setup, causes=terms)))
+    fitted = learn(replace(trained(), setup=replace(trained().setup, causes=terms)))
     view = made_up().view(SPLIT)
-    sure = replace(learned, least_probability=0.3, doubt="")
-    told = score(view, replace(asked_of(view), bundle=replace(bundle(), causes=sure)))
-    silent = told.filter(pl.col("support") == "unknown")
+    causes = replace(fitted, least_probability=0.3, doubt="")
+    scores = score(view, replace(request_of(view), bundle=replace(bundle(), causes=causes)))
+    silent = scores.filter(pl.col("support") == "unknown")
     assert silent["cause"].unique().to_list() == ["unknown"]
     assert silent["cause_note"].unique().to_list() == ["it is not reporting"]
-    known = told.filter(pl.col("cause") != "unknown")
+    known = scores.filter(pl.col("cause") != "unknown")
     assert known.height > 0
-    assert set(known["cause"]) <= set(sure.causes.names)
+    assert set(known["cause"]) <= set(causes.causes.names)
     assert known["cause_probability"].min() >= 0.3  # type: ignore[operator]  # a number
     assert known["cause_note"].null_count() == known.height
-    assert told.filter(pl.col("cause") == "unknown")["cause_probability"].null_count() == told.height - known.height
-    cut = made_up().known_at(SPLIT).view(SPLIT)
-    assert_frame_equal(score(cut, replace(asked_of(cut), bundle=replace(bundle(), causes=sure))), told)
+    assert scores.filter(pl.col("cause") == "unknown")["cause_probability"].null_count() == scores.height - known.height
+    known_view = made_up().known_at(SPLIT).view(SPLIT)
+    assert_frame_equal(
+        score(known_view, replace(request_of(known_view), bundle=replace(bundle(), causes=causes))), scores
+    )
 
 
 def test_a_model_without_causes_leaves_them_unknown() -> None:
-    told = scores_at(SPLIT).drop_nulls("probability")
-    assert told["cause"].unique().to_list() == ["unknown"]
-    assert told["cause_note"].unique().to_list() == ["the model was trained without causes"]
+    scores = scores_at(SPLIT).drop_nulls("probability")
+    assert scores["cause"].unique().to_list() == ["unknown"]
+    assert scores["cause_note"].unique().to_list() == ["the model was trained without causes"]
