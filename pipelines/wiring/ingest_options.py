@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.ingest.ingest import Expected, IngestOptions, be_silent
+from data.ingest.ingest import ExpectedMetrics, IngestOptions, no_progress
 from data.validation.node_names import Spelling
 
 if TYPE_CHECKING:
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pipelines.settings.schema import Settings
 
 
-def ingest_options(settings: Settings, progress: Progress = be_silent) -> IngestOptions:
+def ingest_options(settings: Settings, progress: Progress = no_progress) -> IngestOptions:
     """Describe how a source is to be read."""
     names = settings.identity
     spelling = Spelling(names.ports, names.domains, names.patterns, names.aliases, names.max_unknown_share)
-    expected = Expected(settings.metrics.metric, named_metrics(settings))
+    expected = ExpectedMetrics(settings.metrics.metric, named_metrics(settings))
     return IngestOptions(progress=progress, spelling=spelling, expected=expected)
 
 

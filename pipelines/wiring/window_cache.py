@@ -8,8 +8,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from data.disk.cache import Mark, Snapshot
-from data.disk.lock import writing
+from data.disk.cache import CacheOrigin, TableCache
+from data.disk.lock import exclusive_lock
 from features.telemetry.sliding_windows import Needs, SlidingWindows
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PATIENCE: Final = timedelta(minutes=5)  # for another score of the same state
 class Resumed:
     """What earlier scores left of the windows, and why it had to be thrown away; None: nothing is kept."""
 
-    shelf: Snapshot | None
+    shelf: TableCache | None
     why_anew: str = ""
 
     @property
@@ -36,9 +36,9 @@ class Resumed:
         """Say what had to be made anew, as far as it is known by now."""
         if self.why_anew:
             return (f"the windows were made anew from all of their buckets: {self.why_anew}",)
-        if self.shelf is None or not self.shelf.spoilt:
+        if self.shelf is None or not self.shelf.damaged:
             return ()
-        return (f"{self.shelf.folder}: files gone or spoilt, and made anew: {self.shelf.spoilt}",)
+        return (f"{self.shelf.folder}: files gone or damaged, and made anew: {self.shelf.damaged}",)
 
 
 @contextmanager
@@ -47,14 +47,14 @@ def resumed(folder: Path, store: Store, view: View, offered: ModelFeatures) -> I
 
     A view of an earlier time than theirs goes by the buckets alone, and changes nothing.
     """
-    needs, table = Needs.of(offered.catalogue, view.width), store.buckets.finished()
+    needs, table = Needs.of(offered.catalogue, view.width), store.buckets.finished_table()
     opened = table.handle()
     if not needs.lengths or opened is None:
         yield Resumed(None)
         return
     text = f"{opened.metadata().id} {offered.lost} {needs.stamp}"
-    with writing(folder / LOCK, PATIENCE):
-        kept, mark = Snapshot.at(folder), Mark(sha256(text.encode()).hexdigest(), table.version(), view.at)
+    with exclusive_lock(folder / LOCK, PATIENCE):
+        kept, mark = TableCache.open(folder), CacheOrigin(sha256(text.encode()).hexdigest(), table.version(), view.at)
         if kept.mark and view.at < kept.mark.at:
             yield Resumed(None)
             return
@@ -65,7 +65,7 @@ def resumed(folder: Path, store: Store, view: View, offered: ModelFeatures) -> I
         kept.commit(mark)
 
 
-def _take_up(kept: Snapshot, mark: Mark, stacks: SlidingWindows, store: Store) -> str:
+def _take_up(kept: TableCache, mark: CacheOrigin, stacks: SlidingWindows, store: Store) -> str:
     """Drop what holds no more; say why if that is everything."""
     before = kept.mark
     if before is None:

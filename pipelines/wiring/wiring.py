@@ -14,7 +14,7 @@ from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
 from data.sources.public.backblaze import BackblazeSource
-from data.sql.engine import address_of
+from data.sql.engine import parse_address
 from data.sql.records import Records
 from pipelines.settings.environment import set_default_variables
 from serving.actuators.dry_run import DryRun
@@ -72,7 +72,7 @@ def source(settings: Settings) -> Source:
 
 def store(settings: Settings) -> Store:
     """Find the Delta tables in the state folder."""
-    return Store.at(settings.state.path / TABLES, settings.buckets.width)
+    return Store.open(settings.state.path / TABLES, settings.buckets.width)
 
 
 def windows_folder(settings: Settings) -> Path:
@@ -84,7 +84,7 @@ def windows_folder(settings: Settings) -> Path:
 def records(settings: Settings) -> Iterator[Records]:
     """Open the database for the block."""
     state_folder(settings)
-    opened = Records.at(database_url(settings))
+    opened = Records.open(database_url(settings))
     try:
         yield opened
     finally:
@@ -129,7 +129,7 @@ def tracking_uri(settings: Settings) -> str:
     """Give the configured MLflow server's address, or the SQLite file in the state folder."""
     uri = settings.tracking.uri
     if uri.startswith(("postgres:", "postgresql:")):  # by MLflow's own choice of driver it would need another one
-        return address_of(uri, "tracking.uri").render_as_string(hide_password=False)
+        return parse_address(uri, "tracking.uri").render_as_string(hide_password=False)
     return uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
 
 

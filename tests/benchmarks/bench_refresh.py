@@ -71,7 +71,7 @@ class Site:
     @classmethod
     def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
         """Fill a bucket table with a month: a commit a day, and an hour around the hours to refresh at."""
-        store, rng = Store.at(folder / "tables", HOUR), np.random.default_rng(nodes)
+        store, rng = Store.open(folder / "tables", HOUR), np.random.default_rng(nodes)
         for day in range(LATE // DAY + 1):
             hours = range(day * DAY + 1, (day + 1) * DAY + 1)
             is_live = day * DAY in {EARLY - DAY, LATE - DAY, LATE}

@@ -48,7 +48,7 @@ class Site:
     @classmethod
     def at(cls, folder: Path) -> Site:
         one = synthetic(np.random.default_rng(8), nodes=8, days=10)
-        return cls(one, Store.at(folder / "tables", WIDTH), folder / "windows")
+        return cls(one, Store.open(folder / "tables", WIDTH), folder / "windows")
 
     def ingest(self, rows: pl.DataFrame) -> None:
         telemetry = self.store.telemetry
@@ -136,7 +136,7 @@ def test_another_catalogue_has_the_windows_made_anew(site: Site) -> None:
 
 
 def test_another_table_has_the_windows_made_anew(site: Site, tmp_path: Path) -> None:
-    other = replace(site, store=Store.at(tmp_path / "others", WIDTH))
+    other = replace(site, store=Store.open(tmp_path / "others", WIDTH))
     other.ingest(other.known_by(FIRST))
     assert "others than those it was kept for" in "".join(other.score(FIRST)[1])
 
@@ -152,7 +152,7 @@ def test_files_that_were_spoilt_are_made_anew_and_told(site: Site, steps: int) -
     at = FIRST + steps * WIDTH
     for file in site.folder.glob("*.arrow"):
         file.write_bytes(bytes(file.stat().st_size))
-    assert "files gone or spoilt" in "".join(site.score(at)[1])
+    assert "files gone or damaged" in "".join(site.score(at)[1])
     assert site.score(at + WIDTH)[1] == ()
 
 
