@@ -19,8 +19,8 @@ from models.audit.finding import SHOWN, Finding, Severity
 from models.audit.run_all import audit as run
 from pipelines.output.progress import bars
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import last_window
-from pipelines.wiring.training_setup import everything, setup
+from pipelines.wiring.as_of import evaluation_window
+from pipelines.wiring.training_setup import hindsight_view, training_setup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,9 +56,9 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
     _require_whole_day(settings)
     with wiring.records(settings) as records, bars() as progress:
         store = wiring.store(settings)
-        hindsight = everything(store, records)
-        window = last_window(settings, records, hindsight, test_start)
-        told = setup(settings, store.telemetry.metrics())
+        hindsight = hindsight_view(store, records)
+        window = evaluation_window(settings, records, hindsight, test_start)
+        told = training_setup(settings, store.telemetry.metrics())
         shares = settings.forecast.alarm_shares
         longest = max(told.design.horizons_days)
         material = AuditMaterial(

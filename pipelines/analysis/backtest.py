@@ -17,9 +17,9 @@ from models.backtest.judge import replay_and_judge
 from models.backtest.replay import Window
 from pipelines.output.progress import bars
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import newest_record
+from pipelines.wiring.as_of import newest_record_time
 from pipelines.wiring.ingest_options import ingest_options
-from pipelines.wiring.training_setup import everything, judging, setup
+from pipelines.wiring.training_setup import hindsight_view, judging, training_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,11 +50,11 @@ def run(
     with _private(settings, keep=keep) as own, wiring.records(own) as database, bars() as progress:
         store = wiring.store(own)
         ingest(wiring.source(own), store, database, wiring.wall_clock, ingest_options(own, progress))
-        hindsight = everything(store, database)
-        newest = _newest(hindsight, newest_record(store, database))
+        hindsight = hindsight_view(store, database)
+        newest = _newest(hindsight, newest_record_time(store, database))
         _require_recorded(end, newest)
         window = Window(start, end or last_midnight(hindsight))
-        described = setup(own, store.telemetry.metrics())
+        described = training_setup(own, store.telemetry.metrics())
         told = replay_and_judge(hindsight, window, described, judging(own), progress)
         notices = () if end else _unjudged(window.end, newest)
         kept = own.state.path if keep else None

@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from data.time_grid import floor_time
 from models.registry.runs import SearchRun
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
 from models.tuning.search import Budget, Tuned, ranked, tune
 from models.tuning.search_space import differences, given
 from pipelines.output.json_files import to_json
 from pipelines.output.progress import bars
-from pipelines.wiring import as_of, wiring
-from pipelines.wiring.training_setup import everything, setup
+from pipelines.wiring import wiring
+from pipelines.wiring.as_of import cutoff, staleness_warnings
+from pipelines.wiring.training_setup import hindsight_view, training_setup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,12 +98,12 @@ def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneRe
     deadline = float("inf") if effort.minutes is None else began + effort.minutes * MINUTE
     with wiring.records(settings) as records, bars() as progress:
         store = wiring.store(settings)
-        when = floor_time(as_of.as_of(settings, records, until), settings.buckets.width)
-        notices = as_of.doubts(settings, store, records, when)
-        told = setup(settings, store.telemetry.metrics())
+        when = cutoff(settings, records, until)
+        notices = staleness_warnings(settings, store, records, when)
+        told = training_setup(settings, store.telemetry.metrics())
         question = _question(settings, effort.seed)
         budget = Budget(time.monotonic, deadline, effort.trials)
-        tuned = tune(everything(store, records).narrow(when), told, budget, question, progress)
+        tuned = tune(hindsight_view(store, records).narrow(when), told, budget, question, progress)
     return _report(settings, tuned, question, time.monotonic() - began, notices)
 
 

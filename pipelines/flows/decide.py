@@ -18,8 +18,8 @@ from pipelines.output.reports import DecideReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import as_of
-from pipelines.wiring.policy_setup import _at_horizon, _fleet, _node_score, policy
-from pipelines.wiring.training_setup import everything
+from pipelines.wiring.policy_setup import fleet_state, node_score, policy_of, scores_at_horizon
+from pipelines.wiring.training_setup import hindsight_view
 from serving.actuators.base import carry_out
 from serving.policy.decide import decide
 from serving.policy.values import Decision, Support, Verdict
@@ -43,10 +43,10 @@ def weigh(settings: Settings, at: datetime | None) -> DecideReport:
     """Weigh every node's published score by costs and limits, and record the decisions."""
     with wiring.records(settings) as records:
         now = as_of(settings, records, at)
-        view = everything(wiring.store(settings), records).narrow(now)
-        scores = _at_horizon(records.latest_scores(), settings.policy.horizon_days)
-        fleet = _fleet(view)
-        told = decide([_node_score(row) for row in scores.iter_rows(named=True)], fleet, policy(settings), now)
+        view = hindsight_view(wiring.store(settings), records).narrow(now)
+        scores = scores_at_horizon(records.latest_scores(), settings.policy.horizon_days)
+        fleet = fleet_state(view)
+        told = decide([node_score(row) for row in scores.iter_rows(named=True)], fleet, policy_of(settings.policy), now)
         table = _table(told, scores, now, settings.policy.horizon_days)
         records.record_decisions(table)
     carry_out(told, now, wiring.actuator(settings))
@@ -87,7 +87,7 @@ def _report(
         model_version=str(scores["model_version"][0]),
         fleet=len(fleet.rack_by_node),
         out=len(fleet.out_of_service),
-        threshold=policy(settings).costs.threshold,
+        threshold=policy_of(settings.policy).costs.threshold,
         drains=of(Verdict.DRAIN),
         held_back=of(Verdict.HOLD_BACK),
         left=len(of(Verdict.LEAVE)),

@@ -14,6 +14,7 @@ from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
 from pipelines.output.markdown import maintain_markdown
 from pipelines.settings.load import load
+from pipelines.settings.translation import into
 from pipelines.wiring import wiring
 
 if TYPE_CHECKING:
@@ -35,5 +36,5 @@ def keep_in_order(settings: Settings) -> MaintainReport:
     cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
     with wiring.records(settings) as records:
         now = wiring.clock(settings, records)()
-        plan = RetentionPlan(Retention(**dict(settings.retention)), now, cited)
+        plan = RetentionPlan(into(Retention, settings.retention), now, cited)
         return keep_house(wiring.store(settings), records, plan)

@@ -11,7 +11,6 @@ import polars as pl
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.time_grid import floor_time
 from models.hazard.train import cutoffs
 from models.registry.runs import CHAMPION
 from pipelines.flows.retries import step
@@ -21,10 +20,10 @@ from pipelines.output.progress import bars
 from pipelines.output.reports import ScoredNode, ScoreReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import as_of, doubts
-from pipelines.wiring.model_features import ModelFeatures, offer
-from pipelines.wiring.training_setup import everything, setup
-from pipelines.wiring.window_cache import resumed
+from pipelines.wiring.as_of import cutoff, staleness_warnings
+from pipelines.wiring.model_features import ModelFeatures, model_features
+from pipelines.wiring.training_setup import hindsight_view, training_setup
+from pipelines.wiring.window_cache import resume_windows
 from serving.explanation.reason import from_json
 from serving.scoring.likely_cause import LikelyCause
 from serving.scoring.score import ScoreRequest, score
@@ -60,15 +59,15 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
     with wiring.records(settings) as records, bars() as progress:
         progress("scoring", 0, 0)
         store = wiring.store(settings)
-        when = floor_time(as_of(settings, records, at), settings.buckets.width)
-        stale_notices = doubts(settings, store, records, when)
+        when = cutoff(settings, records, at)
+        stale_notices = staleness_warnings(settings, store, records, when)
         stored = store.telemetry.metrics()
-        offered = offer(settings, stored, bundle.manifest)
-        view = everything(store, records, offered.lost).narrow(when)
-        told = setup(settings, (*stored, *offered.lost))
+        offered = model_features(settings, stored, bundle.manifest)
+        view = hindsight_view(store, records, offered.missing).narrow(when)
+        told = training_setup(settings, (*stored, *offered.missing))
         asked = _asked(told, cutoffs(view, told), offered, (version, bundle))
-        with resumed(wiring.windows_folder(settings), store, view, offered) as left:
-            table = score(view, asked, left.shelf)
+        with resume_windows(wiring.windows_folder(settings), store, view, offered) as windows:
+            table = score(view, asked, windows.snapshot)
         store.scores.add(table)
         later = records.publish_scores(table, force=force)
         notices = (
@@ -76,7 +75,7 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
             *_in_sample(bundle, when),
             *offered.notices(view, bundle.manifest),
             *stale_notices,
-            *left.notices,
+            *windows.notices,
         )
     report = _report(table, settings.policy.horizon_days, bundle)
     return replace(report, out=_present(view) - report.nodes - report.unknown, notices=notices)

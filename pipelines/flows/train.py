@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.time_grid import floor_time
 from models.causes.fit import learn
 from models.hazard import train
 from models.registry import pack, training_review
@@ -20,8 +19,8 @@ from pipelines.output.progress import bars
 from pipelines.output.reports import TrainReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import as_of, doubts
-from pipelines.wiring.training_setup import everything, setup
+from pipelines.wiring.as_of import cutoff, staleness_warnings
+from pipelines.wiring.training_setup import hindsight_view, training_setup
 
 if TYPE_CHECKING:
     from pipelines.settings.schema import Settings
@@ -32,7 +31,7 @@ def nothing_new(settings: Settings) -> str:
     if not wiring.has_models(settings):
         return ""
     with wiring.records(settings) as records:
-        when = floor_time(as_of(settings, records, None), settings.buckets.width)
+        when = cutoff(settings, records, None)
     for one in wiring.registry(settings).versions():
         if one.trained_until is not None and one.trained_until >= when:
             return f"model {one.version} was trained on all that was known at {one.trained_until:%Y-%m-%d %H:%M} UTC"
@@ -54,10 +53,12 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
     with wiring.records(settings) as records, bars() as progress:
         progress("training", 0, 0)
         store = wiring.store(settings)
-        when = floor_time(as_of(settings, records, until), settings.buckets.width)
-        notices = doubts(settings, store, records, when)
+        when = cutoff(settings, records, until)
+        notices = staleness_warnings(settings, store, records, when)
         tables = store.training_versions()
-        trained = train.train(everything(store, records).narrow(when), setup(settings, store.telemetry.metrics()))
+        trained = train.train(
+            hindsight_view(store, records).narrow(when), training_setup(settings, store.telemetry.metrics())
+        )
     found = training_review.review(trained)
     causes = learn(trained)
     bundle = pack.pack(trained, settings.fleet.name, found.metrics, tables, causes)

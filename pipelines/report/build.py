@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.disk.atomic_write import atomic_file
+from data.disk.atomic_write import whole_file
 from models.backtest.judge import replay_and_judge
 from pipelines.output.progress import bars
 from pipelines.report.headline import by_budget, headline, story, warnings
@@ -13,8 +13,8 @@ from pipelines.report.render import render
 from pipelines.report.values.contents import Contents, Live, gather
 from pipelines.report.values.current_scores import published
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import last_window
-from pipelines.wiring.training_setup import everything, judging, setup
+from pipelines.wiring.as_of import evaluation_window
+from pipelines.wiring.training_setup import hindsight_view, judging, training_setup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,9 +48,9 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
     """
     with wiring.records(settings) as records, bars() as progress:
         store = wiring.store(settings)
-        hindsight = everything(store, records)
-        window = last_window(settings, records, hindsight, test_start)
-        told = setup(settings, store.telemetry.metrics())
+        hindsight = hindsight_view(store, records)
+        window = evaluation_window(settings, records, hindsight, test_start)
+        told = training_setup(settings, store.telemetry.metrics())
         found = replay_and_judge(hindsight, window, told, judging(settings), progress)
         progress("drawing", 0, 0)
         standing = published(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
@@ -61,7 +61,7 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
 def write(contents: Contents, path: Path) -> Made:
     """Write the page, whole or not at all."""
     page = render(contents)
-    with atomic_file(path) as part:
+    with whole_file(path) as part:
         part.write_text(page, encoding="utf-8")
     window = contents.found.replay.window
     return Made(

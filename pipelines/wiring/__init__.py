@@ -1,1 +1,1 @@
-"""From settings to objects; only wiring.py chooses implementations."""
+"""Builds objects from settings; only wiring.py chooses implementations."""

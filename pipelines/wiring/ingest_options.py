@@ -1,26 +1,25 @@
-"""Turns settings into what an ingest is told: how nodes are spelt, what each metric is, and who watches."""
+"""Builds the options of an ingest from the settings: the spelling of nodes, and the description of each metric."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.ingest.ingest import ExpectedMetrics, IngestOptions, no_progress
+from data.ingest.ingest import Expected, IngestOptions, be_silent
 from data.validation.node_names import Spelling
+from pipelines.settings.translation import into
 
 if TYPE_CHECKING:
     from data.ingest.ingest import Progress
     from pipelines.settings.schema import Settings
 
 
-def ingest_options(settings: Settings, progress: Progress = no_progress) -> IngestOptions:
-    """Describe how a source is to be read."""
-    names = settings.identity
-    spelling = Spelling(names.ports, names.domains, names.patterns, names.aliases, names.max_unknown_share)
-    expected = ExpectedMetrics(settings.metrics.metric, named_metrics(settings))
-    return IngestOptions(progress=progress, spelling=spelling, expected=expected)
+def ingest_options(settings: Settings, progress: Progress = be_silent) -> IngestOptions:
+    """Return how the records of a source are checked and stored."""
+    expected = Expected(settings.metrics.metric, named_metrics(settings))
+    return IngestOptions(progress=progress, spelling=into(Spelling, settings.identity), expected=expected)
 
 
 def named_metrics(settings: Settings) -> dict[str, str]:
-    """Give every metric that the settings describe, by its key there."""
+    """Return the metrics that the settings describe and do not ignore, by their key in the settings."""
     ignored = settings.metrics.ignore
     return {f"metrics.columns.{name}": name for name in settings.metrics.columns if name not in ignored}

@@ -1,4 +1,4 @@
-"""What a fleet offers today to a model that was trained before: new metrics are left out, lost ones empty."""
+"""Builds the features of a model that was trained earlier from today's telemetry: metrics may have come and gone."""
 
 from __future__ import annotations
 
@@ -27,65 +27,69 @@ COUNT: Final = "n"
 
 @dataclass(frozen=True, slots=True)
 class ModelFeatures:
-    """The model's own metrics, as the settings describe them today, and where telemetry differs from them."""
+    """A model's features and metrics, as the settings describe them today, and how telemetry differs from them."""
 
     catalogue: Catalogue
     metrics: tuple[Metric, ...]
-    lost: tuple[str, ...]  # telemetry has no column for these
-    new: tuple[str, ...]  # the model does not know these
+    missing: tuple[str, ...]  # metrics of the model that telemetry has no column for
+    new: tuple[str, ...]  # metrics of telemetry that the model does not know
 
     def notices(self, view: View, manifest: Manifest) -> Iterator[str]:
-        """Tell of metrics that came or went since the model was trained, as a view knows them."""
+        """Report metrics that came, went or fell silent since the model was trained."""
         trained = f"the model was trained until {manifest.trained_until}"
         for name in self.new:
             yield f"{name} is not used: {trained}, without it; train again to use it"
-        for name in self.lost:
-            yield f"{name} is empty: {trained}, with it, and telemetry has it no more"
+        for name in self.missing:
+            yield f"{name} is empty: {trained}, with it, and telemetry no longer has it"
         for name, days in self._silent(view):
             yield f"{name} is empty: no node reported it in the last {days:g} days"
 
     def _silent(self, view: View) -> Iterator[tuple[str, float]]:
-        """Name sampled metrics that none of a model's windows finds a value of."""
-        names = [one.name for one in self.metrics if one.sampling == "sampled" and one.name not in self.lost]
-        reach = max((f.window for f in self.catalogue.features if f.metric in names and f.window), default=None)
-        if reach is None:
+        """Yield the sampled metrics without a value in the longest window that a feature needs, and its days."""
+        sampled = [metric.name for metric in self.metrics if metric.sampling == "sampled"]
+        names = [name for name in sampled if name not in self.missing]
+        lengths = (feature.window for feature in self.catalogue.features if feature.metric in names and feature.window)
+        longest = max(lengths, default=None)
+        if longest is None:
             return
-        counts = [bucket_column(name, COUNT) for name in names]
-        seen = view.buckets(counts, start=view.at - reach).select(counts).sum().row(0)
-        for name, count in zip(names, seen, strict=True):
+        columns = [bucket_column(name, COUNT) for name in names]
+        samples = view.buckets(columns, start=view.at - longest).select(columns).sum().row(0)
+        for name, count in zip(names, samples, strict=True):
             if not count:
-                yield name, reach.total_seconds() / 86_400
+                yield name, longest.total_seconds() / 86_400
 
 
-def offer(settings: Settings, stored: Collection[str], manifest: Manifest) -> ModelFeatures:
-    """Set the metrics that telemetry has beside those that a model was trained on."""
-    plan = FleetCapabilities((), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes)
-    others = set(build(plan).names)
-    parted = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in others]
-    own = sorted({metric for metric, *_ in parted} - {COUNTERS})
-    idle = {metric: found[1] for metric, stat, _ in parted if (found := parse(stat))}
-    metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle.get(name)) for name in own)
-    there = set(stored) - set(settings.metrics.ignore)
-    offered = build(FleetCapabilities(metrics, plan.windows, plan.has_racks, plan.has_hardware, plan.causes))
-    by_name = {feature.name: feature for feature in offered.features}
+def model_features(settings: Settings, stored: Collection[str], manifest: Manifest) -> ModelFeatures:
+    """Return the features of a model on a fleet whose telemetry has the `stored` metric columns."""
+    no_metrics = FleetCapabilities(
+        (), settings.features.windows, manifest.has_racks, manifest.has_hardware, manifest.causes
+    )
+    history_features = set(build(no_metrics).names)
+    split_names = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in history_features]
+    known = sorted({metric for metric, *_ in split_names} - {COUNTERS})
+    idle_below = {metric: idle[1] for metric, statistic, _ in split_names if (idle := parse(statistic))}
+    metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle_below.get(name)) for name in known)
+    available = set(stored) - set(settings.metrics.ignore)
+    by_name = {feature.name: feature for feature in build(replace(no_metrics, metrics=metrics)).features}
     catalogue = Catalogue(tuple(by_name[name] for name in manifest.features if name in by_name))
-    return ModelFeatures(catalogue, metrics, tuple(sorted(set(own) - there)), tuple(sorted(there - set(own))))
+    missing, new = sorted(set(known) - available), sorted(available - set(known))
+    return ModelFeatures(catalogue, metrics, tuple(missing), tuple(new))
 
 
 @dataclass(frozen=True, slots=True)
 class MissingMetricReader:
-    """Reads buckets of metrics that telemetry has no more as if no node had ever reported them."""
+    """Reads buckets of metrics that telemetry no longer has as if no node had ever reported them."""
 
     reader: BucketReader
-    lost: Collection[str]
+    missing: Collection[str]
 
     def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
-        """Read the columns that are there, and give the others without a value."""
-        absent = [name for name in columns if name.rpartition(SEPARATOR)[0] in self.lost]
+        """Read the columns that exist, and add the missing ones without a value."""
+        absent = [name for name in columns if name.rpartition(SEPARATOR)[0] in self.missing]
         rows = self.reader.read([name for name in columns if name not in absent], until, start)
-        return rows.with_columns(_nothing(name) for name in absent)
+        return rows.with_columns(_without_value(name) for name in absent)
 
 
-def _nothing(column: str) -> pl.Expr:
+def _without_value(column: str) -> pl.Expr:
     aggregate = column.rpartition(SEPARATOR)[2]
     return pl.lit(0 if aggregate == COUNT else None, AGGREGATE_TYPES[aggregate]).alias(column)

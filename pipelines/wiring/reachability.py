@@ -1,4 +1,4 @@
-"""Says whether a server answers, without waiting long for it."""
+"""Checks whether a server answers, without a long wait."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import httpx
 from data.errors import UnreachableError
 from data.redaction import redact
 
-_PATIENCE_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 
 
 def require_answer(what: str, address: str) -> None:
-    """Ask a server's health endpoint.
+    """Request a server's health endpoint.
 
     Raises:
         UnreachableError: if it does not answer, or answers with an error.
     """
     try:
-        httpx.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE_SECONDS).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise UnreachableError(what, redact(address), str(fault)) from fault
+        httpx.get(f"{address.rstrip('/')}/health", timeout=_TIMEOUT_SECONDS).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnreachableError(what, redact(address), str(error)) from error

@@ -1,4 +1,4 @@
-"""Lets a score go on from where the one before it stopped, or start anew where that does not fit."""
+"""Lets a score reuse the windows that the score before it computed, or recompute them where they no longer fit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from data.disk.cache import CacheOrigin, TableCache
-from data.disk.lock import exclusive_lock
+from data.disk.cache import Mark, Snapshot
+from data.disk.lock import writing
 from features.telemetry.sliding_windows import Needs, SlidingWindows
 
 if TYPE_CHECKING:
@@ -25,55 +25,56 @@ PATIENCE: Final = timedelta(minutes=5)  # for another score of the same state
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
-    """What earlier scores left of the windows, and why it had to be thrown away; None: nothing is kept."""
+class ResumedWindows:
+    """The windows that earlier scores stored, and why they were all dropped; without a snapshot none are used."""
 
-    shelf: TableCache | None
-    why_anew: str = ""
+    snapshot: Snapshot | None
+    rebuild_reason: str = ""
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Say what had to be made anew, as far as it is known by now."""
-        if self.why_anew:
-            return (f"the windows were made anew from all of their buckets: {self.why_anew}",)
-        if self.shelf is None or not self.shelf.damaged:
+        """Report what had to be recomputed, as far as the score has read the snapshot."""
+        if self.rebuild_reason:
+            return (f"the windows were recomputed from all of their buckets: {self.rebuild_reason}",)
+        if self.snapshot is None or not self.snapshot.spoilt:
             return ()
-        return (f"{self.shelf.folder}: files gone or damaged, and made anew: {self.shelf.damaged}",)
+        return (f"{self.snapshot.folder}: files missing or damaged, and recomputed: {self.snapshot.spoilt}",)
 
 
 @contextmanager
-def resumed(folder: Path, store: Store, view: View, offered: ModelFeatures) -> Iterator[Resumed]:
-    """Open what earlier scores left in a folder, less what holds no more; keep what is there when the block ends well.
+def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatures) -> Iterator[ResumedWindows]:
+    """Open the windows that earlier scores stored in a folder, less outdated ones; commit them if the block succeeds.
 
-    A view of an earlier time than theirs goes by the buckets alone, and changes nothing.
+    A view of an earlier time than theirs is scored from the buckets alone and changes nothing.
     """
-    needs, table = Needs.of(offered.catalogue, view.width), store.buckets.finished_table()
+    needs, table = Needs.of(features.catalogue, view.width), store.buckets.finished()
     opened = table.handle()
     if not needs.lengths or opened is None:
-        yield Resumed(None)
+        yield ResumedWindows(None)
         return
-    text = f"{opened.metadata().id} {offered.lost} {needs.stamp}"
-    with exclusive_lock(folder / LOCK, PATIENCE):
-        kept, mark = TableCache.open(folder), CacheOrigin(sha256(text.encode()).hexdigest(), table.version(), view.at)
-        if kept.mark and view.at < kept.mark.at:
-            yield Resumed(None)
+    text = f"{opened.metadata().id} {features.missing} {needs.stamp}"
+    with writing(folder / LOCK, PATIENCE):
+        snapshot = Snapshot.at(folder)
+        mark = Mark(sha256(text.encode()).hexdigest(), table.version(), view.at)
+        if snapshot.mark and view.at < snapshot.mark.at:
+            yield ResumedWindows(None)
             return
-        why = _take_up(kept, mark, SlidingWindows(needs, view, kept), store)
-        if why:
-            kept.clear()
-        yield Resumed(kept, why)
-        kept.commit(mark)
+        reason = _drop_outdated(snapshot, mark, SlidingWindows(needs, view, snapshot), store)
+        if reason:
+            snapshot.clear()
+        yield ResumedWindows(snapshot, reason)
+        snapshot.commit(mark)
 
 
-def _take_up(kept: TableCache, mark: CacheOrigin, stacks: SlidingWindows, store: Store) -> str:
-    """Drop what holds no more; say why if that is everything."""
-    before = kept.mark
-    if before is None:
-        return kept.fault
-    if before.stamp != mark.stamp:
-        return "the model, the windows, the metrics or the bucket table are others than those it was kept for"
-    spans = store.buckets.touched(before.version, before.at, mark.at)
+def _drop_outdated(snapshot: Snapshot, mark: Mark, windows: SlidingWindows, store: Store) -> str:
+    """Drop the windows whose buckets have changed; return why if everything has to be dropped."""
+    last = snapshot.mark
+    if last is None:
+        return snapshot.fault
+    if last.stamp != mark.stamp:
+        return "the model, the windows, the metrics or the bucket table have changed"
+    spans = store.buckets.touched(last.version, last.at, mark.at)
     if spans is None:
-        return "buckets were deleted or made anew since"
-    stacks.forget(spans)
+        return "buckets were deleted or recomputed since"
+    windows.forget(spans)
     return ""

@@ -1,4 +1,4 @@
-"""The only place that chooses implementations: everything else is handed what it needs."""
+"""The only place that chooses implementations: everything else gets them as arguments."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
 from data.sources.public.backblaze import BackblazeSource
-from data.sql.engine import parse_address
+from data.sql.engine import address_of
 from data.sql.records import Records
 from pipelines.settings.environment import set_default_variables
+from pipelines.settings.translation import into
 from serving.actuators.dry_run import DryRun
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ DRY_RUN: Final = "dry_run.jsonl"
 
 
 def state_folder(settings: Settings) -> Path:
-    """Make the state folder if it is not there.
+    """Return the state folder; create it if it does not exist.
 
     Raises:
         SettingsError: if state.path, or a folder above it, is a file.
@@ -50,33 +51,33 @@ def state_folder(settings: Settings) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise SettingsError(f"state.path = {folder}: is a file, or lies under one", fix="name a folder") from None
+        raise SettingsError(f"state.path = {folder}: is a file, or is below one", fix="name a folder") from None
     return folder
 
 
 def source(settings: Settings) -> Source:
-    """Build the source that the settings name; its rows carry the fleet's name, whichever folder they came from.
+    """Return the source that the settings name; its rows carry the fleet's name, whichever folder they came from.
 
     Raises:
-        SettingsError: if the times of CSV files would mean nothing.
+        SettingsError: if CSV files have times without an offset and no zone is set.
     """
-    wanted, ignored, label = settings.source, settings.metrics.ignore, settings.fleet.name
-    if wanted.kind == "backblaze":
-        own = wanted.backblaze
-        return BackblazeSource(wanted.path, wanted.delay, ignored, label, own.smart, own.changes_only)
-    columns = wanted.columns.mapping()
-    if wanted.kind == "csv":
-        return CsvSource(wanted.path, columns, wanted.delay, ignored, label, _dialect(wanted.csv))
-    return ParquetSource(wanted.path, columns, wanted.delay, ignored, label)
+    section, ignored, label = settings.source, settings.metrics.ignore, settings.fleet.name
+    if section.kind == "backblaze":
+        return into(BackblazeSource, section, section.backblaze, ignored=ignored, label=label)
+    columns = section.columns.mapping()
+    if section.kind == "csv":
+        dialect = _dialect(section.csv)
+        return into(CsvSource, section, columns=columns, ignored=ignored, label=label, dialect=dialect)
+    return into(ParquetSource, section, columns=columns, ignored=ignored, label=label)
 
 
 def store(settings: Settings) -> Store:
-    """Find the Delta tables in the state folder."""
-    return Store.open(settings.state.path / TABLES, settings.buckets.width)
+    """Return the Delta tables in the state folder."""
+    return Store.at(settings.state.path / TABLES, settings.buckets.width)
 
 
 def windows_folder(settings: Settings) -> Path:
-    """Say where scores leave the windows that they folded; beside the tables that backups copy by name."""
+    """Return the folder in which scores store their windows; next to the tables, so that backups leave it out."""
     return settings.state.path / TABLES / WINDOWS
 
 
@@ -84,33 +85,33 @@ def windows_folder(settings: Settings) -> Path:
 def records(settings: Settings) -> Iterator[Records]:
     """Open the database for the block."""
     state_folder(settings)
-    opened = Records.open(database_url(settings))
+    database = Records.at(database_url(settings))
     try:
-        yield opened
+        yield database
     finally:
-        opened.close()
+        database.close()
 
 
 def actuator(settings: Settings) -> Actuator:
-    """Choose what carries drains out: so far nothing touches a node, a dry run writes them down in the state folder."""
+    """Return what carries out drains: so far only a dry run, which records them in the state folder."""
     return DryRun(state_folder(settings) / DRY_RUN)
 
 
 def has_records(settings: Settings) -> bool:
-    """Say whether there is a database to open; one on a server is taken to be there."""
+    """Return whether there is a database to open; one on a server is assumed to exist."""
     return bool(settings.state.url) or (settings.state.path / DATABASE).exists()
 
 
 def wall_clock() -> datetime:
-    """Tell the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
-    """Choose what now is: the wall clock, or for historical records the newest time that they hold.
+    """Return what gives the current time: the wall clock, or for historical records the newest time in them.
 
     Raises:
-        EmptyTableError: if the clock is the data's, and nothing was ingested yet.
+        EmptyTableError: if the clock is the data's and nothing was ingested yet.
     """
     if settings.clock.now == "wall":
         return wall_clock
@@ -121,44 +122,43 @@ def clock(settings: Settings, records: Records) -> Callable[[], datetime]:
 
 
 def database_url(settings: Settings) -> str:
-    """Give the configured database's URL, or that of the SQLite file in the state folder."""
+    """Return the URL of the configured database, or that of the SQLite file in the state folder."""
     return settings.state.url or f"sqlite:///{(settings.state.path / DATABASE).absolute()}"
 
 
 def tracking_uri(settings: Settings) -> str:
-    """Give the configured MLflow server's address, or the SQLite file in the state folder."""
+    """Return the address of the configured MLflow server, or that of the SQLite file in the state folder."""
     uri = settings.tracking.uri
-    if uri.startswith(("postgres:", "postgresql:")):  # by MLflow's own choice of driver it would need another one
-        return parse_address(uri, "tracking.uri").render_as_string(hide_password=False)
+    if uri.startswith(("postgres:", "postgresql:")):  # without a named driver, MLflow takes one that is not installed
+        return address_of(uri, "tracking.uri").render_as_string(hide_password=False)
     return uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
 
 
 def has_models(settings: Settings) -> bool:
-    """Say whether there is a place where models may be registered; one that is configured is taken to be there."""
+    """Return whether models may have been registered; a configured server is assumed to exist."""
     return bool(settings.tracking.uri) or (settings.state.path / TRACKING).exists()
 
 
 def registry(settings: Settings) -> Registry:
-    """Find the models of the fleet: on the MLflow server that the settings name, or in the state folder."""
-    set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})  # else its import leaves an id in the home folder
+    """Return the registry of the fleet's models: on the configured MLflow server, or in the state folder."""
+    set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})  # or its import writes an id into the home folder
     from models.registry.mlflow_registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
 
     artifacts = (state_folder(settings) / ARTIFACTS).absolute().as_uri()
-    return Registry(tracking_uri(settings), artifacts, settings.tracking.experiment, settings.tracking.model_name)
+    return into(Registry, settings.tracking, uri=tracking_uri(settings), artifacts=artifacts)
 
 
 def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
-    """Gather what a training run leaves behind."""
+    """Return what the registry stores of a training run."""
     from models.registry.runs import TrainingRun  # noqa: PLC0415 - as above: LightGBM
 
     return TrainingRun.of(bundle, figures)
 
 
 def _dialect(csv: CsvSettings) -> Dialect:
-    """Say how CSV files are written."""
     if "%" in csv.time and "%z" not in csv.time and not csv.zone:
         raise SettingsError(
-            f'source.csv.time = "{csv.time}": has no offset (%z), so its times mean nothing without a zone',
+            f'source.csv.time = "{csv.time}": has no offset (%z), so its times have no meaning without a zone',
             fix='set source.csv.zone, for example to "UTC"',
         )
-    return Dialect(csv.time, csv.zone, csv.missing, csv.decimal, csv.delimiter)
+    return into(Dialect, csv)

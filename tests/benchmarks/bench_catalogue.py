@@ -31,7 +31,7 @@ from features.telemetry import on_change
 from features.training.training_set import cutoffs_until
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from pipelines.wiring.training_setup import setup
+from pipelines.wiring.training_setup import training_setup
 from tests.benchmarks import panels
 from tests.benchmarks.bench_windows import Buckets
 from tests.benchmarks.tables import HEADER, table
@@ -56,7 +56,7 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     assert isinstance(newest, datetime), "there is telemetry"
     buckets = rollup(samples, metrics, settings.buckets.width)
     del samples
-    told = setup(settings, metrics)
+    told = training_setup(settings, metrics)
     unused = [
         bucket_column(metric.name, aggregate)
         for metric in told.metrics

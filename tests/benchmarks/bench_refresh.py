@@ -37,7 +37,7 @@ from features.grid import to_numpy
 from features.population.at_risk import assess
 from models.hazard.model import Covariates, HazardModel
 from pipelines.wiring.model_features import ModelFeatures
-from pipelines.wiring.window_cache import resumed
+from pipelines.wiring.window_cache import resume_windows
 from tests.benchmarks.bench_score import LightGbm, made_up_model
 from tests.benchmarks.bench_windows import HOUR, START, names
 from tests.benchmarks.tables import HEADER, table
@@ -71,7 +71,7 @@ class Site:
     @classmethod
     def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
         """Fill a bucket table with a month: a commit a day, and an hour around the hours to refresh at."""
-        store, rng = Store.open(folder / "tables", HOUR), np.random.default_rng(nodes)
+        store, rng = Store.at(folder / "tables", HOUR), np.random.default_rng(nodes)
         for day in range(LATE // DAY + 1):
             hours = range(day * DAY + 1, (day + 1) * DAY + 1)
             is_live = day * DAY in {EARLY - DAY, LATE - DAY, LATE}
@@ -83,12 +83,12 @@ class Site:
         return cls(store, folder / "windows", hindsight(records, HOUR, store.buckets), model)
 
     def refresh(self, hour: int) -> NDArray[np.float64]:
-        """Score an hour from what the one before it left."""
+        """Score an hour from what the one before it windows."""
         view = self.history.narrow(START + hour * HOUR)
         risk = assess(view, np.array([to_numpy(view.at)]), None)
-        with resumed(self.folder, self.store, view, OFFERED) as left:
-            assert left.shelf is not None, "every hour comes after the one before"
-            features = online.compute(CATALOGUE, view, risk, risk.rows(), left.shelf)
+        with resume_windows(self.folder, self.store, view, OFFERED) as windows:
+            assert windows.snapshot is not None, "every hour comes after the one before"
+            features = online.compute(CATALOGUE, view, risk, risk.rows(), windows.snapshot)
             return self.model.probabilities(Covariates(features, np.full(len(features), 1e-3)))
 
     def scratch(self, hour: int) -> NDArray[np.float64]:

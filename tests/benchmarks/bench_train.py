@@ -17,7 +17,7 @@ import lightgbm as lgb
 
 from models.hazard.train import train
 from pipelines.settings.load import load
-from pipelines.wiring.training_setup import setup
+from pipelines.wiring.training_setup import training_setup
 from tests.benchmarks.tables import HEADER, table
 from tests.features.fleets import real
 
@@ -50,7 +50,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Measure, and name the target."""
     fleet = real("m100")
     settings, view = load(SETTINGS, ()), fleet.view(SPLIT)
-    told = setup(settings, [metric.name for metric in fleet.metrics])
+    told = training_setup(settings, [metric.name for metric in fleet.metrics])
     with timed(lgb, "train") as took, timed(lgb.Dataset, "construct") as binned:
         began = time.perf_counter()
         train(view, told)

@@ -13,7 +13,7 @@ from pipelines.analysis.learnable import count_learnable
 from pipelines.settings.load import load
 from pipelines.views.flows import evidence_in_words
 from pipelines.wiring import wiring
-from pipelines.wiring.training_setup import everything, setup
+from pipelines.wiring.training_setup import hindsight_view, training_setup
 from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import DAY, DAYS, START, write_folder
 
@@ -44,7 +44,9 @@ def test_training_learns_from_as_many_failures_as_check_says(settings: Settings)
     merge_all(settings)
     store = wiring.store(settings)
     with wiring.records(settings) as database:
-        trained = train(everything(store, database).narrow(END), setup(settings, store.telemetry.metrics()))
+        trained = train(
+            hindsight_view(store, database).narrow(END), training_setup(settings, store.telemetry.metrics())
+        )
     evidence = check(settings, "").evidence
     assert evidence is not None
     assert evidence.learnable == counted(settings) == trained.failures

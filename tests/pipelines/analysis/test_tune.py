@@ -19,7 +19,7 @@ from pipelines.settings.load import load
 from pipelines.settings.schema import ModelSettings, Settings
 from pipelines.views.tune import show_tune
 from pipelines.wiring import wiring
-from pipelines.wiring.training_setup import setup
+from pipelines.wiring.training_setup import training_setup
 from tests.features.fleets import START
 from tests.models.audit.plants import clean
 from tests.models.tuning.test_search import course
@@ -96,7 +96,7 @@ def test_without_time_todays_settings_are_kept(state: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("option", "code", "said"),
     [
-        (("--until", "2031-01-01"), 2, "is still to come"),
+        (("--until", "2031-01-01"), 2, "is in the future"),
         (("--set", "model.min_failures=100000"), 3, "model.min_failures"),
         (("--trials", "0"), 2, ""),
         (("--json", "/no/such/folder/tune.json"), 2, "--json"),
@@ -116,7 +116,7 @@ def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_every_setting_that_is_tuned_is_one_of_the_settings_file() -> None:
-    params = setup(Settings(), ()).recipe.params
+    params = training_setup(Settings(), ()).recipe.params
     assert set(space(params)) <= set(ModelSettings.model_fields)
     assert all(getattr(params, name) == getattr(ModelSettings(), name) for name in space(params))
 

@@ -11,8 +11,8 @@ from pipelines.main import main
 from pipelines.report.build import make
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from pipelines.wiring.as_of import last_window
-from pipelines.wiring.training_setup import everything
+from pipelines.wiring.as_of import evaluation_window
+from pipelines.wiring.training_setup import hindsight_view
 from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import DAYS, START, write_folder
 
@@ -41,7 +41,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def window(settings: Settings, start: datetime | None = None) -> Window:
     with wiring.records(settings) as records:
-        return last_window(settings, records, everything(wiring.store(settings), records), start)
+        return evaluation_window(settings, records, hindsight_view(wiring.store(settings), records), start)
 
 
 def with_days(settings: Settings, days: int) -> Settings:

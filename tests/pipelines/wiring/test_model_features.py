@@ -13,7 +13,7 @@ from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from models.registry.bundle import Manifest
 from pipelines.settings.schema import MetricSettings, Settings
-from pipelines.wiring.model_features import MissingMetricReader, offer
+from pipelines.wiring.model_features import MissingMetricReader, model_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ SETTINGS = Settings(metrics=MetricSettings.model_validate({"columns": COLUMNS}))
 
 
 def manifest_of(*metrics: str, causes: tuple[str, ...] = ("fan", "gpu")) -> Manifest:
-    """What a model would say of itself that was trained on some metrics."""
+    """Return the manifest of a model that was trained on some metrics."""
     described = tuple(SETTINGS.metrics.metric(name) for name in sorted(metrics))
     plan = FleetCapabilities(described, SETTINGS.features.windows, has_racks=True, has_hardware=False, causes=causes)
     return Manifest(
@@ -35,8 +35,8 @@ def manifest_of(*metrics: str, causes: tuple[str, ...] = ("fan", "gpu")) -> Mani
     )  # fmt: skip
 
 
-class Reader:
-    """Buckets of one node and one metric, which has as many samples as it is told."""
+class FakeReader:
+    """Buckets of one node, with the given number of samples of every metric."""
 
     def __init__(self, samples: int = 1) -> None:
         self.samples = samples
@@ -47,87 +47,92 @@ class Reader:
         return keys.with_columns(pl.lit(self.samples, pl.UInt32).alias(name) for name in columns)
 
 
-def test_the_same_metrics_offer_the_models_own_catalogue() -> None:
+def test_the_same_metrics_give_the_models_catalogue() -> None:
     manifest = manifest_of("errors", "temperature")
-    found = offer(SETTINGS, ["temperature", "errors"], manifest)
-    assert found.catalogue.names == manifest.features
-    assert (found.lost, found.new) == ((), ())
+    features = model_features(SETTINGS, ["temperature", "errors"], manifest)
+    assert features.catalogue.names == manifest.features
+    assert (features.missing, features.new) == ((), ())
 
 
-def test_what_counters_tell_together_is_no_metric_of_its_own() -> None:
+def test_a_feature_of_all_counters_together_is_not_taken_for_a_metric() -> None:
     manifest = manifest_of("retries", "sectors")
     assert "counters__above_zero__ever" in manifest.features
-    found = offer(SETTINGS, ["retries", "sectors"], manifest)
-    assert found.catalogue.names == manifest.features
-    assert (found.lost, found.new) == ((), ())
+    features = model_features(SETTINGS, ["retries", "sectors"], manifest)
+    assert features.catalogue.names == manifest.features
+    assert (features.missing, features.new) == ((), ())
 
 
-def test_a_name_that_ends_in_an_underscore_is_told_from_its_statistics() -> None:
+def test_a_name_that_ends_in_an_underscore_is_split_from_its_statistics() -> None:
     manifest = manifest_of("cpu_")
-    found = offer(SETTINGS, ["cpu_"], manifest)
-    assert found.catalogue.names == manifest.features
-    assert (found.lost, found.new) == ((), ())
-    assert MissingMetricReader(Reader(), frozenset({"cpu_"})).read(["cpu___n"], NOW)["cpu___n"].to_list() == [0]
+    features = model_features(SETTINGS, ["cpu_"], manifest)
+    assert features.catalogue.names == manifest.features
+    assert (features.missing, features.new) == ((), ())
+    assert MissingMetricReader(FakeReader(), frozenset({"cpu_"})).read(["cpu___n"], NOW)["cpu___n"].to_list() == [0]
 
 
 @pytest.mark.parametrize("below", [{}, {"idle_below": 9.0}])
 def test_a_node_is_idle_below_what_the_model_learned_until_the_next_training(below: dict[str, float]) -> None:
     manifest = manifest_of("load")
-    now = SETTINGS.model_copy(
+    today = SETTINGS.model_copy(
         update={"metrics": MetricSettings.model_validate({"columns": {**COLUMNS, "load": below}})}
     )
-    found = offer(now, ["load"], manifest)
-    assert "load__idle_share_below_2.5__7d" in found.catalogue.names
-    assert found.catalogue.names == manifest.features
+    features = model_features(today, ["load"], manifest)
+    assert "load__idle_share_below_2.5__7d" in features.catalogue.names
+    assert features.catalogue.names == manifest.features
 
 
 def test_metrics_that_came_and_went_leave_the_models_catalogue_as_it_was() -> None:
     manifest = manifest_of("errors", "temperature")
-    found = offer(SETTINGS, ["temperature", "fan"], manifest)
-    assert found.catalogue.names == manifest.features
-    assert (found.lost, found.new) == (("errors",), ("fan",))
+    features = model_features(SETTINGS, ["temperature", "fan"], manifest)
+    assert features.catalogue.names == manifest.features
+    assert (features.missing, features.new) == (("errors",), ("fan",))
 
 
-def test_a_metric_that_is_ignored_is_lost_to_a_model_that_knows_it_and_not_new_to_one_that_does_not() -> None:
+def test_an_ignored_metric_is_missing_to_a_model_that_knows_it_and_not_new_to_one_that_does_not() -> None:
     ignoring = SETTINGS.model_copy(
         update={"metrics": MetricSettings(ignore=("errors",), columns=SETTINGS.metrics.columns)}
     )
-    assert offer(ignoring, ["errors", "temperature"], manifest_of("errors", "temperature")).lost == ("errors",)
-    assert offer(ignoring, ["errors", "temperature"], manifest_of("temperature")).new == ()
+    stored = ["errors", "temperature"]
+    assert model_features(ignoring, stored, manifest_of("errors", "temperature")).missing == ("errors",)
+    assert model_features(ignoring, stored, manifest_of("temperature")).new == ()
 
 
 def test_a_model_without_metrics_has_only_history() -> None:
-    found = offer(SETTINGS, [], manifest_of())
-    assert (found.metrics, found.lost, found.new) == ((), (), ())
-    assert found.catalogue.names == manifest_of().features
+    features = model_features(SETTINGS, [], manifest_of())
+    assert (features.metrics, features.missing, features.new) == ((), (), ())
+    assert features.catalogue.names == manifest_of().features
 
 
-def test_a_metric_of_another_kind_than_the_model_knew_makes_another_catalogue() -> None:
+def test_a_metric_of_another_kind_than_in_training_gives_another_catalogue() -> None:
     manifest = manifest_of("errors")
-    assert offer(Settings(), ["errors"], manifest).catalogue.names != manifest.features
+    assert model_features(Settings(), ["errors"], manifest).catalogue.names != manifest.features
 
 
-def test_lost_metrics_read_as_if_nobody_had_reported_them() -> None:
+def test_missing_metrics_read_as_if_no_node_had_reported_them() -> None:
     columns = [bucket_column(metric, name) for metric in ("temp", "fan") for name in AGGREGATES]
-    read = MissingMetricReader(Reader(), frozenset({"fan"})).read(columns, NOW)
+    read = MissingMetricReader(FakeReader(), frozenset({"fan"})).read(columns, NOW)
     assert set(columns) < set(read.columns)
     assert read["fan__n"].to_list() == [0]
-    assert all(read[bucket_column("fan", name)].to_list() == [None] for name in AGGREGATES if name != "n")
+    values = [bucket_column("fan", name) for name in AGGREGATES if name != "n"]
+    assert len(values) > 5
+    assert read.select(values).row(0) == (None,) * len(values)
     assert read["temp__mean"].to_list() == [1]
     assert read.schema["fan__n"] == pl.UInt32
 
 
-def test_what_came_went_or_fell_silent_is_told() -> None:
+def test_metrics_that_came_went_or_fell_silent_are_reported() -> None:
     manifest = manifest_of("errors", "temperature")
-    found = offer(SETTINGS, ["fan", "temperature"], manifest)
+    features = model_features(SETTINGS, ["fan", "temperature"], manifest)
     view = hindsight(
-        RecordFrames(*(pl.DataFrame(),) * 3), timedelta(days=1), MissingMetricReader(Reader(samples=0), found.lost)
+        RecordFrames(*(pl.DataFrame(),) * 3),
+        timedelta(days=1),
+        MissingMetricReader(FakeReader(samples=0), features.missing),
     )
-    assert list(found.notices(replace(view, at=NOW), manifest)) == [
+    assert list(features.notices(replace(view, at=NOW), manifest)) == [
         "fan is not used: the model was trained until 2024-01-01, without it; train again to use it",
-        "errors is empty: the model was trained until 2024-01-01, with it, and telemetry has it no more",
+        "errors is empty: the model was trained until 2024-01-01, with it, and telemetry no longer has it",
         "temperature is empty: no node reported it in the last 30 days",
     ]
-    reporting = hindsight(RecordFrames(*(pl.DataFrame(),) * 3), timedelta(days=1), Reader())
-    same = offer(SETTINGS, ["errors", "temperature"], manifest)
+    reporting = hindsight(RecordFrames(*(pl.DataFrame(),) * 3), timedelta(days=1), FakeReader())
+    same = model_features(SETTINGS, ["errors", "temperature"], manifest)
     assert list(same.notices(replace(reporting, at=NOW), manifest)) == []

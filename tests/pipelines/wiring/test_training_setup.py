@@ -9,7 +9,7 @@ from data.errors import SettingsError
 from data.schema import Metric, MetricKind
 from features.population.at_risk import Coverage
 from pipelines.wiring import wiring
-from pipelines.wiring.training_setup import everything, setup
+from pipelines.wiring.training_setup import hindsight_view, training_setup
 from tests.pipelines.made_up import DAY, NODES, START, ingest_all, merge_all, settings_of, write_records
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ COLUMNS = ("temperature", "boot_n")
 
 
 def test_every_setting_of_the_model_reaches_training(tmp_path: Path) -> None:
-    wanted = {
+    values = {
         "trees": 11,
         "leaves": 3,
         "learning_rate": 0.3,
@@ -30,15 +30,15 @@ def test_every_setting_of_the_model_reaches_training(tmp_path: Path) -> None:
         "seeds": 4,
         "random_seed": 9,
     }
-    overrides = [f"model.{name}={value}" for name, value in wanted.items()]
-    told = setup(settings_of(tmp_path, *overrides, "model.folds=5", "model.min_failures=6"), COLUMNS)
-    params = told.recipe.params
-    assert {name: getattr(params, name) for name in wanted} == wanted
-    assert (told.recipe.folds, told.min_failures) == (5, 6)
+    overrides = [f"model.{name}={value}" for name, value in values.items()]
+    setup = training_setup(settings_of(tmp_path, *overrides, "model.folds=5", "model.min_failures=6"), COLUMNS)
+    params = setup.recipe.params
+    assert {name: getattr(params, name) for name in values} == values
+    assert (setup.recipe.folds, setup.min_failures) == (5, 6)
 
 
 def test_every_setting_of_the_forecast_reaches_training(tmp_path: Path) -> None:
-    told = setup(
+    setup = training_setup(
         settings_of(
             tmp_path,
             "forecast.horizons_days=[1,2,9]",
@@ -51,24 +51,24 @@ def test_every_setting_of_the_forecast_reaches_training(tmp_path: Path) -> None:
         ),
         COLUMNS,
     )
-    assert told.design.horizons_days == (1, 2, 9)
-    assert (told.design.every_days, told.recipe.every_days) == (2, 2)
-    assert told.design.coverage == Coverage("boot_n", 0.8)
-    assert told.design.negatives_per_positive == 12.5
-    assert told.history_start == datetime(2024, 1, 3, tzinfo=UTC)
-    assert told.windows == (DAY, timedelta(days=5))
+    assert setup.design.horizons_days == (1, 2, 9)
+    assert (setup.design.every_days, setup.recipe.every_days) == (2, 2)
+    assert setup.design.coverage == Coverage("boot_n", 0.8)
+    assert setup.design.negatives_per_positive == 12.5
+    assert setup.history_start == datetime(2024, 1, 3, tzinfo=UTC)
+    assert setup.windows == (DAY, timedelta(days=5))
 
 
-def test_metrics_are_in_alphabetical_order_and_those_to_be_ignored_are_left_out(tmp_path: Path) -> None:
-    told = setup(
+def test_metrics_are_in_alphabetical_order_without_ignored_ones(tmp_path: Path) -> None:
+    setup = training_setup(
         settings_of(tmp_path, 'metrics.ignore=["fan"]', 'metrics.columns.boot_n={kind="count",unit="samples"}'),
         ("temperature", "fan", "boot_n"),
     )
-    assert told.metrics == (Metric("boot_n", MetricKind.COUNT, unit="samples"), Metric("temperature"))
+    assert setup.metrics == (Metric("boot_n", MetricKind.COUNT, unit="samples"), Metric("temperature"))
 
 
 def test_without_a_coverage_metric_every_node_counts_as_reporting(tmp_path: Path) -> None:
-    assert setup(settings_of(tmp_path), COLUMNS).design.coverage is None
+    assert training_setup(settings_of(tmp_path), COLUMNS).design.coverage is None
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_a_metric_that_telemetry_lacks_is_refused(
     tmp_path: Path, override: str, columns: tuple[str, ...], why: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        setup(settings_of(tmp_path, override, 'metrics.ignore=["fan"]'), columns)
+        training_setup(settings_of(tmp_path, override, 'metrics.ignore=["fan"]'), columns)
     assert why in raised.value.what
 
 
-def test_everything_is_what_was_ingested_seen_from_the_end_of_time(tmp_path: Path) -> None:
+def test_the_hindsight_view_holds_everything_that_was_ingested(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     ingest_all(settings)
     with wiring.records(settings) as records:
-        view = everything(wiring.store(settings), records)
+        view = hindsight_view(wiring.store(settings), records)
     assert view.at.year == 9999
     assert tuple(view.nodes()["node"]) == NODES
     assert view.events().height == 2
@@ -112,5 +112,5 @@ def test_a_fleet_without_telemetry_has_no_buckets(tmp_path: Path) -> None:
     (settings.source.path / "telemetry.parquet").unlink()
     merge_all(settings)
     with wiring.records(settings) as records:
-        view = everything(wiring.store(settings), records)
+        view = hindsight_view(wiring.store(settings), records)
     assert (view.nodes().height, view.buckets([]).height) == (3, 0)

@@ -13,7 +13,7 @@ from tests.data.sources.drive_files import write_days
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
 
 
-def test_a_source_carries_the_fleets_name_wherever_it_lies(tmp_path: Path) -> None:
+def test_a_source_carries_the_fleets_name_wherever_its_folder_is(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     source = wiring.source(settings_of(tmp_path, "fleet.name=m100"))
     source.check()
@@ -114,7 +114,7 @@ def test_models_are_registered_in_the_state_folder_by_default(tmp_path: Path) ->
     assert not wiring.has_models(settings)
 
 
-def test_drains_are_only_written_down(tmp_path: Path) -> None:
+def test_drains_are_only_recorded(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     order = DrainOrder("a", START, "why")
     assert [wiring.actuator(settings).drain(order), wiring.actuator(settings).drain(order)] == [True, False]
@@ -126,14 +126,14 @@ def write_csv(folder: Path) -> None:
     as_csv(folder / "parquet", folder / "records")
 
 
-def test_a_folder_of_csv_files_says_what_one_of_parquet_files_does(tmp_path: Path) -> None:
+def test_a_folder_of_csv_files_reads_like_one_of_parquet_files(tmp_path: Path) -> None:
     write_csv(tmp_path)
-    one = wiring.source(settings_of(tmp_path, f"source.path={tmp_path}/parquet"))
-    other = wiring.source(settings_of(tmp_path, "source.kind=csv"))
-    other.check()
-    assert_frame_equal(pl.concat(one.telemetry()), pl.concat(other.telemetry()))
-    assert_frame_equal(one.events(), other.events())
-    assert_frame_equal(one.nodes().drop("revised_at"), other.nodes().drop("revised_at"))
+    parquet = wiring.source(settings_of(tmp_path, f"source.path={tmp_path}/parquet"))
+    csv = wiring.source(settings_of(tmp_path, "source.kind=csv"))
+    csv.check()
+    assert_frame_equal(pl.concat(parquet.telemetry()), pl.concat(csv.telemetry()))
+    assert_frame_equal(parquet.events(), csv.events())
+    assert_frame_equal(parquet.nodes().drop("revised_at"), csv.nodes().drop("revised_at"))
 
 
 def test_ignored_columns_of_csv_files_are_not_read(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_ignored_columns_of_csv_files_are_not_read(tmp_path: Path) -> None:
     assert [batch.columns for batch in source.telemetry()] == [["node", "ts", "available_at"]]
 
 
-def test_csv_files_are_read_as_the_settings_say_they_are_written(tmp_path: Path) -> None:
+def test_csv_files_are_read_in_the_format_of_the_settings(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "nodes.csv").write_text("node|observed_from\na|31.12.2023 01:00\nb|?\n")
     settings = settings_of(
@@ -156,13 +156,13 @@ def test_csv_files_are_read_as_the_settings_say_they_are_written(tmp_path: Path)
     assert wiring.source(settings).nodes()["observed_from"].to_list() == [datetime(2023, 12, 31, tzinfo=UTC), None]
 
 
-def test_times_that_mean_nothing_without_a_zone_are_refused(tmp_path: Path) -> None:
+def test_times_that_have_no_meaning_without_a_zone_are_refused(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "source.kind=csv", "source.csv.time='%d.%m.%Y %H:%M'")
     with pytest.raises(SettingsError, match=r"has no offset \(%z\).*\n.*set source\.csv\.zone"):
         wiring.source(settings)
 
 
-def test_backblazes_files_are_read_as_the_settings_say(tmp_path: Path) -> None:
+def test_backblazes_files_are_read_by_the_settings(tmp_path: Path) -> None:
     write_days(tmp_path / "records", {"2013-04-10": [("a", 0, 1, 5)], "2013-04-11": [("a", 1, 1, 9)]})
     kind = "source.kind=backblaze"
     changes = wiring.source(settings_of(tmp_path, kind, "source.backblaze.smart=[5]", "fleet.name=drives"))
