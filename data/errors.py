@@ -9,7 +9,7 @@ NodewardError
 │   ├── TooLittleDataError      there is data, but not enough for what was asked
 │   ├── FutureError             something asked a view for what it can't know yet
 │   └── ModelMismatchError      a model was built for another catalogue
-└── SurroundingsError        4  the disk, the network or a server failed
+└── InfrastructureError        4  the disk, the network or a server failed
     ├── DiskFullError
     └── UnreachableError
 """
@@ -94,20 +94,20 @@ class ModelMismatchError(DataError):
     """A model was built for another catalogue of features."""
 
 
-class SurroundingsError(NodewardError):
+class InfrastructureError(NodewardError):
     """The disk, the network or a server failed; the same command may work later."""
 
     exit_code = 4
 
 
-class DiskFullError(SurroundingsError):
+class DiskFullError(InfrastructureError):
     """The disk, or the quota on it, is full."""
 
     def __init__(self, where: object, why: str) -> None:
         super().__init__(f"{where}: {why}", fix="free some space, or move state.path to a larger disk, and run again")
 
 
-class UnreachableError(SurroundingsError):
+class UnreachableError(InfrastructureError):
     """A server did not answer."""
 
     def __init__(self, what: str, address: object, why: str) -> None:

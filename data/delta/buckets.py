@@ -49,7 +49,7 @@ class Buckets:
         Raises:
             DataError: if the buckets are of another width.
         """
-        table = self.finished()
+        table = self.finished_table()
         if table.noted(WIDTH_NOTE) not in (None, self._width_note):
             raise DataError(f"{table.uri} holds buckets of another width than {self.width}", fix="ingest again")
         wanted = table.schema() if columns is None else columns
@@ -62,7 +62,7 @@ class Buckets:
 
         `since` is the version that was read then. None if nobody can tell.
         """
-        table = self.finished()
+        table = self.finished_table()
         spans = table.touched(since)
         return None if spans is None else spans + [(end, end) for end in self._told_late(table, known, now)]
 
@@ -76,7 +76,7 @@ class Buckets:
         late = recent.filter((pl.col(LATENESS) > 0) & (known_at > known) & (known_at <= now))
         return late.select(pl.col(BUCKET_END).unique()).collect()[BUCKET_END].to_list()
 
-    def finished(self) -> Table:
+    def finished_table(self) -> Table:
         """Give the table as the last whole refresh left it."""
         version = self.table.noted(FINISHED_NOTE)
         return self.table.pinned(-1 if version is None else version)

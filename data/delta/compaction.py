@@ -12,8 +12,8 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError
 
 from data.delta.table import KEEP_LOG, WRITER, commit, month_of
-from data.disk.disk_full import naming_full_disk
-from data.errors import SurroundingsError
+from data.disk.disk_full import translate_disk_full
+from data.errors import InfrastructureError
 from data.schema import MONTH
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def vacuum(table: Table, spared: Iterable[int], keep: timedelta = SAFE) -> int:
 @contextmanager
 def _naming_faults(table: Table) -> Iterator[None]:
     try:
-        with naming_full_disk(table.uri):
+        with translate_disk_full(table.uri):
             yield
     except CommitFailedError as fault:
-        raise SurroundingsError(
+        raise InfrastructureError(
             f"{table.uri}: another process wrote to it at the same time: {fault}", fix="run the same command again"
         ) from fault

@@ -13,7 +13,7 @@ import polars as pl
 from data.delta.buckets import Buckets
 from data.delta.table import Table, within
 from data.delta.telemetry import Telemetry
-from data.disk.lock import writing
+from data.disk.lock import exclusive_lock
 from data.errors import SettingsError
 from data.schema import BUCKET_END, BUCKET_KEYS, MONTH, NODE, QUARANTINE_SCHEMA, SCORE_SCHEMA, TELEMETRY_KEYS, TS
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 IMPOSSIBLE: Final = frozenset("=[]^|\\")
-PATIENCE: Final = timedelta(seconds=30)  # for another process that adds to the same log
+LOCK_TIMEOUT: Final = timedelta(seconds=30)  # for another process that adds to the same log
 SCORE_KEYS: Final = (NODE, TS, "horizon_hours", "model_version")
 
 
@@ -42,7 +42,7 @@ class Log:
 
     def add(self, rows: pl.DataFrame) -> int:
         """Append the rows that are new; give their number."""
-        with writing(self.lock, PATIENCE) if self.lock else nullcontext():
+        with exclusive_lock(self.lock, LOCK_TIMEOUT) if self.lock else nullcontext():
             known = self.table.scan().select(self.keys)
             fresh = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
             new = fresh.join(known, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
@@ -65,7 +65,7 @@ class Store:
     lock: Path | None
 
     @classmethod
-    def at(cls, root: Path | str, width: timedelta, storage_options: Mapping[str, str] | None = None) -> Store:
+    def open(cls, root: Path | str, width: timedelta, storage_options: Mapping[str, str] | None = None) -> Store:
         """Find the tables under a folder or a URL, with buckets of `width`; nothing is made before it is written.
 
         Raises:
@@ -89,13 +89,13 @@ class Store:
             lock=None if remote else Path(base) / "ingest.lock",
         )
 
-    def writing(self, patience: timedelta) -> AbstractContextManager[None]:
+    def exclusive_lock(self, lock_timeout: timedelta) -> AbstractContextManager[None]:
         """Keep other processes from writing; on an object store, Delta's commits alone settle who was first.
 
         Raises:
-            SurroundingsError: if another process holds the lock for longer than `patience`.
+            InfrastructureError: if another process holds the lock for longer than `lock_timeout`.
         """
-        return writing(self.lock, patience) if self.lock else nullcontext()
+        return exclusive_lock(self.lock, lock_timeout) if self.lock else nullcontext()
 
     def tables(self) -> tuple[Table, ...]:
         """List the tables, as they are now."""
@@ -107,7 +107,7 @@ class Store:
 
     def training_versions(self) -> dict[str, int]:
         """Return the versions of the tables that training reads, for a run to record them."""
-        return _versions(self.telemetry.table, self.buckets.finished())
+        return _versions(self.telemetry.table, self.buckets.finished_table())
 
 
 def _versions(*tables: Table) -> dict[str, int]:

@@ -12,7 +12,7 @@ import polars.selectors as cs
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 from data.errors import ColumnError
 from data.schema import MONTH
 
@@ -174,7 +174,7 @@ class Table:
         schema_mode: Literal["merge", "overwrite"] = "merge",
         predicate: str | None = None,
     ) -> None:
-        with naming_full_disk(self.uri):
+        with translate_disk_full(self.uri):
             write_deltalake(
                 self.uri,
                 self._dated(rows),

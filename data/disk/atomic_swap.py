@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from data.errors import SurroundingsError
+from data.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +20,10 @@ def swap(new: Path, target: Path) -> None:
     """Move the folder `new`, which lies beside `target`, to `target`; what was there is removed afterwards.
 
     Raises:
-        SurroundingsError: if something is mounted at `target`, so that it can't be moved.
+        InfrastructureError: if something is mounted at `target`, so that it can't be moved.
     """
     if target.is_mount():
-        raise SurroundingsError(
+        raise InfrastructureError(
             f"{target}: a file system is mounted there, which can't be replaced in one step",
             fix="set state.path to a folder below it",
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STDOUT: Final = Path("-")
 
 
-def check_target(path: Path | None, option: str) -> None:
+def check_output_file(path: Path | None, option: str) -> None:
     """Refuse an output file that can't be written, before any work is done for it."""
     if path is None or path == STDOUT:
         return
@@ -27,7 +27,7 @@ def check_target(path: Path | None, option: str) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place when the block ends well, and vanishes if not."""
     handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import polars as pl
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +22,7 @@ SUFFIX: Final = ".arrow"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CacheOrigin:
     """What tables were made from: what they are meant for, the version of the buckets, and the time of the view."""
 
     stamp: str
@@ -31,7 +31,7 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Snapshot:
+class TableCache:
     """Tables by name in a folder, as Arrow files.
 
     A file is never written twice, and the manifest that names the files is replaced at the end: whoever is killed
@@ -40,21 +40,21 @@ class Snapshot:
     """
 
     folder: Path
-    mark: Mark | None = None  # of the last commit
+    mark: CacheOrigin | None = None  # of the last commit
     fault: str = ""  # why there is none, where there was one
-    spoilt: int = 0  # files that were asked for and were gone, or not what was written
+    damaged: int = 0  # files that were asked for and were gone, or not what was written
     _generation: int = 0
     _files: dict[str, tuple[str, int]] = field(default_factory=dict)  # by table: a file's name and checksum
 
     @classmethod
-    def at(cls, folder: Path) -> Self:
+    def open(cls, folder: Path) -> Self:
         """Open the tables of a folder; none if it holds none, or if its manifest can't be read."""
         path = folder / MANIFEST
         if not path.exists():
             return cls(folder)
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
-            mark = Mark(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]).astimezone(UTC))
+            mark = CacheOrigin(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]).astimezone(UTC))
             files = {name: (file, told) for name, (file, told) in read["files"].items()}
             return cls(folder, mark, _generation=int(read["generation"]), _files=files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
@@ -71,7 +71,7 @@ class Snapshot:
         file, told = self._files[name]
         content = _content(self.folder / file)
         if crc32(content) != told:
-            self.spoilt += 1
+            self.damaged += 1
             self.drop(name)
             return None
         return pl.read_ipc(content)
@@ -79,7 +79,7 @@ class Snapshot:
     def put(self, name: str, table: pl.DataFrame) -> None:
         """Write a table; a later process finds it once it is committed."""
         file = f"{name}.{self._generation + 1}{SUFFIX}"
-        with naming_full_disk(self.folder):
+        with translate_disk_full(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / file).unlink(missing_ok=True)  # of one who was killed
             table.write_ipc(self.folder / file)
@@ -93,11 +93,11 @@ class Snapshot:
         """Forget every table."""
         self._files.clear()
 
-    def commit(self, mark: Mark) -> None:
+    def commit(self, mark: CacheOrigin) -> None:
         """Make what is there now what a later process finds, and remove every other file."""
         told = {**asdict(mark), "at": mark.at.isoformat(), "generation": self._generation + 1, "files": self._files}
         part = self.folder / f"{MANIFEST}.part"
-        with naming_full_disk(self.folder):
+        with translate_disk_full(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(told, indent=1), encoding="utf-8")
             part.replace(self.folder / MANIFEST)

@@ -23,7 +23,7 @@ POSTGRES_FULL: Final = "53100"
 
 
 @contextmanager
-def naming_full_disk(where: object) -> Iterator[None]:
+def translate_disk_full(where: object) -> Iterator[None]:
     """Raise DiskFullError if a write inside fails for want of space; let other faults pass."""
     try:
         yield

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
-from data.errors import SurroundingsError
+from data.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,38 +19,38 @@ PAUSE_SECONDS: Final = 0.05
 
 
 @contextmanager
-def writing(path: Path, patience: timedelta) -> Iterator[None]:
+def exclusive_lock(path: Path, lock_timeout: timedelta) -> Iterator[None]:
     """Hold the lock file `path`.
 
     Raises:
-        SurroundingsError: if another process still holds it after `patience`.
+        InfrastructureError: if another process still holds it after `lock_timeout`.
     """
-    with _held(path, patience) as file:
+    with _held(path, lock_timeout) as file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield  # closing the file gives the lock back
 
 
-def _held(path: Path, patience: timedelta) -> IO[str]:
+def _held(path: Path, lock_timeout: timedelta) -> IO[str]:
     """Open the lock file and lock it; anew where the folder was put in another's place while this waited."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             file = opened.enter_context(path.open("a+"))
-            _acquire(path, file.fileno(), patience)
+            _acquire(path, file.fileno(), lock_timeout)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 opened.pop_all()
                 return file
 
 
-def _acquire(path: Path, descriptor: int, patience: timedelta) -> None:
-    deadline = time.monotonic() + patience.total_seconds()
+def _acquire(path: Path, descriptor: int, lock_timeout: timedelta) -> None:
+    deadline = time.monotonic() + lock_timeout.total_seconds()
     while not _try(descriptor):
         if time.monotonic() >= deadline:
-            raise SurroundingsError(
+            raise InfrastructureError(
                 f"{path}: process {path.read_text() or 'unknown'} is writing to the same state "
-                f"and did not finish within {patience.total_seconds():g} s",
+                f"and did not finish within {lock_timeout.total_seconds():g} s",
                 fix="wait for it, stop it, or set state.path to another folder",
             )
         time.sleep(PAUSE_SECONDS)

@@ -17,9 +17,9 @@ from data.ingest.preflight import survey
 from data.ingest.quarantine import Quarantine
 from data.schema import NODE, Metric
 from data.validation.aliases import known_nodes, require_no_renaming
-from data.validation.canonical_names import spell_telemetry
+from data.validation.canonical_names import canonicalize_telemetry
 from data.validation.column_names import require_metrics
-from data.validation.node_names import Spelling, require_known
+from data.validation.node_names import Spelling, require_known_nodes
 from data.validation.rows import Bounds, Sifted, count_reasons, sift_telemetry
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ Progress = Callable[[str, int, int], None]
 Put = Callable[[pl.DataFrame], int]
 
 
-def be_silent(_stage: str, _done: int, _total: int) -> None:
+def no_progress(_stage: str, _done: int, _total: int) -> None:
     """Tell nobody of the progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedMetrics:
     """What the settings say of telemetry: what each metric is, and each metric that they name, by its key in them."""
 
     describe: Callable[[str], Metric] = Metric
@@ -53,10 +53,10 @@ class IngestOptions:
     """
 
     tolerance: timedelta = timedelta(minutes=5)
-    patience: timedelta = timedelta(seconds=30)
-    progress: Progress = be_silent
+    lock_timeout: timedelta = timedelta(seconds=30)
+    progress: Progress = no_progress
     spelling: Spelling = field(default_factory=Spelling)
-    expected: Expected = field(default_factory=Expected)
+    expected: ExpectedMetrics = field(default_factory=ExpectedMetrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +112,15 @@ def ingest(
     Raises:
         DataError: if the source can't be read or used, or too many of its nodes are unknown; then nothing was
             written.
-        SurroundingsError: if another process is writing, or the disk is full; each table is then as it
+        InfrastructureError: if another process is writing, or the disk is full; each table is then as it
             was, or wholly merged, and the same ingest can be run again.
     """
     options = options or IngestOptions()
-    with store.writing(options.patience):
+    with store.exclusive_lock(options.lock_timeout):
         now, stored, before = clock(), records.nodes(), store.telemetry.metrics()
         bounds = Bounds(source.name, now + options.tolerance, stored[NODE], options.expected.describe)
         found = survey(source, bounds, known_nodes(options.spelling, stored))
-        require_known(found.names, found.speaks_of)
+        require_known_nodes(found.names, found.named_nodes)
         require_no_renaming(found.nodes.good, stored, options.spelling.max_unknown_share)
         require_metrics(source.name, {*before, *found.telemetry.metrics})
         put = partial(Quarantine(store.quarantine).add, now=now)
@@ -145,13 +145,13 @@ def _merge_records(put: Put, records: Records, found: Preflight) -> dict[str, Ta
 
 
 def _merge_telemetry(
-    source: Source, store: Store, sieve: tuple[Preflight, Put], progress: Progress
+    source: Source, store: Store, validate_small_tables: tuple[Preflight, Put], progress: Progress
 ) -> tuple[TableReport, Change]:
-    found, put = sieve
+    found, put = validate_small_tables
     report, change, done = TableReport(), Change.nothing(store.telemetry.table.version()), 0
     for batch in source.telemetry():
         progress("telemetry", done, found.telemetry.rows)
-        sifted = sift_telemetry(spell_telemetry(batch, found.names), found.bounds)
+        sifted = sift_telemetry(canonicalize_telemetry(batch, found.names), found.bounds)
         put(sifted.rejected)
         merged = store.telemetry.merge(sifted.good)
         report, change, done = report.after(sifted, merged), change.followed_by(merged), done + batch.height

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.schema import TS
-from data.validation.node_names import in_words
+from data.validation.node_names import describe_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 def notices(
     found: Preflight, before: Collection[str], telemetry: Telemetry, named: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Remark on nodes and metrics of a source; `before` are the metrics that telemetry had, `named` as in mistyped."""
+    """Return remarks on the nodes and metrics of a source.
+
+    `before` are the metrics that telemetry had; `named` as in unknown_metrics.
+    """
     told = found.telemetry
     lines = [f"telemetry: {metric} holds no value in any row" for metric in sorted(told.silent)]
     if told.rows and before:
         lines += _new(sorted(told.metrics - told.silent - set(before)), telemetry)
         lines += _gone(sorted(set(before) - told.metrics), telemetry)
     if told.rows:
-        lines += mistyped(named, {*before, *told.metrics})
+        lines += unknown_metrics(named, {*before, *told.metrics})
     return (*lines, *_names(found))
 
 
@@ -39,7 +42,7 @@ def expired(rows: int, dropped_until: datetime | None) -> tuple[str, ...]:
     return (f"telemetry: {rows:,} rows up to {dropped_until:%Y-%m-%d %H:%M} were left out: older than retention keeps",)
 
 
-def mistyped(named: Mapping[str, str], metrics: Collection[str]) -> list[str]:
+def unknown_metrics(named: Mapping[str, str], metrics: Collection[str]) -> list[str]:
     """Name the metrics that the settings speak of, as {key: metric}, and telemetry does not have."""
     return [
         f"{key} names no metric of telemetry" + (f" (nearest: {close[0]})" if close else "")
@@ -76,9 +79,10 @@ def _names(found: Preflight) -> Iterator[str]:
     if respelt := names.respelt:
         own = min(respelt)
         yield f"{len(respelt):,} names were read as the inventory spells them, such as {own!r} as {respelt[own]!r}"
-    unknown = found.speaks_of - names.nodes
+    unknown = found.named_nodes - names.nodes
     if unknown:
-        yield f"{len(unknown):,} of {len(found.speaks_of):,} nodes are not in the inventory: {in_words(names, unknown)}"
+        counts = f"{len(unknown):,} of {len(found.named_nodes):,}"
+        yield f"{counts} nodes are not in the inventory: {describe_unknown(names, unknown)}"
 
 
 def _day(moment: datetime | None) -> str:

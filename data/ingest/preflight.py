@@ -10,9 +10,9 @@ import polars as pl
 
 from data.schema import AVAILABLE_AT, NODE
 from data.validation.aliases import recognise
-from data.validation.canonical_names import spell, spell_telemetry
+from data.validation.canonical_names import canonicalize_telemetry, spell
 from data.validation.cells import metrics_of
-from data.validation.node_names import Names, Spelling, require_known
+from data.validation.node_names import NodeNames, Spelling, require_known_nodes
 from data.validation.oddities import count_oddities
 from data.validation.rows import (
     Bounds,
@@ -52,49 +52,49 @@ class SmallTables:
     """A source's small tables, sifted, with the bounds for its telemetry and how its nodes are spelt."""
 
     bounds: Bounds
-    names: Names
+    names: NodeNames
     nodes: Sifted
     events: Sifted
     blind: Sifted
-    speaks_of: frozenset[str]  # nodes of events, known or not
+    named_nodes: frozenset[str]  # nodes of events, known or not
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """A sieved source, with what a pass over its telemetry found; `speaks_of` has the nodes of telemetry as well."""
+    """A sieved source, with what a pass over its telemetry found; `named_nodes` has the nodes of telemetry as well."""
 
     bounds: Bounds
-    names: Names
+    names: NodeNames
     nodes: Sifted
     events: Sifted
     blind: Sifted
-    speaks_of: frozenset[str]
+    named_nodes: frozenset[str]
     telemetry: Tally
     newest: datetime | None
 
 
-def sieve(source: Source, bounds: Bounds, names: Names | None = None) -> SmallTables:
+def validate_small_tables(source: Source, bounds: Bounds, names: NodeNames | None = None) -> SmallTables:
     """Check a source, and sift its small tables; `bounds` and `names` know the nodes that earlier inventories listed.
 
     Raises:
         DataError: if a table can't be read, holds no row that can be used, or names a node ambiguously.
     """
     source.check()
-    names = names or Names(Spelling(), bounds.known)
+    names = names or NodeNames(Spelling(), bounds.known)
     rows, aliases = recognise(source.nodes(), names)
     nodes = _usable("nodes", sift_nodes(rows, bounds))
     bounds = replace(bounds, known=pl.concat([bounds.known, nodes.good[NODE]]).unique())
-    names = Names(names.spelling, bounds.known, aliases)
+    names = NodeNames(names.spelling, bounds.known, aliases)
     spelt = spell(source.events(), names)
     events = sift_events(spelt, bounds)
     if not events.good.height:
-        require_known(names, _named(spelt))  # says more than that no row can be used
+        require_known_nodes(names, _named(spelt))  # says more than that no row can be used
     _usable("events", events)
     blind = _usable("blind", sift_blind(source.blind(), bounds))
     return SmallTables(bounds, names, nodes, events, blind, _named(spelt))
 
 
-def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Preflight:
+def survey(source: Source, bounds: Bounds, names: NodeNames | None = None) -> Preflight:
     """Read and check all of a source; `bounds` and `names` know the nodes that earlier inventories listed.
 
     An inventory that does not say how new it is is as new as the newest time in the source; of two that are
@@ -103,15 +103,15 @@ def survey(source: Source, bounds: Bounds, names: Names | None = None) -> Prefli
     Raises:
         DataError: if a table can't be read, holds no row that can be used, or names a node ambiguously.
     """
-    found = sieve(source, bounds, names)
+    found = validate_small_tables(source, bounds, names)
     nodes, events, latest = found.nodes, found.events, bounds.latest
     telemetry = _tally(source.telemetry(), found)
     newest = _newest([telemetry.newest, *_times(events.good, latest), *_times(nodes.good, latest)])
     is_ahead = pl.col("revised_at") > latest  # a clock ahead must not win for good
     revised = pl.when(is_ahead).then(pl.lit(latest)).otherwise("revised_at").alias("revised_at")
     dated = nodes.good.with_columns(pl.col("as_of").fill_null(pl.lit(newest)), revised)
-    dated_nodes, speaks_of = replace(nodes, good=dated), found.speaks_of | telemetry.nodes
-    return Preflight(found.bounds, found.names, dated_nodes, events, found.blind, speaks_of, telemetry, newest)
+    dated_nodes, named_nodes = replace(nodes, good=dated), found.named_nodes | telemetry.nodes
+    return Preflight(found.bounds, found.names, dated_nodes, events, found.blind, named_nodes, telemetry, newest)
 
 
 def _usable(table: str, sifted: Sifted) -> Sifted:
@@ -123,7 +123,7 @@ def _tally(batches: Iterable[pl.DataFrame], found: SmallTables) -> Tally:
     rows, usable, rejected, oddities = 0, 0, Counter[str](), Counter[str]()
     newest, metrics, filled, nodes = None, set[str](), set[str](), frozenset[str]()
     for batch in batches:
-        spelt = spell_telemetry(batch, found.names)
+        spelt = canonicalize_telemetry(batch, found.names)
         sifted = sift_telemetry(spelt, found.bounds)
         rows, usable = rows + batch.height, usable + sifted.good.height
         rejected.update(count_reasons(sifted.rejected))
@@ -133,7 +133,7 @@ def _tally(batches: Iterable[pl.DataFrame], found: SmallTables) -> Tally:
         nodes |= _named(spelt)
         oddities += count_oddities(spelt, sifted.good, found.bounds.describe)
     if not usable:
-        require_known(found.names, nodes)
+        require_known_nodes(found.names, nodes)
     require_usable("telemetry", usable, rejected)
     return Tally(rows, newest, frozenset(metrics), frozenset(metrics - filled), nodes, oddities)
 

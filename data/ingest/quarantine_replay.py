@@ -16,7 +16,7 @@ from data.ingest.quarantine import Quarantine, decode, decode_cells
 from data.ingest.quarantined_cells import CELL, filled, is_cell, is_possible, is_settled, rows_of
 from data.schema import NODE, TELEMETRY_KEYS, TS, UTC
 from data.validation.aliases import known_nodes
-from data.validation.canonical_names import spell, spell_telemetry
+from data.validation.canonical_names import canonicalize_telemetry, spell
 from data.validation.column_names import require_metrics
 from data.validation.rows import Bounds, judge, sift_blind, sift_events, sift_nodes, sift_telemetry
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from data.delta.store import Store
     from data.ingest.ingest import Clock, IngestOptions
     from data.sql.records import Records
-    from data.validation.node_names import Names
+    from data.validation.node_names import NodeNames
 
 SIFTS: Final = {"nodes": sift_nodes, "events": sift_events, "blind": sift_blind, "telemetry": sift_telemetry}
 SLICE: Final = 1 << 16  # rows that are tried at once
@@ -49,9 +49,9 @@ def replay(
 
     Raises:
         DataError: if a node is named ambiguously.
-        SurroundingsError: if another process is writing, or the disk is full; then run it again.
+        InfrastructureError: if another process is writing, or the disk is full; then run it again.
     """
-    with store.writing(options.patience):
+    with store.exclusive_lock(options.lock_timeout):
         quarantine, trial = Quarantine(store.quarantine), _Trial(store, records, options, clock())
         tried = quarantine.read().filter(pl.lit(value=True) if chosen is None else chosen)
         change, released = trial.no_change(), [tried.clear()]
@@ -113,10 +113,10 @@ class _Trial:
         )
 
 
-def _spelt(table: str, rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+def _spelt(table: str, rows: pl.DataFrame, names: NodeNames) -> pl.DataFrame:
     """Spell as an ingest would; an inventory row of no age, which wins over no other, is itself."""
     if table == "telemetry":
-        return spell_telemetry(rows, names)
+        return canonicalize_telemetry(rows, names)
     return spell(rows, names) if table == "events" else rows
 
 

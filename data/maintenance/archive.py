@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import pyarrow as pa
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 from data.errors import SettingsError, SourceFileError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Packer:
 def packing(path: Path, codec: str) -> Iterator[Packer]:
     """Write an archive; the block must seal it at its end."""
     with (
-        naming_full_disk(path),
+        translate_disk_full(path),
         path.open("wb") as file,
         pa.CompressedOutputStream(file, codec) as compressed,
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
@@ -90,7 +90,7 @@ def unpack(path: Path, folder: Path) -> dict[str, Any]:
     """
     codec = codec_of(path)
     try:
-        with naming_full_disk(folder), path.open("rb") as file, pa.CompressedInputStream(file, codec) as plain:
+        with translate_disk_full(folder), path.open("rb") as file, pa.CompressedInputStream(file, codec) as plain:
             found, manifest = _extract(path, cast("IO[bytes]", plain), folder)
     except FileNotFoundError:
         raise SourceFileError(path, "is not there", fix="name a file that `nodeward backup` wrote") from None

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 from data.maintenance.archive import packing
 from data.sql import migrations
 from data.sql.transfer import dump
@@ -34,7 +34,7 @@ LAST_CHECKPOINT: Final = "_last_checkpoint"
 SQLITE: Final = b"SQLite format 3\0"
 LEFT_OUT: Final = (".lock", ".new", ".part", "-wal", "-shm", "-journal")  # what these hold is in the databases' copies
 PRIVATE: Final = "backtest-"  # a backtest at work has a folder of its own in the state
-PATIENCE: Final = timedelta(seconds=30)
+LOCK_TIMEOUT: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ def backup(state: State, file: Path, codec: str, told: Mapping[str, str]) -> Bac
     """Write a state into an archive; `told` has made_at, made_by and fleet.
 
     Raises:
-        SurroundingsError: if another process keeps writing to the tables, or the disk is full.
+        InfrastructureError: if another process keeps writing to the tables, or the disk is full.
     """
     with (
-        state.store.writing(PATIENCE),
+        state.store.exclusive_lock(LOCK_TIMEOUT),
         tempfile.TemporaryDirectory(prefix="nodeward-backup-") as scratch,
         packing(file, codec) as packer,
     ):
@@ -87,7 +87,7 @@ def backup(state: State, file: Path, codec: str, told: Mapping[str, str]) -> Bac
 
 
 def _spared(state: State, name: str) -> set[int]:
-    finished = state.store.buckets.finished()
+    finished = state.store.buckets.finished_table()
     own = {finished.version()} if finished.name == name else set()
     return {version for version in own.union(state.cited.get(name, ())) if version >= 0}
 
@@ -124,7 +124,7 @@ def _add_records(packer: Packer, records: Records, scratch: Path) -> dict[str, i
     frames = dump(records.engine)
     for name, frame in frames.items():
         part = scratch / f"{name}.parquet"
-        with naming_full_disk(scratch):
+        with translate_disk_full(scratch):
             frame.write_parquet(part)
         packer.add(f"{RECORDS}/{part.name}", part)
     return {name: frame.height for name, frame in frames.items()}

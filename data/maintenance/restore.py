@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.delta.table import Table
 from data.disk.atomic_swap import swap
-from data.disk.lock import writing
+from data.disk.lock import exclusive_lock
 from data.errors import DataError, SettingsError, SourceFileError
 from data.maintenance.archive import FIX, unpack
-from data.maintenance.backup import PATIENCE, RECORDS, TABLES, BackupReport
+from data.maintenance.backup import LOCK_TIMEOUT, RECORDS, TABLES, BackupReport
 from data.sql import migrations
 from data.sql.engine import connect
 from data.sql.transfer import loading
@@ -36,12 +36,12 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
     Raises:
         SettingsError: if there is a state, and `force` does not say to replace it.
         DataError: if the archive is broken, or of a newer Nodeward; nothing was changed then.
-        SurroundingsError: if another process writes to the state, or the disk is full.
+        InfrastructureError: if another process writes to the state, or the disk is full.
     """
     target = target.resolve()
     _require_empty(target, force=force)
     lock = target / TABLES / "ingest.lock"
-    with _staged(target) as staging, writing(lock, PATIENCE) if lock.exists() else nullcontext():
+    with _staged(target) as staging, exclusive_lock(lock, LOCK_TIMEOUT) if lock.exists() else nullcontext():
         manifest = _checked(file, unpack(file, staging))
         with _naming_spoilt(file):
             frames = _verified(file, staging, manifest)
@@ -77,7 +77,7 @@ def _staged(target: Path) -> Iterator[Path]:
     """Make an empty folder beside the target; what an earlier restore left there, killed, is removed."""
     staging = target.with_name(f".{target.name}.restoring")
     lock = staging.with_name(f"{staging.name}.lock")  # two restores at once would unpack into each other
-    with writing(lock, PATIENCE):
+    with exclusive_lock(lock, LOCK_TIMEOUT):
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:

@@ -61,16 +61,16 @@ class RetentionPlan:
     now: datetime
     cited: Mapping[str, Collection[int]]
     keep_versions: timedelta = SAFE
-    patience: timedelta = timedelta(seconds=30)
+    lock_timeout: timedelta = timedelta(seconds=30)
 
 
 def maintain(store: Store, records: Records, plan: RetentionPlan) -> MaintainReport:
     """Drop, compact and vacuum. Telemetry is rolled up before any of it is dropped.
 
     Raises:
-        SurroundingsError: if another process is writing; run again, nothing is lost.
+        InfrastructureError: if another process is writing; run again, nothing is lost.
     """
-    with store.writing(plan.patience):
+    with store.exclusive_lock(plan.lock_timeout):
         store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
         tables = {table.name: table for table in store.tables()}
         before = {name: extent(table) for name, table in tables.items()}
@@ -105,7 +105,7 @@ def _drop(store: Store, plan: RetentionPlan) -> None:
 
 def _forget(records: Records, plan: RetentionPlan) -> int:
     keep = plan.retention.decisions
-    return 0 if keep is None else records.forget_decisions(plan.now - keep)
+    return 0 if keep is None else records.delete_decisions(plan.now - keep)
 
 
 def _settle(store: Store) -> None:
@@ -116,6 +116,6 @@ def _settle(store: Store) -> None:
 
 def _spared(name: str, store: Store, plan: RetentionPlan) -> tuple[int, ...]:
     """Give the versions of a table that are cited, and of the buckets the one that readers are on."""
-    table: Table = store.buckets.finished()
+    table: Table = store.buckets.finished_table()
     own = {table.version()} if name == table.name else set()
     return tuple(sorted(version for version in own.union(plan.cited.get(name, ())) if version >= 0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from pyarrow import parquet
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 from data.schema import TS
 from data.simulator.fleet import simulate
 from data.simulator.history import records
@@ -40,7 +40,7 @@ def write_fleet(
     Raises:
         DiskFullError: if the disk is full.
     """
-    with naming_full_disk(folder), TemporaryDirectory(dir=folder, prefix=".months-") as months:
+    with translate_disk_full(folder), TemporaryDirectory(dir=folder, prefix=".months-") as months:
         counts, done = dict.fromkeys(SMALL, 0), 0
         with ExitStack() as stack:
             small, parts = _Files(folder, stack), _Files(Path(months), stack)

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
-from data.disk.disk_full import naming_full_disk
-from data.errors import DataError, NodewardError, SettingsError, SurroundingsError, UnreachableError
+from data.disk.disk_full import translate_disk_full
+from data.errors import DataError, InfrastructureError, NodewardError, SettingsError, UnreachableError
 from data.redaction import redact
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SQLITE_FOREIGN: Final = ("no such table", "no such column")
 WRITES: Final = "nodeward_writes"  # marks a transaction of SQLite's that takes the lock as it begins
 
 
-def address_of(url: str, key: str = "state.url") -> URL:
+def parse_address(url: str, key: str = "state.url") -> URL:
     """Read a database's URL from the settings' `key`; PostgreSQL is spoken to through psycopg, whatever its form.
 
     Raises:
@@ -66,20 +66,20 @@ def connect(url: str) -> Engine:
     Raises:
         SettingsError: if the URL can't be used, or its driver is not installed.
     """
-    address = address_of(url)
+    address = parse_address(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
-    patience = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
-    return create_engine(address, connect_args=patience, pool_pre_ping=True)
+    lock_timeout = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(address, connect_args=lock_timeout, pool_pre_ping=True)
 
 
-def shown(engine: Engine) -> str:
+def display_address(engine: Engine) -> str:
     """Return the database's address, without its passwords."""
     return redact(engine.url.render_as_string(hide_password=False))
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Open a transaction in which every read sees the same moment."""
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with _naming_faults(engine), engine.connect().execution_options(**level) as connection, connection.begin():
@@ -87,7 +87,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def write_transaction(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that is the only one to write, from its first read on, until it ends."""
     with (
         _naming_faults(engine),
@@ -132,10 +132,10 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def _naming_faults(engine: Engine) -> Iterator[None]:
     try:
-        with naming_full_disk(shown(engine)):
+        with translate_disk_full(display_address(engine)):
             yield
     except DBAPIError as fault:
-        named = _named(fault, shown(engine))
+        named = _named(fault, display_address(engine))
         if named is None:
             raise
         raise named from fault
@@ -147,9 +147,9 @@ def _named(fault: DBAPIError, address: str) -> NodewardError | None:
     why = " ".join(str(fault.orig).split())
     if state in {READ_ONLY, NOT_ALLOWED}:
         fix = "grant this user the right to write, or name another one in state.url"
-        return SurroundingsError(f"the database at {address}: {why}", fix=fix)
+        return InfrastructureError(f"the database at {address}: {why}", fix=fix)
     if state == HELD:
-        return SurroundingsError(
+        return InfrastructureError(
             f"the database at {address}: another process has been writing to it for over {LOCK_SECONDS} s",
             fix="wait for it, or stop it, and run again",
         )

@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.merge_rule import BLIND_RULE, EVENT_RULE, NODE_RULE
 from data.schema import SCORE_SCHEMA, TS
 from data.sql import migrations
-from data.sql.engine import connect, reading, shown, writing
+from data.sql.engine import connect, display_address, read_transaction, write_transaction
 from data.sql.tables import BLIND, DECISIONS, EVENTS, LATEST_SCORES, NODES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Records:
     engine: Engine
 
     @classmethod
-    def at(cls, url: str) -> Records:
+    def open(cls, url: str) -> Records:
         """Open the database at a SQLAlchemy URL, and bring its tables up to date.
 
         Raises:
@@ -94,7 +94,7 @@ class Records:
 
     def publish_scores(self, rows: pl.DataFrame, *, force: bool = False) -> datetime | None:
         """Put new scores in the place of the latest ones; if those are of a later time, leave them and give it."""
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             stored = connection.execute(select(func.max(LATEST_SCORES.sql.c[TS]))).scalar_one()
             newest: datetime | None = pl.Series([stored], dtype=pl.Int64).cast(SCORE_SCHEMA[TS]).item()
             if newest is not None and not force and (rows[TS] < newest).any():
@@ -105,22 +105,22 @@ class Records:
 
     def record_decisions(self, rows: pl.DataFrame) -> None:
         """Add decisions; one for the same node and time takes the earlier one's place."""
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             _delete(connection, DECISIONS, DECISIONS.writable(rows))
             _insert(connection, DECISIONS, DECISIONS.writable(rows))
 
-    def forget_decisions(self, before: datetime) -> int:
+    def delete_decisions(self, before: datetime) -> int:
         """Delete the decisions that were taken before a time; give their number."""
         moment = pl.Series([before]).dt.cast_time_unit("us").to_physical()[0]
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             return connection.execute(delete(DECISIONS.sql).where(DECISIONS.sql.c[TS] < moment)).rowcount
 
     def _read(self, table: FrameTable) -> pl.DataFrame:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return table.to_frame(map(tuple, connection.execute(select(table.sql))))
 
     def _merge(self, table: FrameTable, rule: MergeRule, rows: pl.DataFrame) -> MergeReport:
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             stored = table.to_frame(map(tuple, connection.execute(select(table.sql))))
             changes = rule.compare(stored, rule.resolve(table.writable(rows)))
             _delete(connection, table, changes.replaced)
@@ -128,14 +128,14 @@ class Records:
         return MergeReport(changes.inserted.height, changes.replaced.height, changes.unchanged)
 
     def _bring_up_to_date(self) -> None:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = migrations.version(connection)
         if found < migrations.SCHEMA_VERSION:
-            with writing(self.engine) as connection:  # where two come at once, the second finds it done
+            with write_transaction(self.engine) as connection:  # where two come at once, the second finds it done
                 migrations.upgrade(connection)
         if found > migrations.SCHEMA_VERSION:
             raise DataError(
-                f"{shown(self.engine)} has tables of version {found}, "
+                f"{display_address(self.engine)} has tables of version {found}, "
                 f"but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
                 fix="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
             )

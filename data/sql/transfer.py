@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Double, MetaData, Table, func, insert, inspec
 
 from data.errors import SettingsError
 from data.sql import migrations
-from data.sql.engine import reading, shown, writing
+from data.sql.engine import display_address, read_transaction, write_transaction
 from data.sql.migrations import METADATA
 from data.sql.tables import RECORD_TABLES
 
@@ -24,7 +24,7 @@ CHUNK: Final = 10_000
 
 def dump(engine: Engine) -> dict[str, pl.DataFrame]:
     """Read every table as it is stored, all at one moment."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return {table.name: _read(connection, table) for table in RECORD_TABLES}
 
 
@@ -35,10 +35,10 @@ def loading(engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *,
     Raises:
         SettingsError: if the database holds rows, and `force` does not say to replace them.
     """
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         if not force and any(_holds_rows(connection, table) for table in RECORD_TABLES):
             raise SettingsError(
-                f"the database {shown(engine)} holds records already",
+                f"the database {display_address(engine)} holds records already",
                 fix="name another one in state.url, or replace them with --force",
             )
         METADATA.drop_all(connection)

@@ -13,7 +13,7 @@ import polars as pl
 
 from data.errors import DataError
 from data.schema import NODE
-from data.validation.node_names import SHOWN, Names, ambiguous
+from data.validation.node_names import SHOWN, NodeNames, ambiguous_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -26,12 +26,12 @@ PLACE: Final = (RACK, "hardware", "partition", "observed_from")
 BETWEEN: Final = re.compile(r"[\s,;]+")
 
 
-def known_nodes(spelling: Spelling, stored: pl.DataFrame) -> Names:
+def known_nodes(spelling: Spelling, stored: pl.DataFrame) -> NodeNames:
     """List the nodes of the stored inventory; an alias that has moved belongs to the newer one of two nodes."""
-    return Names(spelling, stored[NODE], {alias: node for node, alias in _told(stored.sort("as_of", NODE))})
+    return NodeNames(spelling, stored[NODE], {alias: node for node, alias in _told(stored.sort("as_of", NODE))})
 
 
-def recognise(rows: pl.DataFrame, known: Names) -> tuple[pl.DataFrame, dict[str, str]]:
+def recognise(rows: pl.DataFrame, known: NodeNames) -> tuple[pl.DataFrame, dict[str, str]]:
     """Spell an inventory's nodes as the known ones are; give the aliases, known ones and those that it tells.
 
     Raises:
@@ -84,7 +84,7 @@ def _unmistakable(told: Iterator[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for node, alias in told:
         if found.setdefault(alias, node) != node:
-            raise ambiguous(alias, [found[alias], node])
+            raise ambiguous_name(alias, [found[alias], node])
     return found
 
 
@@ -101,7 +101,7 @@ def _listed(text: str) -> list[object]:
     return parts if isinstance(parts, list) else []
 
 
-def _spelt(own: str, aliases: list[str], known: Names, listed: Collection[str]) -> str:
+def _spelt(own: str, aliases: list[str], known: NodeNames, listed: Collection[str]) -> str:
     """Give the known node that a row of an inventory speaks of, by its name or an alias; or its own name.
 
     What an inventory lists beside each other are nodes of their own.
@@ -116,4 +116,4 @@ def _require_one_each(spelt: Mapping[str, str]) -> None:
     taken: dict[str, str] = {}
     for own, node in spelt.items():
         if (other := taken.setdefault(node, own)) != own:
-            raise ambiguous(node, [other, own])
+            raise ambiguous_name(node, [other, own])

@@ -10,18 +10,18 @@ from data.schema import AVAILABLE_AT, NODE, SEPARATOR, TS, UNREADABLE
 from data.validation.cells import metrics_of
 
 if TYPE_CHECKING:
-    from data.validation.node_names import Names
+    from data.validation.node_names import NodeNames
 
 OWN: Final = f"{SEPARATOR}own"
 
 
-def spell(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+def spell(rows: pl.DataFrame, names: NodeNames) -> pl.DataFrame:
     """Spell the nodes of a table as the inventory does."""
     changed = names.changes(rows[NODE])
     return rows.with_columns(pl.col(NODE).replace(changed)) if changed else rows
 
 
-def spell_telemetry(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+def canonicalize_telemetry(rows: pl.DataFrame, names: NodeNames) -> pl.DataFrame:
     """Spell telemetry as the inventory does; rows of one node and time that came under two names become one.
 
     A node's own exporter and its management board report different metrics of the same moment. Where both have

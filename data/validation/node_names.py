@@ -27,10 +27,10 @@ ADDRESS: Final = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[?[0-9a-f]*:[0-9a-f:.]*\]?"
 PORT: Final = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+):\d{1,5}")
 FULL_NAME: Final = re.compile(r"(?P<host>[a-z0-9_-]+)\.(?P<domain>(?:[a-z0-9-]+\.)*[a-z]{2,})")
 SHOWN: Final = 5  # names in a message
-Key = TypeVar("Key", str, "Folded")
+Key = TypeVar("Key", str, "FoldedName")
 
 
-class Folded(NamedTuple):
+class FoldedName(NamedTuple):
     """A name without its port, case and marks; `domain` is empty for a short name."""
 
     host: str
@@ -58,49 +58,49 @@ class Spelling:
         ported = PORT.fullmatch(host) if self.ports else None
         return ported["host"] if ported else host
 
-    def fold(self, name: str) -> Folded:
+    def fold(self, name: str) -> FoldedName:
         """Take off what does not matter; an address keeps all but its port."""
         host = self.host(name)
         if ADDRESS.fullmatch(host):
-            return Folded(host)
+            return FoldedName(host)
         short = self._shortened(host)
         for pattern in self.patterns:
             if (board := re.fullmatch(pattern, short.host)) and board["node"]:
-                return Folded(board["node"])  # boards live in a network of their own
+                return FoldedName(board["node"])  # boards live in a network of their own
         return short
 
-    def _shortened(self, host: str) -> Folded:
+    def _shortened(self, host: str) -> FoldedName:
         for domain in self.domains:
             if host.endswith(f".{domain.lower()}"):
-                return Folded(host[: -len(domain) - 1])
+                return FoldedName(host[: -len(domain) - 1])
         full = None if self.domains else FULL_NAME.fullmatch(host)
-        return Folded(full["host"], full["domain"]) if full else Folded(host)
+        return FoldedName(full["host"], full["domain"]) if full else FoldedName(host)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class NameIndex:
     """Nodes by host, by folded name, and by folded host alone."""
 
     hosts: Mapping[str, tuple[str, ...]]
-    full: Mapping[Folded, tuple[str, ...]]
+    full: Mapping[FoldedName, tuple[str, ...]]
     short: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, spelling: Spelling, nodes: Iterable[str]) -> Index:
+    def of(cls, spelling: Spelling, nodes: Iterable[str]) -> NameIndex:
         """Fold every node's name."""
         folded = {node: spelling.fold(node) for node in sorted(nodes)}
         hosts = {node: spelling.host(node) for node in folded}
         return cls(_grouped(hosts), _grouped(folded), _grouped({node: one.host for node, one in folded.items()}))
 
-    def alike(self, folded: Folded) -> tuple[str, ...]:
+    def alike(self, folded: FoldedName) -> tuple[str, ...]:
         """Find the nodes of a folded name: a short name fits any domain, a full one its own or none."""
         own = self.full.get(folded, ()) if folded.domain else self.short.get(folded.host, ())
-        found = own or self.full.get(Folded(folded.host), ())
+        found = own or self.full.get(FoldedName(folded.host), ())
         plain = self.hosts.get(folded.host, ())  # before a management board that is listed beside its node
         return plain if plain and set(plain) <= set(found) else found
 
 
-class Names:
+class NodeNames:
     """The nodes that are known, and what else they are called; the settings' aliases come before the inventory's."""
 
     def __init__(self, spelling: Spelling, nodes: Iterable[str], aliases: Mapping[str, str] | None = None) -> None:
@@ -111,9 +111,9 @@ class Names:
         self._found: dict[str, str] = {}
 
     @cached_property
-    def index(self) -> Index:
+    def index(self) -> NameIndex:
         """Fold the nodes' names, once it is needed."""
-        return Index.of(self.spelling, self.nodes)
+        return NameIndex.of(self.spelling, self.nodes)
 
     def canonical(self, name: str) -> str:
         """Give a node's name in the inventory's spelling, or the name as it is if no node has it.
@@ -139,7 +139,7 @@ class Names:
                 return node
         found = self.index.hosts.get(host) or self.index.alike(folded)
         if len(found) > 1:
-            raise ambiguous(name, found)
+            raise ambiguous_name(name, found)
         return found[0] if found else name
 
     def changes(self, names: pl.Series) -> dict[str, str]:
@@ -153,7 +153,7 @@ class Names:
         return self.index.short[close[0]][0] if close else None
 
 
-def require_known(names: Names, seen: Collection[str]) -> None:
+def require_known_nodes(names: NodeNames, seen: Collection[str]) -> None:
     """Check that of the names that records carry, few enough are unknown; a single one always is.
 
     Raises:
@@ -165,13 +165,13 @@ def require_known(names: Names, seen: Collection[str]) -> None:
     raise DataError(
         f"{len(unknown):,} of the {len(seen):,} nodes that telemetry and events speak of "
         f"({len(unknown) / len(seen):.1%}) are not in the inventory, and their records would be lost: "
-        + in_words(names, unknown),
+        + describe_unknown(names, unknown),
         fix="list them in the inventory, or give their other names in its column 'aliases' or under "
         f"[identity.aliases]; to leave them out, raise identity.max_unknown_share (now {most:g})",
     )
 
 
-def in_words(names: Names, unknown: Collection[str]) -> str:
+def describe_unknown(names: NodeNames, unknown: Collection[str]) -> str:
     """Tell a few unknown names, each with the known one that is most like it."""
     told = [
         f"{name!r}" + (f" (nearest: {near!r})" if (near := names.nearest(name)) else "")
@@ -181,7 +181,7 @@ def in_words(names: Names, unknown: Collection[str]) -> str:
     return ", ".join(told) + more
 
 
-def ambiguous(name: str, found: Collection[str]) -> DataError:
+def ambiguous_name(name: str, found: Collection[str]) -> DataError:
     """Say that a name could stand for more than one node."""
     first, second, *_ = sorted(found)
     return DataError(

@@ -28,14 +28,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.disk.disk_full import is_full
-from data.disk.lock import writing
+from data.disk.lock import exclusive_lock
 from data.errors import (
     DataError,
     DiskFullError,
+    InfrastructureError,
     ModelMismatchError,
     NodewardError,
     SourceFileError,
-    SurroundingsError,
     UnreachableError,
 )
 from data.redaction import redact
@@ -77,7 +77,7 @@ class Registry:
 
         Raises:
             UnreachableError: if the server does not answer.
-            SurroundingsError: if it refuses, or the disk fails.
+            InfrastructureError: if it refuses, or the disk fails.
         """
         with self._naming_faults():
             client = self._client()
@@ -93,7 +93,7 @@ class Registry:
 
         Raises:
             UnreachableError: if the server does not answer.
-            SurroundingsError: if it refuses, or the disk fails.
+            InfrastructureError: if it refuses, or the disk fails.
         """
         aside = replace(self, experiment=f"{self.experiment}{_SEARCHES}")
         with self._naming_faults():
@@ -159,7 +159,7 @@ class Registry:
         """Make a SQLite store aside and move it into place: MLflow can't go on with one that was half made."""
         file = Path(make_url(self.uri).database or "")
         aside = file.with_suffix(".new")
-        with writing(file.with_suffix(".lock"), _PATIENCE):
+        with exclusive_lock(file.with_suffix(".lock"), _PATIENCE):
             if not self._is_unborn():
                 return  # another process was faster
             shutil.rmtree(aside, ignore_errors=True)
@@ -366,7 +366,7 @@ def _named(error: Exception, address: str) -> NodewardError:
         if isinstance(fault, OSError) and fault.errno is None and address.startswith("http"):
             return UnreachableError("the MLflow server (tracking.uri)", address, str(fault))
         fault = fault.__cause__ or fault.__context__
-    return SurroundingsError(f"MLflow at {address}: {_short(error)}", fix="check tracking.uri and the rights to it")
+    return InfrastructureError(f"MLflow at {address}: {_short(error)}", fix="check tracking.uri and the rights to it")
 
 
 def _short(error: Exception) -> str:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.errors import DataError, SettingsError
-from data.ingest.notices import mistyped
-from data.ingest.preflight import sieve
+from data.ingest.notices import unknown_metrics
+from data.ingest.preflight import validate_small_tables
 from data.redaction import redact
 from data.schema import NODE
-from data.sql.engine import shown
-from data.validation.canonical_names import spell_telemetry
+from data.sql.engine import display_address
+from data.validation.canonical_names import canonicalize_telemetry
 from data.validation.cells import metrics_of
-from data.validation.node_names import Names, require_known
+from data.validation.node_names import NodeNames, require_known_nodes
 from data.validation.rows import Bounds, count_reasons
 from data.view import RecordFrames
 from pipelines.analysis.evidence import Evidence, weigh
@@ -85,7 +85,7 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
     source = wiring.source(settings)
     options, nobody = ingest_options(settings), pl.Series(NODE, [], pl.String)
     bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, nobody)
-    found = sieve(source, bounds, Names(options.spelling, nobody))
+    found = validate_small_tables(source, bounds, NodeNames(options.spelling, nobody))
     _names(source, found, named_metrics(settings))
     told = weigh(found.events.good, found.nodes.good, settings.model.min_failures)
     if sum(told.ignored_kinds.values()) == found.events.good.height > 0:
@@ -106,14 +106,14 @@ def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
 
 def _names(source: Source, found: SmallTables, named: Mapping[str, str]) -> None:
     """Check the names of nodes and metrics, in as much of telemetry as it takes to meet every metric that is named."""
-    metrics, nodes = set[str](), set(found.speaks_of)
+    metrics, nodes = set[str](), set(found.named_nodes)
     for batch in source.telemetry():
         metrics |= set(metrics_of(batch))
-        nodes |= set(spell_telemetry(batch, found.names)[NODE].drop_nulls())
+        nodes |= set(canonicalize_telemetry(batch, found.names)[NODE].drop_nulls())
         if metrics.issuperset(named.values()):
             break
-    require_known(found.names, nodes)
-    if wrong := mistyped(named, metrics) if metrics else []:
+    require_known_nodes(found.names, nodes)
+    if wrong := unknown_metrics(named, metrics) if metrics else []:
         raise SettingsError("; ".join(wrong), fix="correct the name in the settings, or take it out")
 
 
@@ -134,7 +134,7 @@ def _state(settings: Settings) -> str:
 
 def _database(settings: Settings) -> str:
     with wiring.records(settings) as opened:
-        return f"{shown(opened.engine)} answers"
+        return f"{display_address(opened.engine)} answers"
 
 
 def _tracking(settings: Settings) -> str:

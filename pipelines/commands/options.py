@@ -89,14 +89,14 @@ class Shared:
 
     def invoke(self) -> Invocation:
         """Read the settings and check the output file, before any work is done."""
-        from data.disk.atomic_write import check_target
+        from data.disk.atomic_write import check_output_file
         from pipelines.settings.load import load
 
         settings = load(self.config, self.overrides or ())
         session = self.ctx.find_object(Session)
         if session is not None:
             session.state = settings.state.path
-        check_target(self.json, "--json")
+        check_output_file(self.json, "--json")
         prepare(verbose=self.verbose)
         return Invocation(self.config, tuple(self.overrides or ()), settings, self.json, self.verbose)
 

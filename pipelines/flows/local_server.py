@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from data.disk.disk_full import is_full
-from data.errors import DiskFullError, SettingsError, SurroundingsError, UnreachableError
+from data.errors import DiskFullError, InfrastructureError, SettingsError, UnreachableError
 from data.redaction import redact
 from pipelines.settings.environment import bypass_proxy, set_default_variables
 from pipelines.wiring.reachability import require_answer
@@ -46,7 +46,7 @@ def running(state: Path, *, verbose: bool) -> Iterator[None]:
 
     Raises:
         UnreachableError: if the server that PREFECT_API_URL names does not answer.
-        SurroundingsError: if none is named and the local one does not start.
+        InfrastructureError: if none is named and the local one does not start.
     """
     _prepare(state / "prefect", verbose=verbose)
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415 - reads the variables just set
@@ -149,7 +149,7 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread, home: Path) -
 
 
 @contextmanager
-def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
+def _naming(name: Callable[[str], InfrastructureError]) -> Iterator[None]:
     """Give the faults of a Prefect server their name here, and let others pass."""
     try:
         yield
@@ -161,14 +161,14 @@ def _naming(name: Callable[[str], SurroundingsError]) -> Iterator[None]:
         raise name("does not speak its API") from fault
 
 
-def _refused(address: str, why: str) -> SurroundingsError:
-    return SurroundingsError(
+def _refused(address: str, why: str) -> InfrastructureError:
+    return InfrastructureError(
         f"{_SERVER} at {redact(address)} {why}",
         fix="name the address of its API, such as http://host:4200/api, or look into its log",
     )
 
 
-def _why_not(home: Path) -> SurroundingsError:
+def _why_not(home: Path) -> InfrastructureError:
     """Guess why the server did not start or go on, by a trial that quotas meet too; it only logs the reason."""
     try:
         with tempfile.TemporaryFile(dir=home) as probe:
@@ -176,7 +176,7 @@ def _why_not(home: Path) -> SurroundingsError:
     except OSError as fault:
         if is_full(fault):
             return DiskFullError(home, "no space left for Prefect's records")
-    return SurroundingsError(
+    return InfrastructureError(
         f"Prefect's records in {home} can't be opened",
         fix="move that folder away, or set PREFECT_API_URL to a server; --verbose shows more",
     )

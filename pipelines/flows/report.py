@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from data.disk.atomic_write import whole_file
+from data.disk.atomic_write import atomic_file
 from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
 from pipelines.report.build import Made, make
@@ -41,7 +41,7 @@ def make_dated(settings: Settings, test_start: datetime | None) -> Made:
     folder = wiring.state_folder(settings) / FOLDER
     folder.mkdir(exist_ok=True)
     made = make(settings, folder / f"{wiring.wall_clock():%Y-%m-%dT%H%M%SZ}.html", test_start)
-    with whole_file(folder / LATEST) as part:
+    with atomic_file(folder / LATEST) as part:
         part.write_bytes(made.path.read_bytes())
     return made
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
-from data.errors import DiskFullError, SurroundingsError
+from data.errors import DiskFullError, InfrastructureError
 from pipelines.output.exit_codes import understood
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 def may_pass(error: BaseException) -> bool:
     """Say whether trying again is worth it: a server may come back, a full disk stays full."""
     known = understood(error)
-    return isinstance(known, SurroundingsError) and not isinstance(known, DiskFullError)
+    return isinstance(known, InfrastructureError) and not isinstance(known, DiskFullError)
 
 
 def is_worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -67,7 +67,7 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
         told = training_setup(settings, (*stored, *offered.missing))
         asked = _asked(told, cutoffs(view, told), offered, (version, bundle))
         with resume_windows(wiring.windows_folder(settings), store, view, offered) as windows:
-            table = score(view, asked, windows.snapshot)
+            table = score(view, asked, windows.cache)
         store.scores.add(table)
         later = records.publish_scores(table, force=force)
         notices = (

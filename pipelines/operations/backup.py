@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from data.disk.atomic_write import check_target, whole_file
+from data.disk.atomic_write import atomic_file, check_output_file
 from data.errors import SettingsError
 from data.maintenance import backup as backups
 from data.maintenance.archive import codec_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def check_archive(file: Path, settings: Settings) -> str:
     """Refuse an archive that can't be written, or would hold itself; give its codec."""
-    check_target(file, "FILE")
+    check_output_file(file, "FILE")
     if file.resolve().is_relative_to(settings.state.path.resolve()):
         raise SettingsError(f"{file}: lies in the state that it would hold", fix="name a file elsewhere")
     return codec_of(file)
@@ -33,7 +33,7 @@ def backup(settings: Settings, file: Path) -> BackupReport:
     cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
     made_at = wiring.wall_clock().isoformat(timespec="seconds")
     told = {"made_at": made_at, "made_by": f"nodeward {version('nodeward')}", "fleet": settings.fleet.name}
-    with wiring.records(settings) as records, whole_file(file) as part:
+    with wiring.records(settings) as records, atomic_file(file) as part:
         state = backups.State(settings.state.path, wiring.store(settings), records, cited)
         return backups.backup(state, part, codec, told)
 

@@ -116,6 +116,6 @@ def older(than: str | None, *, replay: bool, purge: bool) -> timedelta | None:
 def purge(settings: Settings, which: Which, older_than: timedelta) -> Listing:
     """Drop the rows that came longer ago, and list what stays."""
     store, chosen = wiring.store(settings), which.rows()
-    with store.writing(ingest_options(settings).patience):
+    with store.exclusive_lock(ingest_options(settings).lock_timeout):
         gone = Quarantine(store.quarantine).purge(wiring.wall_clock() - older_than, chosen)
     return Listing(listing(settings, which).groups, purged=gone)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.disk.atomic_write import whole_file
+from data.disk.atomic_write import atomic_file
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
 from data.simulator.signals.gauges import METRICS
@@ -57,7 +57,7 @@ def simulate(plan: SimulationPlan, folder: Path, *, force: bool = False) -> Simu
         rows = write_fleet(plan, Path(work), progress=lambda done: advance("nodes", done, plan.nodes))
         for file in sorted(Path(work).iterdir()):
             file.replace(folder / file.name)
-    with whole_file(folder / CONFIG) as part:
+    with atomic_file(folder / CONFIG) as part:
         part.write_text(settings_text(plan, folder), encoding="utf-8")
     failures = pl.scan_parquet(folder / "events.parquet").filter(pl.col("kind") == "failure").select(pl.len())
     test_start = plan.start + timedelta(days=round(plan.days * TRAINED_SHARE))

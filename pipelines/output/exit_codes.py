@@ -12,7 +12,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.disk.disk_full import is_full
-from data.errors import DiskFullError, NodewardError, SurroundingsError, UnreachableError
+from data.errors import DiskFullError, InfrastructureError, NodewardError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _surroundings(error: BaseException) -> NodewardError | None:
     if isinstance(error, MemoryError):
-        return SurroundingsError("out of memory", fix="free some, or take a machine with more, and run again")
+        return InfrastructureError("out of memory", fix="free some, or take a machine with more, and run again")
     if isinstance(error, Exception) and is_full(error):
         return DiskFullError(_where(error), "no space left")
     return _of_errno(error) if isinstance(error, OSError) else None
@@ -85,9 +85,9 @@ def _surroundings(error: BaseException) -> NodewardError | None:
 def _of_errno(error: OSError) -> NodewardError | None:
     why, where = error.strerror or str(error), _where(error)
     if error.errno in _FORBIDDEN:
-        return SurroundingsError(f"{where}: {why}", fix="give this user the right to it, or name another place")
+        return InfrastructureError(f"{where}: {why}", fix="give this user the right to it, or name another place")
     if error.errno in _EXHAUSTED:
-        return SurroundingsError(f"{where}: {why}", fix="repair the machine, and run again")
+        return InfrastructureError(f"{where}: {why}", fix="repair the machine, and run again")
     if error.errno in _UNREACHED or isinstance(error, ConnectionError | TimeoutError):
         return UnreachableError("a server", where, why)
     return None

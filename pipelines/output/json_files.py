@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from data.disk.atomic_write import STDOUT, whole_file
+from data.disk.atomic_write import STDOUT, atomic_file
 from data.errors import NodewardError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def write_json(path: Path, value: object) -> None:
     if path == STDOUT:
         sys.stdout.write(text)
         return
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 

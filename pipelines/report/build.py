@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.disk.atomic_write import whole_file
+from data.disk.atomic_write import atomic_file
 from models.backtest.judge import replay_and_judge
 from pipelines.output.progress import bars
 from pipelines.report.headline import by_budget, headline, story, warnings
@@ -61,7 +61,7 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
 def write(contents: Contents, path: Path) -> Made:
     """Write the page, whole or not at all."""
     page = render(contents)
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(page, encoding="utf-8")
     window = contents.found.replay.window
     return Made(

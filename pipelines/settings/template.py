@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from data.disk.atomic_write import check_target, whole_file
+from data.disk.atomic_write import atomic_file, check_output_file
 from data.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def template() -> str:
 
 def write_template(path: Path, *, force: bool) -> None:
     """Write the whole settings file or nothing; raise SettingsError if there is one already, unless `force`."""
-    check_target(path, "--config")
+    check_output_file(path, "--config")
     if path.exists() and not force:
         raise SettingsError(f"{path}: exists already", fix="edit it, or replace it with --force")
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(template(), encoding="utf-8")

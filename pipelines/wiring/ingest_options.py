@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.ingest.ingest import Expected, IngestOptions, be_silent
+from data.ingest.ingest import ExpectedMetrics, IngestOptions, no_progress
 from data.validation.node_names import Spelling
 from pipelines.settings.translation import into
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pipelines.settings.schema import Settings
 
 
-def ingest_options(settings: Settings, progress: Progress = be_silent) -> IngestOptions:
+def ingest_options(settings: Settings, progress: Progress = no_progress) -> IngestOptions:
     """Return how the records of a source are checked and stored."""
-    expected = Expected(settings.metrics.metric, named_metrics(settings))
+    expected = ExpectedMetrics(settings.metrics.metric, named_metrics(settings))
     return IngestOptions(progress=progress, spelling=into(Spelling, settings.identity), expected=expected)
 
 

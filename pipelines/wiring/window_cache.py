@@ -8,8 +8,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from data.disk.cache import Mark, Snapshot
-from data.disk.lock import writing
+from data.disk.cache import CacheOrigin, TableCache
+from data.disk.lock import exclusive_lock
 from features.telemetry.sliding_windows import Needs, SlidingWindows
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ PATIENCE: Final = timedelta(minutes=5)  # for another score of the same state
 
 @dataclass(frozen=True, slots=True)
 class ResumedWindows:
-    """The windows that earlier scores stored, and why they were all dropped; without a snapshot none are used."""
+    """The windows that earlier scores stored, and why they were all dropped; without a cache none are used."""
 
-    snapshot: Snapshot | None
+    cache: TableCache | None
     rebuild_reason: str = ""
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Report what had to be recomputed, as far as the score has read the snapshot."""
+        """Report what had to be recomputed, as far as the score has read the cache."""
         if self.rebuild_reason:
             return (f"the windows were recomputed from all of their buckets: {self.rebuild_reason}",)
-        if self.snapshot is None or not self.snapshot.spoilt:
+        if self.cache is None or not self.cache.damaged:
             return ()
-        return (f"{self.snapshot.folder}: files missing or damaged, and recomputed: {self.snapshot.spoilt}",)
+        return (f"{self.cache.folder}: files missing or damaged, and recomputed: {self.cache.damaged}",)
 
 
 @contextmanager
@@ -47,33 +47,33 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
 
     A view of an earlier time than theirs is scored from the buckets alone and changes nothing.
     """
-    needs, table = Needs.of(features.catalogue, view.width), store.buckets.finished()
+    needs, table = Needs.of(features.catalogue, view.width), store.buckets.finished_table()
     opened = table.handle()
     if not needs.lengths or opened is None:
         yield ResumedWindows(None)
         return
     text = f"{opened.metadata().id} {features.missing} {needs.stamp}"
-    with writing(folder / LOCK, PATIENCE):
-        snapshot = Snapshot.at(folder)
-        mark = Mark(sha256(text.encode()).hexdigest(), table.version(), view.at)
-        if snapshot.mark and view.at < snapshot.mark.at:
+    with exclusive_lock(folder / LOCK, PATIENCE):
+        cache = TableCache.open(folder)
+        origin = CacheOrigin(sha256(text.encode()).hexdigest(), table.version(), view.at)
+        if cache.mark and view.at < cache.mark.at:
             yield ResumedWindows(None)
             return
-        reason = _drop_outdated(snapshot, mark, SlidingWindows(needs, view, snapshot), store)
+        reason = _drop_outdated(cache, origin, SlidingWindows(needs, view, cache), store)
         if reason:
-            snapshot.clear()
-        yield ResumedWindows(snapshot, reason)
-        snapshot.commit(mark)
+            cache.clear()
+        yield ResumedWindows(cache, reason)
+        cache.commit(origin)
 
 
-def _drop_outdated(snapshot: Snapshot, mark: Mark, windows: SlidingWindows, store: Store) -> str:
+def _drop_outdated(cache: TableCache, origin: CacheOrigin, windows: SlidingWindows, store: Store) -> str:
     """Drop the windows whose buckets have changed; return why if everything has to be dropped."""
-    last = snapshot.mark
+    last = cache.mark
     if last is None:
-        return snapshot.fault
-    if last.stamp != mark.stamp:
+        return cache.fault
+    if last.stamp != origin.stamp:
         return "the model, the windows, the metrics or the bucket table have changed"
-    spans = store.buckets.touched(last.version, last.at, mark.at)
+    spans = store.buckets.touched(last.version, last.at, origin.at)
     if spans is None:
         return "buckets were deleted or recomputed since"
     windows.forget(spans)

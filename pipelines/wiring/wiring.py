@@ -14,7 +14,7 @@ from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
 from data.sources.public.backblaze import BackblazeSource
-from data.sql.engine import address_of
+from data.sql.engine import parse_address
 from data.sql.records import Records
 from pipelines.settings.environment import set_default_variables
 from pipelines.settings.translation import into
@@ -73,7 +73,7 @@ def source(settings: Settings) -> Source:
 
 def store(settings: Settings) -> Store:
     """Return the Delta tables in the state folder."""
-    return Store.at(settings.state.path / TABLES, settings.buckets.width)
+    return Store.open(settings.state.path / TABLES, settings.buckets.width)
 
 
 def windows_folder(settings: Settings) -> Path:
@@ -85,7 +85,7 @@ def windows_folder(settings: Settings) -> Path:
 def records(settings: Settings) -> Iterator[Records]:
     """Open the database for the block."""
     state_folder(settings)
-    database = Records.at(database_url(settings))
+    database = Records.open(database_url(settings))
     try:
         yield database
     finally:
@@ -130,7 +130,7 @@ def tracking_uri(settings: Settings) -> str:
     """Return the address of the configured MLflow server, or that of the SQLite file in the state folder."""
     uri = settings.tracking.uri
     if uri.startswith(("postgres:", "postgresql:")):  # without a named driver, MLflow takes one that is not installed
-        return address_of(uri, "tracking.uri").render_as_string(hide_password=False)
+        return parse_address(uri, "tracking.uri").render_as_string(hide_password=False)
     return uri or f"sqlite:///{(settings.state.path / TRACKING).absolute()}"
 
 

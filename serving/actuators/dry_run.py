@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from data.disk.disk_full import naming_full_disk
-from data.disk.lock import writing
+from data.disk.disk_full import translate_disk_full
+from data.disk.lock import exclusive_lock
 from serving.actuators.base import DrainOrder
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class DryRun:
 
     def drain(self, order: DrainOrder) -> bool:
         """Record an order; return False if it is recorded already."""
-        with naming_full_disk(self.file), writing(self.file.with_suffix(".lock"), LOCK_TIMEOUT):
+        with translate_disk_full(self.file), exclusive_lock(self.file.with_suffix(".lock"), LOCK_TIMEOUT):
             if any(_key(recorded) == _key(order) for recorded in self.orders()):
                 return False
             with self.file.open("ab+") as file:

@@ -51,7 +51,7 @@ Row = tuple[str, str, str]
 def write_fleet(folder: Path, days: int) -> int:
     """Write a telemetry table, a commit a day; give the bytes of its values and times."""
     rng, level = np.random.default_rng(0), np.full((len(METRICS), NODES), 50.0)
-    store = Store.at(folder, HOUR)
+    store = Store.open(folder, HOUR)
     for day in range(days):
         store.telemetry.table.append(_day(rng, day, level))
     return days * NODES * SAMPLES_A_DAY * BYTES_A_ROW
@@ -71,7 +71,7 @@ def _day(rng: np.random.Generator, day: int, level: NDArray[np.float64]) -> pl.D
 def compute(folder: Path) -> dict[str, float]:
     """Roll the table up, and write its features beside it, block by block; tell what it took."""
     began = time.perf_counter()
-    store = Store.at(folder, HOUR)
+    store = Store.open(folder, HOUR)
     spans = store.telemetry.spans()
     store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
     rolled = time.perf_counter()
@@ -127,7 +127,7 @@ def main() -> None:
         return
     limit, folder, *what = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_DATA, (int(limit), int(limit)))
-    told = {"rows": Store.at(folder, HOUR).telemetry.read().height} if what else compute(Path(folder))
+    told = {"rows": Store.open(folder, HOUR).telemetry.read().height} if what else compute(Path(folder))
     sys.stdout.write(json.dumps(told))
 
 

@@ -71,7 +71,7 @@ class Site:
     @classmethod
     def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
         """Fill a bucket table with a month: a commit a day, and an hour around the hours to refresh at."""
-        store, rng = Store.at(folder / "tables", HOUR), np.random.default_rng(nodes)
+        store, rng = Store.open(folder / "tables", HOUR), np.random.default_rng(nodes)
         for day in range(LATE // DAY + 1):
             hours = range(day * DAY + 1, (day + 1) * DAY + 1)
             is_live = day * DAY in {EARLY - DAY, LATE - DAY, LATE}
@@ -87,8 +87,8 @@ class Site:
         view = self.history.narrow(START + hour * HOUR)
         risk = assess(view, np.array([to_numpy(view.at)]), None)
         with resume_windows(self.folder, self.store, view, OFFERED) as windows:
-            assert windows.snapshot is not None, "every hour comes after the one before"
-            features = online.compute(CATALOGUE, view, risk, risk.rows(), windows.snapshot)
+            assert windows.cache is not None, "every hour comes after the one before"
+            features = online.compute(CATALOGUE, view, risk, risk.rows(), windows.cache)
             return self.model.probabilities(Covariates(features, np.full(len(features), 1e-3)))
 
     def scratch(self, hour: int) -> NDArray[np.float64]:

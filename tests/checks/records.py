@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 
 from data.errors import DataError
 from data.schema import BLIND_SCHEMA, DECISION_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, SCORE_SCHEMA
-from data.sql.engine import reading
+from data.sql.engine import read_transaction
 from data.sql.migrations import METADATA, VERSIONS
 from data.sql.records import MergeReport, Records
 from data.sql.tables import LATEST_SCORES
@@ -22,7 +22,7 @@ from tests.data.made_up import DAY, HOUR, START, blind, events, nodes
 
 def another(records: Records) -> Records:
     """Open the same database as another process does."""
-    return Records.at(records.engine.url.render_as_string(hide_password=False))
+    return Records.open(records.engine.url.render_as_string(hide_password=False))
 
 
 def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
@@ -148,7 +148,7 @@ class RecordsContract:
         assert records.latest_scores()["reasons"].to_list() == ["itsfans"]
 
     def test_the_tables_are_laid_out_as_the_frames_have_them(self, records: Records) -> None:
-        with reading(records.engine) as connection:
+        with read_transaction(records.engine) as connection:
             assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
     def test_two_writers_at_once_lose_and_double_nothing(self, records: Records) -> None:
@@ -167,7 +167,7 @@ class RecordsContract:
     def test_decisions_are_forgotten_up_to_a_time_and_counted(self, records: Records) -> None:
         days = [decision("n1", "drain").with_columns(ts=pl.lit(START + day * DAY)) for day in range(3)]
         records.record_decisions(pl.concat(days))
-        assert [records.forget_decisions(START + DAY), records.forget_decisions(START + DAY)] == [1, 0]
+        assert [records.delete_decisions(START + DAY), records.delete_decisions(START + DAY)] == [1, 0]
         assert records.decisions()["ts"].to_list() == [START + DAY, START + 2 * DAY]
 
     def test_nothing_to_write_is_no_fault(self, records: Records) -> None:

@@ -28,7 +28,7 @@ def database_of(folder: Path) -> str:
 
 def fill(folder: Path, days: int = 3) -> None:
     """Write a state into a folder."""
-    store, records = Store.at(folder / "tables", HOUR), Records.at(database_of(folder))
+    store, records = Store.open(folder / "tables", HOUR), Records.open(database_of(folder))
     for day in range(days):
         batch = telemetry([("n1", day * DAY + hour * HOUR, NEVER, hour + 0.1) for hour in range(3)])
         store.buckets.refresh(store.telemetry, store.telemetry.merge(batch))
@@ -52,7 +52,7 @@ def fill(folder: Path, days: int = 3) -> None:
 
 def opened(folder: Path, cited: dict[str, list[int]] | None = None) -> State:
     """Open a state; its records are the caller's to close."""
-    return State(folder, Store.at(folder / "tables", HOUR), Records.at(database_of(folder)), cited or {})
+    return State(folder, Store.open(folder / "tables", HOUR), Records.open(database_of(folder)), cited or {})
 
 
 def contents(folder: Path) -> dict[str, object]:

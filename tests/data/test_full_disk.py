@@ -32,7 +32,7 @@ from data.sources.parquet_folder import ParquetSource
 from data.delta.store import Store
 
 root, folder, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-store, records = Store.at(root / "tables", timedelta(hours=1)), Records.at(f"sqlite:///{root / 'nodeward.db'}")
+store, records = Store.open(root / "tables", timedelta(hours=1)), Records.open(f"sqlite:///{root / 'nodeward.db'}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
     ingest(ParquetSource(folder, {}, timedelta(0)), store, records, lambda: datetime(2024, 6, 1, tzinfo=UTC))
@@ -42,7 +42,7 @@ except DiskFullError as fault:
 
 
 def opened(root: Path) -> tuple[Store, Records]:
-    return Store.at(root / "tables", HOUR), Records.at(f"sqlite:///{root / 'nodeward.db'}")
+    return Store.open(root / "tables", HOUR), Records.open(f"sqlite:///{root / 'nodeward.db'}")
 
 
 def contents(store: Store, records: Records) -> dict[str, pl.DataFrame]:

@@ -61,7 +61,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, exports: dict[str, ParquetSou
 
 def state_after(root: Path, sources: Sequence[ParquetSource]) -> dict[str, pl.DataFrame]:
     """Ingest sources one after the other; give every table, sorted by its key."""
-    store, records = Store.at(root, DAY), Records.at(f"sqlite:///{root / 'nodeward.db'}")
+    store, records = Store.open(root, DAY), Records.open(f"sqlite:///{root / 'nodeward.db'}")
     for source in sources:
         ingest(source, store, records, lambda: datetime(2022, 1, 1, tzinfo=UTC))
     tables = {
@@ -93,9 +93,9 @@ def test_exports_in_any_order_leave_the_same_tables(
 
 def test_a_second_ingest_makes_no_commit(tmp_path: Path, exports: dict[str, ParquetSource]) -> None:
     state_after(tmp_path, [exports["whole"]])
-    versions = Store.at(tmp_path, DAY).versions()
+    versions = Store.open(tmp_path, DAY).versions()
     state_after(tmp_path, [exports["whole"]])
-    assert Store.at(tmp_path, DAY).versions() == versions
+    assert Store.open(tmp_path, DAY).versions() == versions
 
 
 def test_a_float32_metric_is_stored_bit_for_bit(

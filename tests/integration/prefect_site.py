@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
-PATIENCE: Final = timedelta(seconds=150)
+LOCK_TIMEOUT: Final = timedelta(seconds=150)
 _PAUSE_SECONDS: Final = 0.3
 ENDED: Final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -157,7 +157,7 @@ def site(folder: Path, database: str) -> Iterator[Site]:
 
 def await_truth(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds."""
-    end = time.monotonic() + PATIENCE.total_seconds()
+    end = time.monotonic() + LOCK_TIMEOUT.total_seconds()
     while not holds():
-        assert time.monotonic() < end, f"waited {PATIENCE} in vain until {what}"
+        assert time.monotonic() < end, f"waited {LOCK_TIMEOUT} in vain until {what}"
         time.sleep(_PAUSE_SECONDS)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg import sql
 
-from data.errors import DataError, SurroundingsError, UnreachableError
-from data.sql.engine import writing
+from data.errors import DataError, InfrastructureError, UnreachableError
+from data.sql.engine import write_transaction
 from data.sql.records import Records
 from tests.checks.records import RecordsContract, score, scores
 from tests.data.made_up import events
@@ -26,7 +26,7 @@ def url(postgresql: Server) -> str:
 
 @pytest.fixture
 def records(url: str) -> Iterator[Records]:
-    opened = Records.at(url)
+    opened = Records.open(url)
     yield opened
     opened.close()
 
@@ -37,38 +37,38 @@ class TestRecordsOnPostgresql(RecordsContract):
 
 def test_a_wrong_password_is_named_and_not_shown(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match="password authentication failed") as refused:
-        Records.at(postgresql.url("postgres", password="not-this-one"))  # noqa: S106  - made up
+        Records.open(postgresql.url("postgres", password="not-this-one"))  # noqa: S106  - made up
     assert "not-this-one" not in str(refused.value)
 
 
 def test_a_database_that_is_not_there_is_named(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match='database "nowhere" does not exist'):
-        Records.at(postgresql.url("nowhere"))
+        Records.open(postgresql.url("nowhere"))
 
 
 def test_a_schema_that_is_not_there_is_named(url: str) -> None:
     with pytest.raises(DataError, match="no schema has been selected"):
-        Records.at(f"{url}?options=-csearch_path%3Dnowhere")
+        Records.open(f"{url}?options=-csearch_path%3Dnowhere")
 
 
 def test_a_user_who_may_only_read_can_read_and_is_told_when_writing(postgresql: Server, url: str) -> None:
-    Records.at(url).close()
+    Records.open(url).close()
     database = url.rpartition("/")[2]
     postgresql.run(sql.SQL("DROP ROLE IF EXISTS reader"))
     postgresql.run(sql.SQL("CREATE ROLE reader LOGIN PASSWORD 'reader'"))
     postgresql.run(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"), database)
-    reader = Records.at(postgresql.url(database, "reader", "reader"))
+    reader = Records.open(postgresql.url(database, "reader", "reader"))
     assert reader.events().height == 0
-    with pytest.raises(SurroundingsError, match=r"permission denied for table events\n  → grant this user"):
+    with pytest.raises(InfrastructureError, match=r"permission denied for table events\n  → grant this user"):
         reader.merge_events(events([{}]))
     reader.close()
     postgresql.run(sql.SQL("DROP OWNED BY reader"), database)
 
 
 def test_a_read_only_server_is_named(url: str) -> None:
-    Records.at(url).close()
-    reader = Records.at(f"{url}?options=-cdefault_transaction_read_only%3Don")
-    with pytest.raises(SurroundingsError, match="read-only transaction"):
+    Records.open(url).close()
+    reader = Records.open(f"{url}?options=-cdefault_transaction_read_only%3Don")
+    with pytest.raises(InfrastructureError, match="read-only transaction"):
         reader.merge_events(events([{}]))
     reader.close()
 
@@ -77,8 +77,11 @@ def test_a_writer_that_waits_too_long_for_another_is_told_so(
     records: Records, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.sql.engine.LOCK_SECONDS", 1)
-    other = Records.at(url)
-    with writing(records.engine), pytest.raises(SurroundingsError, match="another process has been writing"):
+    other = Records.open(url)
+    with (
+        write_transaction(records.engine),
+        pytest.raises(InfrastructureError, match="another process has been writing"),
+    ):
         other.publish_scores(scores(score("n1", 0.1)))
     other.close()
 

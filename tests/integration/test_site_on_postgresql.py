@@ -97,6 +97,6 @@ def test_two_hosts_that_ingest_at_once_into_one_database_lose_and_double_nothing
     shared = {"PYTHONPATH": str(ROOT), "NODEWARD_STATE__URL": url}
     running = [subprocess.Popen(command, cwd=host, env={**shared, "HOME": str(host)}) for host in hosts]  # noqa: S603  - its own words
     assert [process.wait(300) for process in running] == [0, 0]
-    records = Records.at(url)
+    records = Records.open(url)
     assert (records.nodes().height, records.events().height, records.blind().height) == (40, 117, 1)
     records.close()

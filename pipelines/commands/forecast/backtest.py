@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.disk.atomic_write import check_target, whole_file
+from data.disk.atomic_write import atomic_file, check_output_file
 from pipelines.commands.dataclass_options import flattened
 from pipelines.commands.options import Shared
 from pipelines.commands.times import TestEnd, TestStart, in_utc, utc
@@ -43,8 +43,8 @@ def backtest(
 ) -> None:
     """Replay the past: train at a time, forecast what came after, and judge it beside simple baselines."""
     invocation = shared.invoke()
-    check_target(files.scores, "--scores")
-    check_target(files.report, "--report")
+    check_output_file(files.scores, "--scores")
+    check_output_file(files.report, "--report")
     from models.backtest import export
     from pipelines.analysis.backtest import run
     from pipelines.views.backtest import show_backtest
@@ -52,7 +52,7 @@ def backtest(
     look = _writing(files.report, invocation.settings) if files.report else None
     found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, look=look)
     if files.scores:
-        with whole_file(files.scores) as part:
+        with atomic_file(files.scores) as part:
             export.write_scores(found, part)
     invocation.present(export.to_json(found), lambda _, console: show_backtest(found, console))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.disk.atomic_write import check_target
+from data.disk.atomic_write import check_output_file
 from pipelines.commands.dataclass_options import flattened
 from pipelines.commands.options import Shared
 from pipelines.commands.times import DATES, utc
@@ -34,7 +34,7 @@ Start = Annotated[
 def report(shared: Shared, page: Page, test_start: Start = None) -> None:
     """Replay the last part of the state's records, and show it with the newest scores on one HTML page."""
     invocation = shared.invoke()
-    check_target(page, "FILE.html")
+    check_output_file(page, "FILE.html")
     from pipelines.report.build import make
 
     invocation.present(make(invocation.settings, page, utc(test_start)), show_made)

@@ -15,7 +15,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the files if they 
 
 def convert(record: Record, file: File, folder: Target, *, force: Force = False) -> None:
     """Turn a public record into a folder of events and nodes."""
-    from data.disk.atomic_write import whole_file
+    from data.disk.atomic_write import atomic_file
     from data.errors import SettingsError, SourceFileError
     from data.sources.public import lanl
 
@@ -30,7 +30,7 @@ def convert(record: Record, file: File, folder: Target, *, force: Force = False)
         raise SettingsError(f"{there[0]}: is there already", fix="name another folder, or give --force")
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        with whole_file(folder / f"{name}.parquet") as part:
+        with atomic_file(folder / f"{name}.parquet") as part:
             table.write_parquet(part)
     typer.echo(f"{folder}: {found.events.height:,} failures of {found.nodes.height:,} nodes")
     if found.unreadable:

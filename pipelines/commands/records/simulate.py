@@ -50,11 +50,11 @@ def simulate(folder: Folder, fleet: FleetOptions, json: Json = None, *, force: F
     """Simulate a fleet: telemetry, failures, jobs and a nodeward.toml to run the other commands with."""
     from rich.console import Console
 
-    from data.disk.atomic_write import STDOUT, check_target
+    from data.disk.atomic_write import STDOUT, check_output_file
     from pipelines.operations.simulate import simulate as make
     from pipelines.output.json_files import write_json
 
-    check_target(json, "--json")
+    check_output_file(json, "--json")
     report = make(fleet.plan(), folder, force=force)
     if json is not None:
         write_json(json, report)

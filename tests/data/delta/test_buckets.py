@@ -50,27 +50,27 @@ def assert_up_to_date(store: Store) -> None:
 @given(st.lists(SAMPLES, min_size=1, max_size=3))
 def test_refreshing_after_late_rows_in_any_order_equals_a_rollup_from_scratch(batches: list[list[object]]) -> None:
     with tempfile.TemporaryDirectory() as root:
-        store = Store.at(Path(root), HOUR)
+        store = Store.open(Path(root), HOUR)
         for samples in batches:
             refreshed(store, telemetry(samples))  # type: ignore[arg-type]  # hypothesis can't name the tuple
         assert_up_to_date(store)
 
 
 def test_buckets_that_were_never_written_are_none(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     assert dict(store.buckets.read().schema) == BUCKET_KEYS
     assert refreshed(store, telemetry([])) == 0
 
 
 def test_a_row_rolls_up_its_own_bucket_and_no_other(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", hour * HOUR, NONE, 1.0) for hour in range(48)]))
     assert refreshed(store, telemetry([("n1", 5 * HOUR - MINUTE, NONE, 3.0)])) == 1
     assert_up_to_date(store)
 
 
 def test_nothing_new_makes_no_commit(tmp_path: Path) -> None:
-    store, batch = Store.at(tmp_path, HOUR), telemetry([("n1", HOUR, NONE, 1.0)])
+    store, batch = Store.open(tmp_path, HOUR), telemetry([("n1", HOUR, NONE, 1.0)])
     refreshed(store, batch)
     version = store.buckets.table.version()
     assert refreshed(store, batch) == 0
@@ -78,14 +78,14 @@ def test_nothing_new_makes_no_commit(tmp_path: Path) -> None:
 
 
 def test_a_replaced_row_moves_to_the_part_of_its_new_lateness(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)]))
     refreshed(store, telemetry([("n1", HOUR, 2 * HOUR, 1.0)]))
     assert store.buckets.read()["lateness"].to_list() == [2]
 
 
 def test_the_first_bucket_of_a_month_holds_samples_of_the_month_before(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", DAY - MINUTE, NONE, 1.0)]))
     refreshed(store, telemetry([("n1", DAY, NONE, 3.0)]))
     assert store.buckets.table.months() == ["2024-02"]
@@ -93,14 +93,14 @@ def test_the_first_bucket_of_a_month_holds_samples_of_the_month_before(tmp_path:
 
 
 def test_a_metric_that_older_buckets_lack_has_no_sample_in_them(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)], "a"))
     refreshed(store, telemetry([("n1", 9 * HOUR, NONE, 1.0)], "b"))
     assert_up_to_date(store)
 
 
 def test_a_refresh_that_was_cut_off_is_made_good(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)]))
     store.telemetry.merge(telemetry([("n1", 2 * HOUR, NONE, 2.0)]))  # and the process dies
     refreshed(store, telemetry([("n1", 30 * HOUR, NONE, 3.0)]))
@@ -108,14 +108,14 @@ def test_a_refresh_that_was_cut_off_is_made_good(tmp_path: Path) -> None:
 
 
 def test_a_refresh_without_a_change_makes_good_too(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     store.telemetry.merge(telemetry([("n1", 2 * HOUR, NONE, 2.0)]))
     store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
     assert_up_to_date(store)
 
 
 def test_a_reader_never_sees_half_a_refresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)]))
     before, versions = store.buckets.read(), store.versions()
     broken = RuntimeError("the power failed")
@@ -135,13 +135,13 @@ def test_a_reader_never_sees_half_a_refresh(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_reader_of_another_width_is_refused(tmp_path: Path) -> None:
-    refreshed(Store.at(tmp_path, HOUR), telemetry([("n1", HOUR, NONE, 1.0)]))
+    refreshed(Store.open(tmp_path, HOUR), telemetry([("n1", HOUR, NONE, 1.0)]))
     with pytest.raises(DataError, match=r"holds buckets of another width than 1 day, 0:00:00\n  → ingest"):
-        Store.at(tmp_path, DAY).buckets.read()
+        Store.open(tmp_path, DAY).buckets.read()
 
 
 def test_a_widened_metric_does_not_roll_everything_up_again(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 0.5), ("n1", 2 * HOUR, NONE, 0.5)], kind=pl.Float32))
     assert refreshed(store, telemetry([("n1", HOUR, NONE, 0.5)])) == 0
     assert refreshed(store, telemetry([("n1", 9 * HOUR, NONE, 0.5)])) == 1
@@ -150,22 +150,22 @@ def test_a_widened_metric_does_not_roll_everything_up_again(tmp_path: Path) -> N
 @pytest.mark.parametrize("there_and_back", [[2 * HOUR], [2 * HOUR, HOUR]])
 def test_another_width_rolls_everything_up_again(tmp_path: Path, there_and_back: list[timedelta]) -> None:
     batch = telemetry([("n1", minutes * MINUTE, NONE, 1.0) for minutes in range(0, 400, 30)])
-    refreshed(Store.at(tmp_path, HOUR), batch)
+    refreshed(Store.open(tmp_path, HOUR), batch)
     for width in there_and_back:
-        refreshed(Store.at(tmp_path, width), batch)
-        assert_up_to_date(Store.at(tmp_path, width))
+        refreshed(Store.open(tmp_path, width), batch)
+        assert_up_to_date(Store.open(tmp_path, width))
 
 
 def test_a_month_too_large_for_memory_is_rolled_up_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.delta.buckets.PIECE_CELLS", 10)
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", minutes * MINUTE, NONE, float(minutes)) for minutes in range(0, 4000, 20)]))
     assert_up_to_date(store)
     assert store.buckets.table.version() > 5
 
 
 def test_reading_is_bounded_by_the_buckets_ends(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", hour * HOUR, NONE, 1.0) for hour in range(48)]))
     read = store.buckets.read(["load__n"], until=START + 30 * HOUR, start=START + 29 * HOUR)
     assert read.columns == [*BUCKET_KEYS, "load__n"]
@@ -175,7 +175,7 @@ def test_reading_is_bounded_by_the_buckets_ends(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     refreshed(store, telemetry([("n1", HOUR, NONE, 1.0)]))
     with pytest.raises(ColumnError, match="no column fan__mean"):
         store.buckets.read(["fan__mean"])

@@ -21,14 +21,14 @@ def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
 
 
 def test_finding_a_store_makes_nothing(tmp_path: Path) -> None:
-    store = Store.at(tmp_path / "var", HOUR)
+    store = Store.open(tmp_path / "var", HOUR)
     assert store.versions() == {}
     assert not (tmp_path / "var").exists()
 
 
 @pytest.mark.parametrize("name", ["my fleet", "Geräte 100%", "a+b&c", "#1", "a;b"])
 def test_a_folder_may_have_any_usual_name(tmp_path: Path, name: str) -> None:
-    store, batch = Store.at(tmp_path / name, HOUR), telemetry([("n1", HOUR, timedelta(0), 1.0)])
+    store, batch = Store.open(tmp_path / name, HOUR), telemetry([("n1", HOUR, timedelta(0), 1.0)])
     store.buckets.refresh(store.telemetry, store.telemetry.merge(batch))
     assert store.telemetry.read().equals(batch)
     assert store.buckets.read().height == 1
@@ -38,24 +38,24 @@ def test_a_folder_may_have_any_usual_name(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a=b", "fleet[1]", "a|b", "a^b"])
 def test_a_folder_that_delta_could_not_open_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="a state folder's path can't have"):
-        Store.at(Path("var") / name, HOUR)
+        Store.open(Path("var") / name, HOUR)
 
 
 def test_versions_name_the_tables_that_hold_something(tmp_path: Path) -> None:
-    store = Store.at(tmp_path, HOUR)
+    store = Store.open(tmp_path, HOUR)
     store.telemetry.merge(telemetry([("n1", HOUR, timedelta(0), 1.0)]))
     assert store.versions() == {"telemetry": 0}
 
 
 def test_a_score_is_kept_as_it_was_first_published(tmp_path: Path) -> None:
-    history = Store.at(tmp_path, HOUR).scores
+    history = Store.open(tmp_path, HOUR).scores
     assert history.add(scores(SCORE)) == 1
     assert history.add(scores((*SCORE[:3], 0.75, *SCORE[4:]))) == 0
     assert history.read().rows() == [SCORE]
 
 
 def test_scores_of_before_causes_were_told_stay_beside_those_that_tell_them(tmp_path: Path) -> None:
-    history, old = Store.at(tmp_path, HOUR).scores, scores(SCORE).drop("cause", "cause_probability", "cause_note")
+    history, old = Store.open(tmp_path, HOUR).scores, scores(SCORE).drop("cause", "cause_probability", "cause_note")
     replace(history.table, keys=dict(old.schema)).append(old)
     assert history.read().columns == old.columns
     assert history.add(scores(SCORE, ("n2", *SCORE[1:]))) == 1
@@ -66,7 +66,7 @@ def test_scores_of_before_causes_were_told_stay_beside_those_that_tell_them(tmp_
 
 
 def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:
-    history = Store.at(tmp_path, HOUR).scores
+    history = Store.open(tmp_path, HOUR).scores
     history.add(scores(SCORE))
     rows = scores(*((f"n{node}", *SCORE[1:]) for node in range(50)))
     with ThreadPoolExecutor(4) as pool:
@@ -75,22 +75,22 @@ def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:
 
 
 def test_scores_of_another_time_horizon_or_model_are_others(tmp_path: Path) -> None:
-    history = Store.at(tmp_path, HOUR).scores
+    history = Store.open(tmp_path, HOUR).scores
     others = (("n1", START + DAY, *SCORE[2:]), (*SCORE[:2], 48.0, *SCORE[3:]), (*SCORE[:4], "4", *SCORE[5:]))
     assert history.add(scores(SCORE, *others)) == 4
     assert history.read(start=START + DAY).rows() == [others[0]]
 
 
 def test_a_quarantined_row_is_kept_once_even_without_node_and_time(tmp_path: Path) -> None:
-    quarantine = Store.at(tmp_path, HOUR).quarantine
+    quarantine = Store.open(tmp_path, HOUR).quarantine
     rows = pl.DataFrame([("telemetry", "has no ts", None, None, "{}", "a")], schema=QUARANTINE_SCHEMA, orient="row")
     assert [quarantine.add(rows), quarantine.add(rows)] == [1, 0]
     assert quarantine.read().equals(rows)
 
 
 def test_only_a_store_on_this_machine_has_a_lock_file(tmp_path: Path) -> None:
-    assert Store.at(tmp_path, HOUR).lock == tmp_path / "ingest.lock"
-    remote = Store.at("s3://fleet/tables/", HOUR)
+    assert Store.open(tmp_path, HOUR).lock == tmp_path / "ingest.lock"
+    remote = Store.open("s3://fleet/tables/", HOUR)
     assert (remote.lock, remote.telemetry.table.uri) == (None, "s3://fleet/tables/telemetry")
-    with remote.writing(HOUR):
+    with remote.exclusive_lock(HOUR):
         pass

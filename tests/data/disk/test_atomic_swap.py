@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.disk.atomic_swap import swap
-from data.errors import SurroundingsError
+from data.errors import InfrastructureError
 
 
 def folder(path: Path, *names: str) -> Path:
@@ -41,5 +41,5 @@ def test_folders_are_exchanged_in_one_step_on_this_system(tmp_path: Path, monkey
 
 
 def test_where_a_file_system_is_mounted_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SurroundingsError, match="a file system is mounted there"):
+    with pytest.raises(InfrastructureError, match="a file system is mounted there"):
         swap(folder(tmp_path / "new"), Path("/proc"))

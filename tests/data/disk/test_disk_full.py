@@ -7,7 +7,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 from sqlalchemy.exc import OperationalError
 
-from data.disk.disk_full import naming_full_disk
+from data.disk.disk_full import translate_disk_full
 from data.errors import DiskFullError
 
 
@@ -45,7 +45,7 @@ OTHERS = {
 def test_a_full_disk_is_named_with_what_to_do(fault: Exception) -> None:
     with (
         pytest.raises(DiskFullError, match=r"var/telemetry: .*\n  → free some space") as caught,
-        naming_full_disk("var/telemetry"),
+        translate_disk_full("var/telemetry"),
     ):
         raise fault
     assert caught.value.__cause__ is fault
@@ -53,6 +53,6 @@ def test_a_full_disk_is_named_with_what_to_do(fault: Exception) -> None:
 
 @pytest.mark.parametrize("fault", OTHERS.values(), ids=OTHERS.keys())
 def test_another_fault_stays_what_it_is(fault: Exception) -> None:
-    with pytest.raises(type(fault)) as caught, naming_full_disk("var/telemetry"):
+    with pytest.raises(type(fault)) as caught, translate_disk_full("var/telemetry"):
         raise fault
     assert caught.value is fault

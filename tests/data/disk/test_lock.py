@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from data.disk.lock import writing
-from data.errors import SurroundingsError
+from data.disk.lock import exclusive_lock
+from data.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,29 +22,29 @@ SOON = timedelta(seconds=0.1)
 def test_a_second_writer_is_told_which_process_is_writing(tmp_path: Path) -> None:
     lock = tmp_path / "var" / "ingest.lock"
     with (
-        writing(lock, SOON),
-        pytest.raises(SurroundingsError, match=rf"ingest\.lock: process {os.getpid()} is writing"),
-        writing(lock, SOON),
+        exclusive_lock(lock, SOON),
+        pytest.raises(InfrastructureError, match=rf"ingest\.lock: process {os.getpid()} is writing"),
+        exclusive_lock(lock, SOON),
     ):
         pass
 
 
 def test_the_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), writing(tmp_path / "lock", SOON):
+    with pytest.raises(KeyError), exclusive_lock(tmp_path / "lock", SOON):
         raise KeyError
-    with writing(tmp_path / "lock", SOON):
+    with exclusive_lock(tmp_path / "lock", SOON):
         pass
 
 
 def test_a_process_that_is_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, signal, sys, datetime\n"
-        "from data.disk.lock import writing\n"
-        "with writing(pathlib.Path(sys.argv[1]), datetime.timedelta(0)): os.kill(os.getpid(), signal.SIGKILL)"
+        "from data.disk.lock import exclusive_lock\n"
+        "with exclusive_lock(pathlib.Path(sys.argv[1]), datetime.timedelta(0)): os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "lock")], check=False)  # noqa: S603  - its own words
     assert killed.returncode == -9
-    with writing(tmp_path / "lock", SOON):
+    with exclusive_lock(tmp_path / "lock", SOON):
         pass
 
 
@@ -52,7 +52,7 @@ def test_whoever_waited_while_the_folder_was_replaced_locks_the_new_one(tmp_path
     lock, new = tmp_path / "var" / "ingest.lock", tmp_path / "new"
     new.mkdir()
     with ThreadPoolExecutor(1) as threads:
-        with writing(lock, SOON):
+        with exclusive_lock(lock, SOON):
             waiting = threads.submit(_inode_while_held, lock)
             time.sleep(SOON.total_seconds())
             lock.parent.rename(tmp_path / "old")
@@ -61,6 +61,10 @@ def test_whoever_waited_while_the_folder_was_replaced_locks_the_new_one(tmp_path
 
 
 def _inode_while_held(lock: Path) -> int:
-    with writing(lock, timedelta(seconds=10)), pytest.raises(SurroundingsError), writing(lock, timedelta(0)):
+    with (
+        exclusive_lock(lock, timedelta(seconds=10)),
+        pytest.raises(InfrastructureError),
+        exclusive_lock(lock, timedelta(0)),
+    ):
         pass
     return lock.stat().st_ino

@@ -10,9 +10,9 @@ import pytest
 
 from data.delta.rollup import rollup
 from data.delta.store import Store
-from data.disk.lock import writing
-from data.errors import ColumnError, DataError, EmptyTableError, SourceFileError, SurroundingsError
-from data.ingest.ingest import Expected, IngestOptions, IngestReport, ingest
+from data.disk.lock import exclusive_lock
+from data.errors import ColumnError, DataError, EmptyTableError, InfrastructureError, SourceFileError
+from data.ingest.ingest import ExpectedMetrics, IngestOptions, IngestReport, ingest
 from data.schema import BUCKET_KEYS, Metric, MetricKind
 from data.sources.parquet_folder import ParquetSource
 from data.sql.records import Records
@@ -48,8 +48,8 @@ class State:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.store = Store.at(root, HOUR)
-        self.records = Records.at(f"sqlite:///{root / 'nodeward.db'}")
+        self.store = Store.open(root, HOUR)
+        self.records = Records.open(f"sqlite:///{root / 'nodeward.db'}")
 
     def take(self, origin: Source, options: IngestOptions | None = None) -> IngestReport:
         return ingest(origin, self.store, self.records, lambda: NOW, options)
@@ -308,7 +308,7 @@ def test_an_inventory_written_by_a_clock_ahead_does_not_win_for_ever(state: Stat
 
 def test_a_value_out_of_range_costs_its_cell_alone(state: State) -> None:
     hot = telemetry([("n1", HOUR, NONE, 900.0), ("n2", HOUR, NONE, 20.0)]).with_columns(fan=pl.lit(1.0))
-    options = IngestOptions(expected=Expected(lambda name: Metric(name, unit="°C")))
+    options = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, unit="°C")))
     report = state.take(source(hot), options)
     assert dict(report.tables["telemetry"].rejected) == {"holds a value outside its metric's range": 1}
     assert state.store.telemetry.read().sort("node").select("fan", "load").rows() == [(1.0, None), (1.0, 20.0)]
@@ -316,14 +316,16 @@ def test_a_value_out_of_range_costs_its_cell_alone(state: State) -> None:
 
 def test_what_is_odd_is_counted_and_kept(state: State) -> None:
     rows = telemetry([("n1", 2 * HOUR, NONE, 5.0), ("n1", HOUR, NONE, 9.0), ("n1", 3 * HOUR, NONE, 1.0)])
-    options = IngestOptions(expected=Expected(lambda name: Metric(name, MetricKind.COUNTER)))
+    options = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, MetricKind.COUNTER)))
     report = state.take(source(rows), options)
     assert dict(report.oddities) == {JUMPED_BACK: 1, fell("load"): 2}
     assert (report.tables["telemetry"].inserted, report.tables["telemetry"].quarantined) == (3, 0)
 
 
 def test_a_metric_that_the_settings_misspell_is_named_with_the_nearest(state: State) -> None:
-    options = IngestOptions(expected=Expected(named={"metrics.columns.laod": "laod", "metrics.columns.load": "load"}))
+    options = IngestOptions(
+        expected=ExpectedMetrics(named={"metrics.columns.laod": "laod", "metrics.columns.load": "load"})
+    )
     assert state.take(source(SOUND), options).notices == (
         "metrics.columns.laod names no metric of telemetry (nearest: load)",
     )
@@ -339,8 +341,8 @@ def test_progress_is_told_up_to_the_end(state: State) -> None:
 def test_a_second_ingest_does_not_write_beside_the_first(state: State) -> None:
     lock = state.store.lock
     assert lock is not None
-    with writing(lock, NONE), pytest.raises(SurroundingsError, match="is writing to the same state"):
-        state.take(source(SOUND), IngestOptions(patience=timedelta(seconds=0.05)))
+    with exclusive_lock(lock, NONE), pytest.raises(InfrastructureError, match="is writing to the same state"):
+        state.take(source(SOUND), IngestOptions(lock_timeout=timedelta(seconds=0.05)))
     assert state.is_empty()
 
 

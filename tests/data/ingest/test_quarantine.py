@@ -28,7 +28,7 @@ def strangers(*hours: int) -> pl.DataFrame:
 
 @pytest.fixture
 def quarantine(tmp_path: Path) -> Quarantine:
-    return Quarantine(Store.at(tmp_path, HOUR).quarantine)
+    return Quarantine(Store.open(tmp_path, HOUR).quarantine)
 
 
 def test_an_empty_quarantine_has_its_columns(quarantine: Quarantine) -> None:

@@ -9,9 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.delta.rollup import rollup
-from data.disk.lock import writing
-from data.errors import ColumnError, SurroundingsError
-from data.ingest.ingest import Expected, IngestOptions
+from data.disk.lock import exclusive_lock
+from data.errors import ColumnError, InfrastructureError
+from data.ingest.ingest import ExpectedMetrics, IngestOptions
 from data.ingest.quarantine import Quarantine
 from data.ingest.quarantine_replay import ReplayReport, replay
 from data.maintenance.retention import Retention, RetentionPlan, maintain
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NONE = timedelta(0)
 INFINITY = float("inf")
-TIGHT = IngestOptions(expected=Expected(lambda name: Metric(name, max=100.0)))
-WIDE = IngestOptions(expected=Expected(lambda name: Metric(name, max=1e6)))
+TIGHT = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, max=100.0)))
+WIDE = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, max=1e6)))
 MIXED = telemetry([
     ("n1", HOUR, NONE, 1.0), ("n2", HOUR, NONE, 500.0), ("n2", 2 * HOUR, NONE, INFINITY), ("n3", HOUR, NONE, 3.0),
 ])  # fmt: skip
@@ -208,8 +208,11 @@ def test_a_metric_that_no_table_can_hold_beside_another_stops_the_replay(state: 
 def test_a_replay_waits_for_no_other_writer_for_ever(state: Again) -> None:
     state.take(source(MIXED), TIGHT)
     assert state.store.lock is not None
-    with writing(state.store.lock, NONE), pytest.raises(SurroundingsError, match="is writing to the same state"):
-        state.replay(replace(TIGHT, patience=timedelta(seconds=0.05)))
+    with (
+        exclusive_lock(state.store.lock, NONE),
+        pytest.raises(InfrastructureError, match="is writing to the same state"),
+    ):
+        state.replay(replace(TIGHT, lock_timeout=timedelta(seconds=0.05)))
 
 
 @pytest.mark.parametrize("metric", ["metric", "value", "held", "turn", "reason", "is_cell", "a\nb", '"metric":"'])

@@ -19,8 +19,8 @@ import pytest
 
 from data.delta.compaction import vacuum
 from data.delta.store import Store
-from data.disk.lock import writing
-from data.errors import DataError, SettingsError, SourceFileError, SurroundingsError
+from data.disk.lock import exclusive_lock
+from data.errors import DataError, InfrastructureError, SettingsError, SourceFileError
 from data.maintenance.archive import MANIFEST, packing, unpack
 from data.maintenance.backup import BackupReport, backup
 from data.maintenance.restore import restore
@@ -80,7 +80,7 @@ def test_a_restored_state_goes_on_as_the_old_one_would_have(archive: Path, tmp_p
 def test_cited_versions_are_in_the_backup_and_others_are_not(original: Path, tmp_path: Path) -> None:
     pack(original, tmp_path / "b.tar.zst", {"telemetry": [0]})
     restore(tmp_path / "b.tar.zst", tmp_path / "var", database_of)
-    table = Store.at(tmp_path / "var" / "tables", HOUR).telemetry.table
+    table = Store.open(tmp_path / "var" / "tables", HOUR).telemetry.table
     assert table.pinned(0).scan().collect().height == 3
     assert vacuum(table, [0], timedelta(0)) == 0
 
@@ -126,10 +126,10 @@ def test_what_is_written_during_a_backup_is_not_in_it(original: Path, state: Pat
 def test_a_backup_waits_for_whoever_writes_and_says_so(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.maintenance.backup.PATIENCE", SOON)
+    monkeypatch.setattr("data.maintenance.backup.LOCK_TIMEOUT", SOON)
     with (
-        writing(state / "tables" / "ingest.lock", SOON),
-        pytest.raises(SurroundingsError, match="is writing to the same state"),
+        exclusive_lock(state / "tables" / "ingest.lock", SOON),
+        pytest.raises(InfrastructureError, match="is writing to the same state"),
     ):
         pack(state, tmp_path / "b.tar.zst")
 
@@ -137,11 +137,11 @@ def test_a_backup_waits_for_whoever_writes_and_says_so(
 def test_a_restore_waits_for_whoever_writes_and_says_so(
     archive: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.maintenance.restore.PATIENCE", SOON)
+    monkeypatch.setattr("data.maintenance.restore.LOCK_TIMEOUT", SOON)
     before = contents(state)
     with (
-        writing(state / "tables" / "ingest.lock", SOON),
-        pytest.raises(SurroundingsError, match="is writing to the same state"),
+        exclusive_lock(state / "tables" / "ingest.lock", SOON),
+        pytest.raises(InfrastructureError, match="is writing to the same state"),
     ):
         restore(archive, state, database_of, force=True)
     assert contents(state) == before

@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 from data.delta.compaction import compact, extent
 from data.delta.rollup import rollup
 from data.delta.store import Store
-from data.disk.lock import writing
-from data.errors import DataError, SurroundingsError
+from data.disk.lock import exclusive_lock
+from data.errors import DataError, InfrastructureError
 from data.ingest.ingest import ingest
 from data.ingest.quarantine import Quarantine
 from data.maintenance.retention import MaintainReport, Retention, RetentionPlan, maintain
@@ -37,14 +37,14 @@ NOW = START + 40 * DAY
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.at(tmp_path / "a state" / "tables", HOUR)
+    return Store.open(tmp_path / "a state" / "tables", HOUR)
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables of forty days over the ends of two months, in ten commits of three hours each."""
     folder = tmp_path_factory.mktemp("filled")
-    store = Store.at(folder, HOUR)
+    store = Store.open(folder, HOUR)
     for day in range(0, 40, 4):
         take(store, *hourly(day * 24 + 2, day * 24 + 5))
     return folder
@@ -59,7 +59,7 @@ def full(filled: Path, store: Store) -> Store:
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    opened = Records.at(f"sqlite:///{tmp_path / 'nodeward.db'}")
+    opened = Records.open(f"sqlite:///{tmp_path / 'nodeward.db'}")
     yield opened
     opened.close()
 
@@ -154,7 +154,7 @@ def test_buckets_without_telemetry_survive_a_refresh_that_was_cut_off(full: Stor
 
 def test_another_width_is_refused_while_there_are_buckets_without_telemetry(full: Store, records: Records) -> None:
     maintain(full, records, keep(days=10))
-    before, wider = buckets(full), Store.at(full.telemetry.table.uri.rpartition("/")[0], 2 * HOUR)
+    before, wider = buckets(full), Store.open(full.telemetry.table.uri.rpartition("/")[0], 2 * HOUR)
     with pytest.raises(DataError, match=r"can't be made 2:00:00 wide(?s:.)*set buckets\.width back to 1:00:00"):
         take(wider, ("n1", 41 * DAY, NONE, 8.0))
     take(full, ("n1", 41 * DAY, NONE, 8.0))
@@ -165,7 +165,7 @@ def test_another_width_is_taken_once_those_buckets_are_dropped(store: Store, rec
     take(store, *hourly(0, 24 * 4))
     retention = Retention(telemetry=timedelta(days=1), buckets=timedelta(days=1))
     maintain(store, records, RetentionPlan(retention, START + 4 * DAY, {}))
-    wider = Store.at(store.telemetry.table.uri.rpartition("/")[0], 5 * HOUR)
+    wider = Store.open(store.telemetry.table.uri.rpartition("/")[0], 5 * HOUR)
     take(wider, ("n1", 5 * DAY, NONE, 8.0))
     whole = rollup(samples(wider), wider.telemetry.metrics(), 5 * HOUR).filter(
         pl.col("bucket_end") > START + 3 * DAY + 5 * HOUR
@@ -209,7 +209,7 @@ def is_readable(table: Table, version: int) -> bool:
 def test_cited_versions_are_read_bit_for_bit_after_vacuum_and_uncited_ones_are_gone(
     full: Store, records: Records
 ) -> None:
-    table, buckets_cited = full.telemetry.table, full.buckets.finished().version()
+    table, buckets_cited = full.telemetry.table, full.buckets.finished_table().version()
     told = {version: table.pinned(version).scan().sort("ts").collect() for version in (3, 8)}
     buckets_told = full.buckets.table.pinned(buckets_cited).scan().sort("bucket_end").collect()
     take(full, ("n1", 39 * DAY + 9 * HOUR, NONE, 7.0))
@@ -279,7 +279,7 @@ def test_a_clock_that_went_back_brings_nothing_back(full: Store, records: Record
 def test_nothing_is_touched_while_another_process_writes(full: Store, records: Records) -> None:
     version = full.telemetry.table.version()
     assert full.lock
-    with writing(full.lock, NONE), pytest.raises(SurroundingsError, match="is writing to the same state"):
+    with exclusive_lock(full.lock, NONE), pytest.raises(InfrastructureError, match="is writing to the same state"):
         maintain(full, records, keep(10))
     assert full.telemetry.table.version() == version
 
@@ -291,7 +291,7 @@ from pathlib import Path
 from data.maintenance.retention import RetentionPlan, Retention, maintain
 from data.sql.records import Records
 from data.delta.store import Store
-store, records = Store.at(sys.argv[1], timedelta(hours=1)), Records.at(sys.argv[2])
+store, records = Store.open(sys.argv[1], timedelta(hours=1)), Records.open(sys.argv[2])
 print("ready", flush=True)
 plan = RetentionPlan(Retention(telemetry=timedelta(days=10)), datetime.fromisoformat(sys.argv[3]), {}, timedelta(0))
 maintain(store, records, plan)
@@ -333,7 +333,7 @@ from data.errors import DiskFullError
 from data.maintenance.retention import RetentionPlan, Retention, maintain
 from data.sql.records import Records
 from data.delta.store import Store
-store, records = Store.at(sys.argv[1], timedelta(hours=1)), Records.at(sys.argv[2])
+store, records = Store.open(sys.argv[1], timedelta(hours=1)), Records.open(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
     maintain(store, records, RetentionPlan(Retention(), datetime.fromisoformat(sys.argv[3]), {}, timedelta(0)))

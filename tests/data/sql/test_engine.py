@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from data.errors import DataError, SettingsError, UnreachableError
-from data.sql.engine import address_of, connect, reading, writing
+from data.sql.engine import connect, parse_address, read_transaction, write_transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def carry_out(engine: Engine, *statements: str) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         for statement in statements:
             connection.execute(text(statement))
 
 
 @pytest.mark.parametrize("form", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_postgresql_is_spoken_to_through_psycopg_whatever_form_its_url_has(form: str) -> None:
-    assert address_of(f"{form}://ops:secret@db:5433/fleet").drivername == "postgresql+psycopg"
-    assert address_of(f"{form}://ops:secret@db:5433/fleet").password == "secret"  # noqa: S105  - made up
+    assert parse_address(f"{form}://ops:secret@db:5433/fleet").drivername == "postgresql+psycopg"
+    assert parse_address(f"{form}://ops:secret@db:5433/fleet").password == "secret"  # noqa: S105  - made up
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_postgresql_is_spoken_to_through_psycopg_whatever_form_its_url_has(form:
 )
 def test_what_is_no_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(SettingsError, match=r"state\.url is no URL of a database\n  → write sqlite:") as refused:
-        address_of(url)
+        parse_address(url)
     assert "secret" not in str(refused.value)
 
 
@@ -50,7 +50,7 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(monkeypatch
 
 def test_nobody_listening_is_told_without_the_password() -> None:
     engine = connect("postgresql://ops:secret@127.0.0.1:1/fleet?connect_timeout=2")
-    with pytest.raises(UnreachableError, match=r"ops:\*\*\*@127\.0\.0\.1:1/fleet") as refused, reading(engine):
+    with pytest.raises(UnreachableError, match=r"ops:\*\*\*@127\.0\.0\.1:1/fleet") as refused, read_transaction(engine):
         pass
     assert "secret" not in str(refused.value)
 
@@ -59,7 +59,7 @@ def test_a_password_among_the_parameters_is_not_shown_either() -> None:
     url = "postgresql://127.0.0.1:1/fleet?user=ops&password=secret&sslpassword=other&connect_timeout=1"
     with (
         pytest.raises(UnreachableError, match=r"[?&]password=\*\*\*&sslpassword=\*\*\*&user=ops") as refused,
-        reading(connect(url)),
+        read_transaction(connect(url)),
     ):
         pass
     assert "secret" not in str(refused.value)
@@ -70,7 +70,7 @@ def test_a_password_among_the_parameters_is_not_shown_either() -> None:
 def test_a_parameter_that_libpq_does_not_know_is_one_of_the_settings(parameter: str) -> None:
     with (
         pytest.raises(SettingsError, match=r"state\.url = .*fleet"),
-        reading(connect(f"postgresql://127.0.0.1:1/fleet?{parameter}")),
+        read_transaction(connect(f"postgresql://127.0.0.1:1/fleet?{parameter}")),
     ):
         pass
 
@@ -96,7 +96,7 @@ def test_a_transaction_writes_all_of_it_or_nothing_tables_included(tmp_path: Pat
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
     with pytest.raises(IntegrityError):
         carry_out(engine, "CREATE TABLE t (a INTEGER PRIMARY KEY)", *["INSERT INTO t VALUES (1)"] * 2)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0
     engine.dispose()
 
@@ -104,10 +104,10 @@ def test_a_transaction_writes_all_of_it_or_nothing_tables_included(tmp_path: Pat
 def test_a_reader_sees_one_moment_while_another_process_writes(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
     carry_out(engine, "CREATE TABLE t (a INTEGER)")
-    with reading(engine) as reader:
+    with read_transaction(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 0
         carry_out(engine, "INSERT INTO t VALUES (1)")
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 0
-    with reading(engine) as reader:
+    with read_transaction(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 1
     engine.dispose()

@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 
 from data.errors import DataError
 from data.sql import migrations
-from data.sql.engine import connect, reading, writing
+from data.sql.engine import connect, read_transaction, write_transaction
 from data.sql.migrations import METADATA
 from data.sql.records import Records
 
@@ -71,7 +71,7 @@ def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def version(url: str) -> int:
     engine = connect(url)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         found = migrations.version(connection)
     engine.dispose()
     return found
@@ -85,7 +85,7 @@ def old(tmp_path: Path) -> Path:
 
 def test_opening_a_database_of_version_1_brings_it_up_to_date_and_keeps_every_row(old: Path) -> None:
     before = rows(old)
-    records = Records.at(f"sqlite:///{old}")
+    records = Records.open(f"sqlite:///{old}")
     assert rows(old) == before
     assert [len(before[table]) for table in TABLES] == [2, 2, 1, 2, 1]
     assert records.events()["cause"].to_list() == [None, "disk"]
@@ -98,15 +98,15 @@ def test_opening_a_database_of_version_1_brings_it_up_to_date_and_keeps_every_ro
 
 @pytest.mark.parametrize("script", ["", VERSION_1], ids=["new", "version 1"])
 def test_an_upgraded_database_is_laid_out_as_the_tables_of_today(tmp_path: Path, script: str) -> None:
-    records = Records.at(lay_out(tmp_path / "x.db", script))
-    with reading(records.engine) as connection:
+    records = Records.open(lay_out(tmp_path / "x.db", script))
+    with read_transaction(records.engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     records.close()
 
 
 def test_tables_that_were_half_laid_out_by_version_1_are_completed(tmp_path: Path) -> None:
     half = VERSION_1[: VERSION_1.index("CREATE TABLE blind")]
-    records = Records.at(lay_out(tmp_path / "x.db", half))
+    records = Records.open(lay_out(tmp_path / "x.db", half))
     assert records.blind().height == 0
     records.close()
 
@@ -114,7 +114,7 @@ def test_tables_that_were_half_laid_out_by_version_1_are_completed(tmp_path: Pat
 def test_an_upgrade_that_is_cut_off_leaves_the_old_version(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.sql.migrations.STEPS", ("v1_first_tables", "v2_indices", "v3_that_is_broken"))
     engine, before = connect(f"sqlite:///{old}"), rows(old)
-    with pytest.raises(ModuleNotFoundError), writing(engine) as connection:
+    with pytest.raises(ModuleNotFoundError), write_transaction(engine) as connection:
         migrations.upgrade(connection, 3)
     assert inspect(engine).get_indexes("events") == []
     engine.dispose()
@@ -124,17 +124,17 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_version(old: Path, monkeypatc
 def test_many_that_open_an_old_database_at_once_upgrade_it_once(old: Path) -> None:
     before = rows(old)
     with ThreadPoolExecutor(8) as threads:
-        for records in threads.map(lambda _: Records.at(f"sqlite:///{old}"), range(8)):
+        for records in threads.map(lambda _: Records.open(f"sqlite:///{old}"), range(8)):
             records.close()
     assert (version(f"sqlite:///{old}"), rows(old)) == (migrations.SCHEMA_VERSION, before)
 
 
 def test_opening_a_database_of_today_writes_nothing(old: Path) -> None:
-    Records.at(f"sqlite:///{old}").close()
+    Records.open(f"sqlite:///{old}").close()
     content = old.read_bytes()
     with closing(sqlite3.connect(old)) as holder:
         holder.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait for this
-        Records.at(f"sqlite:///{old}").close()
+        Records.open(f"sqlite:///{old}").close()
     assert old.read_bytes() == content
 
 
@@ -142,5 +142,5 @@ def test_a_version_that_is_yet_to_come_is_refused_and_left_alone(tmp_path: Path)
     url = lay_out(tmp_path / "x.db", VERSION_1 + VERSION_99)
     known = rf"x\.db has tables of version 99, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}"
     with pytest.raises(DataError, match=known):
-        Records.at(url)
+        Records.open(url)
     assert version(url) == 99

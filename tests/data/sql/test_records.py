@@ -24,7 +24,7 @@ TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.ju
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    opened = Records.at(f"sqlite:///{tmp_path / 'var' / 'nodeward.db'}")
+    opened = Records.open(f"sqlite:///{tmp_path / 'var' / 'nodeward.db'}")
     yield opened
     opened.close()
 
@@ -44,7 +44,7 @@ def test_times_survive_to_the_microsecond(times: list[datetime | None]) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("surely no database, whatever its name may say of it")
     with pytest.raises(UnreachableError, match=r"x\.db"):
-        Records.at(f"sqlite:///{tmp_path / 'x.db'}")
+        Records.open(f"sqlite:///{tmp_path / 'x.db'}")
 
 
 def test_a_database_that_another_program_holds_is_named(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:

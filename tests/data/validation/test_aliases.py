@@ -7,10 +7,10 @@ import pytest
 
 from data.errors import DataError
 from data.validation.aliases import known_nodes, recognise, require_no_renaming
-from data.validation.node_names import Names, Spelling
+from data.validation.node_names import NodeNames, Spelling
 from tests.data.made_up import DAY, START, nodes
 
-NOBODY = Names(Spelling(), [])
+NOBODY = NodeNames(Spelling(), [])
 
 
 def also(*aliases: str) -> str:
@@ -39,23 +39,23 @@ def test_an_alias_that_begins_like_a_list_and_is_none_is_a_name(written: str) ->
 
 
 def test_a_node_keeps_the_name_under_which_it_first_came() -> None:
-    known = Names(Spelling(), ["n1", "n2"])
+    known = NodeNames(Spelling(), ["n1", "n2"])
     rows = nodes([{"node": "N1.example.org"}, {"node": "compute2", "labels": also("n2")}, {"node": "new"}])
     spelt, aliases = recognise(rows, known)
     assert spelt["node"].to_list() == ["n1", "n2", "new"]
-    names = Names(Spelling(), spelt["node"], aliases)
+    names = NodeNames(Spelling(), spelt["node"], aliases)
     assert [names.canonical(name) for name in ("compute2:9100", "n1.example.org", "N2")] == ["n2", "n1", "n2"]
 
 
 def test_what_an_inventory_lists_side_by_side_are_two_nodes() -> None:
     rows = nodes([{"node": "n1"}, {"node": "n1-bmc"}, {"node": "N1"}])
-    assert recognise(rows, Names(Spelling(), ["n1"]))[0].equals(rows)
+    assert recognise(rows, NodeNames(Spelling(), ["n1"]))[0].equals(rows)
 
 
 def test_two_rows_that_would_be_one_known_node_are_an_error() -> None:
     rows = nodes([{"node": "n1.a.org"}, {"node": "n1-bmc"}])
     with pytest.raises(DataError, match=r"node 'n1' could be 'n1-bmc' or 'n1\.a\.org'"):
-        recognise(rows, Names(Spelling(), ["n1"]))
+        recognise(rows, NodeNames(Spelling(), ["n1"]))
 
 
 def test_an_alias_of_two_nodes_is_an_error() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from data.errors import DataError, ModelMismatchError, SurroundingsError, UnreachableError
+from data.errors import DataError, InfrastructureError, ModelMismatchError, UnreachableError
 from models.hazard.model import Calibration, Covariates, HazardModel
 from models.registry.bundle import FORMAT, Bundle, Manifest
 from models.registry.runs import TrainingRun
@@ -248,7 +248,7 @@ def test_a_server_that_is_down_is_named(registry: Registry, monkeypatch: pytest.
 
 def test_a_file_that_is_no_database_is_named(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(SurroundingsError, match="file is not a database"):
+    with pytest.raises(InfrastructureError, match="file is not a database"):
         replace(registry, uri=f"sqlite:///{tmp_path}/mlflow.db").versions()
 
 

@@ -1,13 +1,14 @@
 import pytest
 
-from data.errors import DiskFullError, EmptyTableError, SurroundingsError, UnreachableError
+from data.errors import DiskFullError, EmptyTableError, InfrastructureError, UnreachableError
 from pipelines.flows.retries import is_worth_retrying, may_pass, step
 
 
 @pytest.mark.parametrize(
-    "error", [UnreachableError("a", "b", "c"), SurroundingsError("a", fix="b"), TimeoutError(), ConnectionResetError()]
+    "error",
+    [UnreachableError("a", "b", "c"), InfrastructureError("a", fix="b"), TimeoutError(), ConnectionResetError()],
 )
-def test_a_fault_of_the_surroundings_may_pass(error: Exception) -> None:
+def test_a_fault_of_the_infrastructure_may_pass(error: Exception) -> None:
     assert may_pass(error)
 
 

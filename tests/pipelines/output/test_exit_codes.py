@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from data.errors import ColumnError, DiskFullError, NodewardError, SettingsError, SurroundingsError, UnreachableError
+from data.errors import ColumnError, DiskFullError, InfrastructureError, NodewardError, SettingsError, UnreachableError
 from pipelines.output.exit_codes import LOG_NAME, report_bug, say, understood
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -27,10 +27,10 @@ def caused_by(cause: BaseException) -> Exception:
         (ColumnError("a", fix="b"), ColumnError),
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), DiskFullError),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), DiskFullError),
-        (OSError(errno.EACCES, "Permission denied", "/x"), SurroundingsError),
-        (OSError(errno.EROFS, "Read-only file system", "/x"), SurroundingsError),
-        (OSError(errno.EMFILE, "Too many open files"), SurroundingsError),
-        (MemoryError(), SurroundingsError),
+        (OSError(errno.EACCES, "Permission denied", "/x"), InfrastructureError),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), InfrastructureError),
+        (OSError(errno.EMFILE, "Too many open files"), InfrastructureError),
+        (MemoryError(), InfrastructureError),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), UnreachableError),
         (TimeoutError("timed out"), UnreachableError),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.disk.atomic_write import STDOUT, check_target, whole_file
+from data.disk.atomic_write import STDOUT, atomic_file, check_output_file
 from data.errors import SettingsError, UnreachableError
 from data.schema import MetricKind
 from pipelines.output.json_files import to_json, write_json
@@ -61,7 +61,7 @@ def test_a_file_is_replaced_only_when_it_is_whole(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             part.write_text("half")
             raise KeyError
 
@@ -98,11 +98,11 @@ def test_a_dash_prints(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_target_that_can_not_be_written_is_refused_early(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is a folder"):
-        check_target(tmp_path, "--json")
+        check_output_file(tmp_path, "--json")
     with pytest.raises(SettingsError, match=r"--json .*no folder"):
-        check_target(tmp_path / "missing" / "out.json", "--json")
+        check_output_file(tmp_path / "missing" / "out.json", "--json")
 
 
 @pytest.mark.parametrize("path", [None, STDOUT, Path("out.json")])
 def test_a_target_in_the_working_directory_will_do(path: Path | None) -> None:
-    check_target(path, "--json")
+    check_output_file(path, "--json")

@@ -48,7 +48,7 @@ class Site:
     @classmethod
     def at(cls, folder: Path) -> Site:
         fleet = synthetic(np.random.default_rng(8), nodes=8, days=10)
-        return cls(fleet, Store.at(folder / "tables", WIDTH), folder / "windows")
+        return cls(fleet, Store.open(folder / "tables", WIDTH), folder / "windows")
 
     def ingest(self, rows: pl.DataFrame) -> None:
         telemetry = self.store.telemetry
@@ -68,9 +68,9 @@ class Site:
         rows, catalogue = risk.rows(), model_features.catalogue
         expected = batch.compute(catalogue, view, risk, rows)
         with resume_windows(self.folder, self.store, view, model_features) as windows:
-            if windows.snapshot is None:
+            if windows.cache is None:
                 return expected, ("not stored",)
-            features = online.compute(catalogue, view, risk, rows, windows.snapshot)
+            features = online.compute(catalogue, view, risk, rows, windows.cache)
         assert np.allclose(features, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
         return features, windows.notices
 
@@ -139,7 +139,7 @@ def test_for_another_catalogue_the_windows_are_recomputed(site: Site) -> None:
 
 
 def test_for_another_table_the_windows_are_recomputed(site: Site, tmp_path: Path) -> None:
-    other_store = replace(site, store=Store.at(tmp_path / "others", WIDTH))
+    other_store = replace(site, store=Store.open(tmp_path / "others", WIDTH))
     other_store.ingest(other_store.known_by(FIRST))
     assert "or the bucket table have changed" in "".join(other_store.score(FIRST)[1])
 
@@ -164,8 +164,8 @@ def test_a_score_that_failed_leaves_the_stored_windows(site: Site) -> None:
     records = RecordFrames(site.fleet.events, site.fleet.nodes, site.fleet.blind)
     view = hindsight(records, WIDTH, site.store.buckets).narrow(FIRST + WIDTH)
     with suppress(KeyboardInterrupt), resume_windows(site.folder, site.store, view, FEATURES) as windows:
-        assert windows.snapshot is not None
-        windows.snapshot.put("head-1", pl.DataFrame({"node": ["a"]}))
+        assert windows.cache is not None
+        windows.cache.put("head-1", pl.DataFrame({"node": ["a"]}))
         raise KeyboardInterrupt
     assert (site.folder / MANIFEST).read_bytes() == stored
     assert site.score(FIRST + WIDTH)[1] == ()
