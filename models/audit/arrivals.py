@@ -10,7 +10,7 @@ import polars as pl
 
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
 from features.grid import Grid, locate, to_times
-from models.audit.permutation import Ranking
+from models.audit.permutation import RanksByTime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def counting(traffic: ArrivalCounts, rows: Rows, every_days: float, width: np.ti
     """Give what tells only how many rows were written, and its place in the fleet."""
     step = max(round(every_days * 24 * HOUR / int(width.astype(np.int64))), 1)
     counts = [traffic.count(rows, step * window) for window in WINDOWS]
-    places = [Ranking.of(rows.cutoff, count).place for count in counts]
+    places = [RanksByTime.of(rows.cutoff, count).place for count in counts]
     return np.column_stack([*counts, *places]).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ from data.schema import BUCKET_END
 from features.grid import Grid, to_datetime, to_step
 from features.training.labels import merge_failures
 from models.audit import arrivals
-from models.audit.permutation import Marks
+from models.audit.permutation import LabelledRows
 from models.audit.probe_forecast import ProbeForecast, rehearse
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ class AuditContext:
         return rehearse(self.material.hindsight, self.material.window, self.material.setup)
 
     @cached_property
-    def marks(self) -> Marks:
+    def marks(self) -> LabelledRows:
         """Give who fails when among the forecast's rows."""
-        return Marks.of(self.rehearsal.cases, self.rng())
+        return LabelledRows.of(self.rehearsal.cases, self.rng())
 
     @property
     def scores(self) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ class Severity(StrEnum):
     CLEAR = "clear"
     SUSPICIOUS = "suspicious"
     FOUND = "found"
-    UNTOLD = "can't tell"  # too little data for the test
+    INCONCLUSIVE = "can't tell"  # too little data for the test
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,6 @@ class Finding:
     mend: str = ""
 
 
-def untold(name: str, why: str) -> Finding:
+def inconclusive(name: str, why: str) -> Finding:
     """Say that a test could not be made, and why."""
-    return Finding(name, Severity.UNTOLD, why)
+    return Finding(name, Severity.INCONCLUSIVE, why)

@@ -17,7 +17,7 @@ SHUFFLES: Final = 199
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class LabelledRows:
     """Rows that have a label: node and scoring time as positions; who fails within the horizon: nodes x times.
 
     `row` is each one's position among the rows of the cases.
@@ -29,7 +29,7 @@ class Marks:
     failing: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cases: EvaluationSet, rng: np.random.Generator) -> Marks:
+    def of(cls, cases: EvaluationSet, rng: np.random.Generator) -> LabelledRows:
         """Take the labelled rows of some cases; of a large fleet, every node that fails and a draw of the others."""
         times, step = np.unique(cases.ts, return_inverse=True)
         failing = np.zeros((len(cases.names), len(times)), dtype=bool)
@@ -53,11 +53,11 @@ class Marks:
         """Count the nodes with a row that fails."""
         return len(np.unique(self.node[self.positives]))
 
-    def exchanged(self, rng: np.random.Generator) -> Marks:
+    def exchanged(self, rng: np.random.Generator) -> LabelledRows:
         """Give each node another one's failures, at the times at which they struck."""
         return replace(self, failing=self.failing[rng.permutation(len(self.failing))])
 
-    def moved(self, rng: np.random.Generator) -> Marks:
+    def moved(self, rng: np.random.Generator) -> LabelledRows:
         """Move each node's failures by a random time of its own, around the window's end to its start."""
         count = self.failing.shape[1]
         shift = rng.integers(0, count, len(self.failing))[:, None]
@@ -79,7 +79,7 @@ def _drawn(node: NDArray[np.int64], failing: NDArray[np.bool_], rng: np.random.G
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class RanksByTime:
     """Rows ranked within their times, from 1; equal values share their mean rank, missing ones rank lowest."""
 
     rank: NDArray[np.float64]
@@ -87,7 +87,7 @@ class Ranking:
     size: NDArray[np.int64]  # rows of each time
 
     @classmethod
-    def of(cls, step: NDArray[np.int64], values: NDArray[np.float64]) -> Ranking:
+    def of(cls, step: NDArray[np.int64], values: NDArray[np.float64]) -> RanksByTime:
         """Rank values."""
         known = np.where(np.isnan(values), -np.inf, values)
         order = np.lexsort((known, step))
@@ -98,7 +98,7 @@ class Ranking:
         return cls(rank - (np.cumsum(size) - size)[step], step, size)
 
     @property
-    def turned(self) -> Ranking:
+    def turned(self) -> RanksByTime:
         """Rank the other way round."""
         return replace(self, rank=self.size[self.step] + 1 - self.rank)
 
@@ -122,7 +122,7 @@ class Ranking:
         told = np.array([self.roc_auc(positives) for positives in shuffles])
         return np.asarray(told[~np.isnan(told)])
 
-    def places_by_node(self, marks: Marks) -> dict[int, float]:
+    def places_by_node(self, marks: LabelledRows) -> dict[int, float]:
         """Give each failing node's mean place over its rows that fail."""
         positives, place = marks.positives, self.place
         node = marks.node[positives]

@@ -27,7 +27,7 @@ from models.audit.checks import (
     shuffled_failures,
 )
 from models.audit.context import AuditContext, AuditMaterial
-from models.audit.finding import Finding, untold
+from models.audit.finding import Finding, inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -49,11 +49,11 @@ def audit(material: AuditMaterial, progress: Callable[[str], None], only: Collec
 def _run(name: str, bench: AuditContext, progress: Callable[[str], None]) -> Finding:
     progress(name)
     if name in OF_TELEMETRY and not bench.metrics:
-        return untold(name, "there is no telemetry")
+        return inconclusive(name, "there is no telemetry")
     try:
         return TESTS[name](bench)
     except TooLittleDataError as error:
-        return untold(name, error.what)
+        return inconclusive(name, error.what)
 
 
 def _future(bench: AuditContext) -> Finding:

@@ -13,10 +13,10 @@ from data.errors import SettingsError
 from features.grid import Grid, to_numpy
 from models.backtest.replay import Replay, Window, judge_cases, replay
 from models.backtest.result import Backtest, middle
-from models.evaluation.context import set_up
+from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluate import MODEL, Evaluation, evaluate
-from models.evaluation.slices.slices import Slicing, slice_up
-from models.evaluation.slices.sums import Seen
+from models.evaluation.slices.slices import Slicing, slice_alarms
+from models.evaluation.slices.sums import ModelAlarms
 from models.metrics.bootstrap import Resampler, draw_resampler
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _slice(
     for done, horizon in enumerate(horizons):
         progress("slicing", done, len(horizons))
         _, probabilities = replayed.at(horizon)
-        bench = set_up(judge_cases(replayed, hindsight, horizon), resampler)
+        context = EvaluationContext.of(judge_cases(replayed, hindsight, horizon), resampler)
         idle = None if replayed.idle is None else replayed.idle[replayed.judged(horizon)]
-        told[horizon] = slice_up(Seen.of(bench, probabilities[MODEL], share), hindsight, idle)
+        told[horizon] = slice_alarms(ModelAlarms.of(context, probabilities[MODEL], share), hindsight, idle)
     return told

@@ -18,7 +18,7 @@ from features.telemetry import idle
 from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import learn
-from models.causes.replay import foretell
+from models.causes.replay import replay_causes
 from models.evaluation import evaluation_set
 from models.hazard.model import Covariates
 from models.hazard.train import Trained, train
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
-    from models.causes.replay import Foretold
+    from models.causes.replay import CauseReplay
     from models.setup import Setup
 
 Floats = NDArray[np.float64]
@@ -56,14 +56,14 @@ class Replay:
     risk: AtRisk
     rows: Rows
     probabilities: dict[str, Floats]
-    causes: Foretold | None = None  # what was said of the causes of the failures that came
+    causes: CauseReplay | None = None  # what was said of the causes of the failures that came
     idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where nobody knows
 
     def judged(self, horizon_days: float) -> NDArray[np.bool_]:
         """Tell which rows can be judged at a horizon."""
         return self.rows.ts <= self.window.last_cutoff(horizon_days)
 
-    def causes_at(self, horizon_days: float) -> Foretold | None:
+    def causes_at(self, horizon_days: float) -> CauseReplay | None:
         """Give what was said of the causes of failures within a horizon, at the rows that can be judged at it."""
         if self.causes is None:
             return None
@@ -99,7 +99,7 @@ def replay(hindsight: View, window: Window, setup: Setup, progress: Progress) ->
         progress(f"baseline {name}")
         told[name] = forecast()
     progress("causes")
-    causes = foretell(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
+    causes = replay_causes(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
     return Replay(window, setup, trained, risk, rows, told, causes, idle.of_rows(trained.training.catalogue, features))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.causes.evaluate import CauseFigures, judge
+from models.causes.evaluate import CauseEvaluation, judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ class Backtest:
     kept: Path | None  # the private state folder, if it is still there
     notices: tuple[str, ...] = ()
 
-    def causes_at(self, horizon_days: float) -> CauseFigures | None:
+    def causes_at(self, horizon_days: float) -> CauseEvaluation | None:
         """Judge what was said of the causes of failures within a horizon; None if nothing was."""
         told = self.replay.causes_at(horizon_days)
         return judge(told, self.resampler) if told is not None else None

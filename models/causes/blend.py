@@ -22,7 +22,7 @@ PRICE: Final = 3.0  # nats that a choice has to save over all folds
 
 
 @dataclass(frozen=True, slots=True)
-class Mixing:
+class Blend:
     """Logarithms of probabilities = sharpness x those of the shares + trees x the trees' scores, but for a constant.
 
     The sharpness is one over the temperature of Guo et al. (2017).
@@ -41,7 +41,7 @@ class Mixing:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class HeldOutFailures:
     """A fold's failures: forecasts by a model that knew none of them, and the causes that came."""
 
     shares: Floats
@@ -49,19 +49,19 @@ class Unseen:
     cause: Index
     weight: Floats  # of a failure's rows: 1 together
 
-    def nats(self, mixing: Mixing) -> float:
+    def nats(self, mixing: Blend) -> float:
         """Sum the surprise at the causes."""
         return float(np.sum(self.weight * surprise(mixing.probabilities(self.shares, self.scores), self.cause)))
 
 
-def fit(folds: Sequence[Unseen]) -> Mixing:
+def fit(folds: Sequence[HeldOutFailures]) -> Blend:
     """Choose what every fold gains by, most of all the one that gains least; otherwise the shares stand as they are.
 
     What only some folds gain by, the next window need not.
     """
-    plain = [fold.nats(Mixing()) for fold in folds]
-    best, most = Mixing(), 0.0
-    for option in (Mixing(sharpness, trees) for trees, sharpness in product(TREES, SHARPNESS)):
+    plain = [fold.nats(Blend()) for fold in folds]
+    best, most = Blend(), 0.0
+    for option in (Blend(sharpness, trees) for trees, sharpness in product(TREES, SHARPNESS)):
         gains = [before - fold.nats(option) for before, fold in zip(plain, folds, strict=True)]
         if min(gains, default=0.0) > most and sum(gains) > PRICE:
             best, most = option, min(gains)

@@ -25,7 +25,7 @@ LEAST_GAIN: Final = 0.1  # nats
 
 
 @dataclass(frozen=True, slots=True)
-class Shrinkage:
+class DirichletHierarchy:
     """The levels that are used, from the widest on, and how many failures the one before is worth at each."""
 
     strengths: Mapping[CountLevel, float]
@@ -40,9 +40,9 @@ class Shrinkage:
                 share = (seen + strength * share) / (seen.sum(axis=1, keepdims=True) + strength)
         return share
 
-    def with_strength(self, level: CountLevel, strength: float) -> Shrinkage:
+    def with_strength(self, level: CountLevel, strength: float) -> DirichletHierarchy:
         """Use a level, or use it otherwise."""
-        return Shrinkage({**self.strengths, level: strength})
+        return DirichletHierarchy({**self.strengths, level: strength})
 
 
 def surprise(shares: Floats, cause: Index) -> Floats:
@@ -50,16 +50,16 @@ def surprise(shares: Floats, cause: Index) -> Floats:
     return -np.log(shares[np.arange(len(cause)), cause])
 
 
-def fit(counts: Mapping[CountLevel, Floats], cause: Index, weight: Floats) -> Shrinkage:
+def fit(counts: Mapping[CountLevel, Floats], cause: Index, weight: Floats) -> DirichletHierarchy:
     """Choose levels and strengths step by step, each the one that saves most, until none pays its price.
 
     Each row is forecast from what was known at its cutoff, so the sum of surprises is that of honest forecasts.
     """
 
-    def loss(one: Shrinkage) -> float:
+    def loss(one: DirichletHierarchy) -> float:
         return float(np.sum(weight * surprise(one.shares(counts), cause))) + PRICE * len(one.strengths)
 
-    best, least = Shrinkage({}), loss(Shrinkage({}))
+    best, least = DirichletHierarchy({}), loss(DirichletHierarchy({}))
     while True:
         steps = [best.with_strength(level, strength) for level in counts for strength in STRENGTHS]
         losses = [loss(step) for step in steps]

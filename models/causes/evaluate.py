@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.causes.replay import Foretold
+    from models.causes.replay import CauseReplay
     from models.metrics.bootstrap import Resampler
 
 QUOTIENTS: Final = {
@@ -32,7 +32,7 @@ SKILL: Final = ("nats", "usual_nats")
 
 
 @dataclass(frozen=True, slots=True)
-class CauseFigures:
+class CauseEvaluation:
     """What was told of the failures whose cause is known, and how right it was."""
 
     failures: int
@@ -45,7 +45,7 @@ class CauseFigures:
         return {"failures": self.failures, "unexplained": self.unexplained, **told}
 
 
-def judge(told: Foretold, resampler: Resampler) -> CauseFigures:
+def judge(told: CauseReplay, resampler: Resampler) -> CauseEvaluation:
     """Judge what was said before each failure, on average over the rows before it.
 
     `log_loss_skill` is 1 - nats / those of the fleet's frequencies of causes as they were known at each row.
@@ -63,14 +63,14 @@ def judge(told: Foretold, resampler: Resampler) -> CauseFigures:
         return Estimate(value, None if draws is None else divide(draws[above], draws[below]))
 
     figures = {name: divided(*parts) for name, parts in QUOTIENTS.items()}
-    return CauseFigures(
+    return CauseEvaluation(
         len(failure),
         told.ahead.failures - len(failure),
         {"log_loss_skill": divided(*SKILL).complement(), **figures},
     )
 
 
-def _values(known: Foretold) -> dict[str, NDArray[np.float64]]:
+def _values(known: CauseReplay) -> dict[str, NDArray[np.float64]]:
     """Give what is summed, of each row."""
     cause, told = known.ahead.cause, known.model.is_told(known.probabilities)
     is_right = known.probabilities.argmax(axis=1) == cause
@@ -89,7 +89,7 @@ def _values(known: Foretold) -> dict[str, NDArray[np.float64]]:
 
 
 def _draws(
-    known: Foretold, first: NDArray[np.int64], sums: Mapping[str, NDArray[np.float64]], resampler: Resampler
+    known: CauseReplay, first: NDArray[np.int64], sums: Mapping[str, NDArray[np.float64]], resampler: Resampler
 ) -> dict[str, NDArray[np.float64]]:
     """Sum over the failures of each resample."""
     node, start = known.rows.node[first].astype(np.int32), known.ahead.start[first]

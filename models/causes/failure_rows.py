@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class FailureRows:
     """Rows whose node next fails within a horizon: which failure, when it starts, its cause (-1: unknown)."""
 
     row: Index  # positions among the rows that were asked about
@@ -32,7 +32,7 @@ class Ahead:
     cause: Index
 
     @classmethod
-    def of(cls, view: View, rows: Rows, horizon: np.timedelta64, causes: Causes) -> Ahead:
+    def of(cls, view: View, rows: Rows, horizon: np.timedelta64, causes: Causes) -> FailureRows:
         """Look ahead as far as a view knows."""
         following = Outcomes.of(view, rows.names).next_failure(rows)
         row = np.flatnonzero(following <= rows.ts + horizon)
@@ -68,11 +68,11 @@ class Ahead:
         """Count the failures."""
         return len(np.unique(self.failure))
 
-    def take(self, chosen: NDArray[np.bool_] | Index) -> Ahead:
+    def take(self, chosen: NDArray[np.bool_] | Index) -> FailureRows:
         """Keep some rows."""
-        return Ahead(self.row[chosen], self.failure[chosen], self.start[chosen], self.cause[chosen])
+        return FailureRows(self.row[chosen], self.failure[chosen], self.start[chosen], self.cause[chosen])
 
-    def thinned(self, most: int, rng: np.random.Generator) -> Ahead:
+    def thinned(self, most: int, rng: np.random.Generator) -> FailureRows:
         """Draw at most so many rows of each failure."""
         shuffled = rng.permutation(len(self))
         order = shuffled[np.argsort(self.failure[shuffled], kind="stable")]

@@ -9,10 +9,10 @@ import numpy as np
 
 from features.grid import DAY, days, to_datetime
 from models.causes import blend, dirichlet, trees
-from models.causes.blend import Mixing, Unseen
+from models.causes.blend import Blend, HeldOutFailures
 from models.causes.counts import tally
-from models.causes.dirichlet import Shrinkage
-from models.causes.failure_rows import Ahead
+from models.causes.dirichlet import DirichletHierarchy
+from models.causes.failure_rows import FailureRows
 from models.causes.labels import Causes
 from models.causes.least_probability import NEVER, least_probability
 from models.causes.model import CauseModel
@@ -40,7 +40,7 @@ class CauseTrainingRows:
 
     view: View
     training: TrainingSet
-    ahead: Ahead
+    ahead: FailureRows
     counts: Mapping[CountLevel, Floats]
     seed: int
 
@@ -68,12 +68,12 @@ class CauseTrainingRows:
         """Keep what was known at a time, with the causes as they were known then."""
         earlier = self.take(self.ts < moment)
         rows = self.training.rows.take(earlier.ahead.row)
-        then = Ahead.of(self.view.narrow(to_datetime(moment)), rows, self.horizon, causes)
+        then = FailureRows.of(self.view.narrow(to_datetime(moment)), rows, self.horizon, causes)
         known = then.take(then.is_known)
         kept = np.zeros(len(rows), dtype=bool)
         kept[known.row] = True
         own = earlier.take(kept)
-        ahead = Ahead(own.ahead.row, known.failure, known.start, known.cause)
+        ahead = FailureRows(own.ahead.row, known.failure, known.start, known.cause)
         return CauseTrainingRows(self.view, self.training, ahead, own.counts, self.seed)
 
 
@@ -82,13 +82,13 @@ def learn(trained: Trained) -> CauseModel:
     view, training, terms = trained.view, trained.training, trained.setup.causes
     seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
     causes = Causes.of(view.events(), terms)
-    ahead = Ahead.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
+    ahead = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
     known = ahead.take(ahead.is_known)
     drawn = known.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
     lesson = CauseTrainingRows(view, training, drawn, tally(view, training.rows.take(drawn.row), causes), seed)
     doubt = _doubt(causes, known.failures, terms)
     if doubt:
-        return _model(causes, (Shrinkage({}), None, Mixing()), NEVER, ahead, doubt)
+        return _model(causes, (DirichletHierarchy({}), None, Blend()), NEVER, ahead, doubt)
     unseen = _unseen(lesson, causes, folds)
     mixed = blend.fit(unseen)
     least = least_probability(unseen, mixed, terms.min_probability) if unseen else NEVER
@@ -97,9 +97,9 @@ def learn(trained: Trained) -> CauseModel:
 
 def _model(
     causes: Causes,
-    learned: tuple[Shrinkage, lgb.Booster | None, Mixing],
+    learned: tuple[DirichletHierarchy, lgb.Booster | None, Blend],
     least: float,
-    ahead: Ahead,
+    ahead: FailureRows,
     doubt: str = "",
 ) -> CauseModel:
     failures = ahead.take(ahead.is_known).failures
@@ -116,7 +116,7 @@ def _doubt(causes: Causes, failures: int, terms: Terms) -> str:
     return ""
 
 
-def _fit(lesson: CauseTrainingRows, *, with_trees: bool) -> tuple[Shrinkage, lgb.Booster | None]:
+def _fit(lesson: CauseTrainingRows, *, with_trees: bool) -> tuple[DirichletHierarchy, lgb.Booster | None]:
     """Fit shares, and trees on top of them."""
     weight = lesson.ahead.weight * np.exp2(-((lesson.ts.max() - lesson.ts) / DAY) / HALF_LIFE_DAYS)
     fitted = dirichlet.fit(lesson.counts, lesson.ahead.cause, weight)
@@ -126,7 +126,7 @@ def _fit(lesson: CauseTrainingRows, *, with_trees: bool) -> tuple[Shrinkage, lgb
     return fitted, trees.fit(lesson.features, lesson.ahead.cause, weight, shares, lesson.seed)
 
 
-def _unseen(lesson: CauseTrainingRows, causes: Causes, folds: int) -> list[Unseen]:
+def _unseen(lesson: CauseTrainingRows, causes: Causes, folds: int) -> list[HeldOutFailures]:
     """Forecast each fold by what was known before it; fewer than asked for where that was nothing."""
     starts = walk_forward(lesson.ts, folds)
     fold = np.searchsorted(starts, lesson.ts, side="right")  # 0: before the first one
@@ -138,5 +138,5 @@ def _unseen(lesson: CauseTrainingRows, causes: Causes, folds: int) -> list[Unsee
         fitted, booster = _fit(learned, with_trees=True)
         assert booster is not None, "trees were asked for"
         shares, scores = fitted.shares(tested.counts), trees.scores(booster, tested.features)
-        parts.append(Unseen(shares, scores, tested.ahead.cause, tested.ahead.weight))
+        parts.append(HeldOutFailures(shares, scores, tested.ahead.cause, tested.ahead.weight))
     return parts

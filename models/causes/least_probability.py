@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.causes.blend import Mixing, Unseen
+    from models.causes.blend import Blend, HeldOutFailures
 
 STEP: Final = 0.05
 FEWEST: Final = 5.0  # failures that an answer was given for
@@ -17,7 +17,7 @@ STANDARD_ERRORS: Final = 1.0
 NEVER: Final = 2.0  # no probability is as high
 
 
-def least_probability(folds: Sequence[Unseen], mixed: Mixing, wanted: float) -> float:
+def least_probability(folds: Sequence[HeldOutFailures], mixed: Blend, wanted: float) -> float:
     """Give the lowest probability, from `wanted` on, above which at least `wanted` of the answers were right.
 
     By a standard error more than that, to be sure; NEVER if there is none.
@@ -34,6 +34,6 @@ def least_probability(folds: Sequence[Unseen], mixed: Mixing, wanted: float) -> 
     return NEVER
 
 
-def _told(fold: Unseen, mixed: Mixing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _told(fold: HeldOutFailures, mixed: Blend) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chance = mixed.probabilities(fold.shares, fold.scores)
     return chance.max(axis=1), chance.argmax(axis=1) == fold.cause, fold.weight

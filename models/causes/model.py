@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.population.at_risk import Rows
-    from models.causes.blend import Mixing
-    from models.causes.dirichlet import Shrinkage
+    from models.causes.blend import Blend
+    from models.causes.dirichlet import DirichletHierarchy
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -29,7 +29,7 @@ _UNPROVEN: Final = "of failures not seen in training, too few could be told"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CauseForecast:
     """The likely cause of a node's next failure and its probability; or 'unknown', and why."""
 
     cause: str
@@ -42,9 +42,9 @@ class CauseModel:
     """What was learned of causes, and from how much."""
 
     causes: Causes
-    shrinkage: Shrinkage
+    shrinkage: DirichletHierarchy
     booster: lgb.Booster | None  # None: the shares alone
-    mixing: Mixing
+    mixing: Blend
     least_probability: float  # of the leading cause, before it is told
     failures: int  # in training, with a known cause
     unexplained: int  # in training, without
@@ -72,16 +72,16 @@ class CauseModel:
         enough = probabilities.max(axis=1) >= self.least_probability
         return np.asarray(enough & (leading < len(self.causes.names) - 1) & (not self.doubt))
 
-    def answers(self, probabilities: Floats) -> list[Answer]:
+    def answers(self, probabilities: Floats) -> list[CauseForecast]:
         """Say each row's likely cause."""
         told = self.is_told(probabilities)
         return [self._answer(row, is_told=bool(known)) for row, known in zip(probabilities, told, strict=True)]
 
-    def _answer(self, row: Floats, *, is_told: bool) -> Answer:
+    def _answer(self, row: Floats, *, is_told: bool) -> CauseForecast:
         order = np.argsort(-row, kind="stable")
         if is_told:
-            return Answer(self.causes.names[order[0]], float(row[order[0]]))
-        return Answer(UNKNOWN, None, self.doubt or self._undecided(row, order[:NAMED].tolist()))
+            return CauseForecast(self.causes.names[order[0]], float(row[order[0]]))
+        return CauseForecast(UNKNOWN, None, self.doubt or self._undecided(row, order[:NAMED].tolist()))
 
     def _undecided(self, row: Floats, leading: list[int]) -> str:
         named = ", ".join(f"{self.causes.names[at]} {row[at]:.0%}" for at in leading)

@@ -6,9 +6,9 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from models.causes.blend import Mixing
+from models.causes.blend import Blend
 from models.causes.counts import CountLevel
-from models.causes.dirichlet import Shrinkage
+from models.causes.dirichlet import DirichletHierarchy
 from models.causes.labels import Causes
 from models.causes.model import CauseModel
 
@@ -47,9 +47,9 @@ def read(text: str, booster: lgb.Booster | None) -> CauseModel:
     strengths = {_level(one): float(one["strength"]) for one in told["levels"]}
     return CauseModel(
         Causes(tuple(told["causes"]), tuple(told["unknown"])),
-        Shrinkage(strengths),
+        DirichletHierarchy(strengths),
         booster,
-        Mixing(float(told["sharpness"]), float(told["trees"])),
+        Blend(float(told["sharpness"]), float(told["trees"])),
         float(told["least_probability"]),
         int(told["failures"]),
         int(told["unexplained"]),

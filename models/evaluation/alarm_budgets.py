@@ -9,11 +9,11 @@ import numpy as np
 from scipy.linalg import block_diag
 from scipy.sparse import csc_array
 
-from models.evaluation.alarms import episodes
+from models.evaluation.alarms import label_episodes
 from models.evaluation.budget_curve import caught_share, failure_weights
-from models.evaluation.lead_times import ahead
+from models.evaluation.lead_times import caught_share_name
 from models.metrics import metrics
-from models.metrics.bootstrap import join_cells
+from models.metrics.bootstrap import concatenate_cells
 from models.metrics.estimate import Estimate, divide
 
 if TYPE_CHECKING:
@@ -21,100 +21,105 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.evaluation.alarms import Episodes
-    from models.evaluation.context import EvaluationContext, Strata
+    from features.grid import Array
+    from models.evaluation.alarms import EpisodeLabels
+    from models.evaluation.context import BootstrapCells, EvaluationContext
 
 _HOUR = np.timedelta64(1, "h")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The alarms of one model at one budget beside what happened."""
+class AlarmOutcome:
+    """The alarms of one model at one budget, and what followed them."""
 
     rows: NDArray[np.intp]  # the alarms
-    label: NDArray[np.float64]  # of the alarms, NaN where dropped
-    probability: NDArray[np.float64]
-    episodes: Episodes
-    lead_hours: NDArray[np.float64]  # of each failure of the window, NaN where it was missed
+    label: Array  # of the alarms, NaN where dropped
+    probability: Array
+    episodes: EpisodeLabels
+    lead_hours: Array  # of each failure of the window, NaN where it was missed
 
-
-def outcome(bench: EvaluationContext, probability: NDArray[np.float64], alarmed: NDArray[np.intp]) -> Outcome:
-    """Hold alarms, as ascending rows, against the failures of the window."""
-    lead = (bench.failures.start - bench.caught_at(alarmed)) / _HOUR
-    label = bench.cases.label[alarmed]
-    return Outcome(alarmed, label, probability[alarmed], episodes(bench.cases, alarmed), lead)
+    @classmethod
+    def of(cls, context: EvaluationContext, probability: Array, alarmed: NDArray[np.intp]) -> AlarmOutcome:
+        """Compare alarms, given as ascending rows, with the failures of the window."""
+        lead = (context.failures.start - context.first_warnings(alarmed)) / _HOUR
+        label = context.cases.label[alarmed]
+        return cls(alarmed, label, probability[alarmed], label_episodes(context.cases, alarmed), lead)
 
 
 def budget_figures(
-    bench: EvaluationContext, result: Outcome, kept_draws: NDArray[np.float64] | None, lead_hours: Sequence[int] = ()
+    context: EvaluationContext, outcome: AlarmOutcome, kept_draws: Array | None, lead_hours: Sequence[int] = ()
 ) -> dict[str, int | Estimate]:
-    """Give every measure of a budget by its name in the protocol; counts are integers.
+    """Return every measure of a budget by its name in the protocol; counts are integers.
 
-    Beside them, for each of some hours, the share of failures whose first alarm came so long before or earlier.
+    And for each number of hours, the share of failures whose first alarm came so long before or earlier.
     """
-    draws = _draws(bench, result, bench.strata, kept_draws) if bench.strata and kept_draws is not None else {}
+    draws = (
+        _draws(context, outcome, context.bootstrap, kept_draws) if context.bootstrap and kept_draws is not None else {}
+    )
     counts = {
-        "alarms": len(result.rows),
-        "failures": len(bench.failures.start),
-        "failures_scorable": bench.failures_scorable,
-        "failures_caught": int(np.isfinite(result.lead_hours).sum()),
-        "alarm_episodes": len(result.episodes.first_row),
+        "alarms": len(outcome.rows),
+        "failures": len(context.failures.start),
+        "failures_scorable": context.failures_scorable,
+        "failures_caught": int(np.isfinite(outcome.lead_hours).sum()),
+        "alarm_episodes": len(outcome.episodes.first_row),
     }
-    told = {name: Estimate(value, draws.get(name)) for name, value in _values(bench, result).items()}
-    weights = failure_weights(bench) if lead_hours else None
-    early = {ahead(hours): caught_share(result.lead_hours >= hours, weights) for hours in lead_hours}
-    return {**counts, **told, **early}
+    figures = {name: Estimate(value, draws.get(name)) for name, value in _values(context, outcome).items()}
+    weights = failure_weights(context) if lead_hours else None
+    early = {caught_share_name(hours): caught_share(outcome.lead_hours >= hours, weights) for hours in lead_hours}
+    return {**counts, **figures, **early}
 
 
-def _values(bench: EvaluationContext, result: Outcome) -> dict[str, float | None]:
-    is_kept = ~np.isnan(result.label)
-    label = result.label[is_kept]
-    lead = result.lead_hours[np.isfinite(result.lead_hours)]
-    ended = result.episodes.label[~np.isnan(result.episodes.label)]
+def _values(context: EvaluationContext, outcome: AlarmOutcome) -> dict[str, float | None]:
+    is_kept = ~np.isnan(outcome.label)
+    label = outcome.label[is_kept]
+    lead = outcome.lead_hours[np.isfinite(outcome.lead_hours)]
+    episode_label = outcome.episodes.label[~np.isnan(outcome.episodes.label)]
     false_alarms = 1000.0 * (label == 0).sum()
     return {
         "precision": metrics.base_rate(label),
-        "observed_over_expected": metrics.observed_over_expected(label, result.probability[is_kept]),
-        "caught_share": metrics.quotient(len(lead), len(result.lead_hours)),
+        "observed_over_expected": metrics.observed_over_expected(label, outcome.probability[is_kept]),
+        "caught_share": metrics.quotient(len(lead), len(outcome.lead_hours)),
         "median_lead_hours": float(np.median(lead)) if len(lead) else None,
-        "false_alarms_per_1000_node_days": metrics.quotient(false_alarms, len(bench.kept) * bench.cases.every_days),
-        "episode_precision": metrics.base_rate(ended),
+        "false_alarms_per_1000_node_days": metrics.quotient(false_alarms, len(context.kept) * context.cases.every_days),
+        "episode_precision": metrics.base_rate(episode_label),
     }
 
 
 def _draws(
-    bench: EvaluationContext, result: Outcome, strata: Strata, kept: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
+    context: EvaluationContext, outcome: AlarmOutcome, bootstrap: BootstrapCells, kept: Array
+) -> dict[str, Array]:
     """Measure every resample: an alarm weighs as its row, an episode as the row that opens it."""
-    cells = join_cells([strata.rows[result.rows], strata.rows[result.episodes.first_row], strata.failures])
-    sums = np.concatenate(list(strata.resampler.sums(_contributions(result), cells)), axis=1)
-    alarms, hits, expected, ended, ended_hits, failures, caught = sums
-    is_caught = np.isfinite(result.lead_hours)
-    weights = strata.resampler.weights(strata.failures[is_caught])
+    cells = concatenate_cells(
+        [bootstrap.rows[outcome.rows], bootstrap.rows[outcome.episodes.first_row], bootstrap.failures]
+    )
+    sums = np.concatenate(list(bootstrap.resampler.sums(_contributions(outcome), cells)), axis=1)
+    alarms, hits, expected, episodes, episode_hits, failures, caught = sums
+    is_caught = np.isfinite(outcome.lead_hours)
+    weights = bootstrap.resampler.weights(bootstrap.failures[is_caught])
     return {
         "precision": divide(hits, alarms),
         "observed_over_expected": divide(hits, expected),
         "caught_share": divide(caught, failures),
-        "median_lead_hours": weighted_medians(result.lead_hours[is_caught], weights),
-        "false_alarms_per_1000_node_days": divide(1000 * (alarms - hits), kept * bench.cases.every_days),
-        "episode_precision": divide(ended_hits, ended),
+        "median_lead_hours": weighted_medians(outcome.lead_hours[is_caught], weights),
+        "false_alarms_per_1000_node_days": divide(1000 * (alarms - hits), kept * context.cases.every_days),
+        "episode_precision": divide(episode_hits, episodes),
     }
 
 
-def _contributions(result: Outcome) -> csc_array:
-    """Lay out what each alarm, episode and failure (columns) adds to each sum (rows)."""
-    alarm, episode = ~np.isnan(result.label), ~np.isnan(result.episodes.label)
+def _contributions(outcome: AlarmOutcome) -> csc_array:
+    """Return what each alarm, episode and failure (columns) adds to each sum (rows)."""
+    alarm, episode = ~np.isnan(outcome.label), ~np.isnan(outcome.episodes.label)
     return csc_array(
         block_diag(
-            np.stack([alarm, np.nan_to_num(result.label), np.where(alarm, result.probability, 0.0)]),
-            np.stack([episode, np.nan_to_num(result.episodes.label)]),
-            np.stack([np.ones(len(result.lead_hours)), np.isfinite(result.lead_hours)]),
+            np.stack([alarm, np.nan_to_num(outcome.label), np.where(alarm, outcome.probability, 0.0)]),
+            np.stack([episode, np.nan_to_num(outcome.episodes.label)]),
+            np.stack([np.ones(len(outcome.lead_hours)), np.isfinite(outcome.lead_hours)]),
         )
     )
 
 
-def weighted_medians(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the median for each column of whole-number weights, as if each value stood there so many times."""
+def weighted_medians(values: Array, weights: Array) -> Array:
+    """Return the median for each column of whole-number weights, as if each value were repeated so many times."""
     if not len(values):
         return np.full(weights.shape[1], np.nan)
     order = np.argsort(values)

@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.evaluation.alarm_budgets import Outcome
+    from features.grid import Array, Index, Times
+    from models.evaluation.alarm_budgets import AlarmOutcome
     from models.evaluation.context import EvaluationContext
 
 NEVER_AT_RISK = -1
@@ -18,23 +19,23 @@ NEVER_AT_RISK = -1
 
 @dataclass(frozen=True, slots=True)
 class AlarmEpisodes:
-    """Alarm episodes: whose, from the first alarm to the last, how sure, and whether a failure followed."""
+    """Alarm episodes: the node, the first and the last alarm, their highest probability, and what followed."""
 
     node: NDArray[np.int32]
-    first: NDArray[np.datetime64]
-    last: NDArray[np.datetime64]
-    alarms: NDArray[np.int64]
+    first: Times
+    last: Times
+    alarms: Index
     peak_row: NDArray[np.intp]  # the alarm with the highest probability
-    label: NDArray[np.float64]  # 1 a failure followed, 0 none did, NaN it can't be told
+    label: Array  # 1: a failure followed; 0: none did; NaN: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class FailureOutcomes:
-    """The window's failures: whose, when, with how much notice, and the row that came closest to an alarm."""
+    """The window's failures: the node, the start, the lead time, and the row that came closest to an alarm."""
 
     node: NDArray[np.int32]
-    start: NDArray[np.datetime64]
-    lead_hours: NDArray[np.float64]  # NaN where it was missed
+    start: Times
+    lead_hours: Array  # NaN where it was missed
     peak_row: NDArray[np.intp]  # the highest probability within the horizon; NEVER_AT_RISK where there is none
 
 
@@ -43,52 +44,54 @@ class AlarmHistory:
     """Alarm episodes and failures of one model at one budget."""
 
     names: tuple[str, ...]
-    spans: AlarmEpisodes
-    struck: FailureOutcomes
-    rank: NDArray[np.int64]  # of each row among its time's, 1 the riskiest
-    of: NDArray[np.int64]  # rows at that time
+    episodes: AlarmEpisodes
+    failures: FailureOutcomes
+    rank: Index  # of each row among those of its time, 1 the riskiest
+    at_risk: Index  # rows at the time of each row
 
 
-def tell(bench: EvaluationContext, probability: NDArray[np.float64], result: Outcome) -> AlarmHistory:
-    """Put alarms and failures side by side."""
-    rank, size = _ranks(bench, probability)
-    return AlarmHistory(bench.cases.names, _spans(bench, result), _struck(bench, probability, result), rank, size)
-
-
-def _spans(bench: EvaluationContext, result: Outcome) -> AlarmEpisodes:
-    opens, cases = np.searchsorted(result.rows, result.episodes.first_row), bench.cases
-    ends = np.append(opens[1:], len(result.rows))[: len(opens)]
-    peaks = [
-        result.rows[begin + np.argmax(result.probability[begin:end])] for begin, end in zip(opens, ends, strict=True)
-    ]
-    return AlarmEpisodes(
-        cases.node[result.episodes.first_row],
-        cases.ts[result.episodes.first_row],
-        cases.ts[result.rows[ends - 1]] if len(ends) else cases.ts[:0],
-        ends - opens,
-        np.array(peaks, dtype=np.intp),
-        result.episodes.label,
+def alarm_history(context: EvaluationContext, probability: Array, outcome: AlarmOutcome) -> AlarmHistory:
+    """Lay out the alarms of a budget and the failures of the window, node by node."""
+    rank, at_risk = _ranks(context, probability)
+    return AlarmHistory(
+        context.cases.names, _episodes(context, outcome), _failures(context, probability, outcome), rank, at_risk
     )
 
 
-def _struck(bench: EvaluationContext, probability: NDArray[np.float64], result: Outcome) -> FailureOutcomes:
-    failures, line, cases = bench.failures, bench.line, bench.cases
-    base = failures.node.astype(np.int64) * len(line.times)
+def _episodes(context: EvaluationContext, outcome: AlarmOutcome) -> AlarmEpisodes:
+    begins, cases = np.searchsorted(outcome.rows, outcome.episodes.first_row), context.cases
+    ends = np.append(begins[1:], len(outcome.rows))[: len(begins)]
+    peaks = [
+        outcome.rows[begin + np.argmax(outcome.probability[begin:end])] for begin, end in zip(begins, ends, strict=True)
+    ]
+    return AlarmEpisodes(
+        cases.node[outcome.episodes.first_row],
+        cases.ts[outcome.episodes.first_row],
+        cases.ts[outcome.rows[ends - 1]] if len(ends) else cases.ts[:0],
+        ends - begins,
+        np.array(peaks, dtype=np.intp),
+        outcome.episodes.label,
+    )
+
+
+def _failures(context: EvaluationContext, probability: Array, outcome: AlarmOutcome) -> FailureOutcomes:
+    failures, scoring_times, horizon = context.failures, context.scoring_times, context.cases.horizon
+    base = failures.node.astype(np.int64) * len(scoring_times.distinct)
     begin, end = (
-        np.searchsorted(line.key, base + np.searchsorted(line.times, moment))
-        for moment in (failures.start - cases.horizon, failures.start)
+        np.searchsorted(scoring_times.key, base + np.searchsorted(scoring_times.distinct, bound))
+        for bound in (failures.start - horizon, failures.start)
     )
     peaks = [
         low + int(np.argmax(probability[low:high])) if node >= 0 and high > low else NEVER_AT_RISK
         for node, low, high in zip(failures.node, begin, end, strict=True)
     ]
-    return FailureOutcomes(failures.node, failures.start, result.lead_hours, np.array(peaks, dtype=np.intp))
+    return FailureOutcomes(failures.node, failures.start, outcome.lead_hours, np.array(peaks, dtype=np.intp))
 
 
-def _ranks(bench: EvaluationContext, probability: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rank the rows of each time by falling probability."""
-    step = bench.line.step
-    order = np.lexsort((-probability, step))
-    rank = np.empty(len(step), dtype=np.int64)
-    rank[order] = 1 + np.arange(len(step)) - np.searchsorted(step[order], step[order])
-    return rank, bench.roster.size[step]
+def _ranks(context: EvaluationContext, probability: Array) -> tuple[Index, Index]:
+    """Rank the rows of each time by falling probability; and count the rows of each row's time."""
+    time = context.scoring_times.of_row
+    order = np.lexsort((-probability, time))
+    rank = np.empty(len(time), dtype=np.int64)
+    rank[order] = 1 + np.arange(len(time)) - np.searchsorted(time[order], time[order])
+    return rank, context.rows_by_time.count[time]

@@ -1,4 +1,4 @@
-"""Alarms under a budget: which nodes a forecast names at each scoring time, and which failures that catches."""
+"""Alarms under a budget: the nodes with the highest probabilities at each scoring time, and what they precede."""
 
 from __future__ import annotations
 
@@ -9,123 +9,124 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.evaluation.evaluation_set import days
+from features.grid import days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from features.grid import Array, Index, Times
     from models.evaluation.evaluation_set import EvaluationSet, Failures, ScoringTimes
 
 
 class TieBreaker:
-    """Ranks rows of equal probability by SHA-256 of `node|time`, hashing a row once and only when it is asked for."""
+    """Ranks rows of equal probability by SHA-256 of `node|time`; a row is hashed once, when it is first compared."""
 
-    def __init__(self, cases: EvaluationSet, line: ScoringTimes) -> None:
+    def __init__(self, cases: EvaluationSet, scoring_times: ScoringTimes) -> None:
         self._names = cases.names
         self._node = cases.node
-        self._step = line.step
-        moments: list[datetime] = line.times.astype("datetime64[us]").tolist()
+        self._time_of_row = scoring_times.of_row
+        moments: list[datetime] = scoring_times.distinct.astype("datetime64[us]").tolist()
         self._times = [moment.replace(tzinfo=UTC).isoformat() for moment in moments]
         self._digest = np.zeros(len(cases.node), dtype=np.uint64)
-        self._is_known = np.zeros(len(cases.node), dtype=bool)
+        self._is_hashed = np.zeros(len(cases.node), dtype=bool)
 
     def digests(self, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """Give the first 64 bits of each row's hash, which order as the whole hash does."""
-        fresh = rows[~self._is_known[rows]]
-        self._digest[fresh] = np.frombuffer(b"".join(map(self._hash, fresh.tolist())), dtype=">u8")
-        self._is_known[fresh] = True
+        """Return the first 64 bits of each row's hash, which order as the whole hash does."""
+        new = rows[~self._is_hashed[rows]]
+        self._digest[new] = np.frombuffer(b"".join(map(self._hash, new.tolist())), dtype=">u8")
+        self._is_hashed[new] = True
         return self._digest[rows]
 
     def _hash(self, row: int) -> bytes:
-        text = f"{self._names[self._node[row]]}|{self._times[self._step[row]]}"
+        text = f"{self._names[self._node[row]]}|{self._times[self._time_of_row[row]]}"
         return hashlib.sha256(text.encode()).digest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
-    """The rows at risk, grouped by scoring time, made once for all models."""
+class RowsByTime:
+    """The rows at risk grouped by scoring time: the same for all models of an evaluation set."""
 
-    step: NDArray[np.int64]
-    by_step: NDArray[np.intp]  # rows, grouped by scoring time
-    size: NDArray[np.int64]  # rows at risk at each time
+    time: Index  # of each row: its position among the scoring times
+    rows: NDArray[np.intp]  # in the order of their times
+    count: Index  # of rows at each time
     ties: TieBreaker
 
-
-def roster(cases: EvaluationSet, line: ScoringTimes) -> Roster:
-    """Group the rows at risk by scoring time."""
-    size = np.bincount(line.step, minlength=len(line.times))
-    return Roster(line.step, np.argsort(line.step, kind="stable"), size, TieBreaker(cases, line))
+    @classmethod
+    def of(cls, cases: EvaluationSet, scoring_times: ScoringTimes) -> RowsByTime:
+        """Group the rows of an evaluation set."""
+        time = scoring_times.of_row
+        count = np.bincount(time, minlength=len(scoring_times.distinct))
+        return cls(time, np.argsort(time, kind="stable"), count, TieBreaker(cases, scoring_times))
 
 
 def alarmed_rows(
-    group: Roster, probability: NDArray[np.float64], shares: Sequence[float]
+    rows_by_time: RowsByTime, probability: Array, shares: Sequence[float]
 ) -> dict[float, NDArray[np.intp]]:
-    """Name, for each share s, the rows among the ceil(s n) highest probabilities of their time, in ascending order."""
-    places = {share: np.ceil(share * group.size).astype(np.int64) for share in shares}
-    limits = _limits(group, probability, list(places.values()))
+    """Return, for each share s, the rows among the ceil(s n) highest probabilities of their time, in ascending order.
+
+    n is the number of rows at that time.
+    """
+    budgets = {share: np.ceil(share * rows_by_time.count).astype(np.int64) for share in shares}
+    thresholds = _thresholds(rows_by_time, probability, list(budgets.values()))
     return {
-        share: _fill(group, probability, count, limit)
-        for (share, count), limit in zip(places.items(), limits, strict=True)
+        share: _select(rows_by_time, probability, budget, threshold)
+        for (share, budget), threshold in zip(budgets.items(), thresholds, strict=True)
     }
 
 
-def _limits(
-    group: Roster, probability: NDArray[np.float64], places: Sequence[NDArray[np.int64]]
-) -> NDArray[np.float64]:
-    """Find the lowest probability that has a place, for each budget (first axis) and time."""
-    ordered, ends = probability[group.by_step], np.cumsum(group.size)
-    lowest = np.empty((len(places), len(ends)))
-    for step, (end, size) in enumerate(zip(ends, group.size, strict=True)):
-        ranks = [int(size - count[step]) for count in places]
-        lowest[:, step] = np.partition(ordered[end - size : end], ranks)[ranks]
-    return lowest
+def _thresholds(rows_by_time: RowsByTime, probability: Array, budgets: Sequence[Index]) -> Array:
+    """Return the lowest probability that is alarmed, for each budget (first axis) and time."""
+    ordered, ends = probability[rows_by_time.rows], np.cumsum(rows_by_time.count)
+    thresholds = np.empty((len(budgets), len(ends)))
+    for time, (end, count) in enumerate(zip(ends, rows_by_time.count, strict=True)):
+        ranks = [int(count - budget[time]) for budget in budgets]
+        thresholds[:, time] = np.partition(ordered[end - count : end], ranks)[ranks]
+    return thresholds
 
 
-def _fill(
-    group: Roster, probability: NDArray[np.float64], places: NDArray[np.int64], limit: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Take the rows above the limit, then rows at the limit, by hash where there are more of them than places."""
-    limit_of_row = limit[group.step]
-    above = np.flatnonzero(probability > limit_of_row)
-    level = np.flatnonzero(probability == limit_of_row)
-    room = places - np.bincount(group.step[above], minlength=len(places))
-    is_contested = (np.bincount(group.step[level], minlength=len(places)) > room)[group.step[level]]
-    contested = level[is_contested]
-    contested = contested[np.lexsort((group.ties.digests(contested), group.step[contested]))]
-    step = group.step[contested]
-    place = np.arange(len(step)) - np.searchsorted(step, step)
-    return np.sort(np.concatenate([above, level[~is_contested], contested[place < room[step]]]))
+def _select(rows_by_time: RowsByTime, probability: Array, budget: Index, threshold: Array) -> NDArray[np.intp]:
+    """Return the rows above the threshold and those at it; by hash where more are at it than the budget allows."""
+    threshold_of_row = threshold[rows_by_time.time]
+    above = np.flatnonzero(probability > threshold_of_row)
+    tied = np.flatnonzero(probability == threshold_of_row)
+    remaining = budget - np.bincount(rows_by_time.time[above], minlength=len(budget))
+    is_contested = (np.bincount(rows_by_time.time[tied], minlength=len(budget)) > remaining)[rows_by_time.time[tied]]
+    contested = tied[is_contested]
+    contested = contested[np.lexsort((rows_by_time.ties.digests(contested), rows_by_time.time[contested]))]
+    time = rows_by_time.time[contested]
+    rank = np.arange(len(time)) - np.searchsorted(time, time)
+    return np.sort(np.concatenate([above, tied[~is_contested], contested[rank < remaining[time]]]))
 
 
 @dataclass(frozen=True, slots=True)
-class Episodes:
-    """Runs of a node's alarms with no gap over two steps: the row that opens each, and its highest label."""
+class EpisodeLabels:
+    """Episodes, each a node's alarms with no gap over two steps: the row that opens it, and its highest label."""
 
     first_row: NDArray[np.intp]
-    label: NDArray[np.float64]  # NaN where every alarm of it was dropped
+    label: Array  # NaN where every alarm of it was dropped
 
 
-def episodes(cases: EvaluationSet, alarmed: NDArray[np.intp]) -> Episodes:
-    """Join a node's consecutive alarms to episodes."""
+def label_episodes(cases: EvaluationSet, alarmed: NDArray[np.intp]) -> EpisodeLabels:
+    """Join a node's consecutive alarms, given as ascending rows, to episodes."""
     node, ts = cases.node[alarmed], cases.ts[alarmed]
     is_new = np.ones(len(alarmed), dtype=bool)
     is_new[1:] = (node[1:] != node[:-1]) | (ts[1:] - ts[:-1] > 2 * days(cases.every_days))
-    opens = np.flatnonzero(is_new)
-    return Episodes(alarmed[opens], np.fmax.reduceat(cases.label[alarmed], opens) if len(opens) else np.empty(0))
+    first = np.flatnonzero(is_new)
+    return EpisodeLabels(alarmed[first], np.fmax.reduceat(cases.label[alarmed], first) if len(first) else np.empty(0))
 
 
-def earliest(
-    rows: NDArray[np.intp], failures: Failures, line: ScoringTimes, horizon: np.timedelta64
-) -> NDArray[np.datetime64]:
-    """Find each failure's earliest row of its node in [start - horizon, start); NaT where there is none."""
-    width, key = len(line.times), line.key[rows]
+def earliest_warnings(
+    rows: NDArray[np.intp], failures: Failures, scoring_times: ScoringTimes, horizon: np.timedelta64
+) -> Times:
+    """Return the time of the earliest of some rows of each failure's node in [start - horizon, start); NaT if none."""
+    width, key = len(scoring_times.distinct), scoring_times.key[rows]
     base = failures.node.astype(np.int64) * width
-    begin = base + np.searchsorted(line.times, failures.start - horizon)
-    end = base + np.searchsorted(line.times, failures.start)
-    found = np.r_[key, np.iinfo(np.int64).max][np.searchsorted(key, begin)]
-    is_found = (failures.node >= 0) & (found < end)
-    when = np.full(len(begin), np.datetime64("NaT", "us"))
-    when[is_found] = line.times[(found - base)[is_found]]
-    return when
+    begin = base + np.searchsorted(scoring_times.distinct, failures.start - horizon)
+    end = base + np.searchsorted(scoring_times.distinct, failures.start)
+    earliest = np.r_[key, np.iinfo(np.int64).max][np.searchsorted(key, begin)]
+    is_warned = (failures.node >= 0) & (earliest < end)
+    warning = np.full(len(begin), np.datetime64("NaT", "us"))
+    warning[is_warned] = scoring_times.distinct[(earliest - base)[is_warned]]
+    return warning

@@ -1,4 +1,4 @@
-"""Failures caught against the alarm budget, with paired intervals: the trade-off that a site chooses from."""
+"""Failures caught against the alarm budget, with paired intervals: a site chooses its budget from this curve."""
 
 from __future__ import annotations
 
@@ -16,56 +16,58 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from features.grid import Array
     from models.evaluation.context import EvaluationContext
 
 BUDGETS: Final = (0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Tradeoff:
+class BudgetCurve:
     """The share of failures that each model catches at each budget, from the same resamples."""
 
     shares: tuple[float, ...]
-    caught: Mapping[str, tuple[Estimate, ...]]
+    caught: Mapping[str, tuple[Estimate, ...]]  # by model, one for each share
 
-    def at(self, model: str, share: float) -> Estimate:
-        """Give one model's caught share at one budget."""
+    def caught_share(self, model: str, share: float) -> Estimate:
+        """Return the caught share of a model at a budget."""
         return self.caught[model][self.shares.index(share)]
 
     def best(self, share: float, models: Sequence[str]) -> str | None:
-        """Name the one of some models that catches most at a budget; None where nothing can be told of any."""
-        told = {name: self.at(name, share).value for name in models if name in self.caught}
-        known = {name: value for name, value in told.items() if value is not None}
-        return max(known, key=lambda name: known[name]) if known else None
+        """Return the one of some models that catches most at a budget; None where no caught share is defined."""
+        values = {name: self.caught_share(name, share).value for name in models if name in self.caught}
+        defined = {name: value for name, value in values.items() if value is not None}
+        return max(defined, key=lambda name: defined[name]) if defined else None
 
-    def gain(self, model: str, other: str) -> tuple[Estimate, ...]:
-        """Subtract another model's caught share at every budget, draw by draw."""
-        return tuple(own.minus(its) for own, its in zip(self.caught[model], self.caught[other], strict=True))
+    def gain(self, model: str, baseline: str) -> tuple[Estimate, ...]:
+        """Subtract a baseline's caught share from a model's at every budget, draw by draw."""
+        pairs = zip(self.caught[model], self.caught[baseline], strict=True)
+        return tuple(of_model.minus(of_baseline) for of_model, of_baseline in pairs)
 
 
-def trade_off(
-    bench: EvaluationContext, probabilities: Mapping[str, NDArray[np.float64]], shares: Sequence[float] = BUDGETS
-) -> Tradeoff:
-    """Raise alarms at every budget, and count the failures that they precede."""
-    wanted, weights = tuple(sorted(set(shares))), failure_weights(bench)
-    return Tradeoff(
-        wanted,
+def budget_curve(
+    context: EvaluationContext, probabilities: Mapping[str, Array], shares: Sequence[float] = BUDGETS
+) -> BudgetCurve:
+    """Raise alarms at every budget, and compute the share of failures that they precede."""
+    ascending, weights = tuple(sorted(set(shares))), failure_weights(context)
+    return BudgetCurve(
+        ascending,
         {
             name: tuple(
-                caught_share(~np.isnat(bench.caught_at(rows)), weights)
-                for rows in alarmed_rows(bench.roster, probability, wanted).values()
+                caught_share(~np.isnat(context.first_warnings(rows)), weights)
+                for rows in alarmed_rows(context.rows_by_time, probability, ascending).values()
             )
             for name, probability in probabilities.items()
         },
     )
 
 
-def failure_weights(bench: EvaluationContext) -> NDArray[np.float64] | None:
-    """Give how often each failure of the window stands in each resample; None where there are too few of them."""
-    return bench.strata.resampler.weights(bench.strata.failures) if bench.strata else None
+def failure_weights(context: EvaluationContext) -> Array | None:
+    """Return the weight of each failure of the window in each resample; None where there are too few failures."""
+    return context.bootstrap.resampler.weights(context.bootstrap.failures) if context.bootstrap else None
 
 
-def caught_share(is_caught: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> Estimate:
-    """Give the share of failures that are caught, with its resamples."""
+def caught_share(is_caught: NDArray[np.bool_], weights: Array | None) -> Estimate:
+    """Return the share of failures that are caught, with its resamples."""
     value = quotient(float(is_caught.sum()), len(is_caught))
     return Estimate(value, None if weights is None else divide(is_caught @ weights, weights.sum(axis=0)))

@@ -8,26 +8,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import DataError
+from features.grid import days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from features.grid import Array, Index, Times
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """Every (node, time) at risk for one horizon, sorted by node name, then time.
+    """The cases of one horizon: every (node, time) at risk, sorted by node name, then time.
 
     `label` is 1 (fails within the horizon), 0, or NaN (dropped). The failures are the merged ones of the
-    whole record; a node that is not in `names` is -1: its failures count, but nobody could have caught them.
+    whole record; the node of one that is not in `names` is -1: it counts, but no alarm could have preceded it.
     Times are UTC, `datetime64[us]`.
     """
 
     names: tuple[str, ...]
     node: NDArray[np.int32]
-    ts: NDArray[np.datetime64]
-    label: NDArray[np.float64]
+    ts: Times
+    label: Array
     failure_node: NDArray[np.int32]
-    failure_start: NDArray[np.datetime64]
+    failure_start: Times
     horizon_days: int
     every_days: int
 
@@ -50,55 +53,50 @@ class EvaluationSet:
 
     @property
     def is_kept(self) -> NDArray[np.bool_]:
-        """Tell which rows have a label."""
+        """Mark the rows that have a label."""
         return ~np.isnan(self.label)
 
     @property
     def horizon(self) -> np.timedelta64:
-        """Give the horizon as a span of time."""
+        """Return the horizon as a span of time."""
         return days(self.horizon_days)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringTimes:
-    """The scoring times of some cases, and where each row stands among them.
+    """The scoring times of an evaluation set, and the position of each row's time among them.
 
-    `key` is `node * len(times) + step` and rises with the rows, so a bisection finds any (node, time).
+    `key` is `node * len(distinct) + of_row` and rises with the rows, so a bisection finds any (node, time).
     """
 
-    times: NDArray[np.datetime64]
-    step: NDArray[np.int64]
-    key: NDArray[np.int64]
+    distinct: Times
+    of_row: Index
+    key: Index
+
+    @classmethod
+    def of(cls, cases: EvaluationSet) -> ScoringTimes:
+        """Index the rows of an evaluation set by scoring time."""
+        distinct, of_row = np.unique(cases.ts, return_inverse=True)
+        of_row = of_row.astype(np.int64)
+        return cls(distinct, of_row, cases.node.astype(np.int64) * len(distinct) + of_row)
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failures of the test window: nodes as in `Cases`, and when they start."""
+    """Failures of the test window: nodes as in `EvaluationSet`, and when they start."""
 
     node: NDArray[np.int32]
-    start: NDArray[np.datetime64]
-
-
-def days(count: int) -> np.timedelta64:
-    """Give so many days as a span of time in microseconds."""
-    return np.timedelta64(count * 86_400_000_000, "us")
-
-
-def timeline(cases: EvaluationSet) -> ScoringTimes:
-    """Index the rows of the cases by scoring time."""
-    times, step = np.unique(cases.ts, return_inverse=True)
-    step = step.astype(np.int64)
-    return ScoringTimes(times, step, cases.node.astype(np.int64) * len(times) + step)
+    start: Times
 
 
 def window_failures(cases: EvaluationSet) -> Failures:
     """Select the failures that start in (first scoring time, last scoring time + horizon]."""
-    inside = is_in_window(cases)
-    return Failures(cases.failure_node[inside], cases.failure_start[inside])
+    is_inside = is_in_window(cases)
+    return Failures(cases.failure_node[is_inside], cases.failure_start[is_inside])
 
 
 def is_in_window(cases: EvaluationSet) -> NDArray[np.bool_]:
-    """Tell which failures of the record are the window's."""
+    """Mark the failures of the record that start in the window."""
     start = cases.failure_start
     if not len(cases.ts):
         return np.zeros(len(start), dtype=bool)

@@ -1,4 +1,4 @@
-"""The reliability diagram: what happened where so much was forecast, with intervals over nodes and weeks."""
+"""The reliability diagram: the observed share of failures by forecast, with intervals over nodes and weeks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.sparse import coo_array
 
+from models.metrics.bins import equal_expectation_bins
 from models.metrics.estimate import Estimate, divide
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from models.evaluation.context import EvaluationContext, Strata
+    from features.grid import Array, Index
+    from models.evaluation.context import BootstrapCells, EvaluationContext
 
 MOST_BINS: Final = 12
 FEWEST_BINS: Final = 3
@@ -21,8 +21,8 @@ FAILING_ROWS_A_BIN: Final = 25  # a failure is in several rows: as many as there
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Forecasts of about one probability: their mean, the share of them that came true, and how many there were."""
+class ReliabilityBin:
+    """Rows of similar probability: their mean forecast, the share of them that failed, and their number."""
 
     forecast: float
     observed: Estimate
@@ -30,42 +30,30 @@ class Bin:
     failing: int
 
 
-def diagram(bench: EvaluationContext, probability: NDArray[np.float64]) -> tuple[Bin, ...]:
+def reliability_diagram(context: EvaluationContext, probability: Array) -> tuple[ReliabilityBin, ...]:
     """Cut the kept rows, from the lowest probability to the highest, into bins that expect equally many failures."""
-    label, kept = bench.label, probability[bench.kept]
+    label, kept = context.label, probability[context.kept]
     bins = int(np.clip(label.sum() // FAILING_ROWS_A_BIN, FEWEST_BINS, MOST_BINS))
-    number = expectation_bins(kept, bins)
+    bin_of_row = equal_expectation_bins(kept, bins)
     rows, failing, expected = (
-        np.bincount(number, weights=weights, minlength=bins) for weights in (np.ones(len(kept)), label, kept)
+        np.bincount(bin_of_row, weights=weights, minlength=bins) for weights in (np.ones(len(kept)), label, kept)
     )
-    draws = _observed_draws(number, label, bench.strata, bins) if bench.strata else None
+    draws = _observed_draws(bin_of_row, label, context.bootstrap, bins) if context.bootstrap else None
     return tuple(
-        Bin(
-            float(expected[at] / rows[at]),
-            Estimate(float(failing[at] / rows[at]), None if draws is None else draws[at]),
-            int(rows[at]),
-            int(failing[at]),
+        ReliabilityBin(
+            float(expected[i] / rows[i]),
+            Estimate(float(failing[i] / rows[i]), None if draws is None else draws[i]),
+            int(rows[i]),
+            int(failing[i]),
         )
-        for at in np.flatnonzero(rows)
+        for i in np.flatnonzero(rows)
     )
 
 
-def expectation_bins(probability: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """Number each row's bin so that every bin expects about as many failures."""
-    order = np.argsort(probability, kind="stable")
-    expected = np.cumsum(probability[order])
-    total = max(float(expected[-1]), np.finfo(np.float64).tiny) if len(expected) else 1.0
-    number = np.empty(len(probability), dtype=np.int64)
-    number[order] = np.minimum(bins * expected / total, bins - 1).astype(np.int64)
-    return number
-
-
-def _observed_draws(
-    number: NDArray[np.int64], label: NDArray[np.float64], strata: Strata, bins: int
-) -> NDArray[np.float64]:
-    """Give the share of failing rows of each bin in each resample: bins x resamples."""
-    cells = (np.concatenate([number, bins + number]), np.tile(strata.of_kept, 2))
+def _observed_draws(bin_of_row: Index, label: Array, bootstrap: BootstrapCells, bins: int) -> Array:
+    """Return the share of failing rows of each bin in each resample: bins x resamples."""
+    coordinates = (np.concatenate([bin_of_row, bins + bin_of_row]), np.tile(bootstrap.of_kept, 2))
     values = np.concatenate([label, np.ones(len(label))])
-    matrix = coo_array((values, cells), shape=(2 * bins, len(strata.distinct.node))).tocsc()
-    sums = np.concatenate(list(strata.resampler.sums(matrix, strata.distinct)), axis=1)
+    matrix = coo_array((values, coordinates), shape=(2 * bins, len(bootstrap.distinct.node))).tocsc()
+    sums = np.concatenate(list(bootstrap.resampler.sums(matrix, bootstrap.distinct)), axis=1)
     return divide(sums[:bins], sums[bins:])

@@ -8,22 +8,24 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from models.metrics import metrics
+from models.metrics.bins import equal_count_bins
 from models.metrics.estimate import divide
 from models.metrics.ranking_bootstrap import cut_segments, resampled_ranking
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from scipy.sparse import csc_array
 
-    from models.evaluation.context import Strata
-    from models.metrics.ranking_bootstrap import Segments
+    from features.grid import Array
+    from models.evaluation.context import BootstrapCells
+    from models.metrics.ranking_bootstrap import RankingSegments
 
 KEPT: Final = "kept"
+# Rows of the sums: squared error, expectation, the surplus of each calibration bin, then hits and misses by segment.
 _BINS_FROM: Final = 2
 _SEGMENTS_FROM: Final = _BINS_FROM + metrics.CALIBRATION_BINS
 
 
-def row_values(label: NDArray[np.float64], probability: NDArray[np.float64]) -> dict[str, float | None]:
+def row_values(label: Array, probability: Array) -> dict[str, float | None]:
     """Measure a forecast on kept rows, in their order."""
     return {
         "base_rate": metrics.base_rate(label),
@@ -36,32 +38,28 @@ def row_values(label: NDArray[np.float64], probability: NDArray[np.float64]) -> 
     }
 
 
-def row_draws(
-    label: NDArray[np.float64], probability: NDArray[np.float64], strata: Strata
-) -> dict[str, NDArray[np.float64]]:
+def row_draws(label: Array, probability: Array, bootstrap: BootstrapCells) -> dict[str, Array]:
     """Measure every resample of the kept rows; `kept` is the weight of all of them."""
     segments = cut_segments(label, probability)
-    matrix = _contributions(label, probability, segments, strata)
-    blocks = [_measured(sums, segments) for sums in strata.resampler.sums(matrix, strata.distinct)]
+    matrix = _contributions(label, probability, segments, bootstrap)
+    blocks = [_measures(sums, segments) for sums in bootstrap.resampler.sums(matrix, bootstrap.distinct)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _contributions(
-    label: NDArray[np.float64], probability: NDArray[np.float64], segments: Segments, strata: Strata
-) -> csc_array:
-    """Sum what the rows of each cell add: squared error, expectation, surplus by bin, rows by segment and label."""
+def _contributions(label: Array, probability: Array, segments: RankingSegments, bootstrap: BootstrapCells) -> csc_array:
+    """Return what the rows of each cell (columns) add to each sum (rows)."""
     surplus = label - probability
-    bin_row = _BINS_FROM + metrics.equal_count_bins(probability)
+    bin_row = _BINS_FROM + equal_count_bins(probability, metrics.CALIBRATION_BINS)
     segment_row = _SEGMENTS_FROM + segments.of_row + np.where(label == 1, 0, segments.count)
     zero = np.zeros(len(label), dtype=np.int32)
     rows = np.concatenate([zero, zero + 1, bin_row, segment_row], dtype=np.int32, casting="same_kind")
-    columns = np.tile(strata.of_kept.astype(np.int32), 4)
+    columns = np.tile(bootstrap.of_kept.astype(np.int32), 4)
     values = np.concatenate([np.square(surplus), probability, surplus, np.ones(len(label))])
-    shape = (_SEGMENTS_FROM + 2 * segments.count, len(strata.distinct.node))
+    shape = (_SEGMENTS_FROM + 2 * segments.count, len(bootstrap.distinct.node))
     return coo_array((values, (rows, columns)), shape=shape).tocsc()
 
 
-def _measured(sums: NDArray[np.float64], segments: Segments) -> dict[str, NDArray[np.float64]]:
+def _measures(sums: Array, segments: RankingSegments) -> dict[str, Array]:
     hits, misses = np.split(sums[_SEGMENTS_FROM:], [segments.count])
     failing = hits.sum(axis=0)
     kept = failing + misses.sum(axis=0)

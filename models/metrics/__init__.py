@@ -1,1 +1,1 @@
-"""Point metrics and estimates with bootstrap intervals, from arrays; which rows count is models/evaluation."""
+"""Measures of a forecast and estimates with bootstrap intervals, from arrays; which rows count: models/evaluation."""

@@ -1,4 +1,4 @@
-"""Two-way resamples of a test window, so that intervals know that a node's days and a week's nodes go together."""
+"""Two-way resamples of a test window, because a node's days depend on each other, and so do a week's nodes."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csc_array
 
+    from features.grid import Array, Times
+
 RESAMPLES: Final = 1000
 _BLOCK: Final = 64  # resamples worked on at once: their sums stay in the processor's cache
 _CHUNK: Final = 32_768  # cells weighted at once: 16 MB
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """Pairs of node and calendar week, as rows of a resampler's weights."""
+class NodeWeekCells:
+    """Cells of the table of nodes and ISO weeks: a row of a resampler's `nodes` and one of its `weeks` for each."""
 
     node: NDArray[np.intp]
     week: NDArray[np.intp]
 
-    def __getitem__(self, chosen: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Cells:
-        return Cells(self.node[chosen], self.week[chosen])
+    def __getitem__(self, chosen: NDArray[np.intp] | NDArray[np.bool_] | slice) -> NodeWeekCells:
+        return NodeWeekCells(self.node[chosen], self.week[chosen])
 
 
-def join_cells(parts: Sequence[Cells]) -> Cells:
+def concatenate_cells(parts: Sequence[NodeWeekCells]) -> NodeWeekCells:
     """Put cells one after another."""
-    return Cells(np.concatenate([part.node for part in parts]), np.concatenate([part.week for part in parts]))
+    return NodeWeekCells(np.concatenate([part.node for part in parts]), np.concatenate([part.week for part in parts]))
 
 
 @dataclass(frozen=True, slots=True)
 class Resampler:
     """How often each node and each ISO week was drawn in each resample; a row's weight is the product of the two.
 
-    Made once per test window, so that every model and horizon sees the same draws and ratios are paired.
-    The last row of `nodes` is 1 throughout: it stands for nodes outside `names`, which are not resampled.
+    Made once per test window, so that every model and horizon is measured on the same draws and ratios are paired.
+    The last row of `nodes` is 1 throughout: it is that of nodes outside `names`, which are not resampled.
     """
 
     names: tuple[str, ...]
@@ -54,14 +56,14 @@ class Resampler:
         """Count the resamples."""
         return int(self.weeks.shape[1])
 
-    def cells(self, names: Sequence[str], node: NDArray[np.int32], ts: NDArray[np.datetime64]) -> Cells:
-        """Place rows, given as an index into names (-1: outside) and a time.
+    def cells(self, names: Sequence[str], node: NDArray[np.int32], ts: Times) -> NodeWeekCells:
+        """Return the cell of each row, given as an index into names (-1: outside) and a time.
 
         Raises:
             DataError: a name or a time was not there when the resampler was drawn.
         """
-        place = {name: row for row, name in enumerate(self.names)}
-        unknown = [name for name in names if name not in place]
+        row_of_name = {name: row for row, name in enumerate(self.names)}
+        unknown = [name for name in names if name not in row_of_name]
         week = week_number(ts) - self.first_week
         if unknown or (week < 0).any() or (week >= len(self.weeks)).any():
             raise DataError(
@@ -69,27 +71,27 @@ class Resampler:
                 + (f"node {unknown[0]}" if unknown else f"every week from {ts.min()} to {ts.max()}"),
                 fix="draw it over all nodes, from the first scoring time to the last plus its horizon",
             )
-        rows = np.array([*(place[name] for name in names), len(self.names)], dtype=np.intp)
-        return Cells(rows[node], week.astype(np.intp))
+        rows = np.array([*(row_of_name[name] for name in names), len(self.names)], dtype=np.intp)
+        return NodeWeekCells(rows[node], week.astype(np.intp))
 
-    def weights(self, cells: Cells, block: slice = slice(None)) -> NDArray[np.float64]:
-        """Give the weight of each cell (first axis) in each resample of a block."""
+    def weights(self, cells: NodeWeekCells, block: slice = slice(None)) -> Array:
+        """Return the weight of each cell (first axis) in each resample of a block."""
         nodes = self.nodes[cells.node, block].astype(np.float64)
         return np.multiply(nodes, self.weeks[cells.week, block], out=nodes)
 
-    def sums(self, matrix: csc_array, cells: Cells) -> Iterator[NDArray[np.float64]]:
+    def sums(self, matrix: csc_array, cells: NodeWeekCells) -> Iterator[Array]:
         """Yield `matrix @ weights`, block of resamples by block, for a matrix with a column for each cell."""
         starts = range(0, len(cells.node), _CHUNK)
-        chunks = [(matrix[:, at : at + _CHUNK], cells[at : at + _CHUNK]) for at in starts]
-        for at in range(0, self.size, _BLOCK):
-            block = slice(at, at + _BLOCK)
-            total = np.zeros((matrix.shape[0], min(_BLOCK, self.size - at)))
-            for part, where in chunks:
-                total += part @ self.weights(where, block)
+        chunks = [(matrix[:, start : start + _CHUNK], cells[start : start + _CHUNK]) for start in starts]
+        for start in range(0, self.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            total = np.zeros((matrix.shape[0], min(_BLOCK, self.size - start)))
+            for columns, chunk in chunks:
+                total += columns @ self.weights(chunk, block)
             yield total
 
 
-def week_number(ts: NDArray[np.datetime64]) -> NDArray[np.int64]:
+def week_number(ts: Times) -> NDArray[np.int64]:
     """Number ISO calendar weeks, which begin on Monday 00:00 UTC; the epoch was a Thursday."""
     return (ts.astype("datetime64[D]").astype(np.int64) + 3) // 7
 

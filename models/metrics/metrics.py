@@ -1,6 +1,6 @@
 """The protocol's measures of a forecast, row by row, so that training and evaluation mean the same by them.
 
-Each takes labels (1 or 0) and probabilities of equal length and gives None where it is undefined.
+Each takes labels (1 or 0) and probabilities of equal length, and returns None where it is undefined.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from models.metrics.bins import equal_count_bins
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from features.grid import Array
 
 CALIBRATION_BINS: Final = 15
 SLOPE_C: Final = 1e6  # scikit-learn's inverse penalty: as good as none
@@ -21,61 +23,54 @@ _EDGE: Final = 1e-6  # probabilities are kept this far from 0 and 1 before the l
 
 
 def quotient(numerator: float, denominator: float) -> float | None:
-    """Divide, giving None where the denominator is 0."""
+    """Divide; None where the denominator is 0."""
     return float(numerator / denominator) if denominator else None
 
 
-def base_rate(label: NDArray[np.float64]) -> float | None:
-    """Give the share of rows that fail."""
+def base_rate(label: Array) -> float | None:
+    """Return the share of rows that fail."""
     return quotient(label.sum(), len(label))
 
 
-def roc_auc(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give the chance that a failing row outranks one that does not, ties counting half."""
+def roc_auc(label: Array, probability: Array) -> float | None:
+    """Return the probability that a failing row ranks above one that does not fail; ties count half."""
     hits, misses = _operating_points(label, probability)
     area = np.trapezoid(np.r_[0.0, hits], np.r_[0.0, misses])
     return quotient(float(area), hits[-1] * misses[-1]) if len(hits) else None
 
 
-def average_precision(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give the area under precision and recall as the sum of precision times the step in recall."""
+def average_precision(label: Array, probability: Array) -> float | None:
+    """Return the area under precision and recall as the sum of precision times the step in recall."""
     hits, misses = _operating_points(label, probability)
     if not len(hits) or not hits[-1]:
         return None
     return float(np.sum(np.diff(hits, prepend=0.0) * hits / (hits + misses)) / hits[-1])
 
 
-def brier(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give the mean squared error of the probabilities."""
+def brier(label: Array, probability: Array) -> float | None:
+    """Return the mean squared error of the probabilities."""
     return quotient(float(np.square(probability - label).sum()), len(label))
 
 
-def observed_over_expected(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give how many failing rows there were for each one that was forecast."""
+def observed_over_expected(label: Array, probability: Array) -> float | None:
+    """Return the number of failing rows over the number that was forecast."""
     return quotient(label.sum(), probability.sum())
 
 
-def equal_count_bins(probability: NDArray[np.float64], bins: int = CALIBRATION_BINS) -> NDArray[np.int64]:
-    """Number each row's bin by its rank; equal probabilities are cut in the order of the rows."""
-    bin_of_row = np.empty(len(probability), dtype=np.int64)
-    bin_of_row[np.argsort(probability, kind="stable")] = np.arange(len(probability)) * bins // max(len(probability), 1)
-    return bin_of_row
-
-
-def calibration_error(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give the expected calibration error over equal-count bins."""
-    surplus = np.bincount(equal_count_bins(probability), weights=label - probability, minlength=1)
+def calibration_error(label: Array, probability: Array) -> float | None:
+    """Return the expected calibration error over equal-count bins."""
+    surplus = np.bincount(equal_count_bins(probability, CALIBRATION_BINS), weights=label - probability, minlength=1)
     return quotient(float(np.abs(surplus).sum()), len(label))
 
 
-def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the log odds, with probabilities held a millionth away from 0 and 1."""
+def logit(probability: Array) -> Array:
+    """Return the log-odds, with probabilities held a millionth away from 0 and 1."""
     clipped = np.clip(probability, _EDGE, 1 - _EDGE)
     return np.log(clipped / (1 - clipped))
 
 
-def slope(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float | None:
-    """Give the logistic regression's coefficient of the label on the logit: 1 is calibrated, below 1 overconfident."""
+def slope(label: Array, probability: Array) -> float | None:
+    """Return the slope of the label's logistic regression on the logit: 1 is calibrated, below 1 overconfident."""
     log_odds = logit(probability)
     if not len(label) or label.min() == label.max() or not log_odds.std() > 0:
         return None
@@ -84,9 +79,7 @@ def slope(label: NDArray[np.float64], probability: NDArray[np.float64]) -> float
         return float(LogisticRegression(C=SLOPE_C).fit(log_odds[:, None], label).coef_[0, 0])
 
 
-def _operating_points(
-    label: NDArray[np.float64], probability: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _operating_points(label: Array, probability: Array) -> tuple[Array, Array]:
     """Count hits and misses at or above each distinct probability, from the highest down."""
     order = np.argsort(-probability, kind="stable")
     descending = probability[order]

@@ -12,7 +12,7 @@ import numpy as np
 
 from data.errors import ModelMismatchError, SourceFileError
 from models.causes import serialize as causes_text
-from models.causes.model import UNKNOWN, Answer
+from models.causes.model import UNKNOWN, CauseForecast
 from models.hazard.model import Calibration, Covariates, HazardModel
 from models.hazard.rank_logistic import RankLogistic, Scale
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from features.population.at_risk import Rows
     from models.causes.model import CauseModel
 
-__all__ = ["Answer", "Bundle", "Manifest", "load", "save"]  # all that serving may know of models
+__all__ = ["Bundle", "CauseForecast", "Manifest", "load", "save"]  # all that serving may know of models
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 3
 NO_CAUSES: Final = {"cause_model": "", "cause_trees": ""}  # of format 2, which told no cause
@@ -84,10 +84,10 @@ class Bundle:
         """Give what each feature adds to the log-odds: rows x features."""
         return self.model.contributions(Covariates(features, np.zeros(len(features))))
 
-    def likely_causes(self, view: View, rows: Rows, features: NDArray[np.float32]) -> list[Answer]:
+    def likely_causes(self, view: View, rows: Rows, features: NDArray[np.float32]) -> list[CauseForecast]:
         """Say which cause the next failure of each row's node would likely have."""
         if self.causes is None:
-            return [Answer(UNKNOWN, None, UNTOLD)] * len(rows)
+            return [CauseForecast(UNKNOWN, None, UNTOLD)] * len(rows)
         return self.causes.answers(self.causes.probabilities(view, rows, features))
 
     def require(self, features: Sequence[str]) -> None:

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 from numpy.typing import NDArray
 
+from models.metrics.bins import equal_expectation_bins
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -66,19 +68,15 @@ def curve(forecast: OutOfFoldForecast) -> Curve:
 def reliability(forecast: OutOfFoldForecast, bins: int = BINS) -> Reliability:
     """Cut forecasts, from the lowest to the highest, into bins that expect equally many failures."""
     order = np.argsort(forecast.probability, kind="stable")
-    expected = np.cumsum((forecast.weight * forecast.probability)[order])
-    bin_of = np.minimum(bins * expected / max(expected[-1], np.finfo(np.float64).tiny), bins - 1).astype(np.int64)
+    probability, weight, label = forecast.probability[order], forecast.weight[order], forecast.label[order]
+    bin_of_row = equal_expectation_bins(probability, bins, weight)
+    filled = np.bincount(bin_of_row, minlength=bins) > 0
 
     def sums(values: Floats) -> Floats:
-        return np.bincount(bin_of, weights=values[order], minlength=bins).astype(np.float64)[filled]
+        return np.bincount(bin_of_row, weights=values, minlength=bins).astype(np.float64)[filled]
 
-    filled = np.bincount(bin_of, minlength=bins) > 0
-    weight = sums(forecast.weight)
-    return Reliability(
-        sums(forecast.weight * forecast.probability) / weight,
-        sums(forecast.weight * forecast.label) / weight,
-        weight,
-    )
+    total = sums(weight)
+    return Reliability(sums(weight * probability) / total, sums(weight * label) / total, total)
 
 
 def draw_curves(curves: Mapping[str, Curve], title: str, budgets: Sequence[float]) -> Figure:

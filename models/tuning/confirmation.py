@@ -16,7 +16,7 @@ from features.grid import days
 from features.training.labels import Outcomes, label
 from models.evaluation.context import FEWEST_FAILURES
 from models.hazard.model import cumulative
-from models.metrics.bootstrap import Cells, Resampler, draw_resampler
+from models.metrics.bootstrap import NodeWeekCells, Resampler, draw_resampler
 from models.metrics.estimate import Estimate, divide
 from models.metrics.ranking_bootstrap import cut_segments, resampled_ranking
 from models.tuning.validation_folds import Chosen, Course, Floats, Truth
@@ -104,7 +104,7 @@ class Jury:
     truth: Truth
     label: Floats  # at the question's horizon
     failure: Chosen  # the number of the failure that a row is followed by within the horizon; -1: none
-    failure_cells: Cells
+    failure_cells: NodeWeekCells
     resampler: Resampler
 
     @classmethod
@@ -158,13 +158,13 @@ class Jury:
         is_caught = np.bincount(warned[warned >= 0], minlength=count) > 0
         return self._ratio(is_caught.astype(np.float64), np.ones(count), self.failure_cells)
 
-    def _ratio(self, top: Floats, bottom: Floats, cells: Cells) -> Estimate:
+    def _ratio(self, top: Floats, bottom: Floats, cells: NodeWeekCells) -> Estimate:
         if not bottom.sum():
             return Estimate(None)
         sums = np.concatenate(list(self.resampler.sums(csc_array(np.vstack([top, bottom])), cells)), axis=1)
         return Estimate(float(top.sum() / bottom.sum()), divide(sums[0], sums[1]))
 
-    def _cells(self, rows: Rows) -> Cells:
+    def _cells(self, rows: Rows) -> NodeWeekCells:
         return self.resampler.cells(rows.names, rows.node.astype(np.int32), rows.ts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from models.evaluation.evaluate import MODEL
-from models.evaluation.lead_times import ahead, within
+from models.evaluation.lead_times import caught_share_name, notice_within
 from models.evaluation.slices.groups import AGE, AT_WORK, HISTORY, IDLE, WORK
 
 if TYPE_CHECKING:
@@ -23,18 +23,19 @@ SURE: Final = 10  # from so many failures on, a fraction of one says nothing
 def notes(found: Backtest, horizon: float) -> Iterator[str]:
     """Say what the largest budget catches early enough to act, and which parts of the fleet the forecast gets wrong."""
     largest, evaluation = found.alarm_shares[-1], found.evaluations[horizon]
-    for hours in within(found.lead_hours, horizon):
-        own = _told(evaluation.figure(ahead(hours), MODEL, largest), 3)
+    for hours in notice_within(found.lead_hours, horizon):
+        name = caught_share_name(hours)
+        own = _told(evaluation.figure(name, MODEL, largest), 3)
         yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {own}"
         if RIVAL in evaluation.models:
-            yield f"the same, {MODEL} / {RIVAL}: {_told(evaluation.ratio(ahead(hours), MODEL, RIVAL, largest), 2)}"
+            yield f"the same, {MODEL} / {RIVAL}: {_told(evaluation.ratio(name, MODEL, RIVAL, largest), 2)}"
     yield from at_work(found.slicings[horizon])
     yield from off(found.slicings[horizon])
 
 
 def at_work(slicing: Slicing) -> Iterator[str]:
     """Say how many failures were caught on nodes that had work to lose, and on those that had none, if both failed."""
-    parts = slicing.parts.get(WORK, ())
+    parts = slicing.groupings.get(WORK, ())
     own = {one.label: f"{one.caught:,} of {one.failures:,}" for one in parts if one.failures}
     if {AT_WORK, IDLE} <= own.keys():
         busy, idle = own[AT_WORK], own[IDLE]
@@ -49,10 +50,10 @@ def _told(figure: Estimate, decimals: int) -> str:
 
 def off(slicing: Slicing) -> Iterator[str]:
     """Name the slices whose failures are more or fewer than forecast by more than chance, the furthest off first."""
-    for division, one in slicing.off[:MOST_NAMED]:
+    for division, one in slicing.outliers[:MOST_NAMED]:
         yield f"{subject(division, one.label)}: {one.failures:,} failed, {expected(one)} expected"
-    if len(slicing.off) > MOST_NAMED:
-        yield f"{len(slicing.off) - MOST_NAMED} more parts of the fleet are off: --report shows them"
+    if len(slicing.outliers) > MOST_NAMED:
+        yield f"{len(slicing.outliers) - MOST_NAMED} more parts of the fleet are off: --report shows them"
 
 
 def expected(one: Slice) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.evaluation.evaluate import MODEL
-from models.evaluation.lead_times import ahead, within
+from models.evaluation.lead_times import caught_share_name, notice_within
 from pipelines.output.backtest_notes import RIVAL
 from pipelines.report.terms import rough, share, with_interval
 
@@ -22,10 +22,10 @@ def lines(study: Study, lead_hours: tuple[int, ...]) -> list[Line]:
         (
             share(budget),
             f"{hours} h",
-            with_interval(evaluation.figure(ahead(hours), MODEL, budget)),
-            with_interval(evaluation.figure(ahead(hours), RIVAL, budget)),
-            with_interval(evaluation.ratio(ahead(hours), MODEL, RIVAL, budget), rough),
+            with_interval(evaluation.figure(caught_share_name(hours), MODEL, budget)),
+            with_interval(evaluation.figure(caught_share_name(hours), RIVAL, budget)),
+            with_interval(evaluation.ratio(caught_share_name(hours), MODEL, RIVAL, budget), rough),
         )
-        for hours in within(lead_hours, study.horizon_days)
+        for hours in notice_within(lead_hours, study.horizon_days)
         for budget in evaluation.models[MODEL].budgets
     ]

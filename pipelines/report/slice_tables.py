@@ -52,14 +52,14 @@ def tables(slicing: Slicing) -> list[SliceTable]:
     """Write every division, each with the whole fleet on top, and the causes."""
     told = [
         SliceTable(TITLES[name], HEADS, (_row(name, slicing.fleet, "fleet"), *(_row(name, one) for one in slices)))
-        for name, slices in slicing.parts.items()
+        for name, slices in slicing.groupings.items()
     ]
     of_causes = tuple(_row(CAUSE, one) for one in slicing.causes)
     return [*told, *([SliceTable(TITLES[CAUSE], HEADS_OF_CAUSES, of_causes)] if of_causes else [])]
 
 
 def _row(division: str, one: Slice, kind: str = "") -> SliceRow:
-    told = kind or ("off" if one.is_off else "others" if one.pooled else "")
+    told = kind or ("off" if one.stands_out else "others" if one.pooled else "")
     return SliceRow(
         LIKE_THE_FLEET if kind else _label(division, one), _of_cause(one) if division == CAUSE else _cells(one), told
     )
@@ -98,7 +98,8 @@ def words(slicing: Slicing) -> Iterator[str]:
         f"(one in twenty); {slicing.unusual} {'is' if slicing.unusual == 1 else 'are'}."
     )
     off = [
-        f"{subject(name, one.label)} ({one.failures:,} failed, {expected(one)} expected)" for name, one in slicing.off
+        f"{subject(name, one.label)} ({one.failures:,} failed, {expected(one)} expected)"
+        for name, one in slicing.outliers
     ]
     yield (
         f"So many comparisons allowed for, {len(off)} {'stands' if len(off) == 1 else 'stand'} out: {', '.join(off)}."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLES: Final = {
     Severity.FOUND: "bold red",
     Severity.SUSPICIOUS: "yellow",
-    Severity.UNTOLD: "dim",
+    Severity.INCONCLUSIVE: "dim",
     Severity.CLEAR: "green",
 }
 
@@ -46,7 +46,7 @@ def show_audit(report: AuditReport, console: Console) -> None:
 def _joined(findings: Sequence[Finding], verdict: Severity) -> Iterator[Finding]:
     """Give the findings of a verdict; those that could not be told for one reason as one."""
     own = [finding for finding in findings if finding.verdict is verdict]
-    if verdict is not Severity.UNTOLD:
+    if verdict is not Severity.INCONCLUSIVE:
         yield from own
         return
     for reason in dict.fromkeys(finding.figure for finding in own):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from features.grid import Times
     from features.population.at_risk import AtRisk, Coverage
     from features.telemetry.sliding_windows import WindowCache
-    from models.registry.bundle import Answer, Bundle
+    from models.registry.bundle import Bundle, CauseForecast
 
 HOURS_A_DAY: Final = 24.0
 MICROSECONDS_AN_HOUR: Final = 3.6e9
@@ -121,7 +121,7 @@ def _score_at_risk(
     return scores, _cause_columns(nodes, request.bundle.likely_causes(now, rows, features))
 
 
-def _cause_columns(nodes: Sequence[str], likely_causes: Sequence[Answer]) -> pl.DataFrame:
+def _cause_columns(nodes: Sequence[str], likely_causes: Sequence[CauseForecast]) -> pl.DataFrame:
     """Return the nodes' likely causes as columns of SCORE_SCHEMA."""
     return pl.DataFrame(
         {

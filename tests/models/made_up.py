@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.evaluation_set import EvaluationSet, days
+from features.grid import days
+from models.evaluation.evaluation_set import EvaluationSet
 
 Scores = dict[str, NDArray[np.float64]]
 START = np.datetime64("2021-07-01", "us")

@@ -10,10 +10,10 @@ import polars as pl
 
 from data.schema import NODE, EventKind
 from features.grid import locate, to_times
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, at_least, judge, p_words
-from models.evaluation.alarms import alarmed_rows, earliest, roster
-from models.evaluation.evaluation_set import timeline, window_failures
+from models.evaluation.alarms import RowsByTime, alarmed_rows, earliest_warnings
+from models.evaluation.evaluation_set import ScoringTimes, window_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def under_way(cases: EvaluationSet, scores: NDArray[np.float64], is_ill: NDArray
     caught = _catch(cases, scores, is_ill, share)
     total, hits = len(caught.failures.start), int(np.count_nonzero(~np.isnat(caught.all_told)))
     if not hits:
-        return untold(NAME, f"none of {total:,} failures was caught")
+        return inconclusive(NAME, f"none of {total:,} failures was caught")
     detected = int(np.count_nonzero(caught.detected))
     usual = float(is_ill.mean())
     p = at_least(detected, hits, usual)
@@ -64,13 +64,13 @@ def under_way(cases: EvaluationSet, scores: NDArray[np.float64], is_ill: NDArray
 
 
 def _catch(cases: EvaluationSet, scores: NDArray[np.float64], is_ill: NDArray[np.bool_], share: float) -> _Caught:
-    line, failures = timeline(cases), window_failures(cases)
-    alarmed = alarmed_rows(roster(cases, line), scores, (share,))[share]
+    line, failures = ScoringTimes.of(cases), window_failures(cases)
+    alarmed = alarmed_rows(RowsByTime.of(cases, line), scores, (share,))[share]
     well = alarmed[~is_ill[alarmed]]
     return _Caught(
         failures,
-        earliest(alarmed, failures, line, cases.horizon),
-        earliest(well, failures, line, cases.horizon),
+        earliest_warnings(alarmed, failures, line, cases.horizon),
+        earliest_warnings(well, failures, line, cases.horizon),
     )
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.audit.finding import Finding, Severity, untold
-from models.audit.permutation import Ranking
+from models.audit.finding import Finding, Severity, inconclusive
+from models.audit.permutation import RanksByTime
 from models.audit.significance import LEVEL, beyond, p_words
 from models.metrics.metrics import average_precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.audit.permutation import Marks
+    from models.audit.permutation import LabelledRows
 
 TIMES: Final = "timestamps alone"
 COUNTS: Final = "row counts alone"
@@ -24,14 +24,14 @@ SHUFFLES: Final = 1999  # the least p that they can tell is below LEVEL
 
 
 def blindfold(
-    name: str, scores: NDArray[np.float64], forecast: NDArray[np.float64], marks: Marks, rng: np.random.Generator
+    name: str, scores: NDArray[np.float64], forecast: NDArray[np.float64], marks: LabelledRows, rng: np.random.Generator
 ) -> Finding:
     """Test whether a model that sees nothing of a node's state still ranks the failing ones above the others."""
     if marks.failing_nodes < FEWEST:
-        return untold(name, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    ranking = Ranking.of(marks.step, scores)
+        return inconclusive(name, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    ranking = RanksByTime.of(marks.step, scores)
     own, null = ranking.roc_auc(marks.positives), ranking.null(marks.shuffles(rng, SHUFFLES))
-    p, whole = beyond(own, null), Ranking.of(marks.step, forecast).roc_auc(marks.positives)
+    p, whole = beyond(own, null), RanksByTime.of(marks.step, forecast).roc_auc(marks.positives)
     share = (own - 1 / 2) / max(whole - 1 / 2, 1e-9)
     verdict = Severity.CLEAR if p >= LEVEL else Severity.FOUND if share >= HALF else Severity.SUSPICIOUS
     label = np.zeros(len(scores))

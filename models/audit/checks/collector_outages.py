@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, beyond, judge, p_words
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ DIP: Final = 0.5  # of the nodes that usually report: fewer is an outage of the 
 FARTHEST: Final = 30 * 86_400_000_000  # microseconds
 TREND: Final = 28  # buckets around one that tell what is usual
 
-Spans = tuple["Times", "Times"]
+Intervals = tuple["Times", "Times"]
 
 
-def dips(bucket_end: Times, reporting: NDArray[np.int64], width: np.timedelta64) -> Spans:
+def dips(bucket_end: Times, reporting: NDArray[np.int64], width: np.timedelta64) -> Intervals:
     """Give the buckets in which less than half as many nodes report as in the median bucket around them.
 
     `bucket_end` rises; a bucket between the first and the last that is not there had no node.
@@ -42,7 +42,7 @@ def dips(bucket_end: Times, reporting: NDArray[np.int64], width: np.timedelta64)
 
 
 def coincide(
-    failures: tuple[Sequence[str], Times], outages: Spans, step: np.timedelta64, rng: np.random.Generator
+    failures: tuple[Sequence[str], Times], outages: Intervals, step: np.timedelta64, rng: np.random.Generator
 ) -> Finding:
     """Test whether failures begin inside an outage, or within a step of its end, more often than they would by chance.
 
@@ -50,7 +50,7 @@ def coincide(
     """
     names, start = failures
     if not len(outages[0]) or not len(start):
-        return untold(NAME, f"{len(outages[0])} outages of the collectors and {len(start)} failures")
+        return inconclusive(NAME, f"{len(outages[0])} outages of the collectors and {len(start)} failures")
     begin, stop = _merged(outages[0], outages[1] + step)
     at, order = np.sort(start.astype(np.int64)), np.argsort(start)
     hits = _hits(at, begin, stop)

@@ -11,7 +11,7 @@ import polars as pl
 
 from data.schema import BUCKET_END, NODE, bucket_column
 from features.grid import to_times
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, MATTERS, at_least
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def beginning(buckets: pl.DataFrame, metrics: Sequence[Metric]) -> Finding:
     or after; had each of them changed at a time of its own, the fullest week would hold a binomial number of them.
     """
     if buckets.is_empty():
-        return untold(NAME, "there is no telemetry")
+        return inconclusive(NAME, "there is no telemetry")
     spans = buckets.group_by(NODE).agg(low=pl.col(BUCKET_END).min(), high=pl.col(BUCKET_END).max())
     changes = [change for metric in metrics for change in _changes(buckets, spans, metric)]
     found = sorted((one for one in changes if one.p < LEVEL), key=lambda one: -one.share)
@@ -87,7 +87,7 @@ def _fullest_week(what: str, moments: pl.Series, spans: pl.DataFrame) -> _Change
 def constant(ranges: dict[str, tuple[float | None, float | None]]) -> Finding:
     """List the columns that hold one value, or none: they can't mislead, nor help."""
     if not ranges:
-        return untold(CONSTANT, "there is no telemetry")
+        return inconclusive(CONSTANT, "there is no telemetry")
     dead = [
         f"{name}: always {low:g}" if low is not None else f"{name}: no value"
         for name, (low, high) in ranges.items()

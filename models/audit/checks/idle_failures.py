@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from models.audit.finding import Finding, Severity, untold
+from features.grid import days
+from models.audit.finding import Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, at_least, p_words
-from models.evaluation.evaluation_set import days, window_failures
+from models.evaluation.evaluation_set import window_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +32,10 @@ def of_idle_nodes(cases: EvaluationSet, idle: NDArray[np.float64] | None) -> Fin
     Chance: each node's first failure in the window strikes an idle node with the probability of any row (binomial).
     """
     if idle is None:
-        return untold(NAME, "no metric says below which value a node is idle (metrics.columns.<name>.idle_below)")
+        return inconclusive(NAME, "no metric says below which value a node is idle (metrics.columns.<name>.idle_below)")
     struck = _before(cases, idle)
     if struck.is_empty():
-        return untold(NAME, "of no failure is it known whether its node had work")
+        return inconclusive(NAME, "of no failure is it known whether its node had work")
     usual, hits = float(np.nanmean(idle)), int(struck["idle"].sum())
     first = struck.unique("node", keep="first", maintain_order=True)["idle"]
     share, p = hits / len(struck), at_least(int(first.sum()), len(first), usual)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def running_ahead(panels: Mapping[str, NDArray[np.float64]]) -> Finding:
                     (shares[best], f"{ahead} is {behind} of {best} buckets later ({shares[best]:.0%} of changes)")
                 )
     if not compared:
-        return untold(NAME, "there are fewer than two columns of telemetry")
+        return inconclusive(NAME, "there are fewer than two columns of telemetry")
     found.sort(reverse=True)
     highest = found[0][0] if found else 0.0
     return Finding(

@@ -11,7 +11,7 @@ from scipy.stats import binom, kendalltau
 from data.schema import NODE
 from features.grid import locate, to_times
 from models.audit.failure_clusters import DAY, FEWEST, Starts, groups, rayleigh
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, MATTERS, p_words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def in_groups(fleet: FailureStarts) -> Finding:
     """Look for groups of failures in time, and for what planned work looks like among them."""
     starts = fleet.starts
     if len(starts.start) < FEWEST:
-        return untold(GROUPS, f"{len(starts.start)} of {FEWEST} failures that are needed")
+        return inconclusive(GROUPS, f"{len(starts.start)} of {FEWEST} failures that are needed")
     found = groups(starts)
     count = sum(one.stop - one.start for one in found)
     share, marks = count / len(starts.start), _marks(fleet, found)
@@ -107,7 +107,7 @@ def at_peoples_hours(fleet: FailureStarts) -> Finding:
     """Test whether single failures keep office hours: work, or somebody who typed them in."""
     starts = fleet.starts
     if len(starts.start) < FEWEST:
-        return untold(HOURS, f"{len(starts.start)} of {FEWEST} failures that are needed")
+        return inconclusive(HOURS, f"{len(starts.start)} of {FEWEST} failures that are needed")
     length, by_hour = (0.0, 1.0) if starts.is_dated else rayleigh(starts.timed, DAY)
     workdays = int(np.count_nonzero(np.is_busday(starts.start.astype("datetime64[D]"))))
     by_day = float(binom.sf(workdays - 1, len(starts.start), WORKDAYS))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.schema import NODE, EventKind
-from models.audit.finding import SHOWN, Finding, Severity, untold
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
 from models.audit.significance import MATTERS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def in_bulk(events: pl.DataFrame, longest: timedelta) -> Finding:
 
 def _shared(name: str, hits: pl.DataFrame, count: int, what: str, mend: str) -> Finding:
     if not count:
-        return untold(name, "no failure is recorded")
+        return inconclusive(name, "no failure is recorded")
     share = hits.height / count
     verdict = Severity.CLEAR if not hits.height else Severity.FOUND if share >= MATTERS else Severity.SUSPICIOUS
     examples = [f"{node} {start:%Y-%m-%d %H:%M}" for node, start in hits.select(NODE, "start").head(SHOWN).iter_rows()]
@@ -90,7 +90,7 @@ def _hours(delay: float | timedelta | None) -> float:
 def telemetry_early(told: Arrivals) -> Finding:
     """Look for rows whose time lies after the moment at which they were known."""
     if not told.rows:
-        return untold(TELEMETRY, "there is no telemetry")
+        return inconclusive(TELEMETRY, "there is no telemetry")
     share = told.early / told.rows
     verdict = Severity.CLEAR if not told.early else Severity.FOUND if share >= MATTERS else Severity.SUSPICIOUS
     once = "; every row counts as known at its ts (source.delay)" if told.at_once == told.rows else ""
@@ -111,7 +111,7 @@ def telemetry_early(told: Arrivals) -> Finding:
 def telemetry_in_bulk(told: Arrivals, longest: timedelta) -> Finding:
     """Look for rows that became known in one moment although they were measured far apart."""
     if not told.rows:
-        return untold(TELEMETRY_IN_BULK, "there is no telemetry")
+        return inconclusive(TELEMETRY_IN_BULK, "there is no telemetry")
     share = told.bulk / told.rows
     verdict = Severity.FOUND if share >= MATTERS else Severity.SUSPICIOUS if told.bulk else Severity.CLEAR
     return Finding(

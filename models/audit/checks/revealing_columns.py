@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.stats import t
 
-from models.audit.finding import SHOWN, Finding, Severity, untold
-from models.audit.permutation import Ranking
+from models.audit.finding import SHOWN, Finding, Severity, inconclusive
+from models.audit.permutation import RanksByTime
 from models.audit.significance import LEVEL, lower_bound
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.audit.permutation import Marks
+    from models.audit.permutation import LabelledRows
 
 NAME: Final = "columns that tell too much"
 CERTAIN: Final = 0.5  # of the nodes under a column's highest values fail: it says yes more often than not
@@ -36,22 +36,24 @@ class _Told:
     is_ahead: bool  # ranks better than the forecast that sees everything
 
 
-def too_much(columns: Iterable[Column], marks: Marks, scores: NDArray[np.float64], rng: np.random.Generator) -> Finding:
+def too_much(
+    columns: Iterable[Column], marks: LabelledRows, scores: NDArray[np.float64], rng: np.random.Generator
+) -> Finding:
     """Test each column alone: does it say 'fails' more often rightly than not, or rank better than the forecast?
 
     What can be told from events is left out by the caller: their own times are tested elsewhere.
     """
     if marks.failing_nodes < FEWEST:
-        return untold(NAME, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    shuffles, forecast = marks.shuffles(rng), Ranking.of(marks.step, scores)
+        return inconclusive(NAME, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    shuffles, forecast = marks.shuffles(rng), RanksByTime.of(marks.step, scores)
     highest, listed, told = np.zeros(len(shuffles)), list(columns), []
     for name, values in listed:
-        ranking = Ranking.of(marks.step, values.astype(np.float64))
+        ranking = RanksByTime.of(marks.step, values.astype(np.float64))
         null = ranking.null(shuffles)
         highest[: len(null)] = np.maximum(highest[: len(null)], np.maximum(null, 1 - null))
         told.append(_look(_Column(name, values.astype(np.float64), ranking), forecast, marks, LEVEL / len(listed)))
     if not told:
-        return untold(NAME, "there is no telemetry")
+        return inconclusive(NAME, "there is no telemetry")
     told.sort(key=lambda one: (one.certain, one.roc_auc), reverse=True)
     return _finding(told, float(np.quantile(highest, 1 - SCREEN)), forecast.roc_auc(marks.positives))
 
@@ -81,17 +83,17 @@ def _finding(told: list[_Told], chance: float, forecast: float) -> Finding:
 class _Column:
     name: str
     values: NDArray[np.float64]
-    ranking: Ranking
+    ranking: RanksByTime
 
 
-def _look(column: _Column, forecast: Ranking, marks: Marks, level: float) -> _Told:
+def _look(column: _Column, forecast: RanksByTime, marks: LabelledRows, level: float) -> _Told:
     own = column.ranking.roc_auc(marks.positives)
     certain = max(_certain(sign * column.values, marks, level / (2 * len(SHARES))) for sign in (1.0, -1.0))
     better = column.ranking if own >= 1 / 2 else column.ranking.turned
     return _Told(column.name, max(own, 1 - own), certain, _is_ahead(better, forecast, marks, level))
 
 
-def _certain(values: NDArray[np.float64], marks: Marks, level: float) -> float:
+def _certain(values: NDArray[np.float64], marks: LabelledRows, level: float) -> float:
     """Give the best lower bound of the share of nodes that fail among those with the highest values."""
     known = np.flatnonzero(~np.isnan(values))
     fails = np.zeros(len(values), dtype=bool)
@@ -101,7 +103,7 @@ def _certain(values: NDArray[np.float64], marks: Marks, level: float) -> float:
 
 
 def _tops(
-    values: NDArray[np.float64], order: NDArray[np.int64], fails: NDArray[np.bool_], marks: Marks
+    values: NDArray[np.float64], order: NDArray[np.int64], fails: NDArray[np.bool_], marks: LabelledRows
 ) -> Iterator[tuple[int, int]]:
     """Count failing nodes and nodes among the highest values, ties included, at the share of their rows that fails."""
     for share in SHARES:
@@ -114,7 +116,7 @@ def _tops(
         yield int(fails[rows].mean() * len(node)), len(node)
 
 
-def _is_ahead(ranking: Ranking, forecast: Ranking, marks: Marks, level: float) -> bool:
+def _is_ahead(ranking: RanksByTime, forecast: RanksByTime, marks: LabelledRows, level: float) -> bool:
     """Test whether failing rows stand higher by a column than by the forecast (paired t-test over nodes)."""
     ours, theirs = ranking.places_by_node(marks), forecast.places_by_node(marks)
     gain = np.array([ours[node] - theirs[node] for node in ours])

@@ -10,8 +10,8 @@ from scipy.stats import norm, ttest_1samp
 
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
-from models.audit.finding import Finding, Severity, untold
-from models.audit.permutation import Marks, Ranking
+from models.audit.finding import Finding, Severity, inconclusive
+from models.audit.permutation import LabelledRows, RanksByTime
 from models.audit.significance import LEVEL, beyond, p_words
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ NOTHING: Final = 0.5
 SPLIT: Final = "something of the future reaches the training: look at when records became known"
 
 
-def shuffled_future(marks: Marks, scores: NDArray[np.float64], rng: np.random.Generator) -> Finding:
+def shuffled_future(marks: LabelledRows, scores: NDArray[np.float64], rng: np.random.Generator) -> Finding:
     """Judge a forecast by futures in which the nodes exchanged their failures: it must rank them by chance."""
     if marks.failing_nodes < FEWEST:
-        return untold(FUTURE, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    ranking = Ranking.of(marks.step, scores)
+        return inconclusive(FUTURE, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    ranking = RanksByTime.of(marks.step, scores)
     real, null = ranking.roc_auc(marks.positives), ranking.null(marks.shuffles(rng))
     moved = float(ranking.null([marks.moved(rng).positives for _ in range(FITS)]).mean())
     mean, error = float(null.mean()), float(null.std(ddof=1) / np.sqrt(len(null)))
@@ -52,15 +52,15 @@ def shuffled_future(marks: Marks, scores: NDArray[np.float64], rng: np.random.Ge
 
 
 def shuffled_past(
-    marks: Marks, learn: Callable[[np.random.Generator], NDArray[np.float64]], rng: np.random.Generator
+    marks: LabelledRows, learn: Callable[[np.random.Generator], NDArray[np.float64]], rng: np.random.Generator
 ) -> Finding:
     """Judge forecasts that learned from exchanged failures by the real future: they must rank it by chance.
 
     `learn` shuffles the past, trains on it and scores the rows of the marks.
     """
     if marks.failing_nodes < FEWEST:
-        return untold(PAST, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
-    told = [Ranking.of(marks.step, learn(rng)).roc_auc(marks.positives) for _ in range(FITS)]
+        return inconclusive(PAST, f"{marks.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    told = [RanksByTime.of(marks.step, learn(rng)).roc_auc(marks.positives) for _ in range(FITS)]
     p = float(ttest_1samp(told, NOTHING, alternative="greater").pvalue) if np.std(told) else float(told[0] <= NOTHING)
     return Finding(
         PAST,
@@ -73,7 +73,7 @@ def shuffled_past(
     )
 
 
-def learner(rehearsal: ProbeForecast, marks: Marks) -> Callable[[np.random.Generator], NDArray[np.float64]]:
+def learner(rehearsal: ProbeForecast, marks: LabelledRows) -> Callable[[np.random.Generator], NDArray[np.float64]]:
     """Train the rehearsal's model on the same rows with the nodes' failures exchanged."""
     trained, told = rehearsal.replay.trained, rehearsal.features[rehearsal.judged[marks.row]]
 

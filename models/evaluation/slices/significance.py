@@ -1,4 +1,4 @@
-"""Tells which slices fail more or less often than forecast by more than chance, among many that are looked at."""
+"""Finds the slices that fail more or less often than forecast beyond chance, among many that are compared."""
 
 from __future__ import annotations
 
@@ -6,99 +6,106 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc
 
-from models.evaluation.slices.layout import is_there
+from models.evaluation.slices.layout import non_empty
 from models.metrics import metrics
 from models.metrics.bootstrap import week_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.evaluation.context import EvaluationContext
-    from models.evaluation.slices.sums import Sums
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-NOMINAL: Final = 0.05  # what chance puts among slices that are looked at one by one
-FALSE_DISCOVERIES: Final = 0.05  # the share of those named that chance may have put there
-TOLERATED: Final = (0.75, 1.33)  # observed over expected: between them a slice is called right
+    from features.grid import Array, Index
+    from models.evaluation.context import EvaluationContext
+    from models.evaluation.slices.sums import SliceSums
+
+NOMINAL: Final = 0.05  # the level at which a single slice is unusual
+FALSE_DISCOVERIES: Final = 0.05  # the share of the significant slices that chance may have put there
+TOLERATED: Final = (0.75, 1.33)  # observed over expected: between them a slice is as forecast
 
 
 @dataclass(frozen=True, slots=True)
 class SliceComparison:
-    """How likely each slice's failures are if the forecast is right, by division, and which of them stand out."""
+    """The p-value of each slice's failures if the forecast is right, by grouping, and which are significant."""
 
     dispersion: float
-    count: int
-    unusual: int
-    chance: tuple[Floats, ...]
-    is_odd: tuple[NDArray[np.bool_], ...]
+    count: int  # of slices that were compared
+    unusual: int  # of them: below the nominal level, one by one
+    p_value: tuple[Array, ...]
+    is_significant: tuple[NDArray[np.bool_], ...]
 
 
-def compare(bench: EvaluationContext, probability: Floats, sums: Sequence[Sums]) -> SliceComparison:
-    """Hold what each slice saw against its forecast, all divisions at once: whoever looks often finds something."""
-    scatter, unit = dispersion(bench, probability), in_failures(bench)
-    chance = [chances(one["observed"] * unit, one["expected"] * unit, scatter) for one in sums]
-    there = [is_there(one) for one in sums]
-    every = np.concatenate([np.empty(0), *(own[at] for own, at in zip(chance, there, strict=True))])
-    odd = iter(np.split(stands_out(every), np.cumsum([len(at) for at in there])[:-1]) if there else ())
-    is_odd = [_spread(next(odd), at, one) & _is_far(one) for at, one in zip(there, sums, strict=True)]
-    return SliceComparison(scatter, len(every), int((every < NOMINAL).sum()), tuple(chance), tuple(is_odd))
+def compare(context: EvaluationContext, probability: Array, sums: Sequence[SliceSums]) -> SliceComparison:
+    """Compare the failures of each slice with its forecast, all groupings in one family of tests."""
+    scatter, unit = dispersion(context, probability), in_failures(context)
+    p_value = [p_values(of_group["observed"] * unit, of_group["expected"] * unit, scatter) for of_group in sums]
+    filled = [non_empty(of_group) for of_group in sums]
+    every = np.concatenate([np.empty(0), *(p[groups] for p, groups in zip(p_value, filled, strict=True))])
+    ends = np.cumsum([len(groups) for groups in filled])
+    rejected = np.split(is_discovery(every), ends[:-1]) if filled else []
+    is_significant = [
+        _expanded(discoveries, groups, of_group) & _is_far(of_group)
+        for discoveries, groups, of_group in zip(rejected, filled, sums, strict=True)
+    ]
+    return SliceComparison(scatter, len(every), int((every < NOMINAL).sum()), tuple(p_value), tuple(is_significant))
 
 
-def _spread(told: NDArray[np.bool_], there: NDArray[np.int64], sums: Sums) -> NDArray[np.bool_]:
+def _expanded(values: NDArray[np.bool_], groups: Index, sums: SliceSums) -> NDArray[np.bool_]:
+    """Put the values of some groups back among all of them."""
     out = np.zeros(len(sums["rows"]), dtype=bool)
-    out[there] = told
+    out[groups] = values
     return out
 
 
-def _is_far(sums: Sums) -> NDArray[np.bool_]:
+def _is_far(sums: SliceSums) -> NDArray[np.bool_]:
     low, high = (sums["expected"] * limit for limit in TOLERATED)
     return np.asarray((sums["observed"] < low) | (sums["observed"] > high))
 
 
-def dispersion(bench: EvaluationContext, probability: Floats) -> float:
-    """Give how much more failures scatter about the forecast than if each came on its own; at least 1.
+def dispersion(context: EvaluationContext, probability: Array) -> float:
+    """Return how much more failures scatter about the forecast than if each came independently; at least 1.
 
     The variance of the fleet's surplus, clustered by node and by week (Cameron, Gelbach and Miller 2011), over
-    that of as many Poisson events: failures that come together are no independent witnesses.
+    that of as many Poisson events: failures that come together are not independent evidence.
     """
-    cases, label, told = bench.cases, bench.label, probability[bench.kept]
-    level = metrics.observed_over_expected(label, told)
+    cases, label, forecast = context.cases, context.label, probability[context.kept]
+    level = metrics.observed_over_expected(label, forecast)
     if not level:
         return 1.0
-    surplus = (label - level * told) * in_failures(bench)
-    node, week = cases.node[bench.kept].astype(np.int64), week_number(cases.ts[bench.kept])
+    surplus = (label - level * forecast) * in_failures(context)
+    node, week = cases.node[context.kept].astype(np.int64), week_number(cases.ts[context.kept])
     week -= week.min()
     cell = node * (int(week.max()) + 1) + week
     variance = _squares(node, surplus) + _squares(week, surplus) - _squares(cell, surplus)
-    return max(1.0, float(variance / (label.sum() * in_failures(bench))))
+    return max(1.0, float(variance / (label.sum() * in_failures(context))))
 
 
-def in_failures(bench: EvaluationContext) -> float:
-    """Give what a failing row counts for: one failure is seen by each forecast within its horizon."""
-    return bench.cases.every_days / bench.cases.horizon_days
+def in_failures(context: EvaluationContext) -> float:
+    """Return how much of a failure a failing row counts for: a failure is in each forecast within its horizon."""
+    return context.cases.every_days / context.cases.horizon_days
 
 
-def _squares(group: NDArray[np.int64], surplus: Floats) -> float:
+def _squares(group: Index, surplus: Array) -> float:
+    """Sum the squares of the groups' surpluses."""
     return float(np.square(np.bincount(group, weights=surplus)).sum())
 
 
-def chances(observed: Floats, expected: Floats, dispersion: float) -> Floats:
-    """Give the chance of a count as far off as this one, either way, were the forecast right.
+def p_values(observed: Array, expected: Array, dispersion: float) -> Array:
+    """Return the two-sided p-value of each count if the forecast is right.
 
     Exact for Poisson counts (Garwood 1936), which need not be whole here; both are divided by the dispersion.
     """
-    seen, mean = observed / dispersion, expected / dispersion
-    above = np.where(seen > 0, gammainc(np.maximum(seen, np.finfo(float).tiny), mean), 1.0)
-    below = gammaincc(seen + 1.0, mean)
+    count, mean = observed / dispersion, expected / dispersion
+    above = np.where(count > 0, gammainc(np.maximum(count, np.finfo(float).tiny), mean), 1.0)
+    below = gammaincc(count + 1.0, mean)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(above, below)))
 
 
-def stands_out(chance: Floats, share: float = FALSE_DISCOVERIES) -> NDArray[np.bool_]:
-    """Name those that chance can't explain, with at most this share of false ones (Benjamini and Hochberg 1995)."""
-    ordered = np.sort(chance)
-    allowed = share * np.arange(1, len(chance) + 1) / max(len(chance), 1)
+def is_discovery(p_value: Array, share: float = FALSE_DISCOVERIES) -> NDArray[np.bool_]:
+    """Mark the tests to reject, with at most this share of false ones (Benjamini and Hochberg 1995)."""
+    ordered = np.sort(p_value)
+    allowed = share * np.arange(1, len(p_value) + 1) / max(len(p_value), 1)
     passing = ordered[ordered <= allowed]
-    return np.asarray(chance <= (passing[-1] if len(passing) else -1.0))
+    return np.asarray(p_value <= (passing[-1] if len(passing) else -1.0))

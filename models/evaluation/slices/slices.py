@@ -1,4 +1,4 @@
-"""How a forecast does on parts of the fleet: a good average can hide a rack that it knows nothing of."""
+"""How a forecast does on parts of the fleet: a good average can hide a rack for which the forecast is useless."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.evaluation.context import FEWEST_FAILURES
-from models.evaluation.slices.groups import NOBODY, causes, divisions, whole
+from models.evaluation.slices.groups import CAUSE, NO_GROUP, by_cause, groupings, whole_fleet
 from models.evaluation.slices.layout import lay_out
 from models.evaluation.slices.significance import NOMINAL, compare, in_failures
-from models.evaluation.slices.sums import SliceNumbers, count, draw
+from models.evaluation.slices.sums import SliceAssignment, count, draw
 from models.metrics.estimate import Estimate, divide
 from models.metrics.metrics import quotient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from data.view import View
-    from features.grid import Index
+    from features.grid import Array, Index
     from models.evaluation.context import EvaluationContext
-    from models.evaluation.slices.groups import Division
+    from models.evaluation.slices.groups import Grouping
     from models.evaluation.slices.layout import SliceLayout
-    from models.evaluation.slices.sums import Seen, Sums
+    from models.evaluation.slices.sums import ModelAlarms, SliceSums
 
 QUOTIENTS: Final = {
     "caught_share": ("caught", "failures"),
@@ -39,7 +37,7 @@ class Slice:
     """One part of the fleet, under the fleet's alarms: counts, and figures as the protocol measures them."""
 
     label: str
-    pooled: int  # so many slices with few failures are taken together here; 0: it is one of its own
+    pooled: int  # so many groups with few failures are counted together here; 0: a single group
     node_days: int
     alarms: int
     share_of_alarms: float | None
@@ -47,16 +45,16 @@ class Slice:
     caught: int
     expected_failures: float  # as many as were forecast
     figures: Mapping[str, Estimate]
-    is_off: bool  # it failed more or less often than forecast, by more than chance
+    stands_out: bool  # it failed more or less often than forecast, beyond chance
 
     def to_json(self) -> dict[str, object]:
-        """Give counts and figures by name; those of node-days and alarms only where it has node-days."""
+        """Return counts and figures by name; those of node-days and alarms only where it has node-days."""
         of_rows = {
             "node_days": self.node_days,
             "alarms": self.alarms,
             "share_of_alarms": self.share_of_alarms,
             "failures_expected": self.expected_failures,
-            "stands_out": self.is_off,
+            "stands_out": self.stands_out,
         }
         counts = {"failures": self.failures, "failures_caught": self.caught}
         figures = {
@@ -71,30 +69,30 @@ class Slicing:
 
     share: float
     fleet: Slice
-    parts: Mapping[str, tuple[Slice, ...]]  # by rack, hardware, ...
-    causes: tuple[Slice, ...]  # failures only: nobody knows an alarm's cause
-    dispersion: float  # how much more failures scatter than if each came on its own
-    compared: int  # slices that were looked at, shown or pooled
+    groupings: Mapping[str, tuple[Slice, ...]]  # by rack, hardware, ...
+    causes: tuple[Slice, ...]  # failures only: an alarm has no known cause
+    dispersion: float  # how much more failures scatter than if each came independently
+    compared: int  # slices that were compared with the forecast, shown or pooled
     unusual: int  # of them: those that chance alone brings about one time in twenty
 
     @property
     def by_chance(self) -> float:
-        """Give how many slices would be unusual if the forecast were right for all of them."""
+        """Return how many slices would be unusual if the forecast were right for all of them."""
         return NOMINAL * self.compared
 
     @property
-    def off(self) -> tuple[tuple[str, Slice], ...]:
-        """Give the slices that stand out, each with its division, those furthest from the forecast first."""
-        found = [(name, one) for name, slices in self.parts.items() for one in slices if one.is_off]
-        return tuple(sorted(found, key=lambda own: -abs(own[1].failures - own[1].expected_failures)))
+    def outliers(self) -> tuple[tuple[str, Slice], ...]:
+        """Return the slices that stand out, each with its grouping, those furthest from the forecast first."""
+        outliers = [(name, part) for name, slices in self.groupings.items() for part in slices if part.stands_out]
+        return tuple(sorted(outliers, key=lambda pair: -abs(pair[1].failures - pair[1].expected_failures)))
 
     def to_json(self) -> dict[str, object]:
-        """Give every slice that is shown, by division, and how many were compared."""
-        parts = {**self.parts, **({"cause": self.causes} if self.causes else {})}
+        """Return every slice that is shown, by grouping, and how many were compared."""
+        groupings = {**self.groupings, **({CAUSE: self.causes} if self.causes else {})}
         return {
             "alarm_share": self.share,
             "fleet": self.fleet.to_json(),
-            "by": {name: [one.to_json() for one in slices] for name, slices in parts.items()},
+            "by": {name: [part.to_json() for part in slices] for name, slices in groupings.items()},
             "dispersion": self.dispersion,
             "compared": self.compared,
             "unusual": self.unusual,
@@ -102,84 +100,90 @@ class Slicing:
         }
 
 
-def slice_up(seen: Seen, hindsight: View, idle: NDArray[np.float64] | None = None) -> Slicing:
-    """Part one model's alarms at one budget, and what came of them, by every division that sets something apart.
+def slice_alarms(alarms: ModelAlarms, hindsight: View, idle: Array | None = None) -> Slicing:
+    """Slice one model's alarms at one budget, and what followed them, by every grouping that has several groups.
 
-    `idle`: of each row, 1 where its node had no work, 0 where it had, NaN where nobody knows.
+    `idle`: of each row, 1 where its node had no work, 0 where it had, NaN where this is unknown.
     """
-    told, by_cause = divisions(seen.bench, hindsight, idle), causes(seen.bench, hindsight)
-    sums = [count(seen, one) for one in told]
-    compared = compare(seen.bench, seen.probability, sums)
-    plain = [whole(seen.bench), *([by_cause] if by_cause else [])]
-    layouts = [*_plain(seen, plain), *map(lay_out, told, sums, compared.chance, compared.is_odd)]
-    made = [tuple(slices) for slices in _slices(seen, layouts)]
-    parts = made[len(plain) :]
+    compared, of_causes = groupings(alarms.context, hindsight, idle), by_cause(alarms.context, hindsight)
+    sums = [count(alarms, grouping) for grouping in compared]
+    comparison = compare(alarms.context, alarms.probability, sums)
+    plain = [whole_fleet(alarms.context), *([of_causes] if of_causes else [])]
+    layouts = [
+        *_plain_layouts(alarms, plain),
+        *map(lay_out, compared, sums, comparison.p_value, comparison.is_significant),
+    ]
+    slices = [tuple(of_layout) for of_layout in _slices(alarms, layouts)]
     return Slicing(
-        seen.share,
-        made[0][0],
-        {one.name: slices for one, slices in zip(told, parts, strict=True)},
-        made[1] if by_cause else (),
-        compared.dispersion,
-        compared.count,
-        compared.unusual,
+        alarms.share,
+        slices[0][0],
+        {grouping.name: parts for grouping, parts in zip(compared, slices[len(plain) :], strict=True)},
+        slices[1] if of_causes else (),
+        comparison.dispersion,
+        comparison.count,
+        comparison.unusual,
     )
 
 
-def _plain(seen: Seen, told: Sequence[Division]) -> Iterator[SliceLayout]:
-    """Lay out what is not compared with its forecast."""
-    for one in told:
-        size = len(one.labels)
-        yield lay_out(one, count(seen, one), np.ones(size), np.zeros(size, dtype=bool))
+def _plain_layouts(alarms: ModelAlarms, plain: Sequence[Grouping]) -> Iterator[SliceLayout]:
+    """Lay out groupings that are not compared with their forecast."""
+    for grouping in plain:
+        size = len(grouping.labels)
+        yield lay_out(grouping, count(alarms, grouping), np.ones(size), np.zeros(size, dtype=bool))
 
 
-def _slices(seen: Seen, layouts: Sequence[SliceLayout]) -> Iterator[Iterator[Slice]]:
-    """Measure every slice, with intervals for those that have failures enough."""
-    numbers = _numbers(seen.bench, layouts)
-    draws = _draws(seen, layouts, numbers)
+def _slices(alarms: ModelAlarms, layouts: Sequence[SliceLayout]) -> Iterator[Iterator[Slice]]:
+    """Measure every slice of every layout, with intervals for those that have failures enough."""
+    numbers = _numbers(alarms.context, layouts)
+    draws = _draws(alarms, layouts, numbers)
     for layout, number in zip(layouts, numbers, strict=True):
-        yield (_slice(seen, layout, at, _own(draws, place)) for at, place in enumerate(number.tolist()))
+        yield (_slice(alarms, layout, i, _of_slice(draws, row)) for i, row in enumerate(number.tolist()))
 
 
-def _numbers(bench: EvaluationContext, layouts: Sequence[SliceLayout]) -> list[Index]:
-    """Number the slices that get an interval, over all divisions; NOBODY for the others."""
-    enough = [(one.sums["failures"] >= FEWEST_FAILURES) & (bench.strata is not None) for one in layouts]
-    ends = np.cumsum([0, *(own.sum() for own in enough)])
-    return [np.where(own, begin + np.cumsum(own) - 1, NOBODY) for own, begin in zip(enough, ends, strict=False)]
-
-
-def _draws(seen: Seen, layouts: Sequence[SliceLayout], numbers: Sequence[Index]) -> Sums:
-    size, strata = int(max(own.max(initial=NOBODY) for own in numbers)) + 1, seen.bench.strata
-    if not size or strata is None:
-        return {}
-    told = [
-        SliceNumbers(one.places.division, np.append(number, NOBODY)[one.places.place])
-        for one, number in zip(layouts, numbers, strict=True)
+def _numbers(context: EvaluationContext, layouts: Sequence[SliceLayout]) -> list[Index]:
+    """Number the slices that get an interval, over all layouts; NO_GROUP for the others."""
+    is_enough = [(layout.sums["failures"] >= FEWEST_FAILURES) & (context.bootstrap is not None) for layout in layouts]
+    begins = np.cumsum([0, *(enough.sum() for enough in is_enough)])
+    return [
+        np.where(enough, begin + np.cumsum(enough) - 1, NO_GROUP)
+        for enough, begin in zip(is_enough, begins, strict=False)
     ]
-    return draw(seen, strata, told, size)
 
 
-def _own(draws: Sums, place: int) -> Sums:
-    return {} if place == NOBODY else {name: own[place] for name, own in draws.items()}
+def _draws(alarms: ModelAlarms, layouts: Sequence[SliceLayout], numbers: Sequence[Index]) -> SliceSums:
+    size = int(max(number.max(initial=NO_GROUP) for number in numbers)) + 1
+    bootstrap = alarms.context.bootstrap
+    if not size or bootstrap is None:
+        return {}
+    assignments = [
+        SliceAssignment(layout.assignment.grouping, np.append(number, NO_GROUP)[layout.assignment.slice_of_group])
+        for layout, number in zip(layouts, numbers, strict=True)
+    ]
+    return draw(alarms, bootstrap, assignments, size)
 
 
-def _slice(seen: Seen, layout: SliceLayout, at: int, draws: Sums) -> Slice:
-    own = {name: float(values[at]) for name, values in layout.sums.items()}
+def _of_slice(draws: SliceSums, row: int) -> SliceSums:
+    return {} if row == NO_GROUP else {name: values[row] for name, values in draws.items()}
+
+
+def _slice(alarms: ModelAlarms, layout: SliceLayout, i: int, draws: SliceSums) -> Slice:
+    sums = {name: float(values[i]) for name, values in layout.sums.items()}
     figures = {
-        name: Estimate(quotient(own[above], own[below]), divide(draws[above], draws[below]) if draws else None)
-        for name, (above, below) in QUOTIENTS.items()
+        name: Estimate(quotient(sums[top], sums[bottom]), divide(draws[top], draws[bottom]) if draws else None)
+        for name, (top, bottom) in QUOTIENTS.items()
     }
     level = figures["observed_over_expected"]
     return Slice(
-        layout.labels[at],
-        layout.pooled[at],
-        int(own["rows"]) * seen.bench.cases.every_days,
-        int(own["alarms"]),
-        quotient(own["alarms"], len(seen.result.rows)),
-        int(own["failures"]),
-        int(own["caught"]),
-        own["failures"] / level.value if level.value else own["expected"] * in_failures(seen.bench),
+        layout.labels[i],
+        layout.pooled[i],
+        int(sums["rows"]) * alarms.context.cases.every_days,
+        int(sums["alarms"]),
+        quotient(sums["alarms"], len(alarms.outcome.rows)),
+        int(sums["failures"]),
+        int(sums["caught"]),
+        sums["failures"] / level.value if level.value else sums["expected"] * in_failures(alarms.context),
         figures,
-        bool(layout.is_odd[at]) and _excludes_one(level),
+        bool(layout.is_significant[i]) and _excludes_one(level),
     )
 
 

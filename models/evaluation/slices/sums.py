@@ -6,101 +6,108 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import block_diag, coo_array, csc_array, vstack
 
-from models.evaluation.alarm_budgets import outcome
+from features.grid import Array
+from models.evaluation.alarm_budgets import AlarmOutcome
 from models.evaluation.alarms import alarmed_rows
-from models.evaluation.slices.groups import NOBODY
-from models.metrics.bootstrap import join_cells
+from models.evaluation.slices.groups import NO_GROUP
+from models.metrics.bootstrap import concatenate_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from features.grid import Index
-    from models.evaluation.alarm_budgets import Outcome
-    from models.evaluation.context import EvaluationContext, Strata
-    from models.evaluation.slices.groups import Division
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Sums = dict[str, Floats]  # by name: one number a slice, or a row of resamples
+    from features.grid import Index
+    from models.evaluation.context import BootstrapCells, EvaluationContext
+    from models.evaluation.slices.groups import Grouping
+
+SliceSums = dict[str, Array]  # by name: one number for each slice, or slices x resamples
 OF_ROWS: Final = ("observed", "expected")
 OF_ALARMS: Final = ("kept_alarms", "hits")
 OF_FAILURES: Final = ("failures", "caught")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is parted: the cases, one model's probabilities, and its alarms at one budget."""
+class ModelAlarms:
+    """What is sliced: the cases, one model's probabilities, and its alarms at one budget."""
 
-    bench: EvaluationContext
-    probability: Floats
-    result: Outcome
+    context: EvaluationContext
+    probability: Array
+    outcome: AlarmOutcome
     share: float
 
     @classmethod
-    def of(cls, bench: EvaluationContext, probability: Floats, share: float) -> Seen:
+    def of(cls, context: EvaluationContext, probability: Array, share: float) -> ModelAlarms:
         """Raise alarms on a share of the nodes at each cutoff."""
-        rows = alarmed_rows(bench.roster, probability, [share])[share]
-        return cls(bench, probability, outcome(bench, probability, rows), share)
+        alarmed = alarmed_rows(context.rows_by_time, probability, [share])[share]
+        return cls(context, probability, AlarmOutcome.of(context, probability, alarmed), share)
 
 
 @dataclass(frozen=True, slots=True)
-class SliceNumbers:
-    """A division's groups as slices: where each group is counted; NOBODY for those that are not."""
+class SliceAssignment:
+    """Which slice each group of a grouping is counted in; NO_GROUP for those that are not counted."""
 
-    division: Division
-    place: Index
+    grouping: Grouping
+    slice_of_group: Index
 
     def of(self, group: Index) -> Index:
-        """Give the slice of each row, alarm or failure, by its group."""
-        return np.append(self.place, NOBODY)[group]  # a group of NOBODY is the last one
+        """Return the slice of each row, alarm or failure, by its group."""
+        return np.append(self.slice_of_group, NO_GROUP)[group]  # NO_GROUP (-1) finds the last one
 
 
-def count(seen: Seen, division: Division) -> Sums:
-    """Count what each group holds: rows with a label, alarms, and failures."""
-    size = len(division.labels)
+def count(alarms: ModelAlarms, grouping: Grouping) -> SliceSums:
+    """Count the rows with a label, the alarms and the failures of each group."""
+    size = len(grouping.labels)
     return {
-        name: np.bincount(group[group != NOBODY], weights=values[group != NOBODY], minlength=size).astype(np.float64)
-        for name, (group, values) in _items(seen, division).items()
+        name: np.bincount(group[group != NO_GROUP], weights=values[group != NO_GROUP], minlength=size).astype(
+            np.float64
+        )
+        for name, (group, values) in _items(alarms, grouping).items()
     }
 
 
-def _items(seen: Seen, division: Division) -> dict[str, tuple[Index, Floats]]:
-    """Give the group of each thing that is counted, and what it counts for."""
-    bench, result = seen.bench, seen.result
-    row, alarm, failure = division.of_row[bench.kept], division.of_row[result.rows], division.of_failure
+def _items(alarms: ModelAlarms, grouping: Grouping) -> dict[str, tuple[Index, Array]]:
+    """Return, for each sum, the group and the value of every row, alarm or failure."""
+    context, outcome = alarms.context, alarms.outcome
+    row, alarm, failure = grouping.of_row[context.kept], grouping.of_row[outcome.rows], grouping.of_failure
     return {
         "rows": (row, np.ones(len(row))),
-        "observed": (row, bench.label),
-        "expected": (row, seen.probability[bench.kept]),
+        "observed": (row, context.label),
+        "expected": (row, alarms.probability[context.kept]),
         "alarms": (alarm, np.ones(len(alarm))),
-        "kept_alarms": (alarm, (~np.isnan(result.label)).astype(np.float64)),
-        "hits": (alarm, np.nan_to_num(result.label)),
+        "kept_alarms": (alarm, (~np.isnan(outcome.label)).astype(np.float64)),
+        "hits": (alarm, np.nan_to_num(outcome.label)),
         "failures": (failure, np.ones(len(failure))),
-        "caught": (failure, np.isfinite(result.lead_hours).astype(np.float64)),
+        "caught": (failure, np.isfinite(outcome.lead_hours).astype(np.float64)),
     }
 
 
-def draw(seen: Seen, strata: Strata, told: Sequence[SliceNumbers], size: int) -> Sums:
-    """Count in every resample what `size` slices hold, with the weights that the whole window is judged by."""
+def draw(
+    alarms: ModelAlarms, bootstrap: BootstrapCells, assignments: Sequence[SliceAssignment], size: int
+) -> SliceSums:
+    """Count `size` slices in every resample, with the weights that the whole window is judged by."""
     blocks = (
-        (OF_ROWS, strata.distinct, strata.of_kept),
-        (OF_ALARMS, strata.rows[seen.result.rows], np.arange(len(seen.result.rows))),
-        (OF_FAILURES, strata.failures, np.arange(len(strata.failures.node))),
+        (OF_ROWS, bootstrap.distinct, bootstrap.of_kept),
+        (OF_ALARMS, bootstrap.rows[alarms.outcome.rows], np.arange(len(alarms.outcome.rows))),
+        (OF_FAILURES, bootstrap.failures, np.arange(len(bootstrap.failures.node))),
     )
-    items = [_items(seen, one.division) for one in told]
+    items = [_items(alarms, assignment.grouping) for assignment in assignments]
 
-    def spread(name: str, column: NDArray[np.intp], width: int) -> csc_array:
-        """Lay out what each cell (columns) adds to each slice (rows)."""
-        group = np.concatenate([one.of(own[name][0]) for one, own in zip(told, items, strict=True)])
-        values = np.concatenate([own[name][1] for own in items])
-        inside = group != NOBODY
-        where = (group[inside], np.tile(column, len(told))[inside])
-        return coo_array((values[inside], where), shape=(size, width)).tocsc()
+    def contributions(name: str, column: NDArray[np.intp], width: int) -> csc_array:
+        """Return what each cell (columns) adds to each slice (rows)."""
+        pairs = zip(assignments, items, strict=True)
+        slices = np.concatenate([assignment.of(by_name[name][0]) for assignment, by_name in pairs])
+        values = np.concatenate([by_name[name][1] for by_name in items])
+        is_counted = slices != NO_GROUP
+        coordinates = (slices[is_counted], np.tile(column, len(assignments))[is_counted])
+        return coo_array((values[is_counted], coordinates), shape=(size, width)).tocsc()
 
-    parts = [vstack([spread(name, column, len(cells.node)) for name in names]) for names, cells, column in blocks]
-    cells = join_cells([cells for _, cells, _ in blocks])
-    sums = np.concatenate(list(strata.resampler.sums(csc_array(block_diag(parts)), cells)), axis=1)
+    matrices = [
+        vstack([contributions(name, column, len(cells.node)) for name in names]) for names, cells, column in blocks
+    ]
+    cells = concatenate_cells([cells for _, cells, _ in blocks])
+    sums = np.concatenate(list(bootstrap.resampler.sums(csc_array(block_diag(matrices)), cells)), axis=1)
     names = [*OF_ROWS, *OF_ALARMS, *OF_FAILURES]
     return dict(zip(names, np.split(sums, len(names)), strict=True))

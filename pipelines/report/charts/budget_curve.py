@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.evaluation.budget_curve import Tradeoff
+    from models.evaluation.budget_curve import BudgetCurve
     from models.metrics.estimate import Estimate
 
 WIDE: Final = Frame(960, 536, top=14, right=150, bottom=176, left=52)
@@ -33,7 +33,7 @@ LEAST: Final = 0.1
 class Curves:
     """What is drawn: every model's curve, the baseline that the model is set against, and the budget in use."""
 
-    tradeoff: Tradeoff
+    tradeoff: BudgetCurve
     rival: str | None
     share: float
 
@@ -59,13 +59,13 @@ def draw(curves: Curves, title: str, frame: Frame = WIDE) -> Markup:
     return picture(frame, title, _in_words(curves), parts)
 
 
-def _top(told: Tradeoff) -> float:
+def _top(told: BudgetCurve) -> float:
     values = [one.value or 0.0 for curve in told.caught.values() for one in curve]
     highs = [one.bounds()[1] or 0.0 for one in told.caught[MODEL]]
     return min(1.0, HEADROOM * max([LEAST, *values, *highs]))
 
 
-def _from_behind(told: Tradeoff) -> list[str]:
+def _from_behind(told: BudgetCurve) -> list[str]:
     return sorted(told.caught, key=lambda name: name == MODEL)
 
 
@@ -75,23 +75,27 @@ def _points(
     return [(x(at), y(one.value)) for at, one in zip(shares, curve, strict=True) if one.value is not None]
 
 
-def _band(told: Tradeoff, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
+def _band(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
     bounds = [(at, *one.bounds()) for at, one in zip(told.shares, told.caught[MODEL], strict=True)]
     inside = [(x(at), y(low), y(high)) for at, low, high in bounds if low is not None and high is not None]
     yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
 
 
-def _marks(told: Tradeoff, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
+def _marks(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
     """Put marks on the model's curve that say, when pointed at, what everyone catches there."""
     for at, own in zip(told.shares, told.caught[MODEL], strict=True):
         if own.value is not None:
-            others = [f"{model_name(name)} {share(told.at(name, at).value)}" for name in told.caught if name != MODEL]
+            others = [
+                f"{model_name(name)} {share(told.caught_share(name, at).value)}"
+                for name in told.caught
+                if name != MODEL
+            ]
             tip = "\n".join([f"alarms on {share(at)} of the nodes", f"Nodeward {with_interval(own)}", *others])
             yield dot((x(at), y(own.value)), 3.5, "mark of-model", tip)
             yield el("circle", el("title", tip), cx=x(at), cy=y(own.value), r=14, class_="target")
 
 
-def _labels(told: Tradeoff, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
+def _labels(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
     ends = sorted((y(curve[-1].value or 0.0), name) for name, curve in told.caught.items())
     for place, (end, name) in zip(spread((end for end, _ in ends), LABEL_GAP, y.end, y.start), ends, strict=True):
         yield polyline([(x.end + 2, end), (x.end + 12, place)], "leader")
@@ -122,5 +126,5 @@ def _signed(value: float) -> str:
 def _in_words(curves: Curves) -> str:
     told = curves.tradeoff
     return f"On {share(curves.share)} of the nodes: " + ", ".join(
-        f"{model_name(name)} {share(told.at(name, curves.share).value)}" for name in told.caught
+        f"{model_name(name)} {share(told.caught_share(name, curves.share).value)}" for name in told.caught
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.evaluation.lead_times import Leads
+    from models.evaluation.lead_times import LeadTimes
     from models.metrics.estimate import Estimate
 
 FRAME: Final = Frame(380, 280, top=26, right=14, bottom=44, left=40)
@@ -23,7 +23,7 @@ NOTICE: Final = Frame(380, 170, top=6, right=124, bottom=8, left=102)
 ROW: Final = 30
 
 
-def draw(leads: Leads, title: str) -> Markup:
+def draw(leads: LeadTimes, title: str) -> Markup:
     """Draw a bar for each span of lead."""
     end = leads.bar_hours * len(leads.count)
     x, most = LinearScale(0.0, float(end), *FRAME.x), int(leads.count.max(initial=0))
@@ -41,7 +41,7 @@ def draw(leads: Leads, title: str) -> Markup:
     return picture(FRAME, title, _in_words(leads), parts)
 
 
-def _bars(leads: Leads, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
+def _bars(leads: LeadTimes, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
     for at, count in enumerate(leads.count.tolist()):
         begin, end = at * leads.bar_hours, (at + 1) * leads.bar_hours
         tip = f"{pluralize(count, 'failure')}, {begin} to {end} h ahead"
@@ -49,13 +49,13 @@ def _bars(leads: Leads, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
             yield box((x(begin) + 1, y(0)), (x(end) - 1, y(count)), "bar of-model", tip)
 
 
-def _in_words(leads: Leads) -> str:
+def _in_words(leads: LeadTimes) -> str:
     bars = enumerate(leads.count.tolist())
     told = [f"{count} from {at * leads.bar_hours} h" for at, count in bars if count]
     return ", ".join(told) or "no failure was caught"
 
 
-def draw_notice(leads: Leads, title: str) -> Markup:
+def draw_notice(leads: LeadTimes, title: str) -> Markup:
     """Draw the share of all failures that had at least so much notice."""
     told = list(leads.at_least.items())
     frame = Frame(NOTICE.width, ROW * len(told) + 14, NOTICE.top, NOTICE.right, NOTICE.bottom, NOTICE.left)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from models.evaluation.reliability_diagram import Bin
+    from models.evaluation.reliability_diagram import ReliabilityBin
 
 FRAME: Final = Frame(380, 460, top=28, right=16, bottom=140, left=54)
 FOOT: Final = 44
@@ -25,7 +25,7 @@ LOWEST: Final = 1e-5
 BAR: Final = 9
 
 
-def draw(bins: Sequence[Bin], title: str) -> Markup:
+def draw(bins: Sequence[ReliabilityBin], title: str) -> Markup:
     """Draw a mark and an interval for each bin; one without a failure hangs on the lower edge."""
     low, high = _ends(bins)
     x, y = LogarithmicScale(low, high, *FRAME.x), LogarithmicScale(low, high, *FRAME.y)
@@ -43,18 +43,18 @@ def draw(bins: Sequence[Bin], title: str) -> Markup:
     return picture(FRAME, title, "; ".join(_told(one) for one in bins), parts)
 
 
-def _ends(bins: Sequence[Bin]) -> tuple[float, float]:
+def _ends(bins: Sequence[ReliabilityBin]) -> tuple[float, float]:
     told = [one.forecast for one in bins] + [one.observed.value or 0.0 for one in bins]
     told += [bound for one in bins for bound in one.observed.bounds() if bound is not None]
     known = [value for value in told if value > LOWEST]
     return max(min(known, default=0.01) / MARGIN, LOWEST), min(max(known, default=0.5) * MARGIN, 1.0)
 
 
-def _told(one: Bin) -> str:
+def _told(one: ReliabilityBin) -> str:
     return f"forecast {share(one.forecast)}, failed {with_interval(one.observed)} of {pluralize(one.rows, 'forecast')}"
 
 
-def _bin(one: Bin, x: LogarithmicScale, y: LogarithmicScale) -> Iterator[Markup]:
+def _bin(one: ReliabilityBin, x: LogarithmicScale, y: LogarithmicScale) -> Iterator[Markup]:
     at, (low, high) = x(one.forecast), one.observed.bounds()
     if low is not None and high is not None:
         yield line((at, y(low)), (at, y(high)), "whisker of-model")
@@ -63,7 +63,7 @@ def _bin(one: Bin, x: LogarithmicScale, y: LogarithmicScale) -> Iterator[Markup]
     yield el("circle", el("title", _told(one)), cx=place[0], cy=place[1], r=12, class_="target")
 
 
-def _counts(bins: Sequence[Bin], x: LogarithmicScale, foot: float) -> Iterator[Markup]:
+def _counts(bins: Sequence[ReliabilityBin], x: LogarithmicScale, foot: float) -> Iterator[Markup]:
     """Draw how many forecasts each bin holds, on a logarithmic scale."""
     most = max((one.rows for one in bins), default=1)
     height = LogarithmicScale(0.5, float(max(most, 2)), 0.0, float(COUNTS))

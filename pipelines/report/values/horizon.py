@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.backtest.replay import judge_cases
-from models.evaluation.alarm_budgets import outcome
-from models.evaluation.alarm_episodes import AlarmHistory, tell
+from models.evaluation.alarm_budgets import AlarmOutcome
+from models.evaluation.alarm_episodes import AlarmHistory, alarm_history
 from models.evaluation.alarms import alarmed_rows
-from models.evaluation.budget_curve import BUDGETS, Tradeoff, trade_off
-from models.evaluation.context import set_up
+from models.evaluation.budget_curve import BUDGETS, BudgetCurve, budget_curve
+from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluate import MODEL
-from models.evaluation.lead_times import Leads, leads
-from models.evaluation.reliability_diagram import Bin, diagram
+from models.evaluation.lead_times import LeadTimes, lead_times
+from models.evaluation.reliability_diagram import ReliabilityBin, reliability_diagram
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,9 +31,9 @@ class Study:
     horizon_days: float
     share: float
     evaluation: Evaluation
-    tradeoff: Tradeoff
-    bins: tuple[Bin, ...]
-    leads: Leads
+    tradeoff: BudgetCurve
+    bins: tuple[ReliabilityBin, ...]
+    leads: LeadTimes
     story: AlarmHistory
     node: NDArray[np.int32]  # of the rows that the story speaks of
     ts: NDArray[np.datetime64]
@@ -51,17 +51,17 @@ def study(found: Backtest, hindsight: View, horizon_days: float) -> Study:
     """Look closely at one horizon under the budget that people are shown."""
     cases = judge_cases(found.replay, hindsight, horizon_days)
     _, probabilities = found.replay.at(horizon_days)
-    bench, own, share = set_up(cases, found.resampler), probabilities[MODEL], found.middle_share
-    alarmed = alarmed_rows(bench.roster, own, [share])[share]
-    result = outcome(bench, own, alarmed)
+    context, own, share = EvaluationContext.of(cases, found.resampler), probabilities[MODEL], found.middle_share
+    alarmed = alarmed_rows(context.rows_by_time, own, [share])[share]
+    outcome = AlarmOutcome.of(context, own, alarmed)
     return Study(
         horizon_days,
         share,
         found.evaluations[horizon_days],
-        trade_off(bench, probabilities, (*BUDGETS, *found.alarm_shares)),
-        diagram(bench, own),
-        leads(bench, result.lead_hours),
-        tell(bench, own, result),
+        budget_curve(context, probabilities, (*BUDGETS, *found.alarm_shares)),
+        reliability_diagram(context, own),
+        lead_times(context, outcome.lead_hours),
+        alarm_history(context, own, outcome),
         cases.node,
         cases.ts,
         cases.label,

@@ -87,21 +87,21 @@ class Scene:
 
     def misses(self) -> tuple[Closeup, ...]:
         """Take the missed failures that the model thought least of, one a node, of those that it could have seen."""
-        struck = self.study.story.struck
-        missed = np.flatnonzero(np.isnan(struck.lead_hours) & (struck.peak_row != NEVER_AT_RISK))
-        ordered = missed[np.argsort(self.study.probability[struck.peak_row[missed]], kind="stable")]
-        picked = _first_of_each(ordered, struck.node, MISSES)
-        return tuple(self._closeup(struck.peak_row[at], struck.start[at], alarms=0, is_miss=True) for at in picked)
+        failures = self.study.story.failures
+        missed = np.flatnonzero(np.isnan(failures.lead_hours) & (failures.peak_row != NEVER_AT_RISK))
+        ordered = missed[np.argsort(self.study.probability[failures.peak_row[missed]], kind="stable")]
+        picked = _first_of_each(ordered, failures.node, MISSES)
+        return tuple(self._closeup(failures.peak_row[at], failures.start[at], alarms=0, is_miss=True) for at in picked)
 
     def false_alarms(self) -> tuple[Closeup, ...]:
         """Take the most certain alarms that no failure followed, one a node."""
-        spans = self.study.story.spans
-        false = np.flatnonzero(spans.label == 0)
-        ordered = false[np.argsort(-self.study.probability[spans.peak_row[false]], kind="stable")]
-        picked = _first_of_each(ordered, spans.node, FALSE_ALARMS)
+        episodes = self.study.story.episodes
+        false = np.flatnonzero(episodes.label == 0)
+        ordered = false[np.argsort(-self.study.probability[episodes.peak_row[false]], kind="stable")]
+        picked = _first_of_each(ordered, episodes.node, FALSE_ALARMS)
         return tuple(
-            self._closeup(row, self.study.ts[row], alarms=int(spans.alarms[at]), is_miss=False)
-            for at, row in zip(picked, spans.peak_row[picked], strict=True)
+            self._closeup(row, self.study.ts[row], alarms=int(episodes.alarms[at]), is_miss=False)
+            for at, row in zip(picked, episodes.peak_row[picked], strict=True)
         )
 
     def _closeup(self, row: int, moment: np.datetime64, *, alarms: int, is_miss: bool) -> Closeup:
@@ -118,7 +118,7 @@ class Scene:
             end,
             float(study.probability[row]),
             int(study.story.rank[row]),
-            int(study.story.of[row]),
+            int(study.story.at_risk[row]),
             alarms,
             told.reasons,
             self._risk(int(study.node[row]), start, end),

@@ -69,7 +69,7 @@ class Lanes:
 def lanes(story: AlarmHistory, hindsight: View, window: Window, step: timedelta) -> Lanes:
     """Pick the nodes that failed most, then those that were alarmed most without failing."""
     start, end = to_numpy(window.start), to_numpy(window.end)
-    failures, alarms = _counts(story.struck.node, story), _alarm_counts(story)
+    failures, alarms = _counts(story.failures.node, story), _alarm_counts(story)
     of_interest = np.flatnonzero((failures > 0) | (alarms > 0))
     ranked = of_interest[np.lexsort((-alarms[of_interest], -failures[of_interest]))]
     failed, alarmed = ranked[failures[ranked] > 0], ranked[failures[ranked] == 0]
@@ -101,17 +101,18 @@ def _counts(node: NDArray[np.int32], story: AlarmHistory) -> Index:
 
 
 def _alarm_counts(story: AlarmHistory) -> Index:
-    counted = np.bincount(story.spans.node, weights=story.spans.alarms, minlength=len(story.names))
+    counted = np.bincount(story.episodes.node, weights=story.episodes.alarms, minlength=len(story.names))
     return counted.astype(np.int64)
 
 
 def _alarms(story: AlarmHistory, node: int, step: np.timedelta64) -> tuple[Alarm, ...]:
-    spans, own = story.spans, np.flatnonzero(story.spans.node == node)
+    episodes, own = story.episodes, np.flatnonzero(story.episodes.node == node)
     return tuple(
-        Alarm(spans.first[at], spans.last[at] + step, int(spans.alarms[at]), float(spans.label[at])) for at in own
+        Alarm(episodes.first[at], episodes.last[at] + step, int(episodes.alarms[at]), float(episodes.label[at]))
+        for at in own
     )
 
 
 def _hits(story: AlarmHistory, node: int) -> tuple[Hit, ...]:
-    struck, own = story.struck, np.flatnonzero(story.struck.node == node)
-    return tuple(Hit(struck.start[at], float(struck.lead_hours[at])) for at in own)
+    failures, own = story.failures, np.flatnonzero(story.failures.node == node)
+    return tuple(Hit(failures.start[at], float(failures.lead_hours[at])) for at in own)

@@ -129,12 +129,12 @@ def test_a_nightly_export_is_clear() -> None:
 
 
 def test_no_failure_can_not_be_told() -> None:
-    assert recording_delays.at_once(clean().events.clear()).verdict is Severity.UNTOLD
+    assert recording_delays.at_once(clean().events.clear()).verdict is Severity.INCONCLUSIVE
     assert (
         planned_work.in_groups(
             planned_work.FailureStarts.of(clean().nodes, merge_failures(clean().events.clear()))
         ).verdict
-        is Severity.UNTOLD
+        is Severity.INCONCLUSIVE
     )
 
 
@@ -144,7 +144,7 @@ def test_no_failure_can_not_be_told() -> None:
         (Arrivals(1000, 0, 1000, 0), Severity.CLEAR, Severity.CLEAR),
         (Arrivals(1000, 5, 0, 5), Severity.SUSPICIOUS, Severity.SUSPICIOUS),
         (Arrivals(1000, 500, 0, 900), Severity.FOUND, Severity.FOUND),
-        (Arrivals(0, 0, 0, 0), Severity.UNTOLD, Severity.UNTOLD),
+        (Arrivals(0, 0, 0, 0), Severity.INCONCLUSIVE, Severity.INCONCLUSIVE),
     ],
 )
 def test_arrivals_of_telemetry_are_judged_by_their_share(arrivals: Arrivals, early: Severity, bulk: Severity) -> None:
@@ -215,12 +215,12 @@ def outage_days() -> list[float]:
     return [12.2, 40.7, 77.1, 99.5, 130.3]
 
 
-def blind() -> collector_outages.Spans:
+def blind() -> collector_outages.Intervals:
     starts = np.array([to_numpy(at(day)) for day in outage_days()])
     return starts, np.array([to_numpy(at(day + 0.25)) for day in outage_days()])
 
 
-def coincide(events: pl.DataFrame, spans: collector_outages.Spans) -> Finding:
+def coincide(events: pl.DataFrame, spans: collector_outages.Intervals) -> Finding:
     merged = merge_failures(events)
     told = merged["node"].to_list(), to_times(merged["start"])
     return collector_outages.coincide(told, spans, np.timedelta64(1, "D"), np.random.default_rng(1))
@@ -253,4 +253,4 @@ def test_a_collector_that_loses_most_nodes_is_an_outage() -> None:
 
 def test_no_outage_can_not_be_told() -> None:
     nothing = np.empty(0, dtype="datetime64[us]")
-    assert coincide(clean().events, (nothing, nothing)).verdict is Severity.UNTOLD
+    assert coincide(clean().events, (nothing, nothing)).verdict is Severity.INCONCLUSIVE

@@ -82,7 +82,7 @@ def test_a_simulated_fleet_is_clear() -> None:
 
 def test_every_finding_has_its_figure() -> None:
     for finding in of_clean():
-        assert any(letter.isdigit() for letter in finding.figure) or finding.verdict is Severity.UNTOLD
+        assert any(letter.isdigit() for letter in finding.figure) or finding.verdict is Severity.INCONCLUSIVE
 
 
 def test_the_same_records_are_told_the_same() -> None:
@@ -228,7 +228,7 @@ def test_records_without_a_failure_before_the_test_can_still_be_audited() -> Non
         collection_only.TIMES,
         already_failing.NAME,
     ):
-        assert named(told, name).verdict is Severity.UNTOLD
+        assert named(told, name).verdict is Severity.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("metrics", [(), METRICS[:1]])
@@ -243,7 +243,7 @@ def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) 
         mirrored_columns.NAME,
     )
     assert Severity.FOUND not in {finding.verdict for finding in told}
-    assert named(told, mirrored_columns.NAME).verdict is Severity.UNTOLD
+    assert named(told, mirrored_columns.NAME).verdict is Severity.INCONCLUSIVE
 
 
 def test_the_middle_one_of_the_horizons_of_whole_days_is_judged() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.causes.counts import LEVELS, CountLevel
-from models.causes.dirichlet import Shrinkage, fit, surprise
+from models.causes.dirichlet import DirichletHierarchy, fit, surprise
 
 FLEET, NODE = CountLevel("fleet", None), CountLevel("node", None)
 
@@ -16,13 +16,13 @@ def test_shares_are_the_dirichlet_multinomials_by_hand() -> None:
     counts = {FLEET: np.array([[6.0, 2.0]]), NODE: np.array([[0.0, 1.0]])}
     fleet = np.array([(6 + 4 * 0.5) / 12, (2 + 4 * 0.5) / 12])
     node = np.array([3 * fleet[0] / 4, (1 + 3 * fleet[1]) / 4])
-    assert Shrinkage({NODE: 3.0, FLEET: 4.0}).shares(counts)[0] == pytest.approx(node)
+    assert DirichletHierarchy({NODE: 3.0, FLEET: 4.0}).shares(counts)[0] == pytest.approx(node)
 
 
 def test_a_node_without_failures_says_what_the_fleet_does() -> None:
     counts = {FLEET: np.array([[6.0, 2.0]]), NODE: np.zeros((1, 2))}
-    whole = Shrinkage({FLEET: 3.0, NODE: 10.0}).shares(counts)
-    assert whole == pytest.approx(Shrinkage({FLEET: 3.0}).shares(counts))
+    whole = DirichletHierarchy({FLEET: 3.0, NODE: 10.0}).shares(counts)
+    assert whole == pytest.approx(DirichletHierarchy({FLEET: 3.0}).shares(counts))
 
 
 @given(
@@ -30,7 +30,7 @@ def test_a_node_without_failures_says_what_the_fleet_does() -> None:
     strength=st.sampled_from([3.0, 300.0]),
 )
 def test_shares_are_positive_and_add_up_to_one(seen: np.ndarray, strength: float) -> None:
-    shares = Shrinkage(dict.fromkeys(LEVELS, strength)).shares(dict.fromkeys(LEVELS, seen))
+    shares = DirichletHierarchy(dict.fromkeys(LEVELS, strength)).shares(dict.fromkeys(LEVELS, seen))
     assert (shares > 0).all()
     assert shares.sum(axis=1) == pytest.approx(1)
 

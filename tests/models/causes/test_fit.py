@@ -13,7 +13,7 @@ from models.causes.evaluate import judge
 from models.causes.fit import learn
 from models.causes.labels import OTHER
 from models.causes.model import UNKNOWN, CauseModel
-from models.causes.replay import foretell
+from models.causes.replay import replay_causes
 from models.hazard.train import Trained, train
 from models.metrics.bootstrap import draw_resampler
 from tests.features.fleets import DAY, START, Fleet, event
@@ -100,7 +100,7 @@ def cut_told(cut: CauseModel, whole: Fleet) -> bytes:
 def test_what_was_foretold_is_judged_beside_frequencies_and_the_last_cause() -> None:
     whole = lemons()
     rows = rows_of(whole, UNTIL - 4 * DAY, 35)
-    told = foretell(model(), whole.view(), rows, features_of(rows), days(3))
+    told = replay_causes(model(), whole.view(), rows, features_of(rows), days(3))
     rng = np.random.default_rng(1)
     resampler = draw_resampler(rows.names, rows.cutoffs[0], rows.cutoffs[-1] + days(4), rng, 200)
     found = judge(told, resampler)
@@ -118,7 +118,7 @@ def test_what_was_foretold_is_judged_beside_frequencies_and_the_last_cause() -> 
 
 def test_a_window_without_failures_has_no_figures() -> None:
     whole, rows = lemons(), rows_of(lemons(), SPLIT, 5)
-    told = foretell(model(), whole.known_at(START).view(), rows, features_of(rows), days(0.001))
+    told = replay_causes(model(), whole.known_at(START).view(), rows, features_of(rows), days(0.001))
     found = judge(told, draw_resampler(rows.names, rows.cutoffs[0], rows.cutoffs[-1], np.random.default_rng(1), 10))
     assert found.failures == 0
     assert all(figure.value is None for name, figure in found.figures.items() if name != "log_loss_skill")

@@ -14,7 +14,9 @@ def test_a_weighted_median_is_the_median_of_the_repeated_values(seed: int, count
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 6, count).astype(np.float64)
     weights = rng.poisson(0.8, (count, 5)).astype(np.float64)
-    for resample, median in enumerate(weighted_medians(values, weights)):
+    medians = weighted_medians(values, weights)
+    assert len(medians) == 5
+    for resample, median in enumerate(medians):
         repeated = np.repeat(values, weights[:, resample].astype(int))
         assert median == pytest.approx(np.median(repeated) if len(repeated) else np.nan, nan_ok=True)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.evaluation.alarms import TieBreaker, alarmed_rows, earliest, episodes, roster
-from models.evaluation.evaluation_set import EvaluationSet, Failures, timeline
+from models.evaluation.alarms import RowsByTime, TieBreaker, alarmed_rows, earliest_warnings, label_episodes
+from models.evaluation.evaluation_set import EvaluationSet, Failures, ScoringTimes
 from tests.models.made_up import START, Size, made_up_cases, made_up_scores
 from tests.models.reference import judge
 
@@ -21,7 +21,7 @@ DAY = np.timedelta64(86_400_000_000, "us")
 
 
 def alarms(cases: EvaluationSet, probability: NDArray[np.float64], share: float) -> NDArray[np.intp]:
-    return alarmed_rows(roster(cases, timeline(cases)), probability, [share])[share]
+    return alarmed_rows(RowsByTime.of(cases, ScoringTimes.of(cases)), probability, [share])[share]
 
 
 def one_node(offsets: list[int], label: list[float] | None = None, every_days: int = 1) -> EvaluationSet:
@@ -39,7 +39,7 @@ def one_node(offsets: list[int], label: list[float] | None = None, every_days: i
 
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.005, 0.1, 0.25, 0.5, 1.0]), st.integers(0, 3))
-def test_alarms_and_ties_fall_as_the_reference_says(seed: int, share: float, distinct: int) -> None:
+def test_alarms_and_ties_are_those_of_the_reference(seed: int, share: float, distinct: int) -> None:
     rng = np.random.default_rng(seed)
     cases = made_up_cases(rng, Size(nodes=9, steps=4, failures=3))
     cases = replace(cases, ts=cases.ts + np.timedelta64(seed, "s"))
@@ -56,18 +56,19 @@ def test_alarms_and_ties_fall_as_the_reference_says(seed: int, share: float, dis
 def test_every_time_has_at_least_one_alarm_and_no_more_than_its_share() -> None:
     rng = np.random.default_rng(1)
     cases = made_up_cases(rng, Size(nodes=150, steps=9, failures=20))
-    line = timeline(cases)
-    for probability in made_up_scores(rng, cases).values():
-        count = np.bincount(line.step[alarms(cases, probability, 0.01)], minlength=9)
-        assert count.tolist() == np.ceil(0.01 * np.bincount(line.step)).tolist()
+    time, scores = ScoringTimes.of(cases).of_row, made_up_scores(rng, cases)
+    assert len(scores) == 4
+    for probability in scores.values():
+        count = np.bincount(time[alarms(cases, probability, 0.01)], minlength=9)
+        assert count.tolist() == np.ceil(0.01 * np.bincount(time)).tolist()
 
 
-def test_several_shares_at_once_give_what_each_gives_alone() -> None:
+def test_several_shares_at_once_give_what_each_gives_on_its_own() -> None:
     rng = np.random.default_rng(2)
     cases = made_up_cases(rng, Size())
     probability = made_up_scores(rng, cases)["rule"]
-    both = alarmed_rows(roster(cases, timeline(cases)), probability, [0.1, 0.3])
-    assert {share: rows.tolist() for share, rows in both.items()} == {
+    rows_by_share = alarmed_rows(RowsByTime.of(cases, ScoringTimes.of(cases)), probability, [0.1, 0.3])
+    assert {share: rows.tolist() for share, rows in rows_by_share.items()} == {
         share: alarms(cases, probability, share).tolist() for share in (0.1, 0.3)
     }
 
@@ -75,14 +76,14 @@ def test_several_shares_at_once_give_what_each_gives_alone() -> None:
 def test_a_tie_is_ranked_by_the_hash_of_name_and_time() -> None:
     cases = one_node([0])
     expected = hashlib.sha256(b"n|2021-07-01T00:00:00+00:00").hexdigest()
-    digest = TieBreaker(cases, timeline(cases)).digests(np.array([0]))
+    digest = TieBreaker(cases, ScoringTimes.of(cases)).digests(np.array([0]))
     assert f"{int(digest[0]):016x}" == expected[:16]
 
 
-def test_nobody_at_risk_means_no_alarm_and_no_episode() -> None:
+def test_without_rows_there_is_no_alarm_and_no_episode() -> None:
     empty = one_node([])
     assert len(alarms(empty, np.zeros(0), 0.01)) == 0
-    assert len(episodes(empty, np.zeros(0, dtype=np.intp)).first_row) == 0
+    assert len(label_episodes(empty, np.zeros(0, dtype=np.intp)).first_row) == 0
 
 
 @pytest.mark.parametrize(
@@ -93,18 +94,18 @@ def test_an_episode_ends_after_a_gap_of_over_two_steps(
     offsets: list[int], every_days: int, first_rows: list[int]
 ) -> None:
     cases = one_node(offsets, every_days=every_days)
-    assert episodes(cases, np.arange(len(offsets))).first_row.tolist() == first_rows
+    assert label_episodes(cases, np.arange(len(offsets))).first_row.tolist() == first_rows
 
 
 def test_an_episode_is_hit_if_one_alarm_is_and_unlabelled_only_if_all_are() -> None:
     nan = float("nan")
     cases = one_node([0, 1, 10, 11, 20], label=[nan, 1.0, nan, 0.0, nan])
-    assert episodes(cases, np.arange(5)).label.tolist() == pytest.approx([1.0, 0.0, nan], nan_ok=True)
+    assert label_episodes(cases, np.arange(5)).label.tolist() == pytest.approx([1.0, 0.0, nan], nan_ok=True)
 
 
 def test_another_nodes_alarm_starts_another_episode() -> None:
     cases = replace(one_node([0, 1]), names=("a", "b"), node=np.array([0, 1], dtype=np.int32))
-    assert episodes(cases, np.arange(2)).first_row.tolist() == [0, 1]
+    assert label_episodes(cases, np.arange(2)).first_row.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,11 @@ def test_an_alarm_counts_from_start_less_horizon_up_to_but_not_at_the_start(
     cases = one_node([0, 1, 9])
     start = START + np.timedelta64(round(start_days * 86_400_000_000), "us")
     failures = Failures(np.array([0], dtype=np.int32), np.array([start]))
-    when = earliest(np.arange(3), failures, timeline(cases), cases.horizon)[0]
-    assert np.isnat(when) if expected is None else when == START + expected * DAY
+    warning = earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon)[0]
+    assert np.isnat(warning) if expected is None else warning == START + expected * DAY
 
 
 def test_a_failure_of_an_unknown_node_is_never_warned_of() -> None:
     cases = one_node([0, 1, 2])
     failures = Failures(np.array([-1], dtype=np.int32), np.array([START + 2 * DAY]))
-    assert np.isnat(earliest(np.arange(3), failures, timeline(cases), cases.horizon)).all()
+    assert np.isnat(earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon)).all()

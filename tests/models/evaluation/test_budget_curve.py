@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from models.evaluation.budget_curve import BUDGETS, trade_off
-from models.evaluation.context import set_up
+from models.evaluation.budget_curve import BUDGETS, budget_curve
+from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluate import evaluate
 from models.metrics.bootstrap import Resampler, draw_resampler
 from models.metrics.estimate import Estimate
@@ -25,45 +25,53 @@ def drawn(size: Size, seed: int = 3) -> tuple[EvaluationSet, Scores, Resampler]:
     return cases, made_up_scores(rng, cases), draw_resampler(cases.names, START, end, rng)
 
 
-def test_the_curve_equals_the_judgement_wherever_both_have_a_share() -> None:
+def test_the_curve_equals_the_evaluation_wherever_both_have_a_share() -> None:
     cases, scores, resampler = drawn(Size())
-    told = trade_off(set_up(cases, resampler), scores, (*BUDGETS, *SHARES))
-    judged = evaluate(cases, scores, SHARES, resampler)
+    curve = budget_curve(EvaluationContext.of(cases, resampler), scores, (*BUDGETS, *SHARES))
+    evaluation = evaluate(cases, scores, SHARES, resampler)
+    assert len(scores) == 4
     for model in scores:
         for share in SHARES:
-            assert told.at(model, share).to_json() == judged.figure("caught_share", model, share).to_json()
-            assert told.at(model, share).bounds() != (None, None)
+            caught = curve.caught_share(model, share)
+            assert caught.to_json() == evaluation.figure("caught_share", model, share).to_json()
+            assert caught.bounds() != (None, None)
 
 
 def test_a_larger_budget_never_catches_less() -> None:
     cases, scores, resampler = drawn(Size(nodes=40))
-    told = trade_off(set_up(cases, resampler), scores)
-    for curve in told.caught.values():
-        values = [one.value or 0.0 for one in curve]
+    curve = budget_curve(EvaluationContext.of(cases, resampler), scores)
+    assert set(curve.caught) == set(scores)
+    for caught in curve.caught.values():
+        values = [figure.value or 0.0 for figure in caught]
         assert values == sorted(values)
         assert values[-1] > values[0]
 
 
 def test_the_gain_is_paired_draw_by_draw() -> None:
     cases, scores, resampler = drawn(Size())
-    told = trade_off(set_up(cases, resampler), scores, SHARES)
-    assert all(one.to_json() == {"value": 0.0, "low": 0.0, "high": 0.0} for one in told.gain("model", "model"))
-    gain, own, its = told.gain("model", "random")[1], told.at("model", 0.1), told.at("random", 0.1)
-    assert own.value is not None
-    assert its.value is not None
-    assert own.draws is not None
-    assert its.draws is not None
-    assert gain.value == pytest.approx(own.value - its.value)
-    assert gain.bounds() == pytest.approx(np.nanquantile(own.draws - its.draws, (0.025, 0.975)))
+    curve = budget_curve(EvaluationContext.of(cases, resampler), scores, SHARES)
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert [gain.to_json() for gain in curve.gain("model", "model")] == [nothing] * len(SHARES)
+    gain, model, random = (
+        curve.gain("model", "random")[1],
+        curve.caught_share("model", 0.1),
+        curve.caught_share("random", 0.1),
+    )
+    assert model.value is not None
+    assert random.value is not None
+    assert model.draws is not None
+    assert random.draws is not None
+    assert gain.value == pytest.approx(model.value - random.value)
+    assert gain.bounds() == pytest.approx(np.nanquantile(model.draws - random.draws, (0.025, 0.975)))
 
 
-def test_the_best_is_named_among_those_asked_for_only() -> None:
+def test_the_best_is_named_among_the_given_models_only() -> None:
     cases, scores, resampler = drawn(Size())
-    told = trade_off(set_up(cases, resampler), scores, SHARES)
-    best = max(scores, key=lambda name: told.at(name, 0.1).value or 0.0)
-    assert told.best(0.1, list(scores)) == best != "random"
-    assert told.best(0.1, ["random"]) == "random"
-    assert told.best(0.1, ["nobody"]) is None
+    curve = budget_curve(EvaluationContext.of(cases, resampler), scores, SHARES)
+    best = max(scores, key=lambda name: curve.caught_share(name, 0.1).value or 0.0)
+    assert curve.best(0.1, list(scores)) == best != "random"
+    assert curve.best(0.1, ["random"]) == "random"
+    assert curve.best(0.1, ["unknown"]) is None
 
 
 @pytest.mark.parametrize(("failures", "value"), [(0, None), (5, 0.0)])
@@ -71,9 +79,9 @@ def test_without_enough_failures_there_is_no_interval_and_without_any_no_value(
     failures: int, value: float | None
 ) -> None:
     cases, scores, resampler = drawn(Size(failures=failures))
-    one = trade_off(set_up(cases, resampler), scores).at("model", 0.1)
-    assert (one.value is None) == (value is None)
-    assert one.bounds() == (None, None)
+    caught = budget_curve(EvaluationContext.of(cases, resampler), scores).caught_share("model", 0.1)
+    assert (caught.value is None) == (value is None)
+    assert caught.bounds() == (None, None)
 
 
 def test_an_undefined_figure_has_no_difference() -> None:

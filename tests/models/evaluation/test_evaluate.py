@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from models.evaluation.alarms import alarmed_rows, earliest, episodes, roster
+from models.evaluation.alarms import RowsByTime, alarmed_rows, earliest_warnings, label_episodes
 from models.evaluation.evaluate import Evaluation, evaluate
-from models.evaluation.evaluation_set import EvaluationSet, timeline, window_failures
+from models.evaluation.evaluation_set import EvaluationSet, ScoringTimes, window_failures
 from models.metrics import metrics
+from models.metrics.bins import equal_count_bins
 from models.metrics.bootstrap import Resampler, draw_resampler
 from tests.models.made_up import START, Scores, Size, made_up_cases, made_up_scores
 
@@ -53,9 +54,9 @@ def brute_rows(cases: EvaluationSet, probability: NDArray[np.float64], weight: N
     """Measure the rows of one resample, repeated as often as they were drawn."""
     kept = cases.is_kept
     label, score, times = cases.label[kept], probability[kept], weight[kept]
-    bins = np.repeat(metrics.equal_count_bins(score), times.astype(int))
+    bins = np.repeat(equal_count_bins(score, metrics.CALIBRATION_BINS), times.astype(int))
     surplus = np.repeat(label - score, times.astype(int))
-    gaps = [abs(surplus[bins == one].mean()) * (bins == one).sum() for one in set(bins.tolist())]
+    gaps = [abs(surplus[bins == number].mean()) * (bins == number).sum() for number in set(bins.tolist())]
     return {
         "base_rate": repeated(metrics.base_rate, [label], times),
         "roc_auc": repeated(metrics.roc_auc, [label, score], times),
@@ -70,26 +71,26 @@ def brute_budget(
     cases: EvaluationSet, probability: NDArray[np.float64], share: float, resampler: Resampler, resample: int
 ) -> dict[str, float]:
     """Measure one resample of a budget, with the alarms of the whole sample."""
-    line, failures = timeline(cases), window_failures(cases)
+    scoring_times, failures = ScoringTimes.of(cases), window_failures(cases)
 
     def weigh(node: NDArray[np.int32], ts: NDArray[np.datetime64]) -> NDArray[np.float64]:
         return resampler.weights(resampler.cells(cases.names, node, ts))[:, resample]
 
-    rows = alarmed_rows(roster(cases, line), probability, [share])[share]
+    rows = alarmed_rows(RowsByTime.of(cases, scoring_times), probability, [share])[share]
     weight, label = weigh(cases.node[rows], cases.ts[rows]), cases.label[rows]
-    kept, runs = ~np.isnan(label), episodes(cases, rows)
-    ended = ~np.isnan(runs.label)
-    run_weight = weigh(cases.node[runs.first_row], cases.ts[runs.first_row])
-    lead = (failures.start - earliest(rows, failures, line, cases.horizon)) / np.timedelta64(1, "h")
+    kept, episodes = ~np.isnan(label), label_episodes(cases, rows)
+    labelled = ~np.isnan(episodes.label)
+    episode_weight = weigh(cases.node[episodes.first_row], cases.ts[episodes.first_row])
+    lead = (failures.start - earliest_warnings(rows, failures, scoring_times, cases.horizon)) / np.timedelta64(1, "h")
     failure_weight, caught = weigh(failures.node, failures.start), np.isfinite(lead)
-    every = weigh(cases.node, cases.ts)[cases.is_kept].sum() * cases.every_days
+    node_days = weigh(cases.node, cases.ts)[cases.is_kept].sum() * cases.every_days
     return {
         "precision": repeated(metrics.base_rate, [label[kept]], weight[kept]),
         "observed_over_expected": (weight * label)[kept].sum() / (weight * probability[rows])[kept].sum(),
         "caught_share": failure_weight[caught].sum() / failure_weight.sum(),
         "median_lead_hours": repeated(median, [lead[caught]], failure_weight[caught]),
-        "false_alarms_per_1000_node_days": 1000 * weight[label == 0].sum() / every,
-        "episode_precision": repeated(metrics.base_rate, [runs.label[ended]], run_weight[ended]),
+        "false_alarms_per_1000_node_days": 1000 * weight[label == 0].sum() / node_days,
+        "episode_precision": repeated(metrics.base_rate, [episodes.label[labelled]], episode_weight[labelled]),
     }
 
 
@@ -100,16 +101,17 @@ def test_the_draws_are_those_of_a_brute_force_resampling(model: str, every_days:
     resampler, probability = resampler_of(cases, 12), scores[model]
     evaluation = evaluate(cases, {model: probability}, SHARES, resampler)
     weights = resampler.weights(resampler.cells(cases.names, cases.node, cases.ts))
+    compared = 0
     for resample in range(12):
-        for measure, expected in brute_rows(cases, probability, weights[:, resample]).items():
-            draws = evaluation.figure(measure, model).draws
-            assert draws is not None
-            assert draws[resample] == pytest.approx(expected, abs=1e-9, nan_ok=True)
-        for share in SHARES:
-            for measure, expected in brute_budget(cases, probability, share, resampler, resample).items():
+        of_rows = brute_rows(cases, probability, weights[:, resample])
+        of_budgets = [(share, brute_budget(cases, probability, share, resampler, resample)) for share in SHARES]
+        for share, measures in [(None, of_rows), *of_budgets]:
+            for measure, expected in measures.items():
                 draws = evaluation.figure(measure, model, share).draws
                 assert draws is not None
                 assert draws[resample] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+                compared += 1
+    assert compared == 12 * (6 + 6 * len(SHARES))
 
 
 def test_every_interval_holds_its_value_and_goes_through_json() -> None:
@@ -118,15 +120,16 @@ def test_every_interval_holds_its_value_and_goes_through_json() -> None:
     measured = report["model"] | report["model"]["budgets"][0]
     intervals = {name: entry for name, entry in measured.items() if isinstance(entry, dict)}
     assert len(intervals) == 13  # observed_over_expected is in both
-    assert all(entry["low"] < entry["value"] < entry["high"] for entry in intervals.values())
+    outside = [name for name, entry in intervals.items() if not entry["low"] < entry["value"] < entry["high"]]
+    assert outside == []
     assert "note" not in report["model"]
 
 
 def test_the_report_has_the_protocols_names() -> None:
     cases, scores = sample()
     report = evaluated(cases, scores).to_json()
-    own = "base_rate roc_auc pr_auc brier brier_skill ece slope observed_over_expected budgets"
-    assert set(report["model"]) == {"rows", "unknown_or_dropped", *own.split()}
+    measures = "base_rate roc_auc pr_auc brier brier_skill ece slope observed_over_expected budgets"
+    assert set(report["model"]) == {"rows", "unknown_or_dropped", *measures.split()}
     budgets = report["model"]["budgets"]
     assert isinstance(budgets, list)
     assert [budget["alarm_share"] for budget in budgets] == list(SHARES)
@@ -166,16 +169,16 @@ def test_without_the_base_rate_there_is_no_skill() -> None:
 
 def test_what_is_caught_ahead_counts_first_alarms_so_long_before_and_is_paired() -> None:
     cases, scores = sample(4, Size(nodes=60, steps=60, failures=90))
-    resampler, line, failures = resampler_of(cases), timeline(cases), window_failures(cases)
-    told = evaluate(cases, scores, (0.2,), resampler, (24, 24 * cases.horizon_days))
-    rows = alarmed_rows(roster(cases, line), scores["model"], [0.2])[0.2]
-    lead = (failures.start - earliest(rows, failures, line, cases.horizon)) / np.timedelta64(1, "h")
-    early = told.figure("caught_share_24h", "model", 0.2)
+    resampler, scoring_times, failures = resampler_of(cases), ScoringTimes.of(cases), window_failures(cases)
+    evaluation = evaluate(cases, scores, (0.2,), resampler, (24, 24 * cases.horizon_days))
+    rows = alarmed_rows(RowsByTime.of(cases, scoring_times), scores["model"], [0.2])[0.2]
+    lead = (failures.start - earliest_warnings(rows, failures, scoring_times, cases.horizon)) / np.timedelta64(1, "h")
+    early = evaluation.figure("caught_share_24h", "model", 0.2)
     assert early.value == pytest.approx((lead >= 24).mean())
     weight = resampler.weights(resampler.cells(cases.names, failures.node, failures.start))
     assert early.draws == pytest.approx(weight[lead >= 24].sum(axis=0) / weight.sum(axis=0))
-    assert told.ratio("caught_share_24h", "model", "model", 0.2).bounds() == (1.0, 1.0)
-    assert [name for name in told.models["model"].budgets[0.2] if name.endswith("h")] == ["caught_share_24h"]
+    assert evaluation.ratio("caught_share_24h", "model", "model", 0.2).bounds() == (1.0, 1.0)
+    assert [name for name in evaluation.models["model"].budgets[0.2] if name.endswith("h")] == ["caught_share_24h"]
 
 
 def test_a_ratio_is_paired() -> None:
@@ -183,24 +186,24 @@ def test_a_ratio_is_paired() -> None:
     evaluation = evaluated(cases, scores)
     assert evaluation.ratio("pr_auc", "model", "model").to_json() == {"value": 1.0, "low": 1.0, "high": 1.0}
     ratio = evaluation.ratio("caught_share", "model", "random", 0.05)
-    own, other = (evaluation.figure("caught_share", name, 0.05) for name in ("model", "random"))
-    assert own.draws is not None
-    assert other.draws is not None
-    assert ratio.draws == pytest.approx(own.draws / other.draws)
+    model, random = (evaluation.figure("caught_share", name, 0.05) for name in ("model", "random"))
+    assert model.draws is not None
+    assert random.draws is not None
+    assert ratio.draws == pytest.approx(model.draws / random.draws)
 
 
 def test_another_model_changes_no_figure_of_the_first() -> None:
     cases, scores = sample()
-    alone, beside = evaluated(cases, {"model": scores["model"]}), evaluated(cases, scores)
-    assert alone.figure("pr_auc", "model").to_json() == beside.figure("pr_auc", "model").to_json()
+    alone, with_others = evaluated(cases, {"model": scores["model"]}), evaluated(cases, scores)
+    assert alone.figure("pr_auc", "model").to_json() == with_others.figure("pr_auc", "model").to_json()
 
 
 def test_one_horizons_draws_are_the_others_where_both_see_the_same() -> None:
     cases, scores = sample(6, Size(nodes=60, steps=60, failures=90))
     fewer = replace(cases, horizon_days=6)
     resampler = resampler_of(cases)
-    one, other = (evaluate(each, {"model": scores["model"]}, SHARES, resampler) for each in (cases, fewer))
-    assert one.figure("brier", "model").to_json() == other.figure("brier", "model").to_json()
+    long, short = (evaluate(each, {"model": scores["model"]}, SHARES, resampler) for each in (cases, fewer))
+    assert long.figure("brier", "model").to_json() == short.figure("brier", "model").to_json()
 
 
 @pytest.mark.parametrize("failures", [1, 19])
@@ -240,16 +243,16 @@ def test_dropped_rows_only_give_nulls() -> None:
 
 def test_no_rows_at_all_give_nulls() -> None:
     cases, _ = sample(1)
-    gone = np.zeros(0, dtype=np.intp)
-    nobody = replace(cases, node=cases.node[gone], ts=cases.ts[gone], label=cases.label[gone])
-    report = evaluated(nobody, {"model": np.zeros(0)}).to_json()["model"]
+    nothing = np.zeros(0, dtype=np.intp)
+    empty = replace(cases, node=cases.node[nothing], ts=cases.ts[nothing], label=cases.label[nothing])
+    report = evaluated(empty, {"model": np.zeros(0)}).to_json()["model"]
     assert report["base_rate"] == NULL
     budgets = report["budgets"]
     assert isinstance(budgets, list)
     assert (budgets[0]["alarms"], budgets[0]["failures"], budgets[0]["caught_share"]) == (0, 0, NULL)
 
 
-def test_a_single_node_is_judged() -> None:
+def test_a_single_node_is_evaluated() -> None:
     cases, scores = sample(1, Size(nodes=1, steps=200, failures=40))
     report = evaluated(cases, scores).to_json()["model"]
     auc = report["roc_auc"]
@@ -264,12 +267,12 @@ def test_failures_of_unknown_nodes_count_as_missed() -> None:
         failure_node=np.r_[cases.failure_node, np.int32(-1)].astype(np.int32),
         failure_start=np.r_[cases.failure_start, cases.ts.max()],
     )
-    own, more = (evaluated(each, scores).to_json()["model"]["budgets"] for each in (cases, strangers))
-    assert isinstance(own, list)
-    assert isinstance(more, list)
-    assert more[0]["failures"] == own[0]["failures"] + 1
-    assert more[0]["failures_scorable"] == own[0]["failures_scorable"]
-    assert more[0]["caught_share"]["value"] < own[0]["caught_share"]["value"]
+    before, after = (evaluated(each, scores).to_json()["model"]["budgets"] for each in (cases, strangers))
+    assert isinstance(before, list)
+    assert isinstance(after, list)
+    assert after[0]["failures"] == before[0]["failures"] + 1
+    assert after[0]["failures_scorable"] == before[0]["failures_scorable"]
+    assert after[0]["caught_share"]["value"] < before[0]["caught_share"]["value"]
 
 
 @pytest.mark.parametrize(
@@ -277,9 +280,9 @@ def test_failures_of_unknown_nodes_count_as_missed() -> None:
 )
 def test_scores_that_do_not_fit_are_refused(score: float | NDArray[np.float64], why: str) -> None:
     cases, _ = sample()
-    given = score if isinstance(score, np.ndarray) else np.full(len(cases.node), score)
+    scores = score if isinstance(score, np.ndarray) else np.full(len(cases.node), score)
     with pytest.raises(DataError, match=why):
-        evaluated(cases, {"model": given})
+        evaluated(cases, {"model": scores})
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.5])
@@ -289,7 +292,7 @@ def test_a_share_of_none_or_more_than_all_is_refused(share: float) -> None:
         evaluate(cases, scores, (share,), resampler_of(cases))
 
 
-def test_asking_for_what_was_not_measured_names_what_was() -> None:
+def test_a_request_for_what_was_not_measured_names_what_was() -> None:
     cases, scores = sample()
     evaluation = evaluated(cases, scores)
     with pytest.raises(DataError, match="no model 'oracle'; there is random, base_rate, rule, model"):

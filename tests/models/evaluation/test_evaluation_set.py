@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from models.evaluation.evaluation_set import EvaluationSet, timeline, window_failures
+from models.evaluation.evaluation_set import EvaluationSet, ScoringTimes, window_failures
 from tests.models.made_up import START, Size, made_up_cases
 
 DAY = np.timedelta64(86_400_000_000, "us")
@@ -50,12 +50,12 @@ def test_rows_without_a_label_are_not_kept() -> None:
     assert cases_with().is_kept.tolist() == [True, False, True]
 
 
-def test_the_keys_of_a_timeline_rise_with_the_rows() -> None:
+def test_the_keys_of_scoring_times_rise_with_the_rows() -> None:
     cases = made_up_cases(np.random.default_rng(0), Size())
-    line = timeline(cases)
-    assert (np.diff(line.key) > 0).all()
-    assert (line.times[line.step] == cases.ts).all()
-    assert (line.key // len(line.times) == cases.node).all()
+    times = ScoringTimes.of(cases)
+    assert (np.diff(times.key) > 0).all()
+    assert (times.distinct[times.of_row] == cases.ts).all()
+    assert (times.key // len(times.distinct) == cases.node).all()
 
 
 @pytest.mark.parametrize(("offset_us", "expected"), [(0, 0), (1, 1), (8 * 86_400_000_000, 1), (8 * 86_400_000_001, 0)])

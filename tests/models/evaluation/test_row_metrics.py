@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluation.context import set_up
+from models.evaluation.context import EvaluationContext
 from models.evaluation.row_metrics import row_draws, row_values
 from models.metrics.bootstrap import draw_resampler
 from tests.models.made_up import Size, made_up_cases, made_up_scores
@@ -17,10 +17,10 @@ def test_a_resample_that_draws_everything_once_gives_the_figures_of_the_rows(nam
     cases = made_up_cases(rng, Size(nodes=40, steps=60, failures=60))
     resampler = draw_resampler(cases.names, cases.ts.min(), cases.ts.max() + cases.horizon, rng, 1)
     once = replace(resampler, nodes=np.ones_like(resampler.nodes), weeks=np.ones_like(resampler.weeks))
-    bench = set_up(cases, once)
-    assert bench.strata is not None
-    label, probability = bench.label, made_up_scores(rng, cases)[name][bench.kept]
-    draws = row_draws(label, probability, bench.strata)
+    context = EvaluationContext.of(cases, once)
+    assert context.bootstrap is not None
+    label, probability = context.label, made_up_scores(rng, cases)[name][context.kept]
+    draws = row_draws(label, probability, context.bootstrap)
     assert draws.pop("kept").tolist() == [len(label)]
     values = row_values(label, probability)
     if name == "base_rate":

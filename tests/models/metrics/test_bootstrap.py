@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
 from data.errors import DataError
-from models.metrics.bootstrap import Cells, Resampler, draw_resampler, join_cells, week_number
+from models.metrics.bootstrap import NodeWeekCells, Resampler, concatenate_cells, draw_resampler, week_number
 from tests.models.made_up import START
 
 DAY = np.timedelta64(86_400_000_000, "us")
@@ -76,13 +76,13 @@ def test_a_node_or_week_that_was_not_drawn_is_refused(name: str, offset: int) ->
 def test_sums_in_blocks_are_the_plain_product(count: int) -> None:
     rng = np.random.default_rng(1)
     resampler = drawn(size=70)
-    cells = Cells(rng.integers(0, 40, count), rng.integers(0, 8, count))
+    cells = NodeWeekCells(rng.integers(0, 40, count), rng.integers(0, 8, count))
     matrix = rng.random((2, count))
     sums = np.concatenate(list(resampler.sums(csc_array(matrix), cells)), axis=1)
     assert sums == pytest.approx(matrix @ resampler.weights(cells))
 
 
 def test_cells_join_in_order() -> None:
-    one, two = Cells(np.array([1]), np.array([2])), Cells(np.array([3]), np.array([4]))
-    joined = join_cells([one, two])
+    first, second = NodeWeekCells(np.array([1]), np.array([2])), NodeWeekCells(np.array([3]), np.array([4]))
+    joined = concatenate_cells([first, second])
     assert (joined.node.tolist(), joined.week.tolist()) == ([1, 3], [2, 4])

@@ -17,7 +17,9 @@ def test_every_resamples_slope_is_scikit_learns_on_the_same_weights(seed: int) -
     rows = rng.integers(20, 200, (30, 4)).astype(np.float64)
     positives = rng.binomial(rows.astype(int), 1 / (1 + np.exp(-(0.7 * logit + 0.5)))[:, None]).astype(np.float64)
     design = np.tile(logit, 2)[:, None]
-    for resample, slope in enumerate(binned_slopes(BinnedLabels(logit, rows, positives))):
+    slopes = binned_slopes(BinnedLabels(logit, rows, positives))
+    assert len(slopes) == 4
+    for resample, slope in enumerate(slopes):
         hits = positives[:, resample]
         model = LogisticRegression(C=1e6, tol=1e-10, solver="newton-cholesky")
         model.fit(design, np.repeat([1, 0], 30), np.r_[hits, rows[:, resample] - hits])

@@ -35,16 +35,20 @@ def test_a_ratio_is_taken_draw_by_draw() -> None:
     assert ratio.to_json() == {"value": 0.5, "low": 0.5, "high": 0.5}
 
 
-@pytest.mark.parametrize("other", [Estimate(None, np.ones(3)), Estimate(0.0, np.zeros(3))])
-def test_a_ratio_to_nothing_is_undefined(other: Estimate) -> None:
-    assert Estimate(1.0, np.ones(3)).over(other).to_json() == {"value": None, "low": None, "high": None}
+@pytest.mark.parametrize("denominator", [Estimate(None, np.ones(3)), Estimate(0.0, np.zeros(3))])
+def test_a_ratio_to_nothing_is_undefined(denominator: Estimate) -> None:
+    assert Estimate(1.0, np.ones(3)).over(denominator).to_json() == {"value": None, "low": None, "high": None}
 
 
-@pytest.mark.parametrize(("own", "other"), [(None, np.ones(3)), (np.ones(3), None)])
+@pytest.mark.parametrize(("numerator", "denominator"), [(None, np.ones(3)), (np.ones(3), None)])
 def test_a_ratio_has_no_interval_where_one_side_has_none(
-    own: NDArray[np.float64] | None, other: NDArray[np.float64] | None
+    numerator: NDArray[np.float64] | None, denominator: NDArray[np.float64] | None
 ) -> None:
-    assert Estimate(1.0, own).over(Estimate(2.0, other)).to_json() == {"value": 0.5, "low": None, "high": None}
+    assert Estimate(1.0, numerator).over(Estimate(2.0, denominator)).to_json() == {
+        "value": 0.5,
+        "low": None,
+        "high": None,
+    }
 
 
 def test_a_complement_turns_value_and_draws_over() -> None:

@@ -51,11 +51,6 @@ def test_a_monotone_change_of_scores_leaves_the_ranking_measures(sample: Sample)
     assert metrics.average_precision(label, changed) == metrics.average_precision(*sample)
 
 
-def test_bins_hold_equal_counts_and_cut_ties_in_the_order_of_the_rows() -> None:
-    assert metrics.equal_count_bins(np.array([0.5, 0.1, 0.5, 0.5]), bins=2).tolist() == [0, 0, 1, 1]
-    assert np.bincount(metrics.equal_count_bins(np.random.default_rng(0).random(45))).tolist() == [3] * 15
-
-
 def test_calibration_error_is_the_mean_distance_of_bins_by_hand() -> None:
     label = np.repeat([1.0, 0.0, 1.0], 5)
     probability = np.repeat([0.2, 0.5, 0.9], 5) + np.arange(15) * 1e-9

@@ -10,7 +10,7 @@ import pytest
 
 from data.errors import DataError, ModelMismatchError, SourceFileError
 from models.causes import trees
-from models.causes.blend import Mixing
+from models.causes.blend import Blend
 from models.causes.fit import learn
 from models.hazard.model import Covariates
 from models.registry.bundle import MANIFEST, UNTOLD, Bundle, Manifest, load, save
@@ -38,7 +38,7 @@ def causes() -> CauseModel:
     told = learn(replace(trained(), setup=replace(setup_of(), causes=terms)))
     shares = np.full((40, len(told.causes.names)), 1 / len(told.causes.names))
     features, cause = trained().training.features[:40], np.arange(40) % len(told.causes.names)
-    return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), mixing=Mixing(0.9, 0.5))
+    return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), mixing=Blend(0.9, 0.5))
 
 
 @pytest.fixture

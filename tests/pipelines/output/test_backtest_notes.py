@@ -9,7 +9,7 @@ from models.metrics.estimate import Estimate
 from pipelines.output.backtest_notes import at_work, notes, off, subject
 from tests.pipelines.report.reports import whole
 
-OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Estimate(2.8)}, is_off=True)
+OFF = Slice("12", 0, 900, 12, 0.25, 14, 3, 5.0, {"observed_over_expected": Estimate(2.8)}, stands_out=True)
 
 
 def slicing(*racks: Slice) -> Slicing:
@@ -18,11 +18,11 @@ def slicing(*racks: Slice) -> Slicing:
 
 def test_what_is_off_is_named_furthest_first_and_the_rest_counted() -> None:
     racks = [replace(OFF, label=str(at), failures=14 + at) for at in range(5)]
-    told = list(off(slicing(*racks, replace(OFF, is_off=False))))
+    told = list(off(slicing(*racks, replace(OFF, stands_out=False))))
     assert told[0] == "rack 4: 18 failed, 5.0 expected"
     assert [line.split(":")[0] for line in told[:3]] == ["rack 4", "rack 3", "rack 2"]
     assert told[3] == "2 more parts of the fleet are off: --report shows them"
-    assert list(off(slicing(replace(OFF, is_off=False)))) == []
+    assert list(off(slicing(replace(OFF, stands_out=False)))) == []
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_what_was_caught_on_nodes_that_had_work_stands_apart() -> None:
     busy, idle = (
         replace(OFF, label=label, caught=caught, failures=9) for label, caught in (("at work", 2), ("idle", 7))
     )
-    (told,) = at_work(replace(slicing(OFF), parts={"work": (busy, idle)}))
+    (told,) = at_work(replace(slicing(OFF), groupings={"work": (busy, idle)}))
     assert told == "failures caught on nodes at work: 2 of 9; on idle nodes, where a drain saves little: 7 of 9"
-    assert list(at_work(replace(slicing(OFF), parts={"work": (busy,)}))) == []
-    assert list(at_work(replace(slicing(OFF), parts={"work": (busy, replace(idle, failures=0, caught=0))}))) == []
+    assert list(at_work(replace(slicing(OFF), groupings={"work": (busy,)}))) == []
+    assert list(at_work(replace(slicing(OFF), groupings={"work": (busy, replace(idle, failures=0, caught=0))}))) == []
     assert list(at_work(slicing(OFF))) == []

@@ -14,7 +14,7 @@ from tests.pipelines.report.reports import whole
 LEVEL = Estimate(2.8)
 PLAIN = Slice(
     "r1", 0, 900, 12, 0.25, 14, 3, 5.0,
-    {"caught_share": Estimate(3 / 14), "precision": Estimate(None), "observed_over_expected": LEVEL}, is_off=False,
+    {"caught_share": Estimate(3 / 14), "precision": Estimate(None), "observed_over_expected": LEVEL}, stands_out=False,
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_what_is_pooled_says_how_many_and_what_is_not_given_says_of_what() -> No
 
 
 def test_a_slice_that_stands_out_is_marked_and_named_with_what_chance_would_do() -> None:
-    told = slicing(replace(PLAIN, is_off=True), PLAIN)
+    told = slicing(replace(PLAIN, stands_out=True), PLAIN)
     assert [row.kind for row in tables(told)[0].rows] == ["fleet", "off", ""]
     first, second = words(told)
     assert "40 parts" in first

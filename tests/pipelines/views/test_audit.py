@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from models.audit.finding import Finding, Severity, untold
+from models.audit.finding import Finding, Severity, inconclusive
 from pipelines.analysis.audit import AuditReport
 from pipelines.views.audit import show_audit, summary
 
@@ -15,9 +15,9 @@ REPORT = AuditReport(
     1.0,
     (
         Finding("a clear one", Severity.CLEAR, "1 of 9"),
-        untold("one", "there is no telemetry"),
-        untold("two", "there is no telemetry"),
-        untold("three", "0 failures"),
+        inconclusive("one", "there is no telemetry"),
+        inconclusive("two", "there is no telemetry"),
+        inconclusive("three", "0 failures"),
         Finding("a trap", Severity.FOUND, "9 of 9", 1.0, 0.1, ("n1", "[bold]n2"), "mend it"),
         Finding("a doubt", Severity.SUSPICIOUS, "2 of 9"),
     ),
@@ -47,4 +47,4 @@ def test_what_could_not_be_told_for_one_reason_is_told_once() -> None:
 
 def test_verdicts_are_counted() -> None:
     assert summary(REPORT) == "1 found, 1 suspicious, 3 can't tell, 1 clear."
-    assert REPORT.named(Severity.UNTOLD) == ["one", "two", "three"]
+    assert REPORT.named(Severity.INCONCLUSIVE) == ["one", "two", "three"]

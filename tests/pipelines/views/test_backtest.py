@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from models.evaluation.evaluate import Evaluation, Judgement
+from models.evaluation.evaluate import Evaluation, ModelEvaluation
 from models.metrics.estimate import Estimate
 from pipelines.views.backtest import COLUMNS, RIVALS, figures_table, intervals_table
 
@@ -17,7 +17,7 @@ def evaluation(*models: str, value: float | None, draws: bool = True) -> Evaluat
     """Every measure of every model is the same, give or take half of it."""
     spread = np.linspace(0.5, 1.5, 1000) * value if draws and value is not None else None
     measures = {column.measure: Estimate(value, spread) for column in COLUMNS}
-    return Evaluation({model: Judgement(measures, {SHARE: measures}, failures=100) for model in models})
+    return Evaluation({model: ModelEvaluation(measures, {SHARE: measures}, failures=100) for model in models})
 
 
 def lines(table: Table) -> list[str]:

@@ -64,4 +64,4 @@ def test_an_alarm_before_the_node_fell_ill_is_a_prediction() -> None:
 
 def test_nothing_caught_can_not_be_told() -> None:
     told = cases([[0.0] * 4] * 20, [])
-    assert under_way(told, np.zeros(80), np.zeros(80, dtype=bool), 0.05).verdict is Severity.UNTOLD
+    assert under_way(told, np.zeros(80), np.zeros(80, dtype=bool), 0.05).verdict is Severity.INCONCLUSIVE

@@ -48,5 +48,5 @@ def test_a_node_that_fails_again_and_again_counts_once_for_chance() -> None:
 
 def test_without_a_metric_that_tells_or_a_failure_that_is_known_there_is_no_verdict() -> None:
     assert "idle_below" in of_idle_nodes(TOLD, None).figure
-    assert of_idle_nodes(TOLD, None).verdict is Severity.UNTOLD
-    assert of_idle_nodes(TOLD, np.full(len(TOLD.node), np.nan)).verdict is Severity.UNTOLD
+    assert of_idle_nodes(TOLD, None).verdict is Severity.INCONCLUSIVE
+    assert of_idle_nodes(TOLD, np.full(len(TOLD.node), np.nan)).verdict is Severity.INCONCLUSIVE

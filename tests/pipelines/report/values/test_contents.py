@@ -27,13 +27,13 @@ def test_the_figures_are_those_of_the_judgement() -> None:
     for study in whole().studies:
         for name in study.evaluation.models:
             judged = study.evaluation.figure("caught_share", name, study.share)
-            assert study.tradeoff.at(name, study.share).to_json() == judged.to_json()
+            assert study.tradeoff.caught_share(name, study.share).to_json() == judged.to_json()
         assert sum(one.rows for one in study.bins) == study.evaluation.models["model"].measures["rows"]
         assert study.leads.count.sum() == count(study, "failures_caught")
-        assert np.isfinite(study.story.struck.lead_hours).sum() == count(study, "failures_caught")
-        assert len(study.story.struck.node) == count(study, "failures")
-        assert len(study.story.spans.node) == count(study, "alarm_episodes")
-        assert study.story.spans.alarms.sum() == count(study, "alarms") == len(study.alarmed)
+        assert np.isfinite(study.story.failures.lead_hours).sum() == count(study, "failures_caught")
+        assert len(study.story.failures.node) == count(study, "failures")
+        assert len(study.story.episodes.node) == count(study, "alarm_episodes")
+        assert study.story.episodes.alarms.sum() == count(study, "alarms") == len(study.alarmed)
 
 
 def test_the_sentences_say_what_was_caught_beside_the_best_baseline() -> None:
@@ -64,8 +64,8 @@ def test_lanes_show_the_nodes_that_failed_most_and_count_the_rest() -> None:
     assert failures == sorted(failures, reverse=True)
     assert failures[0] >= 2
     shown = {lane.node for lane in told.lanes}
-    of_interest = {study.story.names[node] for node in study.story.spans.node} | {
-        study.story.names[node] for node in study.story.struck.node if node >= 0
+    of_interest = {study.story.names[node] for node in study.story.episodes.node} | {
+        study.story.names[node] for node in study.story.failures.node if node >= 0
     }
     assert shown <= of_interest
     assert len(shown) + told.left_out == len(of_interest)
@@ -78,7 +78,7 @@ def test_lanes_show_the_nodes_that_failed_most_and_count_the_rest() -> None:
 
 
 def test_misses_are_failures_that_were_missed_least_likely_first_and_one_a_node() -> None:
-    told, struck = whole().misses, whole().headline.story.struck
+    told, struck = whole().misses, whole().headline.story.failures
     missed = set(struck.start[np.isnan(struck.lead_hours)].tolist())
     assert told
     assert len({one.node for one in told}) == len(told)
