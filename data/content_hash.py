@@ -1,8 +1,8 @@
-"""A hash of what a row says, so that two rows that contradict each other have an order of their own.
+"""A hash of a row's content, which orders two rows that contradict each other.
 
-The hash of a row is the sum of the hashes of its cells, modulo 2^64. A cell's hash depends on its column's
-name and its value alone, and a null cell counts zero, so neither the order of columns, nor a column that is
-not there yet, nor a float's width, nor a library's version changes it. It decides ties; it proves nothing.
+The hash of a row is the sum of the hashes of its cells, modulo 2^64. The hash of a cell depends only on its value and
+the name of its column, and that of a null cell is zero. So the order of the columns, a column that is added later, the
+width of a float and the versions of libraries do not change the hash. It breaks ties and is not cryptographic.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 # SplitMix64's finaliser (Steele, Lea and Flood 2014): every input bit reaches every output bit.
-STEPS: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+MIX_STEPS: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def content_hash(rows: pl.DataFrame) -> pl.Series:
-    """Hash each row of numbers, times and texts into 64 bits."""
+    """Return the 64-bit hash of each row; columns hold numbers, times or texts."""
     total = np.zeros(rows.height, dtype=np.uint64)
     for column in rows:
         total += _cells(column)
@@ -28,7 +28,7 @@ def content_hash(rows: pl.DataFrame) -> pl.Series:
 
 
 def cell_hash(column: pl.Series) -> pl.Series:
-    """Hash each cell of a column of numbers, times or texts into 64 bits; a null's is zero."""
+    """Return the 64-bit hash of each cell of a column of numbers, times or texts; zero for a null."""
     return pl.Series(column.name, _cells(column), pl.UInt64)
 
 
@@ -39,7 +39,7 @@ def _cells(column: pl.Series) -> Words:
 
 
 def _words(column: pl.Series) -> Words:
-    """Give 64 bits that stand for each value; those of a null mean nothing."""
+    """Return 64 bits for each value; for a null they are arbitrary."""
     if column.dtype == pl.String:
         texts = column.unique().drop_nulls()
         digests = pl.Series((_digest(text) for text in texts), dtype=pl.UInt64)
@@ -54,7 +54,7 @@ def _words(column: pl.Series) -> Words:
 
 def _mix(words: Words) -> Words:
     words = words + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in STEPS:
+    for shift, factor in MIX_STEPS:
         words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
     mixed: Words = words ^ (words >> np.uint64(31))
     return mixed

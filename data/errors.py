@@ -1,14 +1,14 @@
-"""Every error that Nodeward raises on purpose, with the exit code that the command line gives it.
+"""All errors that Nodeward raises on purpose, each with the exit code of the command that raised it.
 
 NodewardError
 ├── SettingsError            2  a key, a value or an option is wrong
-├── DataError                3  what was read can't be used
+├── DataError                3  records can't be used
 │   ├── SourceFileError         a file is missing, unreadable or truncated
 │   ├── ColumnError             a column is missing or holds the wrong type
 │   ├── EmptyTableError         a table holds no usable row
-│   ├── TooLittleDataError      there is data, but not enough for what was asked
-│   ├── FutureError             something asked a view for what it can't know yet
-│   └── ModelMismatchError      a model was built for another catalogue
+│   ├── TooLittleDataError      there is data, but not enough for the request
+│   ├── FutureError             a view was asked for something later than its time
+│   └── ModelMismatchError      a model was built for another feature catalogue
 └── InfrastructureError        4  the disk, the network or a server failed
     ├── DiskFullError
     └── UnreachableError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NodewardError(Exception):
-    """What went wrong, where, with which value, and how to fix it."""
+    """What went wrong, where and with which value; `fix` is what the user can do about it."""
 
     exit_code: ClassVar[int] = 1
 
@@ -40,7 +40,7 @@ class SettingsError(NodewardError):
 
 
 class DataError(NodewardError):
-    """What was read can't be used."""
+    """Records can't be used."""
 
     exit_code = 3
 
@@ -53,45 +53,45 @@ class SourceFileError(DataError):
 
 
 class ColumnError(DataError):
-    """A column is missing, or holds something else than it should."""
+    """A column is missing or holds the wrong type."""
 
     @classmethod
     def missing(cls, table: object, missing: Iterable[str], available: Iterable[str]) -> ColumnError:
-        """Name the columns that are missing beside those that are there."""
+        """Build the error that names the missing and the available columns."""
         return cls(
             f"{table}: no column {', '.join(sorted(missing))}; it has {', '.join(sorted(available))}",
             fix="map the file's own names under [source.columns.<table>] in the settings",
         )
 
     @classmethod
-    def wrong_type(cls, table: object, column: str, found: object, expected: str) -> ColumnError:
-        """Name the column, what it holds and what it should hold."""
-        return cls(f"{table}: column {column} holds {found}, expected {expected}", fix="convert the column")
+    def wrong_type(cls, table: object, column: str, actual: object, expected: str) -> ColumnError:
+        """Build the error that names the column, its type and the expected type."""
+        return cls(f"{table}: column {column} holds {actual}, expected {expected}", fix="convert the column")
 
 
 class EmptyTableError(DataError):
-    """A table holds no row, or none that can be used."""
+    """A table has no row, or none that can be used."""
 
     def __init__(self, table: object, why: str = "holds no row", *, fix: str = "check the export behind it") -> None:
         super().__init__(f"{table}: {why}", fix=fix)
 
 
 class TooLittleDataError(DataError):
-    """There is data, but not enough for what was asked of it."""
+    """There is data, but not enough for the request."""
 
 
 class FutureError(DataError):
-    """Something asked a view for what could not be known at its time."""
+    """A view was asked for something later than its time."""
 
-    def __init__(self, asked: object, view: object) -> None:
+    def __init__(self, requested: object, view: object) -> None:
         super().__init__(
-            f"asked for {asked} from a view at {view}",
-            fix="take a view at a later time, or ask for an earlier one",
+            f"asked for {requested} from a view at {view}",
+            fix="use a view at a later time, or request an earlier time",
         )
 
 
 class ModelMismatchError(DataError):
-    """A model was built for another catalogue of features."""
+    """A model was built for another feature catalogue."""
 
 
 class InfrastructureError(NodewardError):

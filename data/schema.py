@@ -1,4 +1,4 @@
-"""The nouns as tables: column names, types, metrics and bucket aggregates, written down once."""
+"""The one definition of each table's columns and types, of metrics and of bucket aggregates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MONTH: Final = "month"
 BUCKET_END: Final = "bucket_end"
 LATENESS: Final = "lateness"
 SEPARATOR: Final = "__"
-COUNTERS: Final = "counters"  # in the name of a feature: all on-change metrics that count, together
+COUNTERS: Final = "counters"  # in names of features: all on-change counters together
 
 UTC: Final = pl.Datetime("us", "UTC")
 
@@ -39,8 +39,8 @@ NODE_SCHEMA: Final = {
     "labels": pl.String(),  # a JSON object: every other column of the inventory
     "observed_from": UTC,
     "observed_until": UTC,
-    "as_of": UTC,  # the newest time that the inventory's source holds; the newer inventory wins
-    "revised_at": UTC,  # when the inventory itself was last written: of two that are as new, the later revision wins
+    "as_of": UTC,  # the newest time in the inventory's source; the newer inventory wins
+    "revised_at": UTC,  # when the inventory was last written: of two equally new ones the later revision wins
 }
 BLIND_SCHEMA: Final = {"start": UTC, "end": UTC, "recorded_at": UTC}
 BUCKET_KEYS: Final = {NODE: pl.String(), BUCKET_END: UTC, LATENESS: pl.Int32()}
@@ -59,10 +59,10 @@ SCORE_SCHEMA: Final = {
 }
 DECISION_SCHEMA: Final = {
     NODE: pl.String(),
-    TS: UTC,  # as of when it was decided
+    TS: UTC,  # the decision's time
     "action": pl.String(),
     "reason": pl.String(),
-    "limit": pl.String(),  # the limit that held it back; null if none did
+    "limit": pl.String(),  # the limit that prevented the action; null if none did
     "probability": pl.Float64(),
     "horizon_hours": pl.Float64(),
     "model_version": pl.String(),
@@ -76,14 +76,16 @@ QUARANTINE_SCHEMA: Final = {
     "source": pl.String(),
 }
 
-UNREADABLE: Final = "__unreadable"  # beside a source's own columns: what could not be read in a row, if anything
+UNREADABLE: Final = "__unreadable"  # a column that a source may add: the cells of the row that could not be read
 UNREADABLE_TYPE: Final = pl.List(
-    pl.Struct({name: pl.String() for name in ("column", "value", "fault", "at")})  # column is empty for a whole row
+    pl.Struct(
+        {name: pl.String() for name in ("column", "value", "fault", "at")}
+    )  # column is empty if the whole row is unreadable
 )
 
 
 class EventKind(StrEnum):
-    """Kinds of event that mean something here; others are kept and ignored."""
+    """Kinds of event that Nodeward uses; others are stored and ignored."""
 
     FAILURE = "failure"
     MAINTENANCE = "maintenance"
@@ -91,23 +93,23 @@ class EventKind(StrEnum):
 
 
 class MetricKind(StrEnum):
-    """How a metric's values are to be read."""
+    """What the values of a metric mean."""
 
     GAUGE = "gauge"  # a level: temperature, power, load
-    COUNTER = "counter"  # only rises, but for resets: errors, bytes
-    COUNT = "count"  # samples received: how well the node was seen
+    COUNTER = "counter"  # only rises, except at resets: errors, bytes
+    COUNT = "count"  # samples received: how complete the monitoring of the node was
     BOOT_TIME = "boot_time"  # Unix seconds of the last boot
-    AGE = "age"  # hours that go on counting while nothing is reported: power-on hours
+    AGE = "age"  # hours that continue to count while nothing is reported: power-on hours
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One column of telemetry.
 
-    `sampled` metrics report on a schedule, so silence means something; `on_change` metrics report
-    only when they change, so the last value holds until the next one. A value below `min` or above `max`
-    can't be true; where they are left out, data/validation/value_ranges.py knows some from the kind and the unit.
-    A sampled gauge of how busy a node is has `idle_below`: on average below that, it is idle.
+    A `sampled` metric is reported on a schedule, so a missing sample is information. An `on_change` metric is
+    reported only when it changes, so the last value is valid until the next one. Values below `min` or above `max` are
+    impossible; where they are None, data/validation/value_ranges.py derives them from the kind and the unit. For a
+    sampled gauge that measures how busy a node is, a mean below `idle_below` means that the node is idle.
     """
 
     name: str
@@ -116,13 +118,13 @@ class Metric:
     unit: str = ""
     min: float | None = None
     max: float | None = None
-    label: str = ""  # what people call it; empty: its name
+    label: str = ""  # the name in reports; if empty, `name`
     idle_below: float | None = None
 
 
-# What a bucket keeps of a metric. Every one of them can be merged with its neighbour's.
+# What a bucket stores of a metric. Each aggregate can be merged with that of the next bucket.
 #   n: samples; mean; m2: sum of squared deviations from the mean (Chan et al. 1979); min; max;
-#   first, last and their times first_ts, last_ts; increase: sum of rises, a fall counting as a reset to zero.
+#   first, last and their times first_ts, last_ts; increase: sum of rises, where a fall is a reset to zero.
 AGGREGATES: Final = ("n", "mean", "m2", "min", "max", "first", "last", "first_ts", "last_ts", "increase")
 
 AGGREGATE_TYPES: Final = {name: pl.Float64() for name in AGGREGATES} | {
@@ -133,5 +135,5 @@ AGGREGATE_TYPES: Final = {name: pl.Float64() for name in AGGREGATES} | {
 
 
 def bucket_column(metric: str, aggregate: str) -> str:
-    """Name the bucket table's column for one aggregate of one metric."""
+    """Return the name of the bucket table's column for an aggregate of a metric."""
     return f"{metric}{SEPARATOR}{aggregate}"

@@ -1,4 +1,4 @@
-"""What was known when: the only door through which features, labels and scores see data."""
+"""What was known at which time: features, labels and scores read records only through a view."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ HINDSIGHT = datetime.max.replace(tzinfo=UTC)
 
 
 class BucketReader(Protocol):
-    """Reads the bucket table."""
+    """A reader of the bucket table."""
 
     def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
-        """Give node, bucket_end, lateness and `columns` of the buckets with start <= bucket_end <= until."""
+        """Return node, bucket_end, lateness and `columns` of the buckets with start <= bucket_end <= until."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFrames:
-    """Events, inventory and blind periods as they are stored, the future included."""
+    """Events, inventory and blind periods as they are stored, including what became known later."""
 
     events: pl.DataFrame
     nodes: pl.DataFrame
@@ -36,9 +36,9 @@ class RecordFrames:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything as it was known at the time `at`.
+    """All records as they were known at the time `at`.
 
-    A view can be narrowed to an earlier time, never widened.
+    A view can be narrowed to an earlier time, but never widened.
     """
 
     at: datetime
@@ -47,41 +47,41 @@ class View:
     _buckets: BucketReader | None = None
 
     def narrow(self, earlier: datetime) -> View:
-        """View the same records at an earlier time."""
+        """Return a view of the same records at an earlier time."""
         self.require(earlier)
         return replace(self, at=earlier)
 
-    def require(self, asked: datetime) -> None:
-        """Raise FutureError if `asked` lies after the view."""
-        if asked > self.at:
-            raise FutureError(asked.isoformat(), self.at.isoformat())
+    def require(self, requested: datetime) -> None:
+        """Raise FutureError if `requested` is later than the view."""
+        if requested > self.at:
+            raise FutureError(requested.isoformat(), self.at.isoformat())
 
     def events(self) -> pl.DataFrame:
-        """Give the events recorded by now; an end that was not recorded by now is null."""
-        ended = pl.col("end_recorded_at") <= self.at
+        """Return the events that were recorded by the view's time; an end that was recorded later is null."""
+        has_ended = pl.col("end_recorded_at") <= self.at
         known = self._records.events.filter((pl.col("recorded_at") <= self.at) & (pl.col("start") <= self.at))
         return known.with_columns(
-            pl.when(ended).then("end").alias("end"),
-            pl.when(ended).then("end_recorded_at").alias("end_recorded_at"),
+            pl.when(has_ended).then("end").alias("end"),
+            pl.when(has_ended).then("end_recorded_at").alias("end_recorded_at"),
         )
 
     def nodes(self) -> pl.DataFrame:
-        """Give the nodes seen so far, sorted by name; a departure that is still to come is null."""
-        left = pl.col("observed_until") <= self.at
+        """Return the nodes observed so far, sorted by name; an `observed_until` after the view's time is null."""
+        has_left = pl.col("observed_until") <= self.at
         return (
             self._records.nodes.filter(pl.col("observed_from") <= self.at)
-            .with_columns(pl.when(left).then("observed_until").alias("observed_until"))
+            .with_columns(pl.when(has_left).then("observed_until").alias("observed_until"))
             .sort("node")
         )
 
     def blind(self) -> pl.DataFrame:
-        """Give the periods known by now in which the collectors were down."""
+        """Return the periods without collection that were recorded by the view's time."""
         return self._records.blind.filter(pl.col("recorded_at") <= self.at)
 
     def buckets(
         self, columns: Sequence[str], start: datetime | None = None, until: datetime | None = None
     ) -> pl.DataFrame:
-        """Give node, bucket_end, lateness and `columns` of the buckets known by now that end in a span of time."""
+        """Return node, bucket_end, lateness and `columns` of the known buckets with start <= bucket_end <= until."""
         if self._buckets is None:
             return pl.DataFrame(schema=BUCKET_KEYS | dict.fromkeys(columns, pl.Float64()))
         known_at = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * self.width
@@ -90,5 +90,5 @@ class View:
 
 
 def hindsight(records: RecordFrames, width: timedelta, buckets: BucketReader | None = None) -> View:
-    """View everything that was ever recorded: for judging a forecast, never for making one."""
+    """Return a view of everything that was ever recorded: to judge a forecast, never to make one."""
     return View(HINDSIGHT, width, records, buckets)

@@ -10,7 +10,7 @@ import polars as pl
 
 from data.delta.compaction import delete_until
 from data.delta.table import MONTH_FORMAT, within
-from data.merge_rule import TELEMETRY_RULE, Changes
+from data.merge_rule import TELEMETRY_RULE, MergeChanges
 from data.schema import AVAILABLE_AT, MONTH, TELEMETRY_KEYS, TS
 from data.time_grid import EPOCH, MICROSECOND
 
@@ -117,10 +117,10 @@ class Telemetry:
         until = max(until, self.dropped_until() or until)  # a clock that went back brings nothing back
         delete_until(self.table, until, {DROPPED_NOTE: (until - EPOCH) // MICROSECOND})
 
-    def _compare(self, month: str, rows: pl.DataFrame) -> Changes:
+    def _compare(self, month: str, rows: pl.DataFrame) -> MergeChanges:
         """Compare one month's rows with those that the table holds of the same keys."""
         if month not in self.table.months():
-            return Changes(rows, rows.clear(), 0)
+            return MergeChanges(rows, rows.clear(), 0)
         stored = self.table.scan().filter(pl.col(MONTH) == month).drop(MONTH)
         return TELEMETRY_RULE.compare(
             stored.join(rows.lazy().select(TELEMETRY_RULE.keys), on=TELEMETRY_RULE.keys, how="semi").collect(), rows
@@ -146,7 +146,7 @@ class Telemetry:
         return rows.with_columns(pl.col(shared).cast(pl.Float64)) if shared else rows
 
 
-def _summary(since: int, found: Sequence[Changes]) -> Change:
+def _summary(since: int, found: Sequence[MergeChanges]) -> Change:
     changed = [pl.concat([part.inserted[TS], part.replaced[TS]]) for part in found]
     return Change(
         since=since,

@@ -8,7 +8,7 @@ from data.content_hash import content_hash
 from tests.data.made_up import START
 
 ROWS = pl.DataFrame(
-    {"node": ["n1", "n2", None], "at": [START, None, START], "load": [0.1, None, 2.0], "slot": [1, 2, None]}
+    {"node": ["n1", "n2", None], "ts": [START, None, START], "load": [0.1, None, 2.0], "slot": [1, 2, None]}
 )
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -30,12 +30,12 @@ def test_a_column_of_nulls_does_not_matter() -> None:
     assert content_hash(ROWS).equals(content_hash(ROWS.with_columns(later=pl.lit(None, pl.Float64))))
 
 
-def test_a_value_counts_in_its_column_alone() -> None:
+def test_the_column_of_a_value_matters() -> None:
     rows = pl.DataFrame({"a": [1.0, 2.0], "b": [2.0, 1.0]})
     assert content_hash(rows).n_unique() == 2
 
 
-def test_no_row_has_no_hash() -> None:
+def test_a_table_without_rows_has_no_hashes() -> None:
     assert content_hash(ROWS.clear()).to_list() == []
 
 
@@ -52,5 +52,5 @@ def test_different_floats_hash_differently(values: list[float]) -> None:
     assert content_hash(pl.DataFrame({"a": values})).n_unique() == len(set(values))
 
 
-def test_the_two_zeros_are_one() -> None:
+def test_zero_and_minus_zero_hash_alike() -> None:
     assert content_hash(pl.DataFrame({"a": [0.0, -0.0]})).n_unique() == 1

@@ -51,8 +51,14 @@ NODE_TABLES = st.lists(
 ).map(lambda rows: NODE_RULE.resolve(nodes(rows)))
 
 
-def same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    return one.sort(pl.all()).equals(other.select(one.columns).sort(pl.all()))
+def same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
+    return left.sort(pl.all()).equals(right.select(left.columns).sort(pl.all()))
+
+
+def same_in_every_order(rule: MergeRule, *tables: pl.DataFrame) -> bool:
+    first, *others = [rule.merge(rule.merge(x, y), z) for x, y, z in permutations(tables)]
+    assert len(others) == 5
+    return all(same(first, other) for other in others)
 
 
 @settings(max_examples=40, deadline=None)
@@ -65,18 +71,16 @@ def test_merging_is_commutative_associative_and_idempotent(a: pl.DataFrame, b: p
 
 @settings(max_examples=40, deadline=None)
 @given(CELL_TABLES, CELL_TABLES, CELL_TABLES)
-def test_rows_that_are_joined_by_cell_merge_alike_in_every_order(
-    a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame
-) -> None:
-    orders = [BY_CELL.merge(BY_CELL.merge(x, y), z) for x, y, z in permutations([a, b, c])]
-    assert all(same(orders[0], other) for other in orders[1:])
+def test_rows_joined_by_cell_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
+    assert same_in_every_order(BY_CELL, a, b, c)
     assert same(BY_CELL.merge(a, a), a)
-    assert BY_CELL.compare(orders[0], b).unchanged == b.height
+    merged = BY_CELL.merge(BY_CELL.merge(a, b), c)
+    assert BY_CELL.compare(merged, b).unchanged == b.height
 
 
 @settings(max_examples=40, deadline=None)
 @given(CELL_TABLES, CELL_TABLES)
-def test_no_cell_of_rows_that_are_as_new_is_lost(a: pl.DataFrame, b: pl.DataFrame) -> None:
+def test_no_cell_of_equally_new_rows_is_lost(a: pl.DataFrame, b: pl.DataFrame) -> None:
     same_age = [table.with_columns(newest=pl.lit(0, pl.Int64)) for table in (a, b)]
     keys = pl.concat(same_age).group_by("key").agg(pl.col("x", "y").is_not_null().any())
     merged = BY_CELL.merge(*same_age).select("key", pl.col("x", "y").is_not_null())
@@ -86,20 +90,18 @@ def test_no_cell_of_rows_that_are_as_new_is_lost(a: pl.DataFrame, b: pl.DataFram
 @settings(max_examples=25, deadline=None)
 @given(EVENT_TABLES, EVENT_TABLES, EVENT_TABLES)
 def test_events_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
-    orders = [EVENT_RULE.merge(EVENT_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
-    assert all(same(orders[0], other) for other in orders[1:])
+    assert same_in_every_order(EVENT_RULE, a, b, c)
 
 
 @settings(max_examples=25, deadline=None)
 @given(NODE_TABLES, NODE_TABLES, NODE_TABLES)
 def test_inventories_merge_alike_in_every_order(a: pl.DataFrame, b: pl.DataFrame, c: pl.DataFrame) -> None:
-    orders = [NODE_RULE.merge(NODE_RULE.merge(x, y), z) for x, y, z in permutations([a, b, c])]
-    assert all(same(orders[0], other) for other in orders[1:])
+    assert same_in_every_order(NODE_RULE, a, b, c)
 
 
 @settings(max_examples=40, deadline=None)
 @given(TABLES, TABLES)
-def test_what_a_comparison_announces_is_what_the_merge_does(old: pl.DataFrame, new: pl.DataFrame) -> None:
+def test_a_comparison_lists_exactly_what_the_merge_changes(old: pl.DataFrame, new: pl.DataFrame) -> None:
     changes = RULE.compare(old, new)
     kept = old.join(changes.replaced, on="key", how="anti", nulls_equal=True)
     assert same(RULE.merge(old, new), pl.concat([kept, changes.replaced, changes.inserted]))
@@ -107,7 +109,7 @@ def test_what_a_comparison_announces_is_what_the_merge_does(old: pl.DataFrame, n
     assert RULE.compare(RULE.merge(old, new), new).unchanged == new.height
 
 
-def test_an_events_end_replaces_its_open_interval() -> None:
+def test_the_end_of_an_event_replaces_its_open_interval() -> None:
     still_open = events([{"end": None, "end_recorded_at": None}])
     ended = events([{}])
     assert same(EVENT_RULE.merge(ended, still_open), ended)
@@ -120,7 +122,7 @@ def test_an_end_that_was_recorded_later_wins() -> None:
     assert same(EVENT_RULE.merge(late, early), late)
 
 
-def test_events_of_another_source_kind_start_or_cause_are_others() -> None:
+def test_events_that_differ_in_source_kind_start_or_cause_are_different_events() -> None:
     rows: list[dict[str, object]] = [
         {}, {"source": "b"}, {"kind": "action"}, {"start": START + HOUR / 2}, {"cause": None},
     ]  # fmt: skip
@@ -129,19 +131,19 @@ def test_events_of_another_source_kind_start_or_cause_are_others() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
-def test_of_two_rows_that_are_as_new_the_one_that_says_more_stands(number: int, other: int) -> None:
-    fuller = nodes([{"rack": f"r{number}", "hardware": f"h{other}", "as_of": START}])
-    emptier = nodes([{"rack": f"r{other}", "hardware": None, "as_of": START}])
+def test_of_two_equally_new_rows_the_one_with_more_cells_wins(first: int, second: int) -> None:
+    fuller = nodes([{"rack": f"r{first}", "hardware": f"h{second}", "as_of": START}])
+    emptier = nodes([{"rack": f"r{second}", "hardware": None, "as_of": START}])
     assert same(NODE_RULE.merge(fuller, emptier), fuller)
     assert same(NODE_RULE.merge(emptier, fuller), fuller)
 
 
-def test_of_two_inventories_that_are_as_new_the_later_revision_wins() -> None:
+def test_of_two_equally_new_inventories_the_later_revision_wins() -> None:
     wrong = nodes([{"rack": "wrong", "hardware": "x", "as_of": START, "revised_at": START}])
     right = nodes([{"rack": "right", "hardware": None, "as_of": START, "revised_at": START + HOUR}])
     undated = nodes([{"rack": "undated", "as_of": START}])
-    for one, two, three in permutations([wrong, right, undated]):
-        assert same(NODE_RULE.merge(NODE_RULE.merge(one, two), three), right)
+    assert same_in_every_order(NODE_RULE, wrong, right, undated)
+    assert same(NODE_RULE.merge(NODE_RULE.merge(wrong, right), undated), right)
 
 
 def test_the_newer_inventory_wins() -> None:
@@ -158,7 +160,7 @@ def test_a_column_that_one_side_lacks_is_null_there() -> None:
     assert_frame_equal(merged, pl.DataFrame({"key": [1, 2], "newest": [1, 1], "a": [1.0, None], "b": [None, 2.0]}))
 
 
-def test_a_vanished_column_changes_nothing_of_an_equal_row_but_loses_to_no_newer_one() -> None:
+def test_a_missing_column_changes_no_equally_new_row_but_is_null_in_a_newer_one() -> None:
     old = pl.DataFrame({"key": [1, 2], "newest": [1, 1], "a": [None, 1.0]}, schema_overrides={"a": pl.Float64})
     new = pl.DataFrame({"key": [1, 2], "newest": [1, 2]})
     changes = RULE.compare(old, new)

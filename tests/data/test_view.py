@@ -1,4 +1,4 @@
-"""The only door to data: what was known at its time, and an error for anything later."""
+"""A view shows what was known at its time, and raises for anything later."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from data.view import HINDSIGHT, View, hindsight
 from tests.features.fleets import DAY, START, event, fleet
 
 HOUR = timedelta(hours=1)
-SUM = [bucket_column("x", "mean")]
+MEAN = [bucket_column("x", "mean")]
 
 
-def known(view: View) -> list[tuple[object, ...]]:
+def known_events(view: View) -> list[tuple[object, ...]]:
     return view.events().select("node", "end", "end_recorded_at").rows()
 
 
@@ -24,28 +24,28 @@ def test_an_event_is_known_from_when_it_was_recorded_and_began() -> None:
     late = event("a", START, START + HOUR, recorded_at=START + 5 * HOUR, end_recorded_at=START + 5 * HOUR)
     planned = event("b", START + 9 * HOUR, recorded_at=START)
     view = fleet([late, planned]).view(START + 10 * HOUR)
-    assert [len(known(view.narrow(START + hours * HOUR))) for hours in (4, 5, 8, 9)] == [0, 1, 1, 2]
+    assert [len(known_events(view.narrow(START + hours * HOUR))) for hours in (4, 5, 8, 9)] == [0, 1, 1, 2]
 
 
 def test_an_end_is_known_from_when_it_was_recorded() -> None:
     view = fleet([event("a", START, START + HOUR, end_recorded_at=START + 3 * HOUR)]).view(START + 9 * HOUR)
-    assert known(view.narrow(START + 2 * HOUR)) == [("a", None, None)]
-    assert known(view.narrow(START + 3 * HOUR)) == [("a", START + HOUR, START + 3 * HOUR)]
+    assert known_events(view.narrow(START + 2 * HOUR)) == [("a", None, None)]
+    assert known_events(view.narrow(START + 3 * HOUR)) == [("a", START + HOUR, START + 3 * HOUR)]
 
 
-def test_an_end_that_nobody_recorded_is_unknown_for_ever() -> None:
-    assert known(fleet([event("a", START, START + HOUR, end_recorded_at=None)]).view()) == [("a", None, None)]
+def test_an_end_that_was_never_recorded_stays_unknown_events() -> None:
+    assert known_events(fleet([event("a", START, START + HOUR, end_recorded_at=None)]).view()) == [("a", None, None)]
 
 
-def test_a_node_is_known_from_when_it_was_observed_and_leaves_no_earlier_than_it_does() -> None:
-    nodes = [
+def test_a_node_is_known_from_its_first_observation_and_its_departure_not_before_it_happens() -> None:
+    inventory = [
         {"node": "b", "observed_from": START, "observed_until": START + 5 * HOUR},
         {"node": "a", "observed_from": START + 2 * HOUR},
     ]
-    view = fleet(nodes=nodes).view(START + 9 * HOUR)
-    told = {hours: view.narrow(START + hours * HOUR).nodes() for hours in (-1, 1, 4, 5)}
-    assert [told[hours]["node"].to_list() for hours in told] == [[], ["b"], ["a", "b"], ["a", "b"]]
-    assert [told[hours]["observed_until"].drop_nulls().len() for hours in told] == [0, 0, 0, 1]
+    view = fleet(nodes=inventory).view(START + 9 * HOUR)
+    known = [view.narrow(START + hours * HOUR).nodes() for hours in (-1, 1, 4, 5)]
+    assert [nodes["node"].to_list() for nodes in known] == [[], ["b"], ["a", "b"], ["a", "b"]]
+    assert [nodes["observed_until"].drop_nulls().len() for nodes in known] == [0, 0, 0, 1]
 
 
 def test_a_blind_period_is_known_from_when_it_was_recorded() -> None:
@@ -60,21 +60,20 @@ def samples(hours_late: int) -> pl.DataFrame:
 
 def test_a_bucket_is_known_when_it_is_complete_and_its_samples_have_arrived() -> None:
     on_time, late = (fleet(telemetry=samples(hours), metrics=(Metric("x"),)).view() for hours in (0, 30))
-    assert [on_time.narrow(START + day * DAY).buckets(SUM).height for day in range(3)] == [1, 2, 3]
-    assert [late.narrow(START + day * DAY).buckets(SUM).height for day in range(4)] == [0, 0, 1, 2]
-    assert on_time.narrow(START + DAY - HOUR).buckets(SUM).height == 1
+    assert [on_time.narrow(START + day * DAY).buckets(MEAN).height for day in range(3)] == [1, 2, 3]
+    assert [late.narrow(START + day * DAY).buckets(MEAN).height for day in range(4)] == [0, 0, 1, 2]
+    assert on_time.narrow(START + DAY - HOUR).buckets(MEAN).height == 1
 
 
-def test_buckets_can_be_read_from_a_time_on() -> None:
+def test_buckets_can_be_read_from_a_start_time() -> None:
     view = fleet(telemetry=samples(0), metrics=(Metric("x"),)).view()
-    assert view.buckets(SUM, start=START + 3 * DAY)[BUCKET_END].to_list() == [START + 3 * DAY, START + 4 * DAY]
-    assert view.buckets(SUM, start=START)[LATENESS].to_list() == [0] * 5
+    assert view.buckets(MEAN, start=START + 3 * DAY)[BUCKET_END].to_list() == [START + 3 * DAY, START + 4 * DAY]
+    assert view.buckets(MEAN, start=START)[LATENESS].to_list() == [0] * 5
 
 
 def test_without_telemetry_there_are_no_buckets() -> None:
-    one = fleet()
-    told = View(START, DAY, one.view()._records).buckets(SUM)
-    assert (told.height, told.columns) == (0, ["node", BUCKET_END, LATENESS, *SUM])
+    buckets = View(START, DAY, fleet().view()._records).buckets(MEAN)
+    assert (buckets.height, buckets.columns) == (0, ["node", BUCKET_END, LATENESS, *MEAN])
 
 
 def test_a_view_is_narrowed_but_never_widened() -> None:
@@ -86,7 +85,7 @@ def test_a_view_is_narrowed_but_never_widened() -> None:
         view.narrow(START - DAY).narrow(START)
 
 
-def test_hindsight_sees_everything() -> None:
+def test_hindsight_shows_everything() -> None:
     view = hindsight(fleet([event("a", START + 3_000 * DAY)]).view()._records, DAY)
     assert view.at == HINDSIGHT
     assert view.events().height == 1
