@@ -1,1 +1,1 @@
-"""What was seen: records are read, validated, stored, and shown as known at a time. Nothing is computed here."""
+"""Records: they are read, validated, stored, and viewed as known at a time. Nothing is forecast here."""

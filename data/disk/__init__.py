@@ -1,1 +1,1 @@
-"""Files, folders and locks that survive a crash or a full disk; nothing here knows what they hold."""
+"""Files, folders and locks that survive a crash or a full disk; code here does not know what they contain."""

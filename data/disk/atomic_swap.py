@@ -1,4 +1,4 @@
-"""Puts one folder in another's place in one step, so that a crash leaves the old one or the new one."""
+"""Replaces a folder in one step, so that a crash leaves either the old folder or the new one."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from data.errors import InfrastructureError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HERE: Final = -100  # AT_FDCWD
+_WORKING_FOLDER: Final = -100  # AT_FDCWD
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE
 
 
-def swap(new: Path, target: Path) -> None:
-    """Move the folder `new`, which lies beside `target`, to `target`; what was there is removed afterwards.
+def replace_folder(new: Path, target: Path) -> None:
+    """Move the folder `new`, which is in the same folder as `target`, to `target`, and remove the old `target`.
 
     Raises:
-        InfrastructureError: if something is mounted at `target`, so that it can't be moved.
+        InfrastructureError: if a file system is mounted at `target`, which can't be moved.
     """
     if target.is_mount():
         raise InfrastructureError(
@@ -33,14 +33,17 @@ def swap(new: Path, target: Path) -> None:
     if _exchange(new, target):
         shutil.rmtree(new)
         return
-    old = target.with_name(f".{target.name}.replaced")  # a crash between these two leaves the old folder here
+    old = target.with_name(f".{target.name}.replaced")  # a crash between the two renames leaves the old folder here
     shutil.rmtree(old, ignore_errors=True)
     target.rename(old)
     new.rename(target)
     shutil.rmtree(old)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders atomically, where kernel and file system know how."""
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two folders atomically; return False if the kernel or the file system can't."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    return rename is not None and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
+    return (
+        rename is not None
+        and rename(_WORKING_FOLDER, os.fsencode(first), _WORKING_FOLDER, os.fsencode(second), _EXCHANGE) == 0
+    )

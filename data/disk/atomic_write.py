@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Writes files atomically: a crash leaves the whole new file or none of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STDOUT: Final = Path("-")
 
 
 def check_output_file(path: Path | None, option: str) -> None:
-    """Refuse an output file that can't be written, before any work is done for it."""
+    """Raise SettingsError if an output file can't be written, before any work is done for it."""
     if path is None or path == STDOUT:
         return
     if path.is_dir():
@@ -28,18 +28,18 @@ def check_output_file(path: Path | None, option: str) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well, and vanishes if not."""
+    """Yield a temporary path that replaces `path` if the block succeeds, and is removed if it fails."""
     handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
-    part = Path(name)
+    temporary = Path(name)
     try:
-        yield part
-        _sync(part)
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
         _sync(path.absolute().parent)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

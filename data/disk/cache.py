@@ -1,4 +1,4 @@
-"""Tables that can always be made anew, kept so that they need not be: as the last commit left them, or not at all."""
+"""A cache of tables that can be recomputed: it returns a table as the last commit left it, or none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIX: Final = ".arrow"
 
 @dataclass(frozen=True, slots=True)
 class CacheOrigin:
-    """What tables were made from: what they are meant for, the version of the buckets, and the time of the view."""
+    """What the tables were computed from: their purpose, the version of the buckets, and the time of the view."""
 
     stamp: str
     version: int
@@ -34,79 +34,81 @@ class CacheOrigin:
 class TableCache:
     """Tables by name in a folder, as Arrow files.
 
-    A file is never written twice, and the manifest that names the files is replaced at the end: whoever is killed
-    before that leaves the tables of the commit before. A file that is not what was written is no longer there: who
-    asks for its table makes it anew.
+    No file is written twice, and the manifest that names the files is replaced last. So a process that is killed
+    before that leaves the tables of the previous commit. A file that is not what was written counts as missing, and
+    its table is recomputed.
     """
 
     folder: Path
-    mark: CacheOrigin | None = None  # of the last commit
-    fault: str = ""  # why there is none, where there was one
-    damaged: int = 0  # files that were asked for and were gone, or not what was written
+    origin: CacheOrigin | None = None  # of the last commit; None: no table is valid
+    fault: str = ""  # why an existing manifest could not be read
+    damaged: int = 0  # files that were requested and were missing or not what was written
     _generation: int = 0
-    _files: dict[str, tuple[str, int]] = field(default_factory=dict)  # by table: a file's name and checksum
+    _files: dict[str, tuple[str, int]] = field(default_factory=dict)  # by table: name and checksum of its file
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the tables of a folder; none if it holds none, or if its manifest can't be read."""
+        """Open the tables of a folder; there are none if it has no manifest or an unreadable one."""
         path = folder / MANIFEST
         if not path.exists():
             return cls(folder)
         try:
-            read = json.loads(path.read_text(encoding="utf-8"))
-            mark = CacheOrigin(read["stamp"], int(read["version"]), datetime.fromisoformat(read["at"]).astimezone(UTC))
-            files = {name: (file, told) for name, (file, told) in read["files"].items()}
-            return cls(folder, mark, _generation=int(read["generation"]), _files=files)
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            time = datetime.fromisoformat(manifest["at"]).astimezone(UTC)
+            origin = CacheOrigin(manifest["stamp"], int(manifest["version"]), time)
+            files = {name: (file, checksum) for name, (file, checksum) in manifest["files"].items()}
+            return cls(folder, origin, _generation=int(manifest["generation"]), _files=files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
             return cls(folder, fault=f"{path} can't be read ({fault})")
 
     def names(self) -> Collection[str]:
-        """Name the tables that are there."""
+        """Return the names of the tables."""
         return self._files.keys()
 
     def get(self, name: str) -> pl.DataFrame | None:
-        """Read a table; None if it is not there, or no longer what was written."""
+        """Return a table; None if it is missing or not what was written."""
         if name not in self._files:
             return None
-        file, told = self._files[name]
+        file, checksum = self._files[name]
         content = _content(self.folder / file)
-        if crc32(content) != told:
+        if crc32(content) != checksum:
             self.damaged += 1
             self.drop(name)
             return None
         return pl.read_ipc(content)
 
     def put(self, name: str, table: pl.DataFrame) -> None:
-        """Write a table; a later process finds it once it is committed."""
+        """Write a table; later processes see it after the next commit."""
         file = f"{name}.{self._generation + 1}{SUFFIX}"
         with translate_disk_full(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / file).unlink(missing_ok=True)  # of one who was killed
+            (self.folder / file).unlink(missing_ok=True)  # left by a process that was killed
             table.write_ipc(self.folder / file)
         self._files[name] = file, crc32(_content(self.folder / file))
 
     def drop(self, name: str) -> None:
-        """Forget a table; its file stays until the next commit."""
+        """Drop a table; its file stays until the next commit."""
         del self._files[name]
 
     def clear(self) -> None:
-        """Forget every table."""
+        """Drop all tables."""
         self._files.clear()
 
-    def commit(self, mark: CacheOrigin) -> None:
-        """Make what is there now what a later process finds, and remove every other file."""
-        told = {**asdict(mark), "at": mark.at.isoformat(), "generation": self._generation + 1, "files": self._files}
-        part = self.folder / f"{MANIFEST}.part"
+    def commit(self, origin: CacheOrigin) -> None:
+        """Publish the present tables to later processes, and remove all other files."""
+        version = {"generation": self._generation + 1, "files": self._files}
+        manifest = {**asdict(origin), "at": origin.at.isoformat(), **version}
+        temporary = self.folder / f"{MANIFEST}.part"
         with translate_disk_full(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(told, indent=1), encoding="utf-8")
-            part.replace(self.folder / MANIFEST)
-        self.mark, self._generation = mark, self._generation + 1
-        for stray in {path.name for path in self.folder.glob(f"*{SUFFIX}") if path.is_file()} - {
-            file for file, _ in self._files.values()
-        }:
-            with suppress(FileNotFoundError):
-                (self.folder / stray).unlink()
+            temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            temporary.replace(self.folder / MANIFEST)
+        self.origin, self._generation = origin, self._generation + 1
+        current = {file for file, _ in self._files.values()}
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            if path.is_file() and path.name not in current:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def _content(file: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""One writer at a time: ingest holds a lock that the kernel drops when its process ends, however it ends."""
+"""One writer at a time: a lock file that the kernel releases when its process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ PAUSE_SECONDS: Final = 0.05
 
 
 @contextmanager
-def exclusive_lock(path: Path, lock_timeout: timedelta) -> Iterator[None]:
-    """Hold the lock file `path`.
+def exclusive_lock(path: Path, timeout: timedelta) -> Iterator[None]:
+    """Hold the lock on the file `path` during the block.
 
     Raises:
-        InfrastructureError: if another process still holds it after `lock_timeout`.
+        InfrastructureError: if another process still holds it after `timeout`.
     """
-    with _held(path, lock_timeout) as file:
+    with _locked(path, timeout) as file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield  # closing the file gives the lock back
+        yield  # closing the file releases the lock
 
 
-def _held(path: Path, lock_timeout: timedelta) -> IO[str]:
-    """Open the lock file and lock it; anew where the folder was put in another's place while this waited."""
+def _locked(path: Path, timeout: timedelta) -> IO[str]:
+    """Open the lock file and lock it; again if its folder was replaced in the meantime."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             file = opened.enter_context(path.open("a+"))
-            _acquire(path, file.fileno(), lock_timeout)
+            _acquire(path, file.fileno(), timeout)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 opened.pop_all()
                 return file
 
 
-def _acquire(path: Path, descriptor: int, lock_timeout: timedelta) -> None:
-    deadline = time.monotonic() + lock_timeout.total_seconds()
+def _acquire(path: Path, descriptor: int, timeout: timedelta) -> None:
+    deadline = time.monotonic() + timeout.total_seconds()
     while not _try(descriptor):
         if time.monotonic() >= deadline:
             raise InfrastructureError(
                 f"{path}: process {path.read_text() or 'unknown'} is writing to the same state "
-                f"and did not finish within {lock_timeout.total_seconds():g} s",
+                f"and did not finish within {timeout.total_seconds():g} s",
                 fix="wait for it, stop it, or set state.path to another folder",
             )
         time.sleep(PAUSE_SECONDS)

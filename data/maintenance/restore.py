@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.delta.table import Table
-from data.disk.atomic_swap import swap
+from data.disk.atomic_swap import replace_folder
 from data.disk.lock import exclusive_lock
 from data.errors import DataError, SettingsError, SourceFileError
 from data.maintenance.archive import FIX, unpack
@@ -51,11 +51,11 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
             with _naming_spoilt(file), loading(engine, frames, manifest["schema_version"], force=force):
                 _require_empty(target, force=force)  # another command may have made a state meanwhile
                 if not _lies_in(staging, engine):  # its rows and the folder change together
-                    swap(staging, target)
+                    replace_folder(staging, target)
         finally:
             engine.dispose()
         if staging.exists():
-            swap(staging, target)
+            replace_folder(staging, target)
     return BackupReport.of(manifest)
 
 

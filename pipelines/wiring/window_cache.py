@@ -56,7 +56,7 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
     with exclusive_lock(folder / LOCK, PATIENCE):
         cache = TableCache.open(folder)
         origin = CacheOrigin(sha256(text.encode()).hexdigest(), table.version(), view.at)
-        if cache.mark and view.at < cache.mark.at:
+        if cache.origin and view.at < cache.mark.at:
             yield ResumedWindows(None)
             return
         reason = _drop_outdated(cache, origin, SlidingWindows(needs, view, cache), store)
@@ -68,7 +68,7 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
 
 def _drop_outdated(cache: TableCache, origin: CacheOrigin, windows: SlidingWindows, store: Store) -> str:
     """Drop the windows whose buckets have changed; return why if everything has to be dropped."""
-    last = cache.mark
+    last = cache.origin
     if last is None:
         return cache.fault
     if last.stamp != origin.stamp:

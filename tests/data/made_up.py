@@ -1,4 +1,4 @@
-"""Small tables that are right in every column, for tests to spoil one at a time."""
+"""Small tables that are valid in every column; a test invalidates one column at a time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Sample = tuple[str, timedelta, timedelta, float | None]
 
 
 def telemetry(samples: Sequence[Sample], metric: str = "load", kind: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
-    """Make telemetry of one metric from (node, ts after START, delay until available, value)."""
+    """Return telemetry of one metric from (node, ts after START, delay until available, value)."""
     rows = [(node, START + after, START + after + delay, value) for node, after, delay, value in samples]
     return pl.DataFrame(rows, schema={**schema.TELEMETRY_KEYS, metric: kind}, orient="row")
 
 
 def events(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
-    """Make failures that start at START, are recorded at once and ended after an hour, but for what a row says."""
-    usual = {
+    """Return failures that start at START, are recorded at once and end after an hour, except where a row differs."""
+    defaults = {
         "node": "n1",
         "start": START,
         "end": START + HOUR,
@@ -42,12 +42,12 @@ def events(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
         "end_recorded_at": START + HOUR,
         "labels": None,
     }
-    return pl.DataFrame([{**usual, **row} for row in rows], schema=schema.EVENT_SCHEMA)
+    return pl.DataFrame([{**defaults, **row} for row in rows], schema=schema.EVENT_SCHEMA)
 
 
 def nodes(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
-    """Make nodes that were there from START on, but for what a row says."""
-    usual = {
+    """Return nodes that are observed from START on, except where a row differs."""
+    defaults = {
         "node": "n1",
         "rack": "r1",
         "hardware": "x",
@@ -57,11 +57,11 @@ def nodes(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
         "observed_until": None,
         "as_of": None,
     }
-    return pl.DataFrame([{**usual, **row} for row in rows], schema=schema.NODE_SCHEMA)
+    return pl.DataFrame([{**defaults, **row} for row in rows], schema=schema.NODE_SCHEMA)
 
 
 def blind(*spans: tuple[timedelta, timedelta]) -> pl.DataFrame:
-    """Make blind periods between two times after START, known at their end."""
+    """Return blind periods between two times after START, known at their end."""
     rows = [(START + low, START + high, START + high) for low, high in spans]
     return pl.DataFrame(rows, schema=schema.BLIND_SCHEMA, orient="row")
 
@@ -77,43 +77,43 @@ class MemorySource:
     name: str = "made up"
 
     def check(self) -> None:
-        """Find nothing wrong: frames are never truncated."""
+        """Accept everything: frames are never truncated."""
 
     def telemetry(self) -> Iterator[pl.DataFrame]:
         """Yield the batches."""
         yield from self.batches
 
     def events(self) -> pl.DataFrame:
-        """Give the events."""
+        """Return the events."""
         return self.event_rows
 
     def nodes(self) -> pl.DataFrame:
-        """Give the nodes."""
+        """Return the nodes."""
         return self.node_rows
 
     def blind(self) -> pl.DataFrame:
-        """Give the blind periods."""
+        """Return the blind periods."""
         return self.blind_rows
 
 
 def source(*batches: pl.DataFrame, names: Sequence[str] = ("n1", "n2")) -> MemorySource:
-    """Make a source with these batches, a failure of n1 and a blind hour."""
+    """Return a source with these batches, a failure of n1 and a blind hour."""
     return MemorySource(batches, events([{}]), nodes([{"node": name} for name in names]), blind((HOUR, 2 * HOUR)))
 
 
-def with_events(origin: MemorySource, rows: pl.DataFrame) -> MemorySource:
-    """Give a source other events."""
-    return replace(origin, event_rows=rows)
+def with_events(base: MemorySource, rows: pl.DataFrame) -> MemorySource:
+    """Return a source with other events."""
+    return replace(base, event_rows=rows)
 
 
 def write_folder(folder: Path, **tables: pl.DataFrame) -> Path:
-    """Write a folder of Parquet files: sound nodes, events and telemetry, but for the tables given."""
-    sound = {
+    """Write a folder of Parquet files: valid nodes, events and telemetry, unless other tables are given."""
+    valid = {
         "nodes": pl.DataFrame({"node": ["n1", "n2"], "rack": ["r1", "r1"], "observed_from": [START] * 2}),
         "events": events([{}]).drop("source", "labels"),
         "telemetry": telemetry([("n1", DAY, MINUTE, 1.0), ("n2", DAY, MINUTE, 2.0)]).drop("available_at"),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in {**sound, **tables}.items():
+    for name, table in {**valid, **tables}.items():
         table.write_parquet(folder / f"{name}.parquet")
     return folder

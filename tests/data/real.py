@@ -1,4 +1,4 @@
-"""Where the real records lie, beside the repository."""
+"""Where the real records are: next to the repository."""
 
 from __future__ import annotations
 

@@ -41,29 +41,29 @@ except DiskFullError as fault:
 """
 
 
-def opened(root: Path) -> tuple[Store, Records]:
+def open_state(root: Path) -> tuple[Store, Records]:
     return Store.open(root / "tables", HOUR), Records.open(f"sqlite:///{root / 'nodeward.db'}")
 
 
 def contents(store: Store, records: Records) -> dict[str, pl.DataFrame]:
-    """Read everything, sorted."""
-    found = {
+    """Return every table, sorted."""
+    tables = {
         "nodeward.db": records.events(),
         "tables/telemetry": store.telemetry.read().sort("node", "ts"),
         "tables/buckets": store.buckets.read().sort(*BUCKET_KEYS),
     }
     records.close()
-    return found
+    return tables
 
 
-def take(root: Path, folder: Path) -> tuple[Store, Records]:
-    store, records = opened(root)
+def ingest_folder(root: Path, folder: Path) -> tuple[Store, Records]:
+    store, records = open_state(root)
     ingest(ParquetSource(folder, {}, NONE), store, records, lambda: NOW)
     return store, records
 
 
-def take_on_full_disk(root: Path, folder: Path, limit: int) -> str:
-    """Ingest in a process that can't write a file of more than `limit` bytes; give what it says."""
+def ingest_on_full_disk(root: Path, folder: Path, limit: int) -> str:
+    """Ingest in a process that can't write a file of more than `limit` bytes, and return its output."""
     command = [sys.executable, "-B", "-c", SCRIPT, str(root), str(folder), str(limit)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  - its own words
     return done.stdout
@@ -71,7 +71,7 @@ def take_on_full_disk(root: Path, folder: Path, limit: int) -> str:
 
 SMALL = telemetry([("n1", HOUR, NONE, 0.5)])
 DENSE = telemetry([("n1", step * MINUTE, NONE, step**0.5) for step in range(20_000)])
-# One row a bucket, in which a value stands five times.
+# One row a bucket, in which a value occurs five times.
 WIDE = telemetry([("n1", step * HOUR, NONE, step**0.5) for step in range(700)]).with_columns(
     (pl.col("load") / divisor).alias(f"load_{divisor}") for divisor in (3, 7, 11, 13, 17)
 )
@@ -83,21 +83,22 @@ CASES = {
 
 
 @pytest.mark.parametrize(("part", "limit", "event_count", "samples"), [(part, *case) for part, case in CASES.items()])
-def test_a_full_disk_is_named_and_every_table_stays_whole(
+def test_a_full_disk_is_reported_and_every_table_stays_complete(
     tmp_path: Path, part: str, limit: int, event_count: int, samples: pl.DataFrame
 ) -> None:
     small = write_folder(tmp_path / "small" / "fleet", telemetry=SMALL)
     many = events([{"cause": f"cause {number}"} for number in range(event_count)]).drop("source", "labels")
     large = write_folder(tmp_path / "large" / "fleet", telemetry=samples, events=many)
     root = tmp_path / "var"
-    before = contents(*take(root, small))
+    before = contents(*ingest_folder(root, small))
 
-    said = take_on_full_disk(root, large, limit)
+    output = ingest_on_full_disk(root, large, limit)
 
-    assert part in said
-    assert "free some space, or move state.path to a larger disk" in said
-    after = contents(*opened(root))
+    assert part in output
+    assert "free some space, or move state.path to a larger disk" in output
+    after = contents(*open_state(root))
     assert after[part].equals(before[part])
-    take(tmp_path / "roomy", small)
-    whole, recovered = contents(*take(tmp_path / "roomy", large)), contents(*take(root, large))
+    ingest_folder(tmp_path / "roomy", small)
+    whole, recovered = contents(*ingest_folder(tmp_path / "roomy", large)), contents(*ingest_folder(root, large))
+    assert len(whole) == 3
     assert all(recovered[name].equals(whole[name]) for name in whole)

@@ -1,4 +1,4 @@
-"""The failures of Marconi100 are derived: this derives the reboots again from telemetry and compares."""
+"""The failures of Marconi100 are derived records: derives the reboots from telemetry again and compares."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def reboots() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def boots() -> pl.DataFrame:
-    """Each row of telemetry whose newest boot is later than that of the row before it."""
+    """Return each row of telemetry whose newest boot is later than that of the row before it."""
     rows = pl.read_parquet(M100 / "telemetry.parquet", columns=["node", "ts", "boot_max"]).drop_nulls("boot_max")
     rows = rows.sort("node", "ts").filter(pl.col("boot_max") > pl.col("boot_max").shift().over("node"))
     moment = (
@@ -36,20 +36,22 @@ def test_every_reboot_ends_at_a_boot_that_telemetry_shows_to_the_second(
     assert reboots.join(boots, on=["node", "end"], how="semi").height == reboots.height == 8_407
 
 
-def test_boots_that_are_no_reboot_end_a_silence_or_mostly_fell_into_a_blind_period(
+def test_boots_that_are_no_reboot_end_a_silence_or_are_mostly_in_a_blind_period(
     reboots: pl.DataFrame, boots: pl.DataFrame
 ) -> None:
-    other = boots.join(reboots, on=["node", "end"], how="anti")
+    unexplained = boots.join(reboots, on=["node", "end"], how="anti")
     silences = pl.read_parquet(M100 / "events.parquet").filter(pl.col("cause") == "os_silent")
-    ending = other.join(silences, on=["node", "end"], how="semi")
+    after_silence = unexplained.join(silences, on=["node", "end"], how="semi")
     blind = pl.read_parquet(M100 / "blind.parquet").select("start", until="end")
-    unseen = other.join(ending, on=["node", "end"], how="anti").join_where(
+    in_blind_period = unexplained.join(after_silence, on=["node", "end"], how="anti").join_where(
         blind, pl.col("end") >= pl.col("start"), pl.col("end") < pl.col("until")
     )
-    assert (other.height, ending.height, unseen.height) == (803, 279, 502)
+    assert (unexplained.height, after_silence.height, in_blind_period.height) == (803, 279, 502)
 
 
-def test_the_rule_that_parts_failures_from_maintenance_gives_every_reboots_kind(reboots: pl.DataFrame) -> None:
+def test_the_rule_that_separates_failures_from_maintenance_gives_the_kind_of_every_reboot(
+    reboots: pl.DataFrame,
+) -> None:
     moments, racks = reboots["end"].dt.epoch("us").to_numpy(), reboots["rack"].to_numpy()
     low = np.searchsorted(moments, moments - TEN_MINUTES, "left")
     high = np.searchsorted(moments, moments + TEN_MINUTES, "right")
@@ -63,7 +65,7 @@ def test_the_rule_that_parts_failures_from_maintenance_gives_every_reboots_kind(
     assert (is_planned == (reboots["kind"] == "maintenance")).all()
 
 
-def test_a_reboot_is_recorded_at_the_midnight_after_it_though_some_show_only_later(
+def test_a_reboot_is_recorded_at_the_midnight_after_it_although_some_are_visible_only_later(
     reboots: pl.DataFrame, boots: pl.DataFrame
 ) -> None:
     assert (reboots["recorded_at"] == reboots["end"].dt.truncate("1d") + timedelta(days=1)).all()

@@ -1,4 +1,4 @@
-"""Overlapping exports of a real fleet, in any order and twice, leave the same tables row for row."""
+"""Overlapping exports of a real fleet, in any order and twice, give the same tables row for row."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ WHOLE = (SPANS["spring"][0], SPANS["summer"][1])
 
 
 def export(folder: Path, span: tuple[datetime, datetime]) -> ParquetSource:
-    """Write what an export of three racks at the end of a span would hold; ends that came later are not known yet."""
+    """Write the export of three racks that would be made at the end of a span; later ends of events are unknown."""
     start, end = span
     nodes = pl.read_parquet(M100 / "nodes.parquet").filter(pl.col("rack").is_in(RACKS))
-    here = pl.col("node").is_in(nodes["node"].implode())
-    telemetry = pl.read_parquet(M100 / "telemetry.parquet").filter(here & pl.col("ts").is_between(start, end))
-    recorded = pl.col("recorded_at").is_between(start - 30 * DAY, end)
+    is_in_racks = pl.col("node").is_in(nodes["node"].implode())
+    telemetry = pl.read_parquet(M100 / "telemetry.parquet").filter(is_in_racks & pl.col("ts").is_between(start, end))
+    was_recorded = pl.col("recorded_at").is_between(start - 30 * DAY, end)
     is_known = pl.col("end_recorded_at") <= end
-    events = pl.read_parquet(M100 / "events.parquet").filter(here & recorded)
+    events = pl.read_parquet(M100 / "events.parquet").filter(is_in_racks & was_recorded)
     events = events.with_columns(pl.when(is_known).then(name).alias(name) for name in ("end", "end_recorded_at"))
     blind = pl.read_parquet(M100 / "blind.parquet").filter(pl.col("recorded_at") <= end)
     folder.mkdir()
@@ -55,12 +55,14 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ParquetSource
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory, exports: dict[str, ParquetSource]) -> dict[str, pl.DataFrame]:
+def ingested_once(
+    tmp_path_factory: pytest.TempPathFactory, exports: dict[str, ParquetSource]
+) -> dict[str, pl.DataFrame]:
     return state_after(tmp_path_factory.mktemp("once"), [exports["whole"]])
 
 
 def state_after(root: Path, sources: Sequence[ParquetSource]) -> dict[str, pl.DataFrame]:
-    """Ingest sources one after the other; give every table, sorted by its key."""
+    """Ingest sources one after the other and return every table, sorted by its key."""
     store, records = Store.open(root, DAY), Records.open(f"sqlite:///{root / 'nodeward.db'}")
     for source in sources:
         ingest(source, store, records, lambda: datetime(2022, 1, 1, tzinfo=UTC))
@@ -81,14 +83,14 @@ def state_after(root: Path, sources: Sequence[ParquetSource]) -> dict[str, pl.Da
      ["summer", "may", "spring", "summer"]],
     ids="-".join,
 )  # fmt: skip
-def test_exports_in_any_order_leave_the_same_tables(
-    tmp_path: Path, exports: dict[str, ParquetSource], once: dict[str, pl.DataFrame], order: list[str]
+def test_exports_in_any_order_give_the_same_tables(
+    tmp_path: Path, exports: dict[str, ParquetSource], ingested_once: dict[str, pl.DataFrame], order: list[str]
 ) -> None:
-    found = state_after(tmp_path, [exports[name] for name in order])
-    assert once["telemetry"].height > 5000
-    assert once["events"].height > 50
-    for name, table in once.items():
-        assert_frame_equal(found[name], table, check_exact=True)
+    tables = state_after(tmp_path, [exports[name] for name in order])
+    assert ingested_once["telemetry"].height > 5000
+    assert ingested_once["events"].height > 50
+    for name, table in ingested_once.items():
+        assert_frame_equal(tables[name], table, check_exact=True)
 
 
 def test_a_second_ingest_makes_no_commit(tmp_path: Path, exports: dict[str, ParquetSource]) -> None:
@@ -99,7 +101,7 @@ def test_a_second_ingest_makes_no_commit(tmp_path: Path, exports: dict[str, Parq
 
 
 def test_a_float32_metric_is_stored_bit_for_bit(
-    exports: dict[str, ParquetSource], once: dict[str, pl.DataFrame]
+    exports: dict[str, ParquetSource], ingested_once: dict[str, pl.DataFrame]
 ) -> None:
     original = pl.read_parquet(exports["whole"].path / "telemetry.parquet").sort("node", "ts")
-    assert_frame_equal(once["telemetry"].select(original.columns), original, check_exact=True)
+    assert_frame_equal(ingested_once["telemetry"].select(original.columns), original, check_exact=True)

@@ -12,7 +12,7 @@ from data.errors import DiskFullError
 
 
 class FakeDriverError(Exception):
-    """What a database driver raises, with the code it gives."""
+    """An exception of a database driver, with its error code."""
 
     def __init__(self, name: str, code: str) -> None:
         super().__init__("no room")
@@ -42,7 +42,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("fault", FULL.values(), ids=FULL.keys())
-def test_a_full_disk_is_named_with_what_to_do(fault: Exception) -> None:
+def test_a_full_disk_is_reported_with_a_fix(fault: Exception) -> None:
     with (
         pytest.raises(DiskFullError, match=r"var/telemetry: .*\n  → free some space") as caught,
         translate_disk_full("var/telemetry"),
@@ -52,7 +52,7 @@ def test_a_full_disk_is_named_with_what_to_do(fault: Exception) -> None:
 
 
 @pytest.mark.parametrize("fault", OTHERS.values(), ids=OTHERS.keys())
-def test_another_fault_stays_what_it_is(fault: Exception) -> None:
+def test_another_fault_is_raised_unchanged(fault: Exception) -> None:
     with pytest.raises(type(fault)) as caught, translate_disk_full("var/telemetry"):
         raise fault
     assert caught.value is fault

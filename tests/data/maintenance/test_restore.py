@@ -25,7 +25,7 @@ from data.maintenance.archive import MANIFEST, packing, unpack
 from data.maintenance.backup import BackupReport, backup
 from data.maintenance.restore import restore
 from tests.data.made_up import HOUR
-from tests.data.states import TOLD, contents, database_of, fill, opened
+from tests.data.states import PROVENANCE, contents, database_url, fill_state, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ SOON = timedelta(seconds=0.1)
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original") / "var"
-    fill(folder)
+    fill_state(folder)
     return folder
 
 
@@ -53,15 +53,15 @@ def state(original: Path, tmp_path: Path) -> Path:
 
 
 def pack(folder: Path, file: Path, cited: dict[str, list[int]] | None = None) -> BackupReport:
-    state = opened(folder, cited)
+    state = open_state(folder, cited)
     try:
-        return backup(state, file, "zstd", TOLD)
+        return backup(state, file, "zstd", PROVENANCE)
     finally:
         state.records.close()
 
 
 def test_a_state_comes_back_as_it_was_in_another_folder(original: Path, archive: Path, tmp_path: Path) -> None:
-    report = restore(archive, tmp_path / "a new" / "place", database_of)
+    report = restore(archive, tmp_path / "a new" / "place", database_url)
     assert contents(tmp_path / "a new" / "place") == contents(original)
     assert report.tables["telemetry"] == {"version": 2, "rows": 9}
     assert report.records == {"blind": 1, "decisions": 1, "events": 2, "latest_scores": 0, "nodes": 2}
@@ -69,17 +69,17 @@ def test_a_state_comes_back_as_it_was_in_another_folder(original: Path, archive:
 
 
 def test_a_restored_state_goes_on_as_the_old_one_would_have(archive: Path, tmp_path: Path) -> None:
-    restore(archive, tmp_path / "var", database_of)
-    fill(tmp_path / "var2", days=4)
+    restore(archive, tmp_path / "var", database_url)
+    fill_state(tmp_path / "var2", days=4)
     shutil.rmtree(tmp_path / "var" / "mlflow")
     (tmp_path / "var" / "mlflow.db").unlink()
-    fill(tmp_path / "var", days=4)
+    fill_state(tmp_path / "var", days=4)
     assert contents(tmp_path / "var")["frames"] == contents(tmp_path / "var2")["frames"]
 
 
 def test_cited_versions_are_in_the_backup_and_others_are_not(original: Path, tmp_path: Path) -> None:
     pack(original, tmp_path / "b.tar.zst", {"telemetry": [0]})
-    restore(tmp_path / "b.tar.zst", tmp_path / "var", database_of)
+    restore(tmp_path / "b.tar.zst", tmp_path / "var", database_url)
     table = Store.open(tmp_path / "var" / "tables", HOUR).telemetry.table
     assert table.pinned(0).scan().collect().height == 3
     assert vacuum(table, [0], timedelta(0)) == 0
@@ -89,9 +89,9 @@ def test_a_state_is_not_replaced_unless_forced(archive: Path, state: Path) -> No
     before = contents(state)
     (state / "mine").touch()
     with pytest.raises(SettingsError, match=r"var: is a state already\n  → restore --into another folder"):
-        restore(archive, state, database_of)
+        restore(archive, state, database_url)
     assert (state / "mine").exists()
-    restore(archive, state, database_of, force=True)
+    restore(archive, state, database_url, force=True)
     assert not (state / "mine").exists()
     assert contents(state) == before
     assert [path.name for path in state.parent.iterdir()] == ["var"]
@@ -99,14 +99,14 @@ def test_a_state_is_not_replaced_unless_forced(archive: Path, state: Path) -> No
 
 def test_an_empty_folder_is_taken(archive: Path, original: Path, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
-    restore(archive, tmp_path / "var", database_of)
+    restore(archive, tmp_path / "var", database_url)
     assert contents(tmp_path / "var") == contents(original)
 
 
 def test_a_folder_behind_a_link_is_replaced_and_the_link_stays(archive: Path, state: Path) -> None:
     link = state.parent / "link"
     link.symlink_to(state)
-    restore(archive, link, database_of, force=True)
+    restore(archive, link, database_url, force=True)
     assert link.is_symlink()
     assert contents(link) == contents(state)
 
@@ -118,7 +118,7 @@ def test_what_is_written_during_a_backup_is_not_in_it(original: Path, state: Pat
         busy.execute("INSERT INTO runs VALUES ('half done')")
         pack(state, tmp_path / "b.tar.zst")
         busy.rollback()
-    restore(tmp_path / "b.tar.zst", tmp_path / "other", database_of)
+    restore(tmp_path / "b.tar.zst", tmp_path / "other", database_url)
     assert contents(tmp_path / "other") == contents(original)
     assert not list((tmp_path / "other").glob("*-wal"))
 
@@ -143,7 +143,7 @@ def test_a_restore_waits_for_whoever_writes_and_says_so(
         exclusive_lock(state / "tables" / "ingest.lock", SOON),
         pytest.raises(InfrastructureError, match="is writing to the same state"),
     ):
-        restore(archive, state, database_of, force=True)
+        restore(archive, state, database_url, force=True)
     assert contents(state) == before
 
 
@@ -151,7 +151,7 @@ def test_a_broken_archive_leaves_the_old_state(archive: Path, state: Path) -> No
     before, content = contents(state), archive.read_bytes()
     (state.parent / "cut.tar.zst").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceFileError, match="nothing was changed"):
-        restore(state.parent / "cut.tar.zst", state, database_of, force=True)
+        restore(state.parent / "cut.tar.zst", state, database_url, force=True)
     assert contents(state) == before
     assert sorted(path.name for path in state.parent.iterdir()) == ["cut.tar.zst", "var"]
 
@@ -175,7 +175,7 @@ def change(archive: Path, folder: Path, parts: Mapping[str, bytes | None] | None
 def test_rows_and_versions_are_held_to_the_manifest(archive: Path, tmp_path: Path) -> None:
     forged = change(archive, tmp_path, tables={"telemetry": {"version": 2, "rows": 8}})
     with pytest.raises(SourceFileError, match=r"table telemetry holds \{.version.: 2, .rows.: 9\}, not"):
-        restore(forged, tmp_path / "var", database_of)
+        restore(forged, tmp_path / "var", database_url)
     assert not (tmp_path / "var").exists()
 
 
@@ -196,7 +196,7 @@ def test_rows_and_versions_are_held_to_the_manifest(archive: Path, tmp_path: Pat
 )
 def test_a_manifest_that_no_backup_has_is_refused(archive: Path, tmp_path: Path, told: dict[str, object]) -> None:
     with pytest.raises(SourceFileError, match="nothing was changed"):
-        restore(change(archive, tmp_path, None, **told), tmp_path / "var", database_of)
+        restore(change(archive, tmp_path, None, **told), tmp_path / "var", database_url)
     assert not (tmp_path / "var").exists()
 
 
@@ -206,7 +206,7 @@ def test_an_archive_whose_parts_no_backup_wrote_is_refused(
     archive: Path, tmp_path: Path, part: str, content: bytes | None
 ) -> None:
     with pytest.raises(SourceFileError, match="nothing was changed"):
-        restore(change(archive, tmp_path, {part: content}), tmp_path / "var", database_of)
+        restore(change(archive, tmp_path, {part: content}), tmp_path / "var", database_url)
     assert not (tmp_path / "var").exists()
 
 
@@ -216,13 +216,13 @@ def test_records_that_fit_no_table_are_refused(archive: Path, tmp_path: Path) ->
     )
     bad = {"records/events.parquet": (tmp_path / "bad.parquet").read_bytes()}
     with pytest.raises(SourceFileError, match="is no backup"):
-        restore(change(archive, tmp_path, bad), tmp_path / "var", database_of)
+        restore(change(archive, tmp_path, bad), tmp_path / "var", database_url)
 
 
 def test_two_restores_at_once_end_in_one_whole_state(archive: Path, original: Path, tmp_path: Path) -> None:
     def run(_: int) -> str:
         try:
-            restore(archive, tmp_path / "var", database_of)
+            restore(archive, tmp_path / "var", database_url)
         except SettingsError as refused:
             return str(refused)
         return "restored"
@@ -239,7 +239,7 @@ def test_a_state_that_was_made_during_a_restore_is_not_replaced(archive: Path, t
     def url_of(folder: Path) -> str:
         (tmp_path / "var").mkdir()
         (tmp_path / "var" / "mine").touch()
-        return database_of(folder)
+        return database_url(folder)
 
     with pytest.raises(SettingsError, match="is a state already"):
         restore(archive, tmp_path / "var", url_of)
@@ -259,7 +259,7 @@ def test_files_behind_links_are_in_a_backup_and_folders_that_hold_themselves_are
     (state / "backtest-abc").mkdir()
     (state / "backtest-abc" / "telemetry").touch()
     pack(state, tmp_path / "b.tar.zst")
-    restore(tmp_path / "b.tar.zst", tmp_path / "other", database_of)
+    restore(tmp_path / "b.tar.zst", tmp_path / "other", database_url)
     held = {path.relative_to(tmp_path / "other").as_posix() for path in (tmp_path / "other").rglob("*.[tj]*")}
     assert held == {"mlflow/run/model.txt", "mlflow/elsewhere/run2/model.txt", "backtest-2024.json"} | {
         path for path in held if path.startswith("tables/")
@@ -268,18 +268,18 @@ def test_files_behind_links_are_in_a_backup_and_folders_that_hold_themselves_are
 
 def test_a_backup_of_a_newer_nodeward_is_refused(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has tables of version 99"):
-        restore(change(archive, tmp_path, schema_version=99), tmp_path / "var", database_of)
+        restore(change(archive, tmp_path, schema_version=99), tmp_path / "var", database_url)
 
 
 def test_a_backup_of_an_older_nodeward_is_brought_up_to_date(archive: Path, original: Path, tmp_path: Path) -> None:
-    restore(change(archive, tmp_path, schema_version=1), tmp_path / "var", database_of)
+    restore(change(archive, tmp_path, schema_version=1), tmp_path / "var", database_url)
     assert contents(tmp_path / "var") == contents(original)
 
 
 def test_an_archive_says_what_it_holds(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     manifest = unpack(archive, tmp_path / "plain")
-    assert (manifest["fleet"], manifest["made_at"]) == (TOLD["fleet"], TOLD["made_at"])
+    assert (manifest["fleet"], manifest["made_at"]) == (PROVENANCE["fleet"], PROVENANCE["made_at"])
     assert {"mlflow.db", "mlflow/run/model.txt", "records/events.parquet"} < set(manifest["files"])
     assert not {MANIFEST, "nodeward.db", "tables/ingest.lock"} & set(manifest["files"])
 
@@ -289,14 +289,14 @@ import resource, sys
 from pathlib import Path
 from data.errors import DiskFullError
 from data.maintenance.restore import restore
-from tests.data.states import database_of
+from tests.data.states import database_url
 from tests.data.maintenance.test_restore import pack
 what, one, other, limit = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 print("ready", flush=True)
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
-    restore(one, other, database_of, force=True) if what == "restore" else pack(one, other)
+    restore(one, other, database_url, force=True) if what == "restore" else pack(one, other)
 except DiskFullError as full:
     print(full)
 """
@@ -320,7 +320,7 @@ def test_a_restore_that_is_killed_leaves_the_old_state_or_the_new_one(
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
     assert contents(state) == before
-    restore(archive, state, database_of, force=True)
+    restore(archive, state, database_url, force=True)
     assert contents(state) == before
     assert [path.name for path in state.parent.iterdir()] == ["var"]
 
