@@ -20,7 +20,7 @@ from data.maintenance.archive import FIX, unpack
 from data.maintenance.backup import LOCK_TIMEOUT, RECORDS, TABLES, BackupReport
 from data.sql import migrations
 from data.sql.engine import connect
-from data.sql.transfer import loading
+from data.sql.transfer import replacing_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +48,7 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
         shutil.rmtree(staging / RECORDS, ignore_errors=True)
         engine = connect(url_of(staging))
         try:
-            with _naming_spoilt(file), loading(engine, frames, manifest["schema_version"], force=force):
+            with _naming_spoilt(file), replacing_records(engine, frames, manifest["schema_version"], force=force):
                 _require_empty(target, force=force)  # another command may have made a state meanwhile
                 if not _lies_in(staging, engine):  # its rows and the folder change together
                     replace_folder(staging, target)

@@ -1,1 +1,1 @@
-"""Events, inventory, published scores and decisions in SQLite or PostgreSQL; telemetry and buckets are data/delta."""
+"""Events, inventory, published scores and decisions in SQL; telemetry and buckets are in data/delta."""

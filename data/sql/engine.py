@@ -1,4 +1,4 @@
-"""Opens the SQL database that a URL names, SQLite or PostgreSQL: one writer at a time, and faults by their names."""
+"""Opens the SQLite or PostgreSQL database of a URL, with one writer at a time and errors that name the problem."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ LOCK_SECONDS: Final = 30
 WRITERS: Final = 0x6E6F6465  # PostgreSQL's advisory lock is a number; this one spells 'node'
 READ_ONLY: Final = "25006"
 NOT_ALLOWED: Final = "42501"
-HELD: Final = "55P03"
-FOREIGN: Final = frozenset({"3F000", "42P01", "42703"})  # a schema, a table or a column that is not there
+LOCK_NOT_AVAILABLE: Final = "55P03"
+FOREIGN: Final = frozenset({"3F000", "42P01", "42703"})  # a schema, a table or a column does not exist
 SQLITE_FOREIGN: Final = ("no such table", "no such column")
-WRITES: Final = "nodeward_writes"  # marks a transaction of SQLite's that takes the lock as it begins
+WRITES: Final = "nodeward_writes"  # marks a SQLite transaction that acquires the lock when it begins
 
 
 def parse_address(url: str, key: str = "state.url") -> URL:
-    """Read a database's URL from the settings' `key`; PostgreSQL is spoken to through psycopg, whatever its form.
+    """Parse the URL of a database from the settings key `key`; the driver for PostgreSQL is always psycopg.
 
     Raises:
-        SettingsError: if this is no URL, one of a database that Nodeward does not know, or its driver is missing.
+        SettingsError: if it is no URL, its kind of database is not supported, or the driver is not installed.
     """
     fix = "write sqlite:////folder/file.db or postgresql://user:password@host/database"
     try:
         address = make_url(url)
-    except (ArgumentError, ValueError):  # neither is shown: what can't be read may hold a password anywhere
+    except (ArgumentError, ValueError):  # not shown: an unreadable URL may contain a password anywhere
         raise SettingsError(f"{key} is no URL of a database", fix=fix) from None
     kind = address.drivername.partition("+")[0]
     if kind == "sqlite":
@@ -61,7 +61,7 @@ def parse_address(url: str, key: str = "state.url") -> URL:
 
 
 def connect(url: str) -> Engine:
-    """Make the engine for a URL; nothing is connected yet.
+    """Create the engine for a URL without connecting.
 
     Raises:
         SettingsError: if the URL can't be used, or its driver is not installed.
@@ -74,23 +74,23 @@ def connect(url: str) -> Engine:
 
 
 def display_address(engine: Engine) -> str:
-    """Return the database's address, without its passwords."""
+    """Return the database's address without passwords."""
     return redact(engine.url.render_as_string(hide_password=False))
 
 
 @contextmanager
 def read_transaction(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction in which every read sees the same moment."""
+    """Open a transaction whose reads all see the same state."""
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with _naming_faults(engine), engine.connect().execution_options(**level) as connection, connection.begin():
+    with _translate_faults(engine), engine.connect().execution_options(**level) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def write_transaction(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that is the only one to write, from its first read on, until it ends."""
+    """Open a transaction that is the only writer from its first read until it ends."""
     with (
-        _naming_faults(engine),
+        _translate_faults(engine),
         engine.connect().execution_options(**{WRITES: True}) as connection,
         connection.begin(),
     ):
@@ -119,7 +119,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  - DBAPI connections have no common type
-    connection.isolation_level = None  # the driver's own transactions begin after the first reads
+    connection.isolation_level = None  # the driver would begin transactions only after the first reads
     for setting in SQLITE_SETTINGS:
         connection.execute(f"PRAGMA {setting}")
 
@@ -130,25 +130,25 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _naming_faults(engine: Engine) -> Iterator[None]:
+def _translate_faults(engine: Engine) -> Iterator[None]:
     try:
         with translate_disk_full(display_address(engine)):
             yield
     except DBAPIError as fault:
-        named = _named(fault, display_address(engine))
-        if named is None:
+        error = _to_nodeward_error(fault, display_address(engine))
+        if error is None:
             raise
-        raise named from fault
+        raise error from fault
 
 
-def _named(fault: DBAPIError, address: str) -> NodewardError | None:
-    """Name a fault if the database itself is the trouble, and not what was asked of it."""
+def _to_nodeward_error(fault: DBAPIError, address: str) -> NodewardError | None:
+    """Return the error for a fault of the database itself; None if the statement is at fault."""
     name, state = getattr(fault.orig, "sqlite_errorname", None), getattr(fault.orig, "sqlstate", None)
     why = " ".join(str(fault.orig).split())
     if state in {READ_ONLY, NOT_ALLOWED}:
         fix = "grant this user the right to write, or name another one in state.url"
         return InfrastructureError(f"the database at {address}: {why}", fix=fix)
-    if state == HELD:
+    if state == LOCK_NOT_AVAILABLE:
         return InfrastructureError(
             f"the database at {address}: another process has been writing to it for over {LOCK_SECONDS} s",
             fix="wait for it, or stop it, and run again",
@@ -156,7 +156,7 @@ def _named(fault: DBAPIError, address: str) -> NodewardError | None:
     if state in FOREIGN or (name == "SQLITE_ERROR" and why.startswith(SQLITE_FOREIGN)):
         fix = "restore a backup, or name another database in state.url"
         return DataError(f"the database at {address} holds other tables than Nodeward's: {why}", fix=fix)
-    if name is None and state is None and isinstance(fault, ProgrammingError):  # libpq's, before it connects
-        return SettingsError(f"state.url = {address}: {why}", fix="take only parameters that libpq knows")
+    if name is None and state is None and isinstance(fault, ProgrammingError):  # from libpq, before it connects
+        return SettingsError(f"state.url = {address}: {why}", fix="use only parameters that libpq knows")
     is_unreachable = isinstance(fault, OperationalError) if name is None else name.startswith(SQLITE_UNREACHABLE)
     return UnreachableError("the database", address, why) if is_unreachable else None

@@ -1,4 +1,4 @@
-"""The SQL side of the state: events, inventory, blind periods, and the scores and decisions that people ask for."""
+"""The SQL part of the state: events, inventory, blind periods, published scores and decisions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """How many rows a merge added, replaced and found unchanged."""
+    """How many rows a merge inserted, replaced and left unchanged."""
 
     inserted: int
     replaced: int
@@ -36,23 +36,23 @@ class MergeReport:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records in one database; a write is one transaction, so readers see all of it or nothing."""
+    """The records in one database; each write is one transaction, so readers see all of it or nothing."""
 
     engine: Engine
 
     @classmethod
     def open(cls, url: str) -> Records:
-        """Open the database at a SQLAlchemy URL, and bring its tables up to date.
+        """Open the database at a SQLAlchemy URL and upgrade its tables.
 
         Raises:
             SettingsError: if the URL can't be used.
             UnreachableError: if the database can't be opened.
-            DataError: if a newer Nodeward laid it out.
+            DataError: if a newer Nodeward created the tables.
         """
         records = cls(connect(url))
         with ExitStack() as opened:
             opened.callback(records.close)
-            records._bring_up_to_date()
+            records._upgrade_tables()
             opened.pop_all()
         return records
 
@@ -61,27 +61,27 @@ class Records:
         self.engine.dispose()
 
     def events(self) -> pl.DataFrame:
-        """Give EVENT_SCHEMA, sorted by the events' identity."""
+        """Return EVENT_SCHEMA, sorted by the key of the events."""
         return self._read(EVENTS)
 
     def nodes(self) -> pl.DataFrame:
-        """Give NODE_SCHEMA, sorted by node."""
+        """Return NODE_SCHEMA, sorted by node."""
         return self._read(NODES)
 
     def blind(self) -> pl.DataFrame:
-        """Give BLIND_SCHEMA, sorted by start."""
+        """Return BLIND_SCHEMA, sorted by start."""
         return self._read(BLIND)
 
     def latest_scores(self) -> pl.DataFrame:
-        """Give SCORE_SCHEMA: the set that was published last."""
+        """Return SCORE_SCHEMA: the scores that were published last."""
         return self._read(LATEST_SCORES)
 
     def decisions(self) -> pl.DataFrame:
-        """Give DECISION_SCHEMA."""
+        """Return DECISION_SCHEMA."""
         return self._read(DECISIONS)
 
     def merge_events(self, rows: pl.DataFrame) -> MergeReport:
-        """Merge events; a later end, then a later record, wins over an earlier one of the same event."""
+        """Merge events; of one event the later recorded end wins, then the later end, then the later record."""
         return self._merge(EVENTS, EVENT_RULE, rows.with_columns(pl.col("cause").replace("", None)))
 
     def merge_nodes(self, rows: pl.DataFrame) -> MergeReport:
@@ -93,7 +93,7 @@ class Records:
         return self._merge(BLIND, BLIND_RULE, rows)
 
     def publish_scores(self, rows: pl.DataFrame, *, force: bool = False) -> datetime | None:
-        """Put new scores in the place of the latest ones; if those are of a later time, leave them and give it."""
+        """Replace the latest scores; if they are of a later time, keep them and return that time."""
         with write_transaction(self.engine) as connection:
             stored = connection.execute(select(func.max(LATEST_SCORES.sql.c[TS]))).scalar_one()
             newest: datetime | None = pl.Series([stored], dtype=pl.Int64).cast(SCORE_SCHEMA[TS]).item()
@@ -104,16 +104,16 @@ class Records:
         return None
 
     def record_decisions(self, rows: pl.DataFrame) -> None:
-        """Add decisions; one for the same node and time takes the earlier one's place."""
+        """Add decisions; each replaces an earlier one for the same node and time."""
         with write_transaction(self.engine) as connection:
             _delete(connection, DECISIONS, DECISIONS.writable(rows))
             _insert(connection, DECISIONS, DECISIONS.writable(rows))
 
     def delete_decisions(self, before: datetime) -> int:
-        """Delete the decisions that were taken before a time; give their number."""
-        moment = pl.Series([before]).dt.cast_time_unit("us").to_physical()[0]
+        """Delete the decisions made before a time and return their number."""
+        micros = pl.Series([before]).dt.cast_time_unit("us").to_physical()[0]
         with write_transaction(self.engine) as connection:
-            return connection.execute(delete(DECISIONS.sql).where(DECISIONS.sql.c[TS] < moment)).rowcount
+            return connection.execute(delete(DECISIONS.sql).where(DECISIONS.sql.c[TS] < micros)).rowcount
 
     def _read(self, table: FrameTable) -> pl.DataFrame:
         with read_transaction(self.engine) as connection:
@@ -127,15 +127,17 @@ class Records:
             _insert(connection, table, pl.concat([changes.replaced, changes.inserted]))
         return MergeReport(changes.inserted.height, changes.replaced.height, changes.unchanged)
 
-    def _bring_up_to_date(self) -> None:
+    def _upgrade_tables(self) -> None:
         with read_transaction(self.engine) as connection:
-            found = migrations.version(connection)
-        if found < migrations.SCHEMA_VERSION:
-            with write_transaction(self.engine) as connection:  # where two come at once, the second finds it done
+            version = migrations.version(connection)
+        if version < migrations.SCHEMA_VERSION:
+            with write_transaction(
+                self.engine
+            ) as connection:  # of two processes at the same time the second finds it done
                 migrations.upgrade(connection)
-        if found > migrations.SCHEMA_VERSION:
+        if version > migrations.SCHEMA_VERSION:
             raise DataError(
-                f"{display_address(self.engine)} has tables of version {found}, "
+                f"{display_address(self.engine)} has tables of version {version}, "
                 f"but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
                 fix="use the Nodeward that wrote them, or a newer one, or set state.path to another folder",
             )

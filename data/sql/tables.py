@@ -1,7 +1,7 @@
-"""The SQL tables, made from the same schemas as the frames, and how a frame's rows are written in them.
+"""The SQL tables, derived from the same schemas as the frames, and the conversion of rows between the two.
 
-Times are whole microseconds since 1970 in UTC, in BIGINT: SQLite has no type for times, and PostgreSQL's
-rounds through the session's time zone. A null in a text of a primary key is written as the empty text.
+Times are whole microseconds since 1970 in UTC, as BIGINT: SQLite has no type for times, and that of PostgreSQL
+depends on the time zone of the session. A null in a text column of a primary key is written as the empty text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FrameTable:
-    """A SQL table that holds frames of one schema, with a primary key."""
+    """A SQL table for frames of one schema, with a primary key."""
 
     sql: Table
     schema: Mapping[str, pl.DataType]
@@ -30,27 +30,27 @@ class FrameTable:
 
     @classmethod
     def of(cls, name: str, schema: Mapping[str, pl.DataType], keys: tuple[str, ...], *indices: Index) -> FrameTable:
-        """Lay out the SQL table of a schema; data/migrations makes it."""
+        """Define the SQL table of a schema; data/sql/migrations creates it."""
         columns = (
-            Column(column, _sql_type(kind), primary_key=column in keys, nullable=column not in keys)
-            for column, kind in schema.items()
+            Column(column, _sql_type(dtype), primary_key=column in keys, nullable=column not in keys)
+            for column, dtype in schema.items()
         )
         return cls(Table(name, METADATA, *columns, *indices), schema, keys)
 
     def writable(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Take the schema's columns, without the character zero, which PostgreSQL's texts can't hold."""
+        """Select the schema's columns and remove the character zero, which PostgreSQL can't store in texts."""
         return frame.select(tuple(self.schema)).with_columns(pl.col(pl.String).str.replace_all("\0", "", literal=True))
 
     def to_rows(self, frame: pl.DataFrame, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """Write a frame's rows (some columns of them) as SQL takes them."""
-        chosen = frame.select(tuple(self.schema) if columns is None else tuple(columns))
-        return chosen.with_columns(
-            pl.col(pl.Datetime).to_physical(), pl.col(self._key_texts(chosen.columns)).fill_null("")
+        """Convert a frame's rows, or some of their columns, to values for SQL."""
+        selected = frame.select(tuple(self.schema) if columns is None else tuple(columns))
+        return selected.with_columns(
+            pl.col(pl.Datetime).to_physical(), pl.col(self._key_texts(selected.columns)).fill_null("")
         ).to_dicts()
 
     def to_frame(self, rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
-        """Read SQL's rows back, sorted by the primary key."""
-        stored = {name: pl.Int64() if isinstance(kind, pl.Datetime) else kind for name, kind in self.schema.items()}
+        """Convert rows from SQL to a frame, sorted by the primary key."""
+        stored = {name: pl.Int64() if isinstance(dtype, pl.Datetime) else dtype for name, dtype in self.schema.items()}
         frame = pl.DataFrame(list(rows), schema=stored, orient="row")
         texts = pl.col(self._key_texts(frame.columns)).replace("", None)
         return frame.with_columns(texts).cast(pl.Schema(self.schema)).sort(self.keys)
@@ -59,10 +59,10 @@ class FrameTable:
         return [name for name in columns if name in self.keys and self.schema[name] == pl.String]
 
 
-def _sql_type(kind: pl.DataType) -> BigInteger | Text | Double[float]:
-    if isinstance(kind, pl.Datetime):
+def _sql_type(dtype: pl.DataType) -> BigInteger | Text | Double[float]:
+    if isinstance(dtype, pl.Datetime):
         return BigInteger()
-    return Text() if kind == pl.String else Double()
+    return Text() if dtype == pl.String else Double()
 
 
 EVENTS: Final = FrameTable.of("events", EVENT_SCHEMA, EVENT_RULE.keys, Index("events_by_node", NODE, "start"))

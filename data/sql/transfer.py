@@ -1,4 +1,4 @@
-"""Carries the SQL records from one database to another, of the same kind or not, as frames."""
+"""Moves the SQL records from one database to another, of the same kind or not, as frames."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ CHUNK: Final = 10_000
 
 
 def dump(engine: Engine) -> dict[str, pl.DataFrame]:
-    """Read every table as it is stored, all at one moment."""
+    """Return every table as it is stored, all from one transaction."""
     with read_transaction(engine) as connection:
         return {table.name: _read(connection, table) for table in RECORD_TABLES}
 
 
 @contextmanager
-def loading(engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *, force: bool) -> Iterator[None]:
-    """Put frames of an earlier (or today's) version in the place of all rows; kept if the block ends well.
+def replacing_records(
+    engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *, force: bool
+) -> Iterator[None]:
+    """Replace all rows by frames of an earlier or the current version; committed if the block succeeds.
 
     Raises:
-        SettingsError: if the database holds rows, and `force` does not say to replace them.
+        SettingsError: if the database has rows and `force` is not set.
     """
     with write_transaction(engine) as connection:
-        if not force and any(_holds_rows(connection, table) for table in RECORD_TABLES):
+        if not force and any(_has_rows(connection, table) for table in RECORD_TABLES):
             raise SettingsError(
                 f"the database {display_address(engine)} holds records already",
                 fix="name another one in state.url, or replace them with --force",
@@ -45,24 +47,24 @@ def loading(engine: Engine, frames: Mapping[str, pl.DataFrame], version: int, *,
         migrations.upgrade(connection, version)
         for name, frame in frames.items():
             stored = Table(name, MetaData(), autoload_with=connection)
-            for part in frame.iter_slices(CHUNK):
-                connection.execute(insert(stored), part.to_dicts())
+            for rows in frame.iter_slices(CHUNK):
+                connection.execute(insert(stored), rows.to_dicts())
         migrations.upgrade(connection)
         yield
 
 
 def _read(connection: Connection, table: Table) -> pl.DataFrame:
-    schema = {column.name: _kind(column.type) for column in table.columns}
+    schema = {column.name: _dtype(column.type) for column in table.columns}
     return pl.DataFrame(list(map(tuple, connection.execute(select(table)))), schema=schema, orient="row")
 
 
-def _kind(of: object) -> pl.DataType:
-    if isinstance(of, BigInteger):
+def _dtype(sql_type: object) -> pl.DataType:
+    if isinstance(sql_type, BigInteger):
         return pl.Int64()
-    return pl.Float64() if isinstance(of, Double) else pl.String()
+    return pl.Float64() if isinstance(sql_type, Double) else pl.String()
 
 
-def _holds_rows(connection: Connection, table: Table) -> bool:
+def _has_rows(connection: Connection, table: Table) -> bool:
     if not inspect(connection).has_table(table.name):
         return False
     return bool(connection.execute(select(func.count()).select_from(table)).scalar())

@@ -1,4 +1,4 @@
-"""What every source must do; a new one joins by a line in SOURCES."""
+"""The contract of every source; a new source is added by a line in SOURCES."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def _real(name: str) -> Callable[[Path], Source]:
     return lambda _: ParquetSource(DATASETS / name, {}, timedelta(0))
 
 
+NO_TELEMETRY = "a folder without telemetry"
 SOURCES: dict[str, Callable[[Path], Source]] = {
     "in memory": lambda _: source(SAMPLES),
     "a folder": _folder,
-    "a folder without telemetry": _real("lanl"),
+    NO_TELEMETRY: _real("lanl"),
     "a folder of on-change values": _real("backblaze"),
     "a folder of CSV files": _csv,
     "Backblaze's daily files": lambda _: BackblazeSource(DATASETS / "backblaze" / "drive_stats_csv"),
@@ -56,55 +57,69 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
 }
 
 
-@pytest.fixture(params=list(SOURCES.values()), ids=list(SOURCES))
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
-    made: Source = request.param(tmp_path)
-    return made
+@pytest.fixture(params=list(SOURCES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def test_a_sound_source_passes_its_own_check(origin: Source) -> None:
-    origin.check()
+@pytest.fixture
+def any_source(kind: str, tmp_path: Path) -> Source:
+    return SOURCES[kind](tmp_path)
 
 
-def test_small_tables_are_in_their_schema(origin: Source) -> None:
-    assert dict(origin.events().schema) == EVENT_SCHEMA
-    assert dict(origin.nodes().schema) == NODE_SCHEMA
-    assert dict(origin.blind().schema) == BLIND_SCHEMA
+def test_a_valid_source_passes_its_own_check(any_source: Source) -> None:
+    any_source.check()
 
 
-def test_telemetry_is_keys_and_float_metrics(origin: Source) -> None:
-    for batch in origin.telemetry():
+def test_small_tables_are_in_their_schema(any_source: Source) -> None:
+    assert dict(any_source.events().schema) == EVENT_SCHEMA
+    assert dict(any_source.nodes().schema) == NODE_SCHEMA
+    assert dict(any_source.blind().schema) == BLIND_SCHEMA
+
+
+def test_telemetry_is_keys_and_float_metrics(any_source: Source, kind: str) -> None:
+    count = 0
+    for batch in any_source.telemetry():
         assert dict(batch.select(TELEMETRY_KEYS.keys()).schema) == TELEMETRY_KEYS
-        assert all(kind.is_float() for name, kind in batch.schema.items() if name not in TELEMETRY_KEYS)
+        metrics = [dtype for name, dtype in batch.schema.items() if name not in TELEMETRY_KEYS]
+        assert metrics
+        assert all(dtype.is_float() for dtype in metrics)
+        count += 1
+    assert (count == 0) == (kind == NO_TELEMETRY)
 
 
-def test_telemetry_can_be_read_again(origin: Source) -> None:
-    for once, again in zip(origin.telemetry(), origin.telemetry(), strict=True):
+def test_telemetry_can_be_read_again(any_source: Source, kind: str) -> None:
+    count = 0
+    for once, again in zip(any_source.telemetry(), any_source.telemetry(), strict=True):
         assert_frame_equal(once, again)
+        count += 1
+    assert (count == 0) == (kind == NO_TELEMETRY)
 
 
-def test_no_batch_takes_more_than_a_quarter_of_a_gigabyte(origin: Source) -> None:
-    assert all(batch.estimated_size() < 2**28 for batch in origin.telemetry())
+def test_no_batch_takes_more_than_a_quarter_of_a_gigabyte(any_source: Source, kind: str) -> None:
+    sizes = [batch.estimated_size() for batch in any_source.telemetry()]
+    assert (not sizes) == (kind == NO_TELEMETRY)
+    assert max(sizes, default=0) < 2**28
 
 
-def test_every_event_names_a_source(origin: Source) -> None:
-    assert origin.events()["source"].to_list() == [origin.name] * origin.events().height
+def test_every_event_names_a_source(any_source: Source) -> None:
+    assert any_source.events()["source"].to_list() == [any_source.name] * any_source.events().height
 
 
-def test_every_end_has_a_time_at_which_it_was_known(origin: Source) -> None:
-    assert origin.events().filter(pl.col("end").is_not_null() & pl.col("end_recorded_at").is_null()).height == 0
+def test_every_end_has_a_time_at_which_it_was_known(any_source: Source) -> None:
+    assert any_source.events().filter(pl.col("end").is_not_null() & pl.col("end_recorded_at").is_null()).height == 0
 
 
-def test_a_sound_source_survives_the_survey_whole(origin: Source) -> None:
-    bounds = Bounds(origin.name, NOW, pl.Series("node", [], dtype=pl.String))
-    found = survey(origin, bounds)
-    assert found.nodes.rejected.height + found.events.rejected.height + found.blind.rejected.height == 0
-    assert found.telemetry.rows == sum(batch.height for batch in origin.telemetry())
-    assert found.nodes.good["as_of"].null_count() == 0
+def test_no_row_of_a_valid_source_is_rejected(any_source: Source) -> None:
+    bounds = Bounds(any_source.name, NOW, pl.Series("node", [], dtype=pl.String))
+    preflight = survey(any_source, bounds)
+    assert preflight.nodes.rejected.height + preflight.events.rejected.height + preflight.blind.rejected.height == 0
+    assert preflight.telemetry.rows == sum(batch.height for batch in any_source.telemetry())
+    assert preflight.nodes.good["as_of"].null_count() == 0
 
 
-def test_a_later_survey_of_the_same_source_finds_the_same_inventory(origin: Source) -> None:
-    nobody = pl.Series("node", [], dtype=pl.String)
-    later = (NOW + 40_000 * DAY, NOW + 41_000 * DAY)  # than any file was written
-    once, again = (survey(origin, Bounds(origin.name, latest, nobody)) for latest in later)
+def test_a_later_preflight_of_the_same_source_finds_the_same_inventory(any_source: Source) -> None:
+    no_nodes = pl.Series("node", [], dtype=pl.String)
+    later = (NOW + 40_000 * DAY, NOW + 41_000 * DAY)  # than the times at which the files were written
+    once, again = (survey(any_source, Bounds(any_source.name, latest, no_nodes)) for latest in later)
     assert_frame_equal(once.nodes.good, again.nodes.good)

@@ -1,4 +1,4 @@
-"""Brings a database's tables up to date: one module for each version, carried out by Alembic's operations."""
+"""Upgrades a database's tables: one module for each version, which uses Alembic's operations."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ SCHEMA_VERSION: Final = len(STEPS)
 
 
 def version(connection: Connection) -> int:
-    """Tell how far the tables are; 0 if there are none."""
+    """Return the version of the tables; 0 if there are none."""
     if not inspect(connection).has_table(VERSIONS.name):
         return 0
     return connection.execute(select(VERSIONS.c.version)).scalar() or 0
 
 
 def upgrade(connection: Connection, target: int = SCHEMA_VERSION) -> None:
-    """Carry out what lies between the tables' version and `target`, in the connection's transaction."""
-    # Only a database that is new or old needs Alembic, which takes a quarter of a second to import.
-    from alembic.migration import MigrationContext  # noqa: PLC0415 - as said above
-    from alembic.operations import Operations  # noqa: PLC0415 - as said above
+    """Run the steps from the tables' version to `target` in the connection's transaction."""
+    # Only a new or an old database needs Alembic, whose import takes a quarter of a second.
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - see above
+    from alembic.operations import Operations  # noqa: PLC0415 - see above
 
-    found = version(connection)
-    if found >= target:
+    current = version(connection)
+    if current >= target:
         return
     operations = Operations(MigrationContext.configure(connection))
-    for step in STEPS[found:target]:
+    for step in STEPS[current:target]:
         import_module(f"{__name__}.{step}").upgrade(operations)
     connection.execute(delete(VERSIONS))
     connection.execute(insert(VERSIONS).values(version=target))

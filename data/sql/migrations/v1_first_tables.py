@@ -1,4 +1,4 @@
-"""Version 1: the tables as Nodeward 0.1 lays them out. Frozen: what changes later is another version."""
+"""Version 1: the tables of Nodeward 0.1. Frozen: later changes are other versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def upgrade(operations: Operations) -> None:
-    """Lay out every table that is not there: whoever was first may have died between two of them."""
+    """Create every missing table: an earlier attempt may have been killed between two of them."""
     for table, columns in (
         ("events", _events()),
         ("nodes", _nodes()),

@@ -1,4 +1,4 @@
-"""Version 2: the history of one node, and decisions by time, are found without reading the whole table."""
+"""Version 2: indices for the history of one node and for decisions by time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 def upgrade(operations: Operations) -> None:
-    """Make the indices; an index holds no row, so nothing can be lost."""
+    """Create the indices."""
     operations.create_index("events_by_node", "events", ["node", "start"])
     operations.create_index("decisions_by_time", "decisions", ["ts"])

@@ -1,4 +1,4 @@
-"""Version 3: an inventory that was corrected, and says nothing newer, wins over the one that it corrects."""
+"""Version 3: a corrected inventory wins over an equally new one that it corrects."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def upgrade(operations: Operations) -> None:
-    """Add when an inventory was written; of the rows that are there nobody knows."""
+    """Add the time at which an inventory was written; null in the stored rows."""
     operations.add_column("nodes", Column("revised_at", BigInteger))

@@ -1,4 +1,4 @@
-"""Version 4: a score tells the likely cause of the failure that it forecasts, or why that is unknown."""
+"""Version 4: scores with the likely cause of the forecast failure, or why it is unknown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def upgrade(operations: Operations) -> None:
-    """Add the columns; of the scores that are there nobody was told."""
+    """Add the columns; null in the stored scores."""
     for column in (Column("cause", Text), Column("cause_probability", Double), Column("cause_note", Text)):
         operations.add_column("latest_scores", column)

@@ -1,4 +1,4 @@
-"""Databases of every earlier version, as that version's code laid them out."""
+"""Databases of every earlier version, as the code of that version created them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from data.sql.records import Records
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What Nodeward's commit 90b16e6 made, to the letter.
+# Exactly what commit 90b16e6 of Nodeward created.
 VERSION_1 = """
 CREATE TABLE schema_version (version INTEGER NOT NULL, PRIMARY KEY (version));
 CREATE TABLE events (
@@ -55,92 +55,92 @@ COLUMNS = {  # of version 1
 TABLES = ("events", "nodes", "blind", "latest_scores", "decisions")
 
 
-def lay_out(file: Path, script: str) -> str:
+def create_database(file: Path, script: str) -> str:
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(script)
     return f"sqlite:///{file}"
 
 
-def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
+def stored_rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(file)) as connection:
         return {
-            table: sorted(connection.execute(f"SELECT {COLUMNS.get(table, '*')} FROM {table}"), key=str)  # noqa: S608  - own names
+            table: sorted(connection.execute(f"SELECT {COLUMNS.get(table, '*')} FROM {table}"), key=str)  # noqa: S608  - the names above
             for table in TABLES
         }
 
 
-def version(url: str) -> int:
+def version_of(url: str) -> int:
     engine = connect(url)
     with read_transaction(engine) as connection:
-        found = migrations.version(connection)
+        version = migrations.version(connection)
     engine.dispose()
-    return found
+    return version
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
-    lay_out(tmp_path / "x.db", VERSION_1)
+def old_database(tmp_path: Path) -> Path:
+    create_database(tmp_path / "x.db", VERSION_1)
     return tmp_path / "x.db"
 
 
-def test_opening_a_database_of_version_1_brings_it_up_to_date_and_keeps_every_row(old: Path) -> None:
-    before = rows(old)
-    records = Records.open(f"sqlite:///{old}")
-    assert rows(old) == before
+def test_opening_a_database_of_version_1_upgrades_it_and_keeps_every_row(old_database: Path) -> None:
+    before = stored_rows(old_database)
+    records = Records.open(f"sqlite:///{old_database}")
+    assert stored_rows(old_database) == before
     assert [len(before[table]) for table in TABLES] == [2, 2, 1, 2, 1]
     assert records.events()["cause"].to_list() == [None, "disk"]
     assert records.decisions()["limit"].to_list() == ["per_rack"]
     assert records.latest_scores()["cause"].to_list() == [None, None]
-    assert [one["name"] for one in inspect(records.engine).get_indexes("events")] == ["events_by_node"]
+    assert [index["name"] for index in inspect(records.engine).get_indexes("events")] == ["events_by_node"]
     records.close()
-    assert version(f"sqlite:///{old}") == migrations.SCHEMA_VERSION
+    assert version_of(f"sqlite:///{old_database}") == migrations.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("script", ["", VERSION_1], ids=["new", "version 1"])
-def test_an_upgraded_database_is_laid_out_as_the_tables_of_today(tmp_path: Path, script: str) -> None:
-    records = Records.open(lay_out(tmp_path / "x.db", script))
+def test_an_upgraded_database_has_the_current_tables(tmp_path: Path, script: str) -> None:
+    records = Records.open(create_database(tmp_path / "x.db", script))
     with read_transaction(records.engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     records.close()
 
 
-def test_tables_that_were_half_laid_out_by_version_1_are_completed(tmp_path: Path) -> None:
+def test_tables_that_version_1_created_only_in_part_are_completed(tmp_path: Path) -> None:
     half = VERSION_1[: VERSION_1.index("CREATE TABLE blind")]
-    records = Records.open(lay_out(tmp_path / "x.db", half))
+    records = Records.open(create_database(tmp_path / "x.db", half))
     assert records.blind().height == 0
     records.close()
 
 
-def test_an_upgrade_that_is_cut_off_leaves_the_old_version(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_that_fails_leaves_the_old_version(old_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.sql.migrations.STEPS", ("v1_first_tables", "v2_indices", "v3_that_is_broken"))
-    engine, before = connect(f"sqlite:///{old}"), rows(old)
+    engine, before = connect(f"sqlite:///{old_database}"), stored_rows(old_database)
     with pytest.raises(ModuleNotFoundError), write_transaction(engine) as connection:
         migrations.upgrade(connection, 3)
     assert inspect(engine).get_indexes("events") == []
     engine.dispose()
-    assert (version(f"sqlite:///{old}"), rows(old)) == (1, before)
+    assert (version_of(f"sqlite:///{old_database}"), stored_rows(old_database)) == (1, before)
 
 
-def test_many_that_open_an_old_database_at_once_upgrade_it_once(old: Path) -> None:
-    before = rows(old)
+def test_an_old_database_that_is_opened_many_times_at_once_is_upgraded_once(old_database: Path) -> None:
+    before = stored_rows(old_database)
     with ThreadPoolExecutor(8) as threads:
-        for records in threads.map(lambda _: Records.open(f"sqlite:///{old}"), range(8)):
+        for records in threads.map(lambda _: Records.open(f"sqlite:///{old_database}"), range(8)):
             records.close()
-    assert (version(f"sqlite:///{old}"), rows(old)) == (migrations.SCHEMA_VERSION, before)
+    assert (version_of(f"sqlite:///{old_database}"), stored_rows(old_database)) == (migrations.SCHEMA_VERSION, before)
 
 
-def test_opening_a_database_of_today_writes_nothing(old: Path) -> None:
-    Records.open(f"sqlite:///{old}").close()
-    content = old.read_bytes()
-    with closing(sqlite3.connect(old)) as holder:
-        holder.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait for this
-        Records.open(f"sqlite:///{old}").close()
-    assert old.read_bytes() == content
+def test_opening_a_current_database_writes_nothing(old_database: Path) -> None:
+    Records.open(f"sqlite:///{old_database}").close()
+    content = old_database.read_bytes()
+    with closing(sqlite3.connect(old_database)) as holder:
+        holder.execute("BEGIN IMMEDIATE")  # a writer would wait for this
+        Records.open(f"sqlite:///{old_database}").close()
+    assert old_database.read_bytes() == content
 
 
-def test_a_version_that_is_yet_to_come_is_refused_and_left_alone(tmp_path: Path) -> None:
-    url = lay_out(tmp_path / "x.db", VERSION_1 + VERSION_99)
+def test_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path) -> None:
+    url = create_database(tmp_path / "x.db", VERSION_1 + VERSION_99)
     known = rf"x\.db has tables of version 99, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}"
     with pytest.raises(DataError, match=known):
         Records.open(url)
-    assert version(url) == 99
+    assert version_of(url) == 99

@@ -41,18 +41,20 @@ def test_times_survive_to_the_microsecond(times: list[datetime | None]) -> None:
     assert EVENTS.to_frame(stored).sort(pl.col("cause").cast(pl.Int64)).equals(rows)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_text("surely no database, whatever its name may say of it")
+def test_the_error_names_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("no database in spite of its name")
     with pytest.raises(UnreachableError, match=r"x\.db"):
         Records.open(f"sqlite:///{tmp_path / 'x.db'}")
 
 
-def test_a_database_that_another_program_holds_is_named(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_database_that_another_program_locks(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("data.sql.engine.SQLITE_SETTINGS", ("journal_mode = WAL", "busy_timeout = 50"))
-    impatient = another(records)
+    other_connection = another(records)
     holder = sqlite3.connect(records.engine.url.database or "")
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(UnreachableError, match="database is locked"):
-        impatient.publish_scores(scores(score("n1", 0.1)))
+        other_connection.publish_scores(scores(score("n1", 0.1)))
     holder.close()
-    impatient.close()
+    other_connection.close()

@@ -12,9 +12,9 @@ from tests.data.made_up import HOUR, START, events
 @pytest.mark.parametrize("url", ["postgresql://", "sqlite://"])
 def test_times_are_big_integers_and_numbers_doubles_in_every_database(url: str) -> None:
     dialect = make_url(url).get_dialect()()
-    laid_out = {table.name: str(CreateTable(table).compile(dialect=dialect)) for table in METADATA.sorted_tables}
-    assert "recorded_at BIGINT" in laid_out["events"]
-    assert "probability DOUBLE" in laid_out["latest_scores"]
+    statements = {table.name: str(CreateTable(table).compile(dialect=dialect)) for table in METADATA.sorted_tables}
+    assert "recorded_at BIGINT" in statements["events"]
+    assert "probability DOUBLE" in statements["latest_scores"]
     assert [column.name for column in EVENTS.sql.primary_key] == ["node", "start", "kind", "cause", "source"]
 
 
