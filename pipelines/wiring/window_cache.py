@@ -56,7 +56,7 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
     with exclusive_lock(folder / LOCK, PATIENCE):
         cache = TableCache.open(folder)
         origin = CacheOrigin(sha256(text.encode()).hexdigest(), table.version(), view.at)
-        if cache.origin and view.at < cache.mark.at:
+        if cache.origin and view.at < cache.origin.at:
             yield ResumedWindows(None)
             return
         reason = _drop_outdated(cache, origin, SlidingWindows(needs, view, cache), store)
