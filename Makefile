@@ -13,10 +13,10 @@ SOURCES := data features models serving pipelines tests
 
 .PHONY: help install demo check test integration wheel-test security licences bench lock clean
 
-help: ## say what each target does
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## make .venv from requirements.lock, with the project in it
+install: $(STAMP) ## create .venv from requirements.lock, and install the project in it
 
 $(STAMP): requirements.lock pyproject.toml
 	"$(PYTHON)" -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Nodeward needs Python 3.11 or newer, this is " + sys.version)'
@@ -26,30 +26,30 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PIP) check
 	touch $@
 
-demo: $(STAMP) ## the whole path on a simulated fleet, ending in var/demo/report.html
+demo: $(STAMP) ## run every step on a simulated fleet; the result is var/demo/report.html
 	rm -rf var/demo
 	$(BIN)/nodeward demo var/demo
 
-check: $(STAMP) ## formatting, lint, types, direction of imports, size of modules
+check: $(STAMP) ## check formatting, lint, types, direction of imports, size of modules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@find $(SOURCES) -name '*.py' -exec awk 'FNR == 1 {n = 0} NF {n++} n == 401 {print FILENAME ": over 400 lines"; bad = 1} END {exit bad}' {} +
 
-test: $(STAMP) ## unit and check suites, no daemons
+test: $(STAMP) ## run the unit and check suites, which need no server
 	$(BIN)/python -m pytest -n $(WORKERS) --ignore tests/integration
 
-integration: $(STAMP) ## real daemons: PostgreSQL, a Prefect server with a worker, Chromium
+integration: $(STAMP) ## run the tests that need PostgreSQL, a Prefect server with a worker, or Chromium
 	$(BIN)/python -m pytest tests/integration --durations 10
 
-# Make an environment that sees the packages of $(VENV), but not the project.
+# Create an environment that can import the packages of $(VENV), but not the project.
 PURELIB := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 borrowing = "$(PYTHON)" -m venv --clear $(1) && $(BIN)/python $(PURELIB) > "$$($(1)/bin/python $(PURELIB))/borrowed.pth"
 
-# The wheel in an environment of its own, which borrows the dependencies; the tests stand alone, without the source.
+# The wheel is installed in its own environment, which borrows the dependencies; the tests are copied without the source.
 WHEEL := build/wheel
-wheel-test: $(STAMP) ## build the wheel, and test it with the source folders out of reach
+wheel-test: $(STAMP) ## build the wheel, and test it without access to the source folders
 	rm -rf $(WHEEL)
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
 	$(call borrowing,$(WHEEL)/env)
@@ -59,30 +59,30 @@ wheel-test: $(STAMP) ## build the wheel, and test it with the source folders out
 	ln -s "$(CURDIR)/../shared" $(WHEEL)/shared
 	cd $(WHEEL)/alone && ../env/bin/python -m tests.release.wheel && ../env/bin/python -m pytest -n $(WORKERS) tests/checks tests/pipelines --ignore tests/pipelines/test_packaging.py
 
-security: $(STAMP) ## known vulnerabilities and licences of the locked dependencies; lint looks for unsafe code in `check`
+security: $(STAMP) ## check the locked dependencies for known vulnerabilities and for licences (`check` looks for unsafe code)
 	$(BIN)/python -m tests.release.vulnerabilities requirements.lock
 	$(BIN)/python -m tests.release.licences --check docs/licences.md
 
 licences: $(STAMP) ## write docs/licences.md
 	$(BIN)/python -m tests.release.licences docs/licences.md
 
-# pip, when it checks hashes, wants a requirement with extras pinned without them as well.
+# When pip checks hashes, a requirement with extras must also be pinned without them.
 BOTH := import re, sys; [print(block + (re.sub(r"\[.*?\]", "", block, count=1) if re.match(r"[\w-]+\[", block) else ""), end="") \
 	for block in re.split(r"(?m)^(?=\w)", sys.stdin.read())]
 
 BENCH := build/bench
-bench: $(STAMP) ## write docs/benchmarks.md: speed, memory, and rivals on the model's own features; needs ../shared/datasets
+bench: $(STAMP) ## write docs/benchmarks.md: speed, memory, other learners on the model's own features; needs ../shared/datasets
 	$(call borrowing,$(BENCH))
 	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet 'catboost>=1.2.10' 'lifelines==0.30.0' 'xgboost-cpu>=3.2'
 	$(BENCH)/bin/python -m tests.benchmarks.everything
 
-lock: ## resolve pyproject.toml into requirements.lock again
+lock: ## resolve pyproject.toml into a new requirements.lock
 	"$(PYTHON)" -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet --output-file build/lock/resolved
 	build/lock/bin/python -c '$(BOTH)' < build/lock/resolved > requirements.lock
 
-clean: ## remove what the targets made; run-time state in var/ stays
+clean: ## remove what the targets created; the run-time state in var/ stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
