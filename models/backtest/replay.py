@@ -17,7 +17,7 @@ from features.population.at_risk import AtRisk, Rows, assess
 from features.telemetry import idle
 from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
-from models.causes.fit import learn
+from models.causes.fit import fit_cause_model
 from models.causes.replay import replay_causes
 from models.evaluation import evaluation_set
 from models.hazard.model import Covariates
@@ -67,7 +67,7 @@ class Replay:
         """Give what was said of the causes of failures within a horizon, at the rows that can be judged at it."""
         if self.causes is None:
             return None
-        ts, start = self.causes.rows.ts, self.causes.ahead.start
+        ts, start = self.causes.rows.ts, self.causes.failure_rows.start
         return self.causes.take((ts <= self.window.last_cutoff(horizon_days)) & (start <= ts + days(horizon_days)))
 
     def at(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
@@ -99,7 +99,7 @@ def replay(hindsight: View, window: Window, setup: Setup, progress: Progress) ->
         progress(f"baseline {name}")
         told[name] = forecast()
     progress("causes")
-    causes = replay_causes(learn(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
+    causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
     return Replay(window, setup, trained, risk, rows, told, causes, idle.of_rows(trained.training.catalogue, features))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.causes.evaluate import CauseEvaluation, judge
+from models.causes.evaluate import CauseEvaluation, evaluate_causes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ class Backtest:
     def causes_at(self, horizon_days: float) -> CauseEvaluation | None:
         """Judge what was said of the causes of failures within a horizon; None if nothing was."""
         told = self.replay.causes_at(horizon_days)
-        return judge(told, self.resampler) if told is not None else None
+        return evaluate_causes(told, self.resampler) if told is not None else None
 
     @property
     def middle_share(self) -> float:

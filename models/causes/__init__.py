@@ -1,1 +1,1 @@
-"""Which cause a coming failure would likely have; whether it comes is models/hazard."""
+"""The cause that a coming failure would likely have; whether it comes is models/hazard."""

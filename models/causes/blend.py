@@ -1,4 +1,4 @@
-"""How sharply shares and trees speak together, so that what is said to be 62% likely comes true that often."""
+"""How shares and trees are combined, so that causes with a stated probability of 62% come true that often."""
 
 from __future__ import annotations
 
@@ -7,62 +7,61 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.causes.dirichlet import surprise
+from models.causes.dirichlet import log_losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
-SHARPNESS: Final = (1.0, 0.9, 0.8, 0.7)  # never above: what folds called too timid was too bold in the next window
-TREES: Final = (0.0, 0.25, 0.5)
+    from features.grid import Array, Index
+
+SHARPNESS: Final = (1.0, 0.9, 0.8, 0.7)  # never above 1: what looked too flat on the folds was too sharp afterwards
+TREE_WEIGHTS: Final = (0.0, 0.25, 0.5)
 PRICE: Final = 3.0  # nats that a choice has to save over all folds
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Logarithms of probabilities = sharpness x those of the shares + trees x the trees' scores, but for a constant.
+    """Log of the probabilities = sharpness x log of the shares + tree weight x the trees' scores, up to a constant.
 
     The sharpness is one over the temperature of Guo et al. (2017).
     """
 
     sharpness: float = 1.0
-    trees: float = 0.0
+    tree_weight: float = 0.0
 
-    def probabilities(self, shares: Floats, scores: Floats | None) -> Floats:
-        """Give each row's probability of each cause: rows x causes."""
+    def probabilities(self, shares: Array, scores: Array | None) -> Array:
+        """Return each row's probability of each cause: rows x causes."""
         logs = self.sharpness * np.log(shares)
         if scores is not None:
-            logs = logs + self.trees * scores
-        told = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return np.asarray(told / told.sum(axis=1, keepdims=True))
+            logs = logs + self.tree_weight * scores
+        relative = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.asarray(relative / relative.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutFailures:
-    """A fold's failures: forecasts by a model that knew none of them, and the causes that came."""
+    """The rows of a fold, forecast by a model that was fitted without them, and the causes of their failures."""
 
-    shares: Floats
-    scores: Floats
+    shares: Array
+    scores: Array
     cause: Index
-    weight: Floats  # of a failure's rows: 1 together
+    weight: Array  # the rows of a failure weigh 1 together
 
-    def nats(self, mixing: Blend) -> float:
-        """Sum the surprise at the causes."""
-        return float(np.sum(self.weight * surprise(mixing.probabilities(self.shares, self.scores), self.cause)))
+    def log_loss(self, blend: Blend) -> float:
+        """Sum the log losses at the causes, in nats."""
+        return float(np.sum(self.weight * log_losses(blend.probabilities(self.shares, self.scores), self.cause)))
 
 
 def fit(folds: Sequence[HeldOutFailures]) -> Blend:
-    """Choose what every fold gains by, most of all the one that gains least; otherwise the shares stand as they are.
+    """Choose the blend that lowers the loss of every fold, that of the least-gaining fold the most.
 
-    What only some folds gain by, the next window need not.
+    A gain on some folds only need not recur in the next window; then the shares are used as they are.
     """
-    plain = [fold.nats(Blend()) for fold in folds]
+    plain = [fold.log_loss(Blend()) for fold in folds]
     best, most = Blend(), 0.0
-    for option in (Blend(sharpness, trees) for trees, sharpness in product(TREES, SHARPNESS)):
-        gains = [before - fold.nats(option) for before, fold in zip(plain, folds, strict=True)]
+    for blend in (Blend(sharpness, weight) for weight, sharpness in product(TREE_WEIGHTS, SHARPNESS)):
+        gains = [before - fold.log_loss(blend) for before, fold in zip(plain, folds, strict=True)]
         if min(gains, default=0.0) > most and sum(gains) > PRICE:
-            best, most = option, min(gains)
+            best, most = blend, min(gains)
     return best

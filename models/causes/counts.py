@@ -1,4 +1,4 @@
-"""How often each cause has struck a node, its rack, its hardware model and the fleet, as each row knows it."""
+"""How often each cause made a node, its rack, its hardware model and the fleet fail, as known at each row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.events.history import FLEET, groups_of
 from features.population.event_arrays import EventArrays, KnownEvents, UnitCutoffs
@@ -17,12 +16,12 @@ from models.causes.labels import known_causes
 
 if TYPE_CHECKING:
     from data.view import View
+    from features.grid import Array, Index
     from features.population.at_risk import Rows
     from models.causes.labels import Causes
 
-Floats = NDArray[np.float64]
-OWN: Final = "node"
-GROUPS: Final = (FLEET, "hardware", "rack", OWN)  # from the widest to the node itself
+NODE_ITSELF: Final = "node"
+GROUPS: Final = (FLEET, "hardware", "rack", NODE_ITSELF)  # from the widest to the node itself
 WINDOWS: Final = (None, timedelta(days=365))
 
 
@@ -37,28 +36,28 @@ class CountLevel:
 LEVELS: Final = tuple(CountLevel(group, window) for group in GROUPS for window in WINDOWS)
 
 
-def tally(view: View, rows: Rows, causes: Causes) -> dict[CountLevel, Floats]:
+def cause_counts(view: View, rows: Rows, causes: Causes) -> dict[CountLevel, Array]:
     """Count past failures by cause at every level: rows x causes.
 
-    Every event counts, repeats too: whole numbers of what was known at the cutoff, so what comes later changes
-    no bit of them.
+    Every event counts, repeats too. Counts are whole numbers of what was known at the cutoff, so events that come
+    later change no bit of them.
     """
-    facts = facts_of(view, rows, causes)
-    groups = {**groups_of(view, rows), OWN: np.arange(len(rows.names))}
+    by_cause = events_by_cause(view, rows, causes)
+    groups = {**groups_of(view, rows), NODE_ITSELF: np.arange(len(rows.names))}
     return {
-        level: np.column_stack([_count(one, rows, groups[level.group], level.window) for one in facts])
+        level: np.column_stack([_count(events, rows, groups[level.group], level.window) for events in by_cause])
         for level in LEVELS
     }
 
 
-def facts_of(view: View, rows: Rows, causes: Causes) -> list[EventArrays]:
-    """Give the failures of each cause."""
-    told = known_causes(view.events(), causes.unknown)
-    number = pl.Series(causes.numbers(told["cause"]))
+def events_by_cause(view: View, rows: Rows, causes: Causes) -> list[EventArrays]:
+    """Return the failures of each cause."""
+    known = known_causes(view.events(), causes.unknown)
+    code = pl.Series(causes.codes(known["cause"]))
     observed_from = Presence.of(view, rows.names, rows.cutoffs).observed_from
-    return [EventArrays.of(told.filter(number == at), rows.names, observed_from) for at in range(len(causes.names))]
+    return [EventArrays.of(known.filter(code == i), rows.names, observed_from) for i in range(len(causes.names))]
 
 
-def _count(facts: EventArrays, rows: Rows, group: NDArray[np.int64], window: timedelta | None) -> Floats:
-    places = UnitCutoffs(rows.cutoffs, group[rows.node], rows.cutoff)
-    return KnownEvents.of(facts.of_groups(group), places).count(window).astype(np.float64)
+def _count(events: EventArrays, rows: Rows, group: Index, window: timedelta | None) -> Array:
+    cutoffs = UnitCutoffs(rows.cutoffs, group[rows.node], rows.cutoff)
+    return KnownEvents.of(events.of_groups(group), cutoffs).count(window).astype(np.float64)

@@ -1,4 +1,4 @@
-"""How well causes were told: of each failure once, beside the fleet's frequencies and the node's last cause."""
+"""How often the forecast causes were right, each failure counted once, next to what two simple rules achieve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.causes.dirichlet import surprise
+from models.causes.dirichlet import log_losses
 from models.evaluation.context import FEWEST_FAILURES
 from models.metrics.estimate import Estimate, divide
 from models.metrics.metrics import quotient
@@ -15,8 +15,7 @@ from models.metrics.metrics import quotient
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
+    from features.grid import Array, Index
     from models.causes.replay import CauseReplay
     from models.metrics.bootstrap import Resampler
 
@@ -24,74 +23,72 @@ QUOTIENTS: Final = {
     "accuracy": ("right", "failures"),
     "accuracy_of_commonest": ("commonest_right", "failures"),
     "accuracy_of_last": ("last_right", "failures"),
-    "answered_share": ("answered", "failures"),
-    "answered_accuracy": ("answered_right", "answered"),
-    "answered_probability": ("said", "answered"),  # what the answers said of themselves
+    "answered_share": ("given", "failures"),
+    "answered_accuracy": ("given_right", "given"),
+    "answered_probability": ("given_probability", "given"),  # the stated probability of the causes that are given
 }
-SKILL: Final = ("nats", "usual_nats")
+SKILL: Final = ("log_loss", "log_loss_of_frequencies")
 
 
 @dataclass(frozen=True, slots=True)
 class CauseEvaluation:
-    """What was told of the failures whose cause is known, and how right it was."""
+    """How right the forecasts were for the failures whose cause is known."""
 
     failures: int
     unexplained: int  # failures without a known cause: left out
     figures: Mapping[str, Estimate]
 
     def to_json(self) -> dict[str, object]:
-        """Give counts and figures by name."""
-        told = {name: figure.to_json() for name, figure in self.figures.items()}
-        return {"failures": self.failures, "unexplained": self.unexplained, **told}
+        """Return counts and figures by name."""
+        figures = {name: figure.to_json() for name, figure in self.figures.items()}
+        return {"failures": self.failures, "unexplained": self.unexplained, **figures}
 
 
-def judge(told: CauseReplay, resampler: Resampler) -> CauseEvaluation:
-    """Judge what was said before each failure, on average over the rows before it.
+def evaluate_causes(replay: CauseReplay, resampler: Resampler) -> CauseEvaluation:
+    """Compare what was forecast before each failure with its cause, on average over the rows before it.
 
-    `log_loss_skill` is 1 - nats / those of the fleet's frequencies of causes as they were known at each row.
+    `log_loss_skill` is 1 - log loss / that of the fleet's frequencies of causes as they were known at each row.
     """
-    known = told.take(told.ahead.is_known)
-    failure, first, number = np.unique(known.ahead.failure, return_index=True, return_inverse=True)
+    known = replay.take(replay.failure_rows.is_known)
+    failure, first, number = np.unique(known.failure_rows.failure, return_index=True, return_inverse=True)
     sums = {
-        name: np.bincount(number, known.ahead.weight * value, len(failure)).astype(np.float64)
+        name: np.bincount(number, known.failure_rows.weight * value, len(failure)).astype(np.float64)
         for name, value in _values(known).items()
     }
     draws = _draws(known, first, sums, resampler) if len(failure) >= FEWEST_FAILURES else None
 
-    def divided(above: str, below: str) -> Estimate:
-        value = quotient(float(sums[above].sum()), float(sums[below].sum()))
-        return Estimate(value, None if draws is None else divide(draws[above], draws[below]))
+    def ratio(top: str, bottom: str) -> Estimate:
+        value = quotient(float(sums[top].sum()), float(sums[bottom].sum()))
+        return Estimate(value, None if draws is None else divide(draws[top], draws[bottom]))
 
-    figures = {name: divided(*parts) for name, parts in QUOTIENTS.items()}
+    figures = {name: ratio(*pair) for name, pair in QUOTIENTS.items()}
     return CauseEvaluation(
         len(failure),
-        told.ahead.failures - len(failure),
-        {"log_loss_skill": divided(*SKILL).complement(), **figures},
+        replay.failure_rows.failures - len(failure),
+        {"log_loss_skill": ratio(*SKILL).complement(), **figures},
     )
 
 
-def _values(known: CauseReplay) -> dict[str, NDArray[np.float64]]:
-    """Give what is summed, of each row."""
-    cause, told = known.ahead.cause, known.model.is_told(known.probabilities)
+def _values(known: CauseReplay) -> dict[str, Array]:
+    """Return what is summed, of each row."""
+    cause, is_given = known.failure_rows.cause, known.model.is_given(known.probabilities)
     is_right = known.probabilities.argmax(axis=1) == cause
     values = {
         "failures": np.ones(len(cause)),
-        "nats": surprise(known.probabilities, cause),
-        "usual_nats": surprise(known.frequencies, cause),
+        "log_loss": log_losses(known.probabilities, cause),
+        "log_loss_of_frequencies": log_losses(known.frequencies, cause),
         "right": is_right,
         "commonest_right": known.frequencies.argmax(axis=1) == cause,
         "last_right": known.last == cause,
-        "answered": told,
-        "answered_right": told & is_right,
-        "said": told * known.probabilities.max(axis=1),
+        "given": is_given,
+        "given_right": is_given & is_right,
+        "given_probability": is_given * known.probabilities.max(axis=1),
     }
     return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
 
 
-def _draws(
-    known: CauseReplay, first: NDArray[np.int64], sums: Mapping[str, NDArray[np.float64]], resampler: Resampler
-) -> dict[str, NDArray[np.float64]]:
-    """Sum over the failures of each resample."""
-    node, start = known.rows.node[first].astype(np.int32), known.ahead.start[first]
+def _draws(known: CauseReplay, first: Index, sums: Mapping[str, Array], resampler: Resampler) -> dict[str, Array]:
+    """Sum over the failures of each resample; `first` is a row of each failure."""
+    node, start = known.rows.node[first].astype(np.int32), known.failure_rows.start[first]
     weights = resampler.weights(resampler.cells(known.rows.names, node, start))
     return {name: np.asarray((value[:, None] * weights).sum(axis=0)) for name, value in sums.items()}

@@ -1,4 +1,4 @@
-"""The rows that a failure follows, and its cause: what causes are learned from, and what they are judged by."""
+"""The rows that a failure follows, and its cause: what the model of causes is fitted to and judged by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.grid import Index, Times
+    from features.grid import Array, Index, Times
     from features.population.at_risk import Rows
     from models.causes.labels import Causes
 
@@ -26,40 +26,40 @@ if TYPE_CHECKING:
 class FailureRows:
     """Rows whose node next fails within a horizon: which failure, when it starts, its cause (-1: unknown)."""
 
-    row: Index  # positions among the rows that were asked about
+    row: Index  # positions among all rows
     failure: Index
     start: Times
     cause: Index
 
     @classmethod
     def of(cls, view: View, rows: Rows, horizon: np.timedelta64, causes: Causes) -> FailureRows:
-        """Look ahead as far as a view knows."""
-        following = Outcomes.of(view, rows.names).next_failure(rows)
-        row = np.flatnonzero(following <= rows.ts + horizon)
+        """Find the rows that are followed by a failure of the view."""
+        next_failure = Outcomes.of(view, rows.names).next_failure(rows)
+        row = np.flatnonzero(next_failure <= rows.ts + horizon)
+        followed = pl.DataFrame({"unit": rows.node[row], "start": next_failure[row]})
         failures = causes_of_failures(view.events(), causes.unknown)
-        wanted = pl.DataFrame({"unit": rows.node[row], "start": following[row]})
         known = pl.DataFrame(
             {
                 "unit": locate(failures[NODE], rows.names),
                 "start": to_times(failures["start"]),
                 "failure": np.arange(failures.height),
-                "cause": causes.numbers(failures["cause"]),
+                "cause": causes.codes(failures["cause"]),
             }
         )
-        told = wanted.join(known, on=["unit", "start"], how="left", maintain_order="left")
-        return cls(row, told["failure"].to_numpy(), following[row], told["cause"].to_numpy())
+        joined = followed.join(known, on=["unit", "start"], how="left", maintain_order="left")
+        return cls(row, joined["failure"].to_numpy(), next_failure[row], joined["cause"].to_numpy())
 
     def __len__(self) -> int:
         return len(self.row)
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
-        """Tell which rows are followed by a failure of a known cause."""
+        """Mark the rows that are followed by a failure of a known cause."""
         return self.cause >= 0
 
     @property
-    def weight(self) -> NDArray[np.float64]:
-        """Weigh the rows so that every failure counts once."""
+    def weight(self) -> Array:
+        """Return weights of the rows by which every failure counts once."""
         _, number, count = np.unique(self.failure, return_inverse=True, return_counts=True)
         return np.asarray(1.0 / count[number])
 
@@ -76,5 +76,5 @@ class FailureRows:
         """Draw at most so many rows of each failure."""
         shuffled = rng.permutation(len(self))
         order = shuffled[np.argsort(self.failure[shuffled], kind="stable")]
-        place = np.arange(len(self)) - np.searchsorted(self.failure[order], self.failure[order])
-        return self.take(np.sort(order[place < most]))
+        rank = np.arange(len(self)) - np.searchsorted(self.failure[order], self.failure[order])
+        return self.take(np.sort(order[rank < most]))

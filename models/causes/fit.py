@@ -1,4 +1,4 @@
-"""Learns from failures with a known cause, walking forward in time, and says how far that can be trusted."""
+"""Fits the model of causes to failures with a known cause, and measures on later folds how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from features.grid import DAY, days, to_datetime
 from models.causes import blend, dirichlet, trees
 from models.causes.blend import Blend, HeldOutFailures
-from models.causes.counts import tally
+from models.causes.counts import cause_counts
 from models.causes.dirichlet import DirichletHierarchy
 from models.causes.failure_rows import FailureRows
 from models.causes.labels import Causes
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
+    from features.grid import Array, Times
     from features.training.training_set import TrainingSet
-    from models.causes.counts import CountLevel, Floats
+    from models.causes.counts import CountLevel
     from models.hazard.train import Trained
     from models.setup import Terms
 
@@ -40,103 +41,96 @@ class CauseTrainingRows:
 
     view: View
     training: TrainingSet
-    ahead: FailureRows
-    counts: Mapping[CountLevel, Floats]
+    failure_rows: FailureRows
+    counts: Mapping[CountLevel, Array]
     seed: int
 
     @property
-    def ts(self) -> NDArray[np.datetime64]:
+    def ts(self) -> Times:
         """The cutoff of each row."""
-        return self.training.rows.ts[self.ahead.row]
+        return self.training.rows.ts[self.failure_rows.row]
 
     @property
     def horizon(self) -> np.timedelta64:
-        """How far ahead a failure may lie."""
+        """How long after a row its failure may start."""
         return days(self.training.periods.horizons_days[-1])
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """What the trees see of each row."""
-        return self.training.features[self.ahead.row]
+        """The features of each row."""
+        return self.training.features[self.failure_rows.row]
 
     def take(self, chosen: NDArray[np.bool_]) -> CauseTrainingRows:
         """Keep some rows."""
-        counts = {level: seen[chosen] for level, seen in self.counts.items()}
-        return CauseTrainingRows(self.view, self.training, self.ahead.take(chosen), counts, self.seed)
+        counts = {level: count[chosen] for level, count in self.counts.items()}
+        return CauseTrainingRows(self.view, self.training, self.failure_rows.take(chosen), counts, self.seed)
 
     def known_at(self, moment: np.datetime64, causes: Causes) -> CauseTrainingRows:
         """Keep what was known at a time, with the causes as they were known then."""
         earlier = self.take(self.ts < moment)
-        rows = self.training.rows.take(earlier.ahead.row)
+        rows = self.training.rows.take(earlier.failure_rows.row)
         then = FailureRows.of(self.view.narrow(to_datetime(moment)), rows, self.horizon, causes)
         known = then.take(then.is_known)
-        kept = np.zeros(len(rows), dtype=bool)
-        kept[known.row] = True
-        own = earlier.take(kept)
-        ahead = FailureRows(own.ahead.row, known.failure, known.start, known.cause)
-        return CauseTrainingRows(self.view, self.training, ahead, own.counts, self.seed)
+        is_known = np.zeros(len(rows), dtype=bool)
+        is_known[known.row] = True
+        kept = earlier.take(is_known)
+        failure_rows = FailureRows(kept.failure_rows.row, known.failure, known.start, known.cause)
+        return CauseTrainingRows(self.view, self.training, failure_rows, kept.counts, self.seed)
 
 
-def learn(trained: Trained) -> CauseModel:
-    """Learn from the failures that training knew, and that a row of its training set precedes."""
+def fit_cause_model(trained: Trained) -> CauseModel:
+    """Fit to the failures that training knew, and that a row of its training set precedes."""
     view, training, terms = trained.view, trained.training, trained.setup.causes
     seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
     causes = Causes.of(view.events(), terms)
-    ahead = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
-    known = ahead.take(ahead.is_known)
+    followed = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
+    known = followed.take(followed.is_known)
     drawn = known.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
-    lesson = CauseTrainingRows(view, training, drawn, tally(view, training.rows.take(drawn.row), causes), seed)
+    counts = cause_counts(view, training.rows.take(drawn.row), causes)
+    rows = CauseTrainingRows(view, training, drawn, counts, seed)
+    unexplained = followed.failures - known.failures
     doubt = _doubt(causes, known.failures, terms)
     if doubt:
-        return _model(causes, (DirichletHierarchy({}), None, Blend()), NEVER, ahead, doubt)
-    unseen = _unseen(lesson, causes, folds)
-    mixed = blend.fit(unseen)
-    least = least_probability(unseen, mixed, terms.min_probability) if unseen else NEVER
-    return _model(causes, (*_fit(lesson, with_trees=mixed.trees > 0), mixed), least, ahead)
-
-
-def _model(
-    causes: Causes,
-    learned: tuple[DirichletHierarchy, lgb.Booster | None, Blend],
-    least: float,
-    ahead: FailureRows,
-    doubt: str = "",
-) -> CauseModel:
-    failures = ahead.take(ahead.is_known).failures
-    return CauseModel(causes, *learned, least, failures, ahead.failures - failures, doubt)
+        return CauseModel(causes, DirichletHierarchy({}), None, Blend(), NEVER, known.failures, unexplained, doubt)
+    held_out = _held_out(rows, causes, folds)
+    fitted = blend.fit(held_out)
+    hierarchy, booster = _fit(rows, with_trees=fitted.tree_weight > 0)
+    least = least_probability(held_out, fitted, terms.min_probability) if held_out else NEVER
+    return CauseModel(causes, hierarchy, booster, fitted, least, known.failures, unexplained)
 
 
 def _doubt(causes: Causes, failures: int, terms: Terms) -> str:
+    """Return why no cause can be given; empty where causes can be given."""
     if failures < terms.min_failures:
         return f"{failures} failures have a known cause, {terms.min_failures} are needed"
     if len(causes.names) == 1:
         return f"no cause was recorded {terms.min_of_a_cause} times"
     if len(causes.names) == 2:  # noqa: PLR2004 - one of them is 'other'
-        return f"the records tell one cause only: {causes.names[0]}"
+        return f"the records have one cause only, {causes.names[0]}"
     return ""
 
 
-def _fit(lesson: CauseTrainingRows, *, with_trees: bool) -> tuple[DirichletHierarchy, lgb.Booster | None]:
+def _fit(rows: CauseTrainingRows, *, with_trees: bool) -> tuple[DirichletHierarchy, lgb.Booster | None]:
     """Fit shares, and trees on top of them."""
-    weight = lesson.ahead.weight * np.exp2(-((lesson.ts.max() - lesson.ts) / DAY) / HALF_LIFE_DAYS)
-    fitted = dirichlet.fit(lesson.counts, lesson.ahead.cause, weight)
+    weight = rows.failure_rows.weight * np.exp2(-((rows.ts.max() - rows.ts) / DAY) / HALF_LIFE_DAYS)
+    hierarchy = dirichlet.fit(rows.counts, rows.failure_rows.cause, weight)
     if not with_trees:
-        return fitted, None
-    shares = fitted.shares(lesson.counts)
-    return fitted, trees.fit(lesson.features, lesson.ahead.cause, weight, shares, lesson.seed)
+        return hierarchy, None
+    shares = hierarchy.shares(rows.counts)
+    return hierarchy, trees.fit(rows.features, rows.failure_rows.cause, weight, shares, rows.seed)
 
 
-def _unseen(lesson: CauseTrainingRows, causes: Causes, folds: int) -> list[HeldOutFailures]:
-    """Forecast each fold by what was known before it; fewer than asked for where that was nothing."""
-    starts = walk_forward(lesson.ts, folds)
-    fold = np.searchsorted(starts, lesson.ts, side="right")  # 0: before the first one
-    parts = []
+def _held_out(rows: CauseTrainingRows, causes: Causes, folds: int) -> list[HeldOutFailures]:
+    """Forecast each fold from what was known before it; a fold before which nothing was known is left out."""
+    starts = walk_forward(rows.ts, folds)
+    fold = np.searchsorted(starts, rows.ts, side="right")  # 0: before the first one
+    held_out = []
     for number, start in enumerate(starts, start=1):
-        learned, tested = lesson.known_at(start, causes), lesson.take(fold == number)
-        if not len(learned.ahead):
+        fitted, tested = rows.known_at(start, causes), rows.take(fold == number)
+        if not len(fitted.failure_rows):
             continue
-        fitted, booster = _fit(learned, with_trees=True)
-        assert booster is not None, "trees were asked for"
-        shares, scores = fitted.shares(tested.counts), trees.scores(booster, tested.features)
-        parts.append(HeldOutFailures(shares, scores, tested.ahead.cause, tested.ahead.weight))
-    return parts
+        hierarchy, booster = _fit(fitted, with_trees=True)
+        assert booster is not None, "with_trees=True returns trees"
+        shares, scores = hierarchy.shares(tested.counts), trees.scores(booster, tested.features)
+        held_out.append(HeldOutFailures(shares, scores, tested.failure_rows.cause, tested.failure_rows.weight))
+    return held_out

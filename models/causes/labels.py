@@ -1,4 +1,4 @@
-"""Which failures have a cause that says something, and under which few names causes are told apart."""
+"""Which failures have a meaningful cause, and the few classes into which causes are sorted."""
 
 from __future__ import annotations
 
@@ -15,49 +15,50 @@ if TYPE_CHECKING:
     from features.grid import Index
     from models.setup import Terms
 
-OTHER: Final = "other"  # every cause that is too rare to have a name of its own
+OTHER: Final = "other"  # the class of every cause that is too rare to have one of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """The causes that are told apart, 'other' the last of them, and the words that stand for no cause."""
+    """The classes of causes, 'other' the last of them, and the words that mean that the cause is unknown."""
 
     names: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @classmethod
     def of(cls, events: pl.DataFrame, terms: Terms) -> Causes:
-        """Name the causes that enough failures had."""
+        """Give a class to each cause that enough failures had."""
         counts = causes_of_failures(events, terms.unknown)["cause"].drop_nulls().value_counts()
         common = counts.filter((pl.col("count") >= terms.min_of_a_cause) & (pl.col("cause") != OTHER))
         return cls((*common["cause"].sort(), OTHER), terms.unknown)
 
-    def numbers(self, causes: pl.Series) -> Index:
-        """Number causes as they stand in `names`; -1 where there is none, 'other' for one without a name."""
-        place = pl.DataFrame({"cause": self.names}).with_row_index("place")
-        found = causes.rename("cause").to_frame().join(place, on="cause", how="left", maintain_order="left")
-        number = pl.when(pl.col("cause").is_null()).then(-1).otherwise(pl.col("place").fill_null(len(self.names) - 1))
-        return found.select(number.cast(pl.Int64)).to_series().to_numpy().astype(np.int64)
+    def codes(self, causes: pl.Series) -> Index:
+        """Return each cause's position in `names`: -1 for null, that of 'other' for a cause without a class."""
+        positions = pl.DataFrame({"cause": self.names}).with_row_index("position")
+        joined = causes.rename("cause").to_frame().join(positions, on="cause", how="left", maintain_order="left")
+        other = len(self.names) - 1
+        code = pl.when(pl.col("cause").is_null()).then(-1).otherwise(pl.col("position").fill_null(other))
+        return joined.select(code.cast(pl.Int64)).to_series().to_numpy().astype(np.int64)
 
 
 def known_causes(events: pl.DataFrame, unknown: tuple[str, ...]) -> pl.DataFrame:
-    """Keep the failures with a cause that says something."""
+    """Keep the failures whose cause is known, without white space around it."""
     cause = pl.col("cause").str.strip_chars()
-    says = cause.is_not_null() & ~cause.str.to_lowercase().is_in(list(unknown))
-    return events.filter((pl.col("kind") == EventKind.FAILURE) & says).with_columns(cause)
+    is_known = cause.is_not_null() & ~cause.str.to_lowercase().is_in(list(unknown))
+    return events.filter((pl.col("kind") == EventKind.FAILURE) & is_known).with_columns(cause)
 
 
 def causes_of_failures(events: pl.DataFrame, unknown: tuple[str, ...]) -> pl.DataFrame:
-    """Give each failure once, repeats merged: node, start and cause, null where nobody knows.
+    """Return each failure once, repeats merged: node, start and cause, null where it is unknown.
 
-    The cause is the first one that says something among the failure's own events; of two that began together the
-    one that was recorded last, which corrects the other.
+    The cause is the first known one among the events of the failure; of two that began together the one that was
+    recorded last, which corrects the other.
     """
     failures = merge_failures(events).sort("start", NODE)
-    told = known_causes(events, unknown).sort("start", "recorded_at", "cause", descending=[False, True, False])
+    known = known_causes(events, unknown).sort("start", "recorded_at", "cause", descending=[False, True, False])
     begins = failures.with_columns(pl.col("start").alias("begin"))
-    own = told.select(NODE, "start", "cause").join_asof(
+    of_failures = known.select(NODE, "start", "cause").join_asof(
         begins, on="start", by=NODE, check_sortedness=False, strategy="backward"
     )
-    first = own.unique([NODE, "begin"], keep="first", maintain_order=True).select(NODE, "cause", start="begin")
+    first = of_failures.unique([NODE, "begin"], keep="first", maintain_order=True).select(NODE, "cause", start="begin")
     return failures.join(first, on=[NODE, "start"], how="left").sort(NODE, "start")

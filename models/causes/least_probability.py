@@ -1,4 +1,4 @@
-"""From which probability on the leading cause is told: where it held on failures that no model had seen."""
+"""The probability from which the leading cause is given: where it was right often enough on held-out failures."""
 
 from __future__ import annotations
 
@@ -9,31 +9,36 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
+    from features.grid import Array
     from models.causes.blend import Blend, HeldOutFailures
 
 STEP: Final = 0.05
-FEWEST: Final = 5.0  # failures that an answer was given for
+FEWEST: Final = 5.0  # failures for which a cause is given
 STANDARD_ERRORS: Final = 1.0
 NEVER: Final = 2.0  # no probability is as high
 
 
-def least_probability(folds: Sequence[HeldOutFailures], mixed: Blend, wanted: float) -> float:
-    """Give the lowest probability, from `wanted` on, above which at least `wanted` of the answers were right.
+def least_probability(folds: Sequence[HeldOutFailures], blend: Blend, required: float) -> float:
+    """Return the lowest probability, from `required` on, above which at least `required` of the causes are right.
 
-    By a standard error more than that, to be sure; NEVER if there is none.
+    The share of right causes has to exceed `required` by a standard error; NEVER if it does at no probability.
     """
-    leading, is_right, weight = (np.concatenate(parts) for parts in zip(*(_told(f, mixed) for f in folds), strict=True))
-    for least in np.arange(wanted, 1.0, STEP):
-        answered = weight * (leading >= least)
-        count = float(answered.sum())
+    parts = zip(*(_leading_causes(fold, blend) for fold in folds), strict=True)
+    leading, is_right, weight = (np.concatenate(part) for part in parts)
+    for least in np.arange(required, 1.0, STEP):
+        given = weight * (leading >= least)
+        count = float(given.sum())
         if count < FEWEST:
             break
-        share = float(np.sum(answered * is_right)) / count
-        if share - STANDARD_ERRORS * np.sqrt(share * (1 - share) / count) >= wanted:
+        share = float(np.sum(given * is_right)) / count
+        if share - STANDARD_ERRORS * np.sqrt(share * (1 - share) / count) >= required:
             return round(float(least), 2)
     return NEVER
 
 
-def _told(fold: HeldOutFailures, mixed: Blend) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    chance = mixed.probabilities(fold.shares, fold.scores)
-    return chance.max(axis=1), chance.argmax(axis=1) == fold.cause, fold.weight
+def _leading_causes(fold: HeldOutFailures, blend: Blend) -> tuple[Array, NDArray[np.bool_], Array]:
+    """Return the leading cause's probability in each row, whether it was right, and the row's weight."""
+    probabilities = blend.probabilities(fold.shares, fold.scores)
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == fold.cause, fold.weight

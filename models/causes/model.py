@@ -1,4 +1,4 @@
-"""Tells which cause a node's next failure would likely have, or why nobody can tell."""
+"""The model of the likely cause of a node's next failure; where it is unsure, 'unknown' with the reason."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.causes import trees
-from models.causes.counts import tally
+from models.causes.counts import cause_counts
 from models.causes.labels import OTHER, Causes
 from models.causes.least_probability import NEVER
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+    from numpy.typing import NDArray
 
     from data.view import View
+    from features.grid import Array
     from features.population.at_risk import Rows
     from models.causes.blend import Blend
     from models.causes.dirichlet import DirichletHierarchy
 
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 UNKNOWN: Final = "unknown"
-NAMED: Final = 2  # causes named beside 'unknown'
-_UNPROVEN: Final = "of failures not seen in training, too few could be told"
+SHOWN: Final = 2  # leading causes that are shown where none is given
+_UNPROVEN: Final = "on failures that training had not seen, the leading cause was not right often enough"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,54 +38,54 @@ class CauseForecast:
 
 @dataclass(frozen=True, slots=True)
 class CauseModel:
-    """What was learned of causes, and from how much."""
+    """A fitted model of causes, and the number of failures that it was fitted to."""
 
     causes: Causes
-    shrinkage: DirichletHierarchy
+    hierarchy: DirichletHierarchy
     booster: lgb.Booster | None  # None: the shares alone
-    mixing: Blend
-    least_probability: float  # of the leading cause, before it is told
+    blend: Blend
+    least_probability: float  # of the leading cause; below it, the cause is unknown
     failures: int  # in training, with a known cause
     unexplained: int  # in training, without
-    doubt: str = ""  # why nothing is told; empty: it is
+    doubt: str = ""  # why no cause is ever given; empty: causes are given
 
     @property
     def summary(self) -> str:
-        """Say of how many failures the cause is known, and what can be told of it."""
+        """Describe how many failures have a known cause, and from which probability on causes are given."""
         known = f"{self.failures:,} of {self.failures + self.unexplained:,} failures have a known cause"
         if self.doubt:
             return f"likely cause: unknown for every node: {self.doubt} ({known})"
         named = ", ".join(self.causes.names[:-1])
         if self.least_probability >= NEVER:
             return f"likely cause: unknown for every node: {_UNPROVEN} ({known}: {named})"
-        return f"likely causes: {known}: {named}; told where the leading one has {self.least_probability:.0%} or more"
+        return f"likely causes: {known}: {named}; given where the leading one has {self.least_probability:.0%} or more"
 
-    def probabilities(self, view: View, rows: Rows, features: Matrix) -> Floats:
-        """Give the probability of each cause, if the row's node fails: rows x causes, by the view at each cutoff."""
-        shares = self.shrinkage.shares(tally(view, rows, self.causes))
-        return self.mixing.probabilities(shares, trees.scores(self.booster, features) if self.booster else None)
+    def probabilities(self, view: View, rows: Rows, features: NDArray[np.float32]) -> Array:
+        """Return the probability of each cause if the row's node fails, by the view at each cutoff: rows x causes."""
+        shares = self.hierarchy.shares(cause_counts(view, rows, self.causes))
+        return self.blend.probabilities(shares, trees.scores(self.booster, features) if self.booster else None)
 
-    def is_told(self, probabilities: Floats) -> NDArray[np.bool_]:
-        """Tell which rows get an answer: their leading cause has a name, and is likely enough."""
+    def is_given(self, probabilities: Array) -> NDArray[np.bool_]:
+        """Mark the rows that are given a cause: the leading one is not 'other', and is likely enough."""
         leading = probabilities.argmax(axis=1)
-        enough = probabilities.max(axis=1) >= self.least_probability
-        return np.asarray(enough & (leading < len(self.causes.names) - 1) & (not self.doubt))
+        is_likely = probabilities.max(axis=1) >= self.least_probability
+        return np.asarray(is_likely & (leading < len(self.causes.names) - 1) & (not self.doubt))
 
-    def answers(self, probabilities: Floats) -> list[CauseForecast]:
-        """Say each row's likely cause."""
-        told = self.is_told(probabilities)
-        return [self._answer(row, is_told=bool(known)) for row, known in zip(probabilities, told, strict=True)]
+    def forecasts(self, probabilities: Array) -> list[CauseForecast]:
+        """Return each row's likely cause, or why it is unknown."""
+        is_given = self.is_given(probabilities)
+        return [self._forecast(row, is_given=bool(given)) for row, given in zip(probabilities, is_given, strict=True)]
 
-    def _answer(self, row: Floats, *, is_told: bool) -> CauseForecast:
+    def _forecast(self, row: Array, *, is_given: bool) -> CauseForecast:
         order = np.argsort(-row, kind="stable")
-        if is_told:
+        if is_given:
             return CauseForecast(self.causes.names[order[0]], float(row[order[0]]))
-        return CauseForecast(UNKNOWN, None, self.doubt or self._undecided(row, order[:NAMED].tolist()))
+        return CauseForecast(UNKNOWN, None, self.doubt or self._why_unknown(row, order[:SHOWN].tolist()))
 
-    def _undecided(self, row: Floats, leading: list[int]) -> str:
-        named = ", ".join(f"{self.causes.names[at]} {row[at]:.0%}" for at in leading)
+    def _why_unknown(self, row: Array, leading: list[int]) -> str:
+        shown = ", ".join(f"{self.causes.names[cause]} {row[cause]:.0%}" for cause in leading)
         if self.causes.names[leading[0]] == OTHER:
-            return f"{named}: rare causes lead"
+            return f"{shown}: rare causes lead"
         if self.least_probability >= NEVER:
-            return f"{named}: such answers were not right often enough so far"
-        return f"{named}: none reaches {self.least_probability:.0%}"
+            return f"{shown}: leading causes were not right often enough so far"
+        return f"{shown}: none reaches {self.least_probability:.0%}"

@@ -1,4 +1,4 @@
-"""The causes that a replay foretold for the failures that came, beside what anybody could have said without a model."""
+"""The causes that a replay forecast for the failures that came, and what two simple rules would have forecast."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 from features.events.history import FLEET
 from features.grid import to_datetime
 from features.population.event_arrays import KnownEvents, UnitCutoffs
-from models.causes.counts import CountLevel, facts_of, tally
+from models.causes.counts import CountLevel, cause_counts, events_by_cause
 from models.causes.failure_rows import FailureRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
-    from features.grid import Index
+    from features.grid import Array, Index
     from features.population.at_risk import Rows
-    from models.causes.counts import Floats
     from models.causes.model import CauseModel
 
 FLEET_EVER = CountLevel(FLEET, None)
@@ -27,41 +26,48 @@ FLEET_EVER = CountLevel(FLEET, None)
 
 @dataclass(frozen=True, slots=True)
 class CauseReplay:
-    """Rows that a failure followed, and what was said of its cause at each: rows x causes."""
+    """Rows that a failure follows, and what was forecast of its cause at each; probabilities are rows x causes."""
 
     model: CauseModel
-    rows: Rows  # those of `ahead`
-    ahead: FailureRows
-    probabilities: Floats
-    frequencies: Floats  # of the fleet's causes, as they were known then
-    last: Index  # the cause of the node's last failure with one, or the fleet's commonest
+    rows: Rows  # those of `failure_rows`
+    failure_rows: FailureRows
+    probabilities: Array
+    frequencies: Array  # of the fleet's causes, as they were known then
+    last: Index  # the cause of the node's last failure with a known one, or the fleet's commonest
 
     def take(self, chosen: NDArray[np.bool_]) -> CauseReplay:
         """Keep some rows."""
-        rows, ahead = self.rows.take(chosen), self.ahead.take(chosen)
-        told, usual = self.probabilities[chosen], self.frequencies[chosen]
-        return CauseReplay(self.model, rows, ahead, told, usual, self.last[chosen])
+        return CauseReplay(
+            self.model,
+            self.rows.take(chosen),
+            self.failure_rows.take(chosen),
+            self.probabilities[chosen],
+            self.frequencies[chosen],
+            self.last[chosen],
+        )
 
 
 def replay_causes(
     model: CauseModel, hindsight: View, rows: Rows, features: NDArray[np.float32], horizon: np.timedelta64
 ) -> CauseReplay:
-    """Say at every row that a failure follows within the horizon which cause it would likely have.
+    """Forecast the cause of the coming failure at every row that a failure follows within the horizon.
 
-    Hindsight tells which rows these are and what caused their failures; what is said comes from the view at each.
+    Hindsight finds these rows and the causes of their failures; the forecasts use the view at each row only.
     """
     view = hindsight.narrow(to_datetime(rows.cutoffs[-1])) if len(rows) else hindsight
-    ahead = FailureRows.of(hindsight, rows, horizon, model.causes)
-    own = rows.take(ahead.row)
-    seen = tally(view, own, model.causes)[FLEET_EVER] + 1.0  # Laplace's rule of succession
-    usual = seen / seen.sum(axis=1, keepdims=True)
-    told = model.probabilities(view, own, features[ahead.row])
-    return CauseReplay(model, own, ahead, told, usual, _last(view, own, model, usual.argmax(axis=1)))
+    failure_rows = FailureRows.of(hindsight, rows, horizon, model.causes)
+    followed = rows.take(failure_rows.row)
+    counts = cause_counts(view, followed, model.causes)[FLEET_EVER] + 1.0  # Laplace's rule of succession
+    frequencies = counts / counts.sum(axis=1, keepdims=True)
+    probabilities = model.probabilities(view, followed, features[failure_rows.row])
+    last = _last_causes(view, followed, model, frequencies.argmax(axis=1))
+    return CauseReplay(model, followed, failure_rows, probabilities, frequencies, last)
 
 
-def _last(view: View, rows: Rows, model: CauseModel, otherwise: Index) -> Index:
-    """Give the cause of each row's last failure that has one."""
-    places = UnitCutoffs.of_rows(rows)
-    starts = np.column_stack([KnownEvents.of(one, places).latest_start() for one in facts_of(view, rows, model.causes)])
-    newest = np.where(np.isnat(starts), np.datetime64(0, "us"), starts)
-    return np.where(np.isnat(starts).all(axis=1), otherwise, newest.argmax(axis=1))
+def _last_causes(view: View, rows: Rows, model: CauseModel, default: Index) -> Index:
+    """Return the cause of each row's last failure that has a known one."""
+    cutoffs = UnitCutoffs.of_rows(rows)
+    by_cause = events_by_cause(view, rows, model.causes)
+    starts = np.column_stack([KnownEvents.of(events, cutoffs).latest_start() for events in by_cause])
+    latest = np.where(np.isnat(starts), np.datetime64(0, "us"), starts)
+    return np.where(np.isnat(starts).all(axis=1), default, latest.argmax(axis=1))

@@ -1,4 +1,4 @@
-"""What was learned of causes as JSON; the trees are LightGBM's own text beside it."""
+"""The model of causes as JSON; its trees are kept next to it as LightGBM's own text."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ DAY = timedelta(days=1)
 
 
 def write(model: CauseModel) -> str:
-    """Write everything but the trees; times as days."""
-    told: dict[str, Any] = {
+    """Return everything but the trees as JSON text; windows in days."""
+    values: dict[str, Any] = {
         "causes": model.causes.names,
         "unknown": model.causes.unknown,
         "levels": [
             {"group": level.group, "window_days": level.window and level.window / DAY, "strength": strength}
-            for level, strength in model.shrinkage.strengths.items()
+            for level, strength in model.hierarchy.strengths.items()
         ],
-        "sharpness": model.mixing.sharpness,
-        "trees": model.mixing.trees,
+        "sharpness": model.blend.sharpness,
+        "trees": model.blend.tree_weight,
         "least_probability": model.least_probability,
         "failures": model.failures,
         "unexplained": model.unexplained,
         "doubt": model.doubt,
     }
-    return json.dumps(told, indent=1, allow_nan=False)
+    return json.dumps(values, indent=1, allow_nan=False)
 
 
 def read(text: str, booster: lgb.Booster | None) -> CauseModel:
-    """Read it back, with the trees if there are any.
+    """Return the model that `write` wrote, with its trees if there are any.
 
     Raises:
-        ValueError, KeyError, TypeError: if the text is nothing that `write` wrote.
+        ValueError, KeyError, TypeError: if `write` did not write the text.
     """
-    told = json.loads(text)
-    strengths = {_level(one): float(one["strength"]) for one in told["levels"]}
+    values = json.loads(text)
+    strengths = {_level(level): float(level["strength"]) for level in values["levels"]}
     return CauseModel(
-        Causes(tuple(told["causes"]), tuple(told["unknown"])),
+        Causes(tuple(values["causes"]), tuple(values["unknown"])),
         DirichletHierarchy(strengths),
         booster,
-        Blend(float(told["sharpness"]), float(told["trees"])),
-        float(told["least_probability"]),
-        int(told["failures"]),
-        int(told["unexplained"]),
-        str(told["doubt"]),
+        Blend(float(values["sharpness"]), float(values["trees"])),
+        float(values["least_probability"]),
+        int(values["failures"]),
+        int(values["unexplained"]),
+        str(values["doubt"]),
     )
 
 
-def _level(told: dict[str, Any]) -> CountLevel:
-    days = told["window_days"]
-    return CountLevel(str(told["group"]), None if days is None else days * DAY)
+def _level(level: dict[str, Any]) -> CountLevel:
+    days = level["window_days"]
+    return CountLevel(str(level["group"]), None if days is None else days * DAY)

@@ -1,4 +1,4 @@
-"""Trees that tell causes apart by a node's features: its memory errors rise, so it is the memory."""
+"""Trees that predict the cause from a node's features: a rise of memory errors points to the memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from models.causes.dirichlet import Index
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.float32]
+    from features.grid import Array, Index
+
 ROUNDS: Final = 40
 GROWTH: Final[dict[str, Any]] = {
     "learning_rate": 0.05,
@@ -28,8 +27,8 @@ GROWTH: Final[dict[str, Any]] = {
 }
 
 
-def fit(features: Matrix, cause: Index, weight: Floats, shares: Floats, seed: int) -> lgb.Booster:
-    """Grow few small trees for each cause, on top of shares that are known without them."""
+def fit(features: NDArray[np.float32], cause: Index, weight: Array, shares: Array, seed: int) -> lgb.Booster:
+    """Grow few small trees for each cause, on top of the shares that are known without features."""
     data = lgb.Dataset(
         features,
         cause,
@@ -40,6 +39,6 @@ def fit(features: Matrix, cause: Index, weight: Floats, shares: Floats, seed: in
     return lgb.train({"objective": "multiclass", "num_class": shares.shape[1], "seed": seed, **GROWTH}, data, ROUNDS)
 
 
-def scores(booster: lgb.Booster, features: Matrix) -> Floats:
-    """Give what the trees add to the logarithms of the shares: rows x causes."""
+def scores(booster: lgb.Booster, features: NDArray[np.float32]) -> Array:
+    """Return what the trees add to the logarithms of the shares: rows x causes."""
     return np.asarray(booster.predict(features, raw_score=True), dtype=np.float64)

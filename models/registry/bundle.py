@@ -88,7 +88,7 @@ class Bundle:
         """Say which cause the next failure of each row's node would likely have."""
         if self.causes is None:
             return [CauseForecast(UNKNOWN, None, UNTOLD)] * len(rows)
-        return self.causes.answers(self.causes.probabilities(view, rows, features))
+        return self.causes.forecasts(self.causes.probabilities(view, rows, features))
 
     def require(self, features: Sequence[str]) -> None:
         """Raise ModelMismatchError unless the model was built for exactly these features, in this order."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from models.causes.fit import learn
+from models.causes.fit import fit_cause_model
 from models.hazard import train
 from models.registry import pack, training_review
 from pipelines.flows.retries import step
@@ -60,7 +60,7 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
             hindsight_view(store, records).narrow(when), training_setup(settings, store.telemetry.metrics())
         )
     found = training_review.review(trained)
-    causes = learn(trained)
+    causes = fit_cause_model(trained)
     bundle = pack.pack(trained, settings.fleet.name, found.metrics, tables, causes)
     registered = wiring.registry(settings).log(wiring.training_run(bundle, found.figures))
     return TrainReport(

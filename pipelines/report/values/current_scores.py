@@ -147,7 +147,7 @@ def _causes(replay: Replay, hindsight: View, moment: np.datetime64, names: list[
     rows = risk.rows()
     rows = rows.take(np.isin(rows.node, locate(pl.Series(names, dtype=pl.String), rows.names)))
     features = batch.compute(replay.trained.training.catalogue, now, risk, rows)
-    answers = model.answers(model.probabilities(now, rows, features))
+    answers = model.forecasts(model.probabilities(now, rows, features))
     return {
         rows.names[node]: str(LikelyCause(one.cause, one.probability, one.why))
         for node, one in zip(rows.node, answers, strict=True)

@@ -1,4 +1,4 @@
-"""A fleet whose nodes fail of their own cause over and over: what there is to learn is known."""
+"""A fleet in which every node fails of a cause of its own, again and again: the right causes are known."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ TERMS = Terms(min_failures=5, min_of_a_cause=3)
 
 
 def lemons(*more: dict[str, object]) -> Fleet:
-    """Fail every node each fifth day, of its own cause but for every fourth time, which nobody can explain."""
-    told = [
-        event(f"n{at}", begin, begin + DAY / 24, cause="Unknown " if turn % 4 == 3 else CAUSES[at])
-        for at in range(len(NODES))
+    """Let every node fail each fifth day, of its own cause; each fourth time the cause is unknown."""
+    events = [
+        event(f"n{node}", begin, begin + DAY / 24, cause="Unknown " if turn % 4 == 3 else CAUSES[node])
+        for node in range(len(NODES))
         for turn in range(24)
-        for begin in [START + (5 * turn + at / 8) * DAY]
+        for begin in [START + (5 * turn + node / 8) * DAY]
     ]
-    return fleet([*told, *more], NODES)
+    return fleet([*events, *more], NODES)
 
 
 def with_node(name: str, came: datetime) -> Fleet:
-    """Add a node of a rack and a hardware model that nobody knows yet."""
+    """Add a node of a new rack and a new hardware model."""
     new = {"node": name, "rack": "new", "hardware": "new", "observed_from": came}
     return replace(lemons(), nodes=fleet(nodes=[*NODES, new]).nodes)
 
 
-def rows_of(whole: Fleet, at: datetime = UNTIL, days: int = 120) -> Rows:
-    return assess(whole.view(at), daily(at - days * DAY, days + 1), None).rows()
+def rows_of(records: Fleet, at: datetime = UNTIL, days: int = 120) -> Rows:
+    return assess(records.view(at), daily(at - days * DAY, days + 1), None).rows()
 
 
 def features_of(rows: Rows) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

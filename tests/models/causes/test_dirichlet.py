@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.causes.counts import LEVELS, CountLevel
-from models.causes.dirichlet import DirichletHierarchy, fit, surprise
+from models.causes.dirichlet import DirichletHierarchy, fit, log_losses
 
 FLEET, NODE = CountLevel("fleet", None), CountLevel("node", None)
 
@@ -19,29 +19,29 @@ def test_shares_are_the_dirichlet_multinomials_by_hand() -> None:
     assert DirichletHierarchy({NODE: 3.0, FLEET: 4.0}).shares(counts)[0] == pytest.approx(node)
 
 
-def test_a_node_without_failures_says_what_the_fleet_does() -> None:
+def test_a_node_without_failures_has_the_shares_of_the_fleet() -> None:
     counts = {FLEET: np.array([[6.0, 2.0]]), NODE: np.zeros((1, 2))}
-    whole = DirichletHierarchy({FLEET: 3.0, NODE: 10.0}).shares(counts)
-    assert whole == pytest.approx(DirichletHierarchy({FLEET: 3.0}).shares(counts))
+    shares = DirichletHierarchy({FLEET: 3.0, NODE: 10.0}).shares(counts)
+    assert shares == pytest.approx(DirichletHierarchy({FLEET: 3.0}).shares(counts))
 
 
 @given(
-    seen=arrays(np.float64, (5, 3), elements=st.integers(0, 1000).map(float)),
+    count=arrays(np.float64, (5, 3), elements=st.integers(0, 1000).map(float)),
     strength=st.sampled_from([3.0, 300.0]),
 )
-def test_shares_are_positive_and_add_up_to_one(seen: np.ndarray, strength: float) -> None:
-    shares = DirichletHierarchy(dict.fromkeys(LEVELS, strength)).shares(dict.fromkeys(LEVELS, seen))
+def test_shares_are_positive_and_add_up_to_one(count: np.ndarray, strength: float) -> None:
+    shares = DirichletHierarchy(dict.fromkeys(LEVELS, strength)).shares(dict.fromkeys(LEVELS, count))
     assert (shares > 0).all()
     assert shares.sum(axis=1) == pytest.approx(1)
 
 
-def test_a_level_that_tells_causes_apart_is_used_and_one_that_does_not_is_not() -> None:
+def test_a_level_that_predicts_the_cause_is_used_and_noise_is_not() -> None:
     rng = np.random.default_rng(1)
     cause = rng.integers(0, 2, 400)
-    telling, noise = 20.0 * np.eye(2)[cause], rng.integers(0, 20, (400, 2)).astype(float)
-    found = fit({FLEET: noise, NODE: telling}, cause, np.ones(400))
-    assert set(found.strengths) == {NODE}
-    assert surprise(found.shares({NODE: telling}), cause).mean() < 0.1
+    predictive, noise = 20.0 * np.eye(2)[cause], rng.integers(0, 20, (400, 2)).astype(float)
+    hierarchy = fit({FLEET: noise, NODE: predictive}, cause, np.ones(400))
+    assert set(hierarchy.strengths) == {NODE}
+    assert log_losses(hierarchy.shares({NODE: predictive}), cause).mean() < 0.1
 
 
 def test_where_nothing_helps_all_causes_are_as_likely() -> None:

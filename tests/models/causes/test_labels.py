@@ -10,32 +10,34 @@ from tests.models.causes.made_up import TERMS, lemons
 UNKNOWN = Terms().unknown
 
 
-def test_words_for_not_knowing_are_no_cause_whatever_their_case_and_spaces() -> None:
-    told = [event("a", START, cause=cause) for cause in (None, "", " Undetermined", "UNKNOWN", "fan ", "unknown disk")]
-    assert sorted(known_causes(fleet(told).events, UNKNOWN)["cause"]) == ["fan", "unknown disk"]
+def test_words_for_an_unknown_cause_are_no_cause_whatever_their_case_and_spaces() -> None:
+    events = [
+        event("a", START, cause=cause) for cause in (None, "", " Undetermined", "UNKNOWN", "fan ", "unknown disk")
+    ]
+    assert sorted(known_causes(fleet(events).events, UNKNOWN)["cause"]) == ["fan", "unknown disk"]
 
 
 def test_maintenance_has_no_cause_of_failure() -> None:
     assert known_causes(fleet([event("a", START, cause="fan", kind="maintenance")]).events, UNKNOWN).is_empty()
 
 
-def test_rare_causes_have_no_name_of_their_own() -> None:
+def test_rare_causes_have_no_class_of_their_own() -> None:
     rare = event("n0", START + 300 * DAY, cause="gremlins")
     causes = Causes.of(lemons(rare).events, TERMS)
     assert causes.names == ("disk", "fan", "memory", OTHER)
-    assert causes.numbers(pl.Series(["fan", "gremlins", None, OTHER])).tolist() == [1, 3, -1, 3]
+    assert causes.codes(pl.Series(["fan", "gremlins", None, OTHER])).tolist() == [1, 3, -1, 3]
 
 
-def test_a_failure_that_goes_on_has_the_first_cause_that_says_something() -> None:
-    again = [
+def test_a_failure_of_several_events_has_the_first_known_cause() -> None:
+    events = [
         event("a", START, START + DAY / 2, cause="undetermined"),
         event("a", START + DAY, START + DAY, cause="fan"),
         event("a", START + 1.5 * DAY, START + 1.5 * DAY, cause="disk"),
         event("a", START + 9 * DAY, cause=None),
         event("b", START + DAY, cause="memory"),
     ]
-    told = causes_of_failures(fleet(again).events, UNKNOWN)
-    assert told.rows() == [
+    failures = causes_of_failures(fleet(events).events, UNKNOWN)
+    assert failures.rows() == [
         ("a", START, "fan"),
         ("a", START + 9 * DAY, None),
         ("b", START + DAY, "memory"),
@@ -43,11 +45,12 @@ def test_a_failure_that_goes_on_has_the_first_cause_that_says_something() -> Non
 
 
 def test_a_cause_that_was_recorded_later_corrects_an_earlier_one() -> None:
-    told = [event("a", START, cause=cause, recorded_at=START + late * DAY) for cause, late in (("fan", 0), ("disk", 1))]
-    assert causes_of_failures(fleet(told).events, UNKNOWN)["cause"].to_list() == ["disk"]
+    recorded = (("fan", 0), ("disk", 1))
+    events = [event("a", START, cause=cause, recorded_at=START + late * DAY) for cause, late in recorded]
+    assert causes_of_failures(fleet(events).events, UNKNOWN)["cause"].to_list() == ["disk"]
 
 
-def test_without_events_there_is_nothing_to_tell() -> None:
+def test_without_events_there_are_no_failures_and_no_causes() -> None:
     empty = fleet().events
     assert causes_of_failures(empty, UNKNOWN).is_empty()
     assert Causes.of(empty, TERMS).names == (OTHER,)

@@ -11,7 +11,7 @@ import pytest
 from data.errors import DataError, ModelMismatchError, SourceFileError
 from models.causes import trees
 from models.causes.blend import Blend
-from models.causes.fit import learn
+from models.causes.fit import fit_cause_model
 from models.hazard.model import Covariates
 from models.registry.bundle import MANIFEST, UNTOLD, Bundle, Manifest, load, save
 from models.registry.pack import pack
@@ -35,10 +35,10 @@ def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
 def causes() -> CauseModel:
     """Learn from the made-up fleet's few failures, and grow trees whether or not they help."""
     terms = Terms(min_failures=5, min_of_a_cause=2)
-    told = learn(replace(trained(), setup=replace(setup_of(), causes=terms)))
+    told = fit_cause_model(replace(trained(), setup=replace(setup_of(), causes=terms)))
     shares = np.full((40, len(told.causes.names)), 1 / len(told.causes.names))
     features, cause = trained().training.features[:40], np.arange(40) % len(told.causes.names)
-    return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), mixing=Blend(0.9, 0.5))
+    return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), blend=Blend(0.9, 0.5))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_causes_that_were_saved_and_read_are_told_alike_to_the_last_bit(saved: P
     assert replace(read, booster=None) == replace(own, booster=None)
     seen = trained().view, training.rows, training.features
     assert read.probabilities(*seen).tobytes() == own.probabilities(*seen).tobytes()
-    assert load(saved).likely_causes(*seen) == own.answers(own.probabilities(*seen))
+    assert load(saved).likely_causes(*seen) == own.forecasts(own.probabilities(*seen))
 
 
 def test_no_file_of_a_bundle_is_a_pickle(saved: Path) -> None:

@@ -13,7 +13,7 @@ from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Coverage, assess
-from models.causes.fit import learn
+from models.causes.fit import fit_cause_model
 from models.hazard.model import pooled
 from models.hazard.train import cutoffs
 from models.registry.pack import pack
@@ -210,7 +210,7 @@ def test_a_reason_names_its_feature_its_value_and_its_odds() -> None:
 
 def test_a_score_has_the_bundles_likely_cause_or_a_note_why_it_is_unknown() -> None:
     terms = Terms(min_failures=5, min_of_a_cause=2, min_probability=0.3)
-    fitted = learn(replace(trained(), setup=replace(trained().setup, causes=terms)))
+    fitted = fit_cause_model(replace(trained(), setup=replace(trained().setup, causes=terms)))
     view = made_up().view(SPLIT)
     causes = replace(fitted, least_probability=0.3, doubt="")
     scores = score(view, replace(request_of(view), bundle=replace(bundle(), causes=causes)))
