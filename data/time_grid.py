@@ -1,9 +1,11 @@
-"""Rounds times to the grid on which buckets and days end: the multiples of a width since 1970."""
+"""Rounds times to the grid on which buckets and days end: multiples of a width since 1970."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+Span = tuple[datetime, datetime]  # both ends included
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""The Delta tables of one state directory, and the lock that keeps their writers apart."""
+"""The Delta tables of one state folder, and the lock that allows one writer at a time."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-IMPOSSIBLE: Final = frozenset("=[]^|\\")
-LOCK_TIMEOUT: Final = timedelta(seconds=30)  # for another process that adds to the same log
+FORBIDDEN: Final = frozenset("=[]^|\\")
+LOCK_TIMEOUT: Final = timedelta(seconds=30)  # for another process that adds to the same table
 SCORE_KEYS: Final = (NODE, TS, "horizon_hours", "model_version")
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """A table that only grows: rows whose keys it already holds are not written again.
+class AppendOnlyTable:
+    """A table that only grows: rows whose keys it already has are not written again.
 
-    `lock` keeps two processes apart that would both find a row new; None where the store's own lock does.
+    `lock` prevents that two processes add the same row at the same time; None where the store's lock does that.
     """
 
     table: Table
@@ -41,16 +41,16 @@ class Log:
     lock: Path | None = None
 
     def add(self, rows: pl.DataFrame) -> int:
-        """Append the rows that are new; give their number."""
+        """Append the new rows and return their number."""
         with exclusive_lock(self.lock, LOCK_TIMEOUT) if self.lock else nullcontext():
-            known = self.table.scan().select(self.keys)
-            fresh = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
-            new = fresh.join(known, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
+            stored = self.table.scan().select(self.keys)
+            distinct = rows.unique(self.keys, keep="first", maintain_order=True).lazy()
+            new = distinct.join(stored, on=self.keys, how="anti", nulls_equal=True, maintain_order="left").collect()
             self.table.append(new)
             return new.height
 
     def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
-        """Read the rows with start <= time <= end."""
+        """Return the rows with start <= time <= end."""
         return self.table.scan().filter(within(self.table.time, start, end)).drop(MONTH).collect()
 
 
@@ -60,22 +60,23 @@ class Store:
 
     telemetry: Telemetry
     buckets: Buckets
-    quarantine: Log
-    scores: Log
+    quarantine: AppendOnlyTable
+    scores: AppendOnlyTable
     lock: Path | None
 
     @classmethod
     def open(cls, root: Path | str, width: timedelta, storage_options: Mapping[str, str] | None = None) -> Store:
-        """Find the tables under a folder or a URL, with buckets of `width`; nothing is made before it is written.
+        """Open the tables below a folder or a URL, with buckets of `width`; they are created when they are written.
 
         Raises:
-            SettingsError: if the folder's path has a character that Delta tables can't have in theirs.
+            SettingsError: if the folder's path has a character that paths of Delta tables can't have.
         """
         base, options = str(root).rstrip("/"), dict(storage_options or {})
         remote = "://" in base
-        if not remote and (odd := IMPOSSIBLE & set(base)):
+        if not remote and (forbidden := FORBIDDEN & set(base)):
             raise SettingsError(
-                f"{base}: a state folder's path can't have {' or '.join(sorted(odd))}", fix="set state.path to another"
+                f"{base}: a state folder's path can't have {' or '.join(sorted(forbidden))}",
+                fix="set state.path to another",
             )
 
         def table(name: str, time: str, keys: Mapping[str, pl.DataType]) -> Table:
@@ -84,13 +85,15 @@ class Store:
         return cls(
             telemetry=Telemetry(table("telemetry", TS, TELEMETRY_KEYS)),
             buckets=Buckets(table("buckets", BUCKET_END, BUCKET_KEYS), width),
-            quarantine=Log(table("quarantine", TS, QUARANTINE_SCHEMA), tuple(QUARANTINE_SCHEMA)),
-            scores=Log(table("scores", TS, SCORE_SCHEMA), SCORE_KEYS, None if remote else Path(base) / "scores.lock"),
+            quarantine=AppendOnlyTable(table("quarantine", TS, QUARANTINE_SCHEMA), tuple(QUARANTINE_SCHEMA)),
+            scores=AppendOnlyTable(
+                table("scores", TS, SCORE_SCHEMA), SCORE_KEYS, None if remote else Path(base) / "scores.lock"
+            ),
             lock=None if remote else Path(base) / "ingest.lock",
         )
 
     def exclusive_lock(self, lock_timeout: timedelta) -> AbstractContextManager[None]:
-        """Keep other processes from writing; on an object store, Delta's commits alone settle who was first.
+        """Exclude other writers during a block; on an object store only Delta's commits detect concurrent writers.
 
         Raises:
             InfrastructureError: if another process holds the lock for longer than `lock_timeout`.
@@ -98,11 +101,11 @@ class Store:
         return exclusive_lock(self.lock, lock_timeout) if self.lock else nullcontext()
 
     def tables(self) -> tuple[Table, ...]:
-        """List the tables, as they are now."""
+        """Return the tables in their newest versions."""
         return (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
 
     def versions(self) -> dict[str, int]:
-        """Return the version of each table that holds anything, by name."""
+        """Return the version of each table that exists, by name."""
         return {**self.training_versions(), **_versions(self.quarantine.table, self.scores.table)}
 
     def training_versions(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.delta.telemetry import Change
+from data.delta.telemetry import TelemetryChange
 from data.ingest.notices import expired, notices
 from data.ingest.preflight import survey
 from data.ingest.quarantine import Quarantine
@@ -73,7 +73,7 @@ class TableReport:
     outdated: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, sifted: Sifted, merged: MergeReport | Change) -> TableReport:
+    def after(self, sifted: Sifted, merged: MergeReport | TelemetryChange) -> TableReport:
         """Add what was sifted from a batch, and what the merge of its good rows did."""
         return TableReport(
             inserted=self.inserted + merged.inserted,
@@ -146,9 +146,9 @@ def _merge_records(put: Put, records: Records, found: Preflight) -> dict[str, Ta
 
 def _merge_telemetry(
     source: Source, store: Store, validate_small_tables: tuple[Preflight, Put], progress: Progress
-) -> tuple[TableReport, Change]:
+) -> tuple[TableReport, TelemetryChange]:
     found, put = validate_small_tables
-    report, change, done = TableReport(), Change.nothing(store.telemetry.table.version()), 0
+    report, change, done = TableReport(), TelemetryChange.none(store.telemetry.table.version()), 0
     for batch in source.telemetry():
         progress("telemetry", done, found.telemetry.rows)
         sifted = sift_telemetry(canonicalize_telemetry(batch, found.names), found.bounds)

@@ -24,7 +24,7 @@ from data.schema import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from data.delta.store import Log
+    from data.delta.store import AppendOnlyTable
 
 QUARANTINED_AT: Final = "quarantined_at"
 SCHEMAS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
@@ -40,7 +40,7 @@ CELL_SCHEMA: Final = {**TELEMETRY_KEYS, "metric": pl.String(), "value": pl.Strin
 class Quarantine:
     """The quarantined rows of a state."""
 
-    log: Log
+    log: AppendOnlyTable
 
     def add(self, rejected: pl.DataFrame, now: datetime) -> int:
         """Keep the rows that are not there yet; give their number."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.delta.telemetry import Change
+from data.delta.telemetry import TelemetryChange
 from data.ingest.quarantine import Quarantine, decode, decode_cells
 from data.ingest.quarantined_cells import CELL, filled, is_cell, is_possible, is_settled, rows_of
 from data.schema import NODE, TELEMETRY_KEYS, TS, UTC
@@ -77,10 +77,10 @@ class _Trial:
     options: IngestOptions
     now: datetime
 
-    def no_change(self) -> Change:
-        return Change.nothing(self.store.telemetry.table.version())
+    def no_change(self) -> TelemetryChange:
+        return TelemetryChange.none(self.store.telemetry.table.version())
 
-    def of_rows(self, table: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Change]:
+    def of_rows(self, table: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, TelemetryChange]:
         """Merge the rows that no reason stands against any more; give them, and what they changed in telemetry."""
         names = known_nodes(self.options.spelling, self.records.nodes())
         known = pl.Series(NODE, sorted(names.nodes), pl.String)
@@ -93,7 +93,7 @@ class _Trial:
         Quarantine(self.store.quarantine).add(sifted.rejected, self.now)
         return rows.filter(is_good), change
 
-    def of_cells(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, Change]:
+    def of_cells(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, TelemetryChange]:
         """Fill the cells that are possible now into their rows; give those, and the ones that are settled anyhow."""
         cells = decode_cells(rows["row"].to_list())
         stored = rows_of(cells, self.store.telemetry.table.scan())
@@ -101,7 +101,7 @@ class _Trial:
         change = self._merge("telemetry", filled(cells.filter(fits), stored)) if fits.any() else self.no_change()
         return rows.filter(fits | is_settled(cells, stored)), change
 
-    def _merge(self, table: str, rows: pl.DataFrame) -> Change:
+    def _merge(self, table: str, rows: pl.DataFrame) -> TelemetryChange:
         if table != "telemetry":
             merges = {"nodes": self.records.merge_nodes, "events": self.records.merge_events}
             merges.get(table, self.records.merge_blind)(rows)

@@ -95,9 +95,9 @@ def _spared(state: State, name: str) -> set[int]:
 def _add_table(packer: Packer, table: Table, spared: Collection[int]) -> dict[str, int]:
     """Write the newest version and those that are spared, with the log up to the newest; give version and rows."""
     version, root = table.version(), Path(table.uri)
-    newest = table.pinned(version)
+    newest = table.at_version(version)
     files = set(_files(newest))
-    files |= {file for old in spared for file in _files(table.pinned(old)) if (root / file).exists()}
+    files |= {file for old in spared for file in _files(table.at_version(old)) if (root / file).exists()}
     for file in [*(root / name for name in sorted(files)), *_log(root / LOG, version)]:
         packer.add(f"{TABLES}/{table.name}/{file.relative_to(root).as_posix()}", file)
     return {"version": version, "rows": newest.scan().select(pl.len()).collect().item()}
@@ -105,7 +105,7 @@ def _add_table(packer: Packer, table: Table, spared: Collection[int]) -> dict[st
 
 def _files(table: Table) -> list[str]:
     """List a version's files, relative to the table."""
-    opened = table.handle()
+    opened = table.open()
     assert opened, "only tables that are there are backed up"
     return [unquote(path) for path in pl.DataFrame(opened.get_add_actions(flatten=True))["path"]]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.delta.compaction import SAFE, Extent, compact, delete_until, extent, vacuum
-from data.delta.telemetry import Change
+from data.delta.compaction import SAFE, TableSize, compact, delete_until, table_size, vacuum
+from data.delta.telemetry import TelemetryChange
 from data.ingest.quarantine import QUARANTINED_AT, Quarantine
 from data.schema import TS
 from data.time_grid import floor_time
@@ -38,8 +38,8 @@ class Retention:
 class Upkeep:
     """How large a table was and is, and how many files that no version needs any more were removed."""
 
-    before: Extent
-    after: Extent
+    before: TableSize
+    after: TableSize
     removed_files: int
 
 
@@ -71,9 +71,9 @@ def maintain(store: Store, records: Records, plan: RetentionPlan) -> MaintainRep
         InfrastructureError: if another process is writing; run again, nothing is lost.
     """
     with store.exclusive_lock(plan.lock_timeout):
-        store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
+        store.buckets.refresh(store.telemetry, TelemetryChange.none(store.telemetry.table.version()))
         tables = {table.name: table for table in store.tables()}
-        before = {name: extent(table) for name, table in tables.items()}
+        before = {name: table_size(table) for name, table in tables.items()}
         _drop(store, plan)
         for table in tables.values():
             compact(table)
@@ -82,7 +82,7 @@ def maintain(store: Store, records: Records, plan: RetentionPlan) -> MaintainRep
         removed = {name: vacuum(table, spared[name], plan.keep_versions) for name, table in tables.items()}
         _settle(store)
         return MaintainReport(
-            {name: Upkeep(before[name], extent(table), removed[name]) for name, table in tables.items()},
+            {name: Upkeep(before[name], table_size(table), removed[name]) for name, table in tables.items()},
             {name: versions for name, versions in spared.items() if versions},
             _forget(records, plan),
             store.telemetry.dropped_until(),
@@ -110,8 +110,8 @@ def _forget(records: Records, plan: RetentionPlan) -> int:
 
 def _settle(store: Store) -> None:
     """Have readers of buckets move on to what was deleted and compacted, and the next ingest take it as it is."""
-    if store.telemetry.table.version() >= 0 and not store.buckets.stands_for(store.telemetry):
-        store.buckets.finish(store.telemetry)
+    if store.telemetry.table.version() >= 0 and not store.buckets.is_finished(store.telemetry):
+        store.buckets.mark_finished(store.telemetry)
 
 
 def _spared(name: str, store: Store, plan: RetentionPlan) -> tuple[int, ...]:

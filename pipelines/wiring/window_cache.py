@@ -48,7 +48,7 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
     A view of an earlier time than theirs is scored from the buckets alone and changes nothing.
     """
     needs, table = Needs.of(features.catalogue, view.width), store.buckets.finished_table()
-    opened = table.handle()
+    opened = table.open()
     if not needs.lengths or opened is None:
         yield ResumedWindows(None)
         return
@@ -73,7 +73,7 @@ def _drop_outdated(cache: TableCache, origin: CacheOrigin, windows: SlidingWindo
         return cache.fault
     if last.stamp != origin.stamp:
         return "the model, the windows, the metrics or the bucket table have changed"
-    spans = store.buckets.touched(last.version, last.at, origin.at)
+    spans = store.buckets.changed_spans(last.version, last.at, origin.at)
     if spans is None:
         return "buckets were deleted or recomputed since"
     windows.forget(spans)

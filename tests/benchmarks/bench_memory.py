@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from data.delta.store import Store
-from data.delta.telemetry import Change
+from data.delta.telemetry import TelemetryChange
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.schema import UTC as TIMES
 from features.compute import batch
@@ -73,7 +73,7 @@ def compute(folder: Path) -> dict[str, float]:
     began = time.perf_counter()
     store = Store.open(folder, HOUR)
     spans = store.telemetry.spans()
-    store.buckets.refresh(store.telemetry, Change.nothing(store.telemetry.table.version()))
+    store.buckets.refresh(store.telemetry, TelemetryChange.none(store.telemetry.table.version()))
     rolled = time.perf_counter()
     view = view_of(store.buckets, pl.Series(NODE, names(NODES))).narrow(spans[-1][1])
     hours = (view.at - START) // HOUR

@@ -78,7 +78,7 @@ class Site:
             for part in ([hour] for hour in hours) if is_live else (list(hours),):
                 store.buckets.table.append(_buckets(nodes, part, rng))
         finished = store.buckets.table.version() + 1
-        store.buckets.table.note({FINISHED_NOTE: finished, WIDTH_NOTE: HOUR // MICROSECOND})
+        store.buckets.table.write_notes({FINISHED_NOTE: finished, WIDTH_NOTE: HOUR // MICROSECOND})
         records = RecordFrames(pl.DataFrame(schema=EVENT_SCHEMA), _inventory(nodes), pl.DataFrame(schema=BLIND_SCHEMA))
         return cls(store, folder / "windows", hindsight(records, HOUR, store.buckets), model)
 

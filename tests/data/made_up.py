@@ -23,10 +23,10 @@ DAY = timedelta(days=1)
 Sample = tuple[str, timedelta, timedelta, float | None]
 
 
-def telemetry(samples: Sequence[Sample], metric: str = "load", kind: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
+def telemetry(samples: Sequence[Sample], metric: str = "load", dtype: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
     """Return telemetry of one metric from (node, ts after START, delay until available, value)."""
     rows = [(node, START + after, START + after + delay, value) for node, after, delay, value in samples]
-    return pl.DataFrame(rows, schema={**schema.TELEMETRY_KEYS, metric: kind}, orient="row")
+    return pl.DataFrame(rows, schema={**schema.TELEMETRY_KEYS, metric: dtype}, orient="row")
 
 
 def events(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ def scores(*rows: tuple[object, ...]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCORE_SCHEMA, orient="row")
 
 
-def test_finding_a_store_makes_nothing(tmp_path: Path) -> None:
+def test_opening_a_store_writes_nothing(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "var", HOUR)
     assert store.versions() == {}
     assert not (tmp_path / "var").exists()
@@ -36,36 +36,36 @@ def test_a_folder_may_have_any_usual_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a=b", "fleet[1]", "a|b", "a^b"])
-def test_a_folder_that_delta_could_not_open_is_refused(name: str) -> None:
+def test_a_folder_that_delta_can_not_open_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="a state folder's path can't have"):
         Store.open(Path("var") / name, HOUR)
 
 
-def test_versions_name_the_tables_that_hold_something(tmp_path: Path) -> None:
+def test_versions_name_the_tables_that_exist(tmp_path: Path) -> None:
     store = Store.open(tmp_path, HOUR)
     store.telemetry.merge(telemetry([("n1", HOUR, timedelta(0), 1.0)]))
     assert store.versions() == {"telemetry": 0}
 
 
-def test_a_score_is_kept_as_it_was_first_published(tmp_path: Path) -> None:
+def test_a_score_stays_as_it_was_first_published(tmp_path: Path) -> None:
     history = Store.open(tmp_path, HOUR).scores
     assert history.add(scores(SCORE)) == 1
     assert history.add(scores((*SCORE[:3], 0.75, *SCORE[4:]))) == 0
     assert history.read().rows() == [SCORE]
 
 
-def test_scores_of_before_causes_were_told_stay_beside_those_that_tell_them(tmp_path: Path) -> None:
+def test_scores_without_causes_stay_next_to_scores_with_causes(tmp_path: Path) -> None:
     history, old = Store.open(tmp_path, HOUR).scores, scores(SCORE).drop("cause", "cause_probability", "cause_note")
     replace(history.table, keys=dict(old.schema)).append(old)
     assert history.read().columns == old.columns
     assert history.add(scores(SCORE, ("n2", *SCORE[1:]))) == 1
-    told = history.read().sort("node")
-    assert told.select(old.columns)[:1].equals(old)
-    assert told["cause"].to_list() == [None, "fan"]
-    assert told["cause_probability"].to_list() == [None, 0.62]
+    stored = history.read().sort("node")
+    assert stored.select(old.columns)[:1].equals(old)
+    assert stored["cause"].to_list() == [None, "fan"]
+    assert stored["cause_probability"].to_list() == [None, 0.62]
 
 
-def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:
+def test_scores_that_are_added_simultaneously_are_stored_once(tmp_path: Path) -> None:
     history = Store.open(tmp_path, HOUR).scores
     history.add(scores(SCORE))
     rows = scores(*((f"n{node}", *SCORE[1:]) for node in range(50)))
@@ -74,14 +74,14 @@ def test_scores_that_are_added_at_once_are_there_once(tmp_path: Path) -> None:
     assert history.read().height == 50
 
 
-def test_scores_of_another_time_horizon_or_model_are_others(tmp_path: Path) -> None:
+def test_scores_of_another_time_horizon_or_model_are_different_scores(tmp_path: Path) -> None:
     history = Store.open(tmp_path, HOUR).scores
     others = (("n1", START + DAY, *SCORE[2:]), (*SCORE[:2], 48.0, *SCORE[3:]), (*SCORE[:4], "4", *SCORE[5:]))
     assert history.add(scores(SCORE, *others)) == 4
     assert history.read(start=START + DAY).rows() == [others[0]]
 
 
-def test_a_quarantined_row_is_kept_once_even_without_node_and_time(tmp_path: Path) -> None:
+def test_a_quarantined_row_is_stored_once_even_without_node_and_time(tmp_path: Path) -> None:
     quarantine = Store.open(tmp_path, HOUR).quarantine
     rows = pl.DataFrame([("telemetry", "has no ts", None, None, "{}", "a")], schema=QUARANTINE_SCHEMA, orient="row")
     assert [quarantine.add(rows), quarantine.add(rows)] == [1, 0]

@@ -15,7 +15,7 @@ from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, telemetry
 if TYPE_CHECKING:
     from pathlib import Path
 
-NONE = timedelta(0)
+NO_DELAY = timedelta(0)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def table(tmp_path: Path) -> Telemetry:
 
 
 def rows(table: Telemetry) -> list[tuple[object, ...]]:
-    """Give node, hours after START and the metrics, sorted."""
+    """Return node, hours after START and the metrics, sorted."""
     hours = (pl.col("ts") - START).dt.total_minutes() / 60
     return sorted(table.read().select("node", hours.alias("hours"), *table.metrics()).iter_rows())
 
@@ -40,7 +40,7 @@ def test_a_batch_without_rows_writes_nothing(table: Telemetry) -> None:
 
 
 def test_the_same_batch_again_makes_no_commit(table: Telemetry) -> None:
-    batch = telemetry([("n1", NONE, NONE, 1.0), ("n1", HOUR, NONE, None), ("n2", 40 * DAY, HOUR, 3.0)])
+    batch = telemetry([("n1", NO_DELAY, NO_DELAY, 1.0), ("n1", HOUR, NO_DELAY, None), ("n2", 40 * DAY, HOUR, 3.0)])
     first = table.merge(batch)
     version = table.table.version()
     again = table.merge(batch)
@@ -49,18 +49,21 @@ def test_the_same_batch_again_makes_no_commit(table: Telemetry) -> None:
     assert table.table.version() == version
 
 
-@pytest.mark.parametrize("swap", [False, True])
-def test_a_row_that_was_available_later_wins_whenever_it_comes(table: Telemetry, *, swap: bool) -> None:
-    batches = [telemetry([("n1", NONE, NONE, 9.0)]), telemetry([("n1", NONE, HOUR, 1.0), ("n1", HOUR, NONE, 2.0)])]
-    for batch in reversed(batches) if swap else batches:
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_row_that_was_available_later_wins_in_either_order(table: Telemetry, *, is_reversed: bool) -> None:
+    batches = [
+        telemetry([("n1", NO_DELAY, NO_DELAY, 9.0)]),
+        telemetry([("n1", NO_DELAY, HOUR, 1.0), ("n1", HOUR, NO_DELAY, 2.0)]),
+    ]
+    for batch in reversed(batches) if is_reversed else batches:
         table.merge(batch)
     assert rows(table) == [("n1", 0.0, 1.0), ("n1", 1.0, 2.0)]
 
 
-def test_rows_that_contradict_each_other_settle_alike_in_every_order(tmp_path: Path) -> None:
-    one, other = telemetry([("n1", NONE, NONE, 9.0)]), telemetry([("n1", NONE, NONE, 1.0)])
+def test_contradicting_rows_give_the_same_result_in_every_order(tmp_path: Path) -> None:
+    first, second = telemetry([("n1", NO_DELAY, NO_DELAY, 9.0)]), telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)])
     results = []
-    for name, batches in {"a": [one, other], "b": [other, one], "c": [pl.concat([one, other])]}.items():
+    for name, batches in {"a": [first, second], "b": [second, first], "c": [pl.concat([first, second])]}.items():
         table = Telemetry(Table(str(tmp_path / name), TS, TELEMETRY_KEYS))
         for batch in batches:
             table.merge(batch)
@@ -68,65 +71,67 @@ def test_rows_that_contradict_each_other_settle_alike_in_every_order(tmp_path: P
     assert results[0] == results[1] == results[2]
 
 
-def test_rows_that_are_as_new_are_joined_in_whatever_batch_they_come(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0), ("n2", NONE, NONE, 1.0)], "load"))
-    assert table.merge(telemetry([("n1", NONE, NONE, 40.0)], "temp")).replaced == 1
-    assert table.merge(telemetry([("n1", NONE, NONE, 1.0)], "load")).unchanged == 1
+def test_equally_new_rows_of_any_batches_are_joined(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0), ("n2", NO_DELAY, NO_DELAY, 1.0)], "load"))
+    assert table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 40.0)], "temp")).replaced == 1
+    assert table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)], "load")).unchanged == 1
     assert rows(table) == [("n1", 0.0, 1.0, 40.0), ("n2", 0.0, 1.0, None)]
 
 
-def test_a_row_that_was_known_later_takes_back_what_it_does_not_say(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0)], "load"))
-    table.merge(telemetry([("n1", NONE, HOUR, 40.0)], "temp"))
+def test_a_row_that_was_available_later_removes_the_cells_that_it_lacks(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)], "load"))
+    table.merge(telemetry([("n1", NO_DELAY, HOUR, 40.0)], "temp"))
     assert rows(table) == [("n1", 0.0, None, 40.0)]
 
 
-def test_a_replacement_leaves_its_neighbours_alone(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", minute * MINUTE, NONE, float(minute)) for minute in range(5)]))
-    change = table.merge(telemetry([("n1", 2 * MINUTE, HOUR, 7.0), ("n1", 9 * MINUTE, NONE, 9.0)]))
+def test_a_replacement_leaves_other_rows_unchanged(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", minute * MINUTE, NO_DELAY, float(minute)) for minute in range(5)]))
+    change = table.merge(telemetry([("n1", 2 * MINUTE, HOUR, 7.0), ("n1", 9 * MINUTE, NO_DELAY, 9.0)]))
     assert (change.inserted, change.replaced) == (1, 1)
     assert [row[2] for row in rows(table)] == [0.0, 1.0, 7.0, 3.0, 4.0, 9.0]
 
 
-def test_a_change_tells_the_times_it_touched_in_each_month(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0)]))
-    change = table.merge(telemetry([("n1", NONE, HOUR, 2.0), ("n1", 2 * HOUR, NONE, 1.0), ("n1", 2 * DAY, NONE, 1.0)]))
+def test_a_change_has_the_span_of_changed_times_in_each_month(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)]))
+    change = table.merge(
+        telemetry([("n1", NO_DELAY, HOUR, 2.0), ("n1", 2 * HOUR, NO_DELAY, 1.0), ("n1", 2 * DAY, NO_DELAY, 1.0)])
+    )
     assert change.since == 0
     assert change.spans == ((START, START + 2 * HOUR), (START + 2 * DAY, START + 2 * DAY))
 
 
-def test_a_new_metric_is_null_in_older_rows_and_a_vanished_one_in_newer(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0)], "a"))
-    table.merge(telemetry([("n1", HOUR, NONE, 2.0)], "b"))
+def test_a_new_metric_is_null_in_older_rows_and_a_missing_one_in_newer(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)], "a"))
+    table.merge(telemetry([("n1", HOUR, NO_DELAY, 2.0)], "b"))
     assert table.metrics() == ("a", "b")
     assert rows(table) == [("n1", 0.0, 1.0, None), ("n1", 1.0, None, 2.0)]
 
 
 def test_a_metric_may_have_any_name(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0)], "cpu user (%), 5 min = á"))
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)], "cpu user (%), 5 min = á"))
     assert table.read()["cpu user (%), 5 min = á"].to_list() == [1.0]
 
 
-@pytest.mark.parametrize("kinds", [(pl.Float32, pl.Float64), (pl.Float64, pl.Float32)])
+@pytest.mark.parametrize("dtypes", [(pl.Float32, pl.Float64), (pl.Float64, pl.Float32)])
 def test_a_metric_of_two_widths_loses_no_digit_in_either_order(
-    table: Telemetry, kinds: tuple[type[pl.DataType], type[pl.DataType]]
+    table: Telemetry, dtypes: tuple[type[pl.DataType], type[pl.DataType]]
 ) -> None:
-    for hours, kind in enumerate(kinds):
-        table.merge(telemetry([("n1", hours * HOUR, NONE, 0.1)], kind=kind))
+    for hours, dtype in enumerate(dtypes):
+        table.merge(telemetry([("n1", hours * HOUR, NO_DELAY, 0.1)], dtype=dtype))
     narrow = pl.Series([0.1], dtype=pl.Float32).cast(pl.Float64)[0]
     assert {row[2] for row in rows(table)} == {0.1, narrow}
 
 
-def test_a_float32_metric_stays_one(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 0.1)], kind=pl.Float32))
+def test_a_float32_metric_stays_float32(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 0.1)], dtype=pl.Float32))
     assert table.read().schema["load"] == pl.Float32
 
 
-def test_reading_is_bounded_by_time_and_by_what_was_known(table: Telemetry) -> None:
+def test_reading_is_bounded_by_time_and_by_availability(table: Telemetry) -> None:
     table.merge(telemetry([("n1", day * DAY, HOUR if day else 50 * DAY, float(day)) for day in range(60)]))
 
     def days(**bounds: object) -> list[float]:
-        return sorted(table.read(["load"], **bounds)["load"].to_list())  # type: ignore[arg-type]  # one test, all bounds
+        return sorted(table.read(["load"], **bounds)["load"].to_list())  # type: ignore[arg-type]  # bounds of every kind
 
     assert days(start=START + 58 * DAY) == [58.0, 59.0]
     assert days(end=START + DAY) == [0.0, 1.0]
@@ -136,7 +141,7 @@ def test_reading_is_bounded_by_time_and_by_what_was_known(table: Telemetry) -> N
     assert days(start=START, end=START + DAY, until=NOW) == [0.0, 1.0]
 
 
-def test_a_column_that_is_not_there_is_named(table: Telemetry) -> None:
-    table.merge(telemetry([("n1", NONE, NONE, 1.0)]))
+def test_the_error_names_a_missing_column(table: Telemetry) -> None:
+    table.merge(telemetry([("n1", NO_DELAY, NO_DELAY, 1.0)]))
     with pytest.raises(ColumnError, match="telemetry: no column fan; it has available_at, load, node, ts"):
         table.read(["fan"])

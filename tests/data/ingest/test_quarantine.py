@@ -103,7 +103,7 @@ def test_a_cell_is_read_back_with_its_row() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.none() | st.floats(allow_infinity=False, allow_nan=False, width=32), min_size=1, max_size=5))
 def test_a_number_survives_the_quarantine_to_the_last_bit(values: list[float | None]) -> None:
-    for kind in (pl.Float32, pl.Float64):
-        rows = telemetry([("x", at * HOUR, NONE, value) for at, value in enumerate(values)], kind=kind)
+    for dtype in (pl.Float32, pl.Float64):
+        rows = telemetry([("x", hour * HOUR, NONE, value) for hour, value in enumerate(values)], dtype=dtype)
         back = decode("telemetry", sift_telemetry(rows, NOBODY).rejected["row"].to_list())
-        assert back["load"].cast(kind).equals(rows["load"])
+        assert back["load"].cast(dtype).equals(rows["load"])

@@ -81,7 +81,7 @@ def test_cited_versions_are_in_the_backup_and_others_are_not(original: Path, tmp
     pack(original, tmp_path / "b.tar.zst", {"telemetry": [0]})
     restore(tmp_path / "b.tar.zst", tmp_path / "var", database_url)
     table = Store.open(tmp_path / "var" / "tables", HOUR).telemetry.table
-    assert table.pinned(0).scan().collect().height == 3
+    assert table.at_version(0).scan().collect().height == 3
     assert vacuum(table, [0], timedelta(0)) == 0
 
 

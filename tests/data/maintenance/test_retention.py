@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from data.delta.compaction import compact, extent
+from data.delta.compaction import compact, table_size
 from data.delta.rollup import rollup
 from data.delta.store import Store
 from data.disk.lock import exclusive_lock
@@ -200,7 +200,7 @@ def test_a_second_time_there_is_nothing_to_do(full: Store, records: Records) -> 
 
 def is_readable(table: Table, version: int) -> bool:
     try:
-        table.pinned(version).scan().collect()
+        table.at_version(version).scan().collect()
     except FileNotFoundError:
         return False
     return True
@@ -210,16 +210,16 @@ def test_cited_versions_are_read_bit_for_bit_after_vacuum_and_uncited_ones_are_g
     full: Store, records: Records
 ) -> None:
     table, buckets_cited = full.telemetry.table, full.buckets.finished_table().version()
-    told = {version: table.pinned(version).scan().sort("ts").collect() for version in (3, 8)}
-    buckets_told = full.buckets.table.pinned(buckets_cited).scan().sort("bucket_end").collect()
+    told = {version: table.at_version(version).scan().sort("ts").collect() for version in (3, 8)}
+    buckets_told = full.buckets.table.at_version(buckets_cited).scan().sort("bucket_end").collect()
     take(full, ("n1", 39 * DAY + 9 * HOUR, NONE, 7.0))
     plan = keep(days=5, cited={"telemetry": [3, 8], "buckets": [buckets_cited, -1]}, vacuum=True)
     report = maintain(full, records, plan)
     assert report.tables["telemetry"].removed_files > 0
     assert report.spared["telemetry"] == (3, 8)
     for version, frame in told.items():
-        assert_frame_equal(table.pinned(version).scan().sort("ts").collect(), frame, check_exact=True)
-    again = full.buckets.table.pinned(buckets_cited).scan().sort("bucket_end").collect()
+        assert_frame_equal(table.at_version(version).scan().sort("ts").collect(), frame, check_exact=True)
+    again = full.buckets.table.at_version(buckets_cited).scan().sort("bucket_end").collect()
     assert_frame_equal(again, buckets_told, check_exact=True)
     assert [is_readable(table, version) for version in (2, 9, 10)] == [True, False, False]  # 2 is a part of 3
 
@@ -230,18 +230,18 @@ def test_a_version_may_be_behind_a_checkpoint_of_the_log(store: Store, records: 
         store.telemetry.merge(telemetry([("n1", minute * MINUTE, NONE, 1.0 * minute)]))
     compact(table)
     for number in range(4, 110):
-        table.note({"made up": number})
+        table.write_notes({"made up": number})
     assert list(Path(table.uri, "_delta_log").glob("*.checkpoint.parquet"))
     maintain(store, records, keep(cited={"telemetry": [1]}, vacuum=True))
     assert [is_readable(table, version) for version in (1, 2)] == [True, False]
-    assert table.pinned(1).scan().collect().height == 2
+    assert table.at_version(1).scan().collect().height == 2
     assert samples(store).height == 3
 
 
 def test_files_that_were_there_a_moment_ago_stay_for_whoever_reads_them(full: Store, records: Records) -> None:
-    before = full.telemetry.table.pinned(7).scan().collect()
+    before = full.telemetry.table.at_version(7).scan().collect()
     assert maintain(full, records, keep(10)).tables["telemetry"].removed_files == 0
-    assert full.telemetry.table.pinned(7).scan().collect().equals(before)
+    assert full.telemetry.table.at_version(7).scan().collect().equals(before)
 
 
 def test_scores_and_decisions_have_their_own_times_and_quarantined_rows_are_as_old_as_their_coming(
@@ -311,7 +311,7 @@ def test_a_process_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     report = maintain(full, records, keep(days=10, vacuum=True))
     assert_frame_equal(samples(full).head(-1), before.filter(pl.col("ts") > START + 30 * DAY), check_exact=True)
     assert_frame_equal(buckets(full).head(-1), wanted, check_exact=True)
-    assert report.tables["telemetry"].after == extent(full.telemetry.table)
+    assert report.tables["telemetry"].after == table_size(full.telemetry.table)
 
 
 def _kill_during_maintain(root: Path, after_ms: int) -> None:

@@ -68,7 +68,7 @@ def test_a_metric_keeps_a_floats_width_and_becomes_a_float_otherwise(
 
 
 def test_bits_of_a_float32_metric_survive(tmp_path: Path) -> None:
-    table = telemetry([("n1", DAY, NONE, 0.1), ("n2", DAY, NONE, 1e-30)], kind=pl.Float32)
+    table = telemetry([("n1", DAY, NONE, 0.1), ("n2", DAY, NONE, 1e-30)], dtype=pl.Float32)
     assert_frame_equal(only_batch(open_folder(write_folder(tmp_path, telemetry=table))), table, check_exact=True)
 
 

@@ -20,8 +20,8 @@ def bounded(name: str) -> Metric:
     return Metric(name, min=0.0, max=100.0) if name == "load" else Metric(name)
 
 
-def rows_of(values: list[float | None], kind: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
-    return telemetry([("n1", at * MINUTE, NONE, value) for at, value in enumerate(values)], kind=kind)
+def rows_of(values: list[float | None], dtype: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
+    return telemetry([("n1", minute * MINUTE, NONE, value) for minute, value in enumerate(values)], dtype=dtype)
 
 
 @pytest.mark.parametrize("kind", [pl.Float32, pl.Float64])

@@ -2,14 +2,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from data.delta.compaction import Extent
+from data.delta.compaction import TableSize
 from data.maintenance.retention import MaintainReport, Upkeep
 from pipelines.output.markdown import maintain_markdown, size_in_words
 
 REPORT = MaintainReport(
     tables={
-        "telemetry": Upkeep(Extent(1200, 40, 5_000_000), Extent(900, 3, 1_000_000), 7),
-        "scores": Upkeep(Extent(), Extent(), 0),
+        "telemetry": Upkeep(TableSize(1200, 40, 5_000_000), TableSize(900, 3, 1_000_000), 7),
+        "scores": Upkeep(TableSize(), TableSize(), 0),
     },
     spared={"telemetry": (3, 8)},
     decisions=1234,

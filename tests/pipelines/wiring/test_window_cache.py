@@ -13,7 +13,7 @@ import pytest
 
 from data.delta.compaction import compact, delete_until, vacuum
 from data.delta.store import Store
-from data.delta.telemetry import Change
+from data.delta.telemetry import TelemetryChange
 from data.disk.cache import MANIFEST
 from data.schema import AVAILABLE_AT, TS
 from data.view import RecordFrames, hindsight
@@ -52,7 +52,7 @@ class Site:
 
     def ingest(self, rows: pl.DataFrame) -> None:
         telemetry = self.store.telemetry
-        change = Change.nothing(telemetry.table.version()).followed_by(telemetry.merge(rows))
+        change = TelemetryChange.none(telemetry.table.version()).followed_by(telemetry.merge(rows))
         self.store.buckets.refresh(telemetry, change)
 
     def known_by(self, at: datetime, since: datetime = START - DAY) -> pl.DataFrame:
@@ -122,13 +122,13 @@ def test_maintenance_that_changes_no_row_changes_nothing(site: Site) -> None:
     buckets = site.store.buckets
     compact(buckets.table)
     vacuum(buckets.table, (), timedelta(0))
-    buckets.finish(site.store.telemetry)
+    buckets.mark_finished(site.store.telemetry)
     assert site.score(FIRST + WIDTH)[1] == ()
 
 
 def test_after_buckets_were_deleted_the_windows_are_recomputed(site: Site) -> None:
     delete_until(site.store.buckets.table, FIRST - 2 * DAY)
-    site.store.buckets.finish(site.store.telemetry)
+    site.store.buckets.mark_finished(site.store.telemetry)
     assert "buckets were deleted or recomputed" in "".join(site.score(FIRST)[1])
     assert site.score(FIRST)[1] == ()
 
