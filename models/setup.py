@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How the trees are grown; small and regularised, since failures are few."""
+    """Parameters of the hazard model; the trees are small and regularised, since failures are few."""
 
     trees: int = 200
     leaves: int = 8
     learning_rate: float = 0.05
-    min_child: int = 50
-    feature_share: float = 0.2
-    row_share: float = 0.7
+    min_child: int = 50  # rows in a leaf
+    feature_share: float = 0.2  # of the features, drawn for each tree
+    row_share: float = 0.7  # of the rows, drawn for each tree
     l2: float = 10.0
-    seeds: int = 3
+    seeds: int = 3  # how many boosters are averaged
     random_seed: int = 1
-    trees_share: float = 0.65  # of the trees in the score; the rest is a line's; 1: no line
-    half_life_days: float = 365.0  # a training row this much older weighs half as much
-    bins: int = 63  # at most, of a feature's values
+    trees_share: float = 0.65  # weight of the trees in the score; the rest is the linear model's; 1: trees alone
+    half_life_days: float = 365.0  # a training row older by this much weighs half
+    bins: int = 63  # at most, for the values of a feature
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a model is trained: its trees, and the folds that calibrate it."""
+    """How a model is trained: its parameters, the number of folds that calibrate it, and the days between cutoffs."""
 
     params: Params
     folds: int
@@ -43,13 +43,13 @@ UNKNOWN_CAUSES: Final = ("", "-", "?", "n/a", "none", "not known", "undetermined
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms a cause is told."""
+class CauseCriteria:
+    """When a likely cause of failure is reported."""
 
     unknown: tuple[str, ...] = UNKNOWN_CAUSES  # what people write where the cause is not known, in lower case
     min_failures: int = 50  # of a known cause; with fewer, no cause is ever named
     min_of_a_cause: int = 10  # a cause with fewer failures counts as 'other'
-    min_probability: float = 0.5  # of the leading cause; below it, the cause is unknown
+    min_probability: float = 0.5  # of the likeliest cause; below it, the cause is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Setup:
     recipe: Recipe
     metrics: tuple[Metric, ...]
     windows: tuple[timedelta, ...]
-    rule: tuple[str, ...]  # metrics whose number above zero is the 'rule' baseline; empty: the best single one
+    rule: tuple[str, ...]  # the 'rule' baseline counts which of these metrics are above zero; empty: the best metric
     min_failures: int
     history_start: datetime | None
-    causes: Terms = field(default_factory=Terms)
+    causes: CauseCriteria = field(default_factory=CauseCriteria)

@@ -13,7 +13,8 @@ from features.feature import Catalogue, Feature, Origin
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
 from models.backtest.replay import Replay, Window, judge_cases, scoring_times
-from models.hazard.model import Covariates, fit
+from models.hazard.boosting import fit
+from models.hazard.model import Covariates
 from models.hazard.train import train
 
 if TYPE_CHECKING:

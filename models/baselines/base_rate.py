@@ -1,4 +1,4 @@
-"""The 'base_rate' baseline: the fleet's recent failures, the same for all nodes at a time."""
+"""The 'base_rate' baseline: the fleet's recent rate of failure, the same for all nodes at a time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.baselines.labelled import Floats
+    from models.baselines.labelled_rows import Floats
 
 
 def base_rate_probabilities(rate: Floats, cutoff: NDArray[np.int64], horizon_days: float) -> Floats:
-    """Give every row the fleet's recent failures a node-day, turned into a probability over the horizon."""
+    """Turn the fleet's failures a node-day at each cutoff into every row's probability over the horizon."""
     return -np.expm1(-np.nan_to_num(rate)[cutoff] * horizon_days)

@@ -12,15 +12,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 if TYPE_CHECKING:
-    from models.baselines.labelled import Floats, Labelled, Matrix
+    from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
 
-ROWS_AT_ONCE = 20_000  # of a forecast by a pipeline that copies its input at every step
+BLOCK_ROWS = 20_000  # of a forecast: the pipeline copies its input at every step
 
 
-def logistic(training: Labelled, features: Matrix, seed: int) -> Floats:
-    """Fit scikit-learn's logistic regression on standardised features, medians in place of missing ones."""
+def logistic(training: LabelledRows, features: Matrix, seed: int) -> Floats:
+    """Fit on standardised features, medians in place of missing ones, and forecast the rows of `features`."""
     if not training.has_both or not len(features):  # scikit-learn refuses to forecast nothing
-        return np.full(len(features), training.rate)
+        return np.full(len(features), training.failing_share)
     usable = ~np.all(np.isnan(training.features), axis=0)
     model = make_pipeline(
         SimpleImputer(strategy="median"),
@@ -28,12 +28,12 @@ def logistic(training: Labelled, features: Matrix, seed: int) -> Floats:
         LogisticRegression(C=0.1, max_iter=300, tol=1e-3, random_state=seed),
     )
     model.fit(training.features[:, usable], training.label, logisticregression__sample_weight=training.weight)
-    *scaling, (_, line) = model.steps
-    told = []
-    for at in range(0, len(features), ROWS_AT_ONCE):
-        part = features[at : at + ROWS_AT_ONCE, usable].astype(np.float64)
-        for _, step in scaling:
-            part = step.transform(part)
-        # Summed row by row: BLAS rounds a row otherwise when others stand beside it.
-        told.append(expit((part * line.coef_[0]).sum(axis=1) + line.intercept_[0]))
-    return np.concatenate(told)
+    *transforms, (_, regression) = model.steps
+    probabilities = []
+    for start in range(0, len(features), BLOCK_ROWS):
+        block = features[start : start + BLOCK_ROWS, usable].astype(np.float64)
+        for _, transform in transforms:
+            block = transform.transform(block)
+        # Summed row by row: BLAS's rounding of a row depends on the other rows.
+        probabilities.append(expit((block * regression.coef_[0]).sum(axis=1) + regression.intercept_[0]))
+    return np.concatenate(probabilities)

@@ -10,40 +10,40 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.baselines.labelled import Floats, Labelled, Matrix
+    from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
 
 
-def lightgbm_raw(training: Labelled, features: Matrix, seed: int) -> Floats:
-    """Fit LightGBM with 300 trees at a rate of 0.05 and its own defaults otherwise, as anybody would first."""
+def lightgbm_raw(training: LabelledRows, features: Matrix, seed: int) -> Floats:
+    """Fit 300 trees at a rate of 0.05 with LightGBM's defaults otherwise, the usual first try, and forecast."""
     if not training.has_both:
-        return np.full(len(features), training.rate)
+        return np.full(len(features), training.failing_share)
     model = lgb.LGBMClassifier(
         n_estimators=300,
         learning_rate=0.05,
         random_state=seed,
         n_jobs=0,  # as many threads as OpenMP is allowed
         deterministic=True,
-        force_row_wise=True,  # else the faster way is found by timing, and their sums differ
+        force_row_wise=True,  # else LightGBM times both ways and takes the faster one, and their sums differ
         verbose=-1,
     )
     model.fit(training.features, training.label, sample_weight=training.weight)
     return np.asarray(model.booster_.predict(features), dtype=np.float64)
 
 
-def beside_fleet(values: Matrix, cutoff: NDArray[np.int64]) -> Matrix:
-    """Give each row's distance from the median of all rows of its cutoff: rows x columns."""
-    out = np.empty_like(values)
+def minus_fleet_median(values: Matrix, cutoff: NDArray[np.int64]) -> Matrix:
+    """Subtract from each row the median of all rows of its cutoff: rows x columns."""
+    differences = np.empty_like(values)
     order = np.argsort(cutoff, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(cutoff[order])) + 1):
-        out[rows] = values[rows] - _median(values[rows])
-    return out
+        differences[rows] = values[rows] - _median(values[rows])
+    return differences
 
 
 def _median(values: Matrix) -> Matrix:
-    """Give each column's median of the values that are there; NaN where there is none."""
+    """Compute each column's median of the known values; NaN where there is none."""
     if not len(values):
         return np.full(values.shape[1], np.nan, dtype=np.float32)
-    ranked = np.sort(values.astype(np.float64), axis=0)  # NaN sorts last
+    ordered = np.sort(values.astype(np.float64), axis=0)  # NaN sorts last
     count, column = np.sum(~np.isnan(values), axis=0), np.arange(values.shape[1])
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(values) - 1)
-    return np.asarray((ranked[low, column] + ranked[high, column]) / 2, dtype=np.float32)
+    return np.asarray((ordered[low, column] + ordered[high, column]) / 2, dtype=np.float32)

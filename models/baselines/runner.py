@@ -1,4 +1,4 @@
-"""The baselines on the model's own rows: each one trained on what the model was trained on, and no more."""
+"""Runs the baselines on the model's rows: each is trained on what the model was trained on, and no more."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from features.feature import Catalogue, Feature, Origin
 from features.grid import days
 from features.training.labels import Outcomes, label
 from models.baselines.base_rate import base_rate_probabilities
-from models.baselines.labelled import Labelled
+from models.baselines.history import train_history_model
+from models.baselines.labelled_rows import LabelledRows
 from models.baselines.logistic import logistic
-from models.baselines.raw_lightgbm import beside_fleet, lightgbm_raw
+from models.baselines.raw_lightgbm import lightgbm_raw, minus_fleet_median
 from models.baselines.rule import Rule, apply_rule, choose_rule
 from models.hazard.model import Covariates
-from models.hazard.train import history_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
-STEPS_BACK = 7  # of the difference that lightgbm_raw sees
+STEPS_BACK = 7  # of the difference that lightgbm_raw knows
 YEAR_COUNT = "failures__count__365d"
-MOST_RAW_ROWS = 1_000_000
+MAX_RAW_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineRunner:
-    """A trained model's rows, in training and in the test window."""
+    """A trained model, and the rows of the test window that its baselines forecast."""
 
     trained: Trained
     view: View  # at the end of the test window
     risk: AtRisk
     rows: Rows
     features: Matrix
-    rate: Floats
+    fleet_rate: Floats
 
     def baselines(self) -> dict[str, Callable[[], Floats]]:
-        """Give each baseline by name: a function that trains it and returns rows x horizons."""
-        told = {
+        """Map each baseline's name to a function that trains it and computes probabilities: rows x horizons."""
+        baselines = {
             "random": self._random,
             "base_rate": self._base_rate,
             "rule": self._rule,
             "history": self._history,
             "logistic": self._logistic,
         }
-        return {**told, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else told
+        return {**baselines, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else baselines
 
     @property
     def _horizons(self) -> tuple[float, ...]:
@@ -70,13 +70,13 @@ class BaselineRunner:
 
     def _base_rate(self) -> Floats:
         rate = base_rate(self.view, self.risk, self.trained.setup.design.every_days)
-        return np.column_stack([base_rate_probabilities(rate, self.rows.cutoff, length) for length in self._horizons])
+        return np.column_stack([base_rate_probabilities(rate, self.rows.cutoff, horizon) for horizon in self._horizons])
 
     def _history(self) -> Floats:
-        model = history_of(self.trained)
-        column = {name: at for at, name in enumerate(self.trained.training.catalogue.names)}
-        own = self.features[:, [column[name] for name in model.feature_names]]
-        return model.probabilities(Covariates(own, self.rate))
+        model = train_history_model(self.trained)
+        column = {name: index for index, name in enumerate(self.trained.training.catalogue.names)}
+        features = self.features[:, [column[name] for name in model.feature_names]]
+        return model.probabilities(Covariates(features, self.fleet_rate))
 
     def _logistic(self) -> Floats:
         training = self.trained.training
@@ -89,22 +89,22 @@ class BaselineRunner:
 
     def _rule(self) -> Floats:
         training = self.trained.training
-        seen = self._rule_values(training.rows, self.trained.view, self.trained.risk, training.features)
-        now = self._rule_values(self.rows, self.view, self.risk, self.features)
-        rule = self._chosen_rule(training.rows, seen, training.weight)
+        learned = self._rule_values(training.rows, self.trained.view, self.trained.risk, training.features)
+        tested = self._rule_values(self.rows, self.view, self.risk, self.features)
+        rule = self._choose_rule(training.rows, learned, training.weight)
         return self._each_horizon(
-            training.rows, seen, training.weight, lambda labelled: apply_rule(rule, labelled, now)
+            training.rows, learned, training.weight, lambda labelled: apply_rule(rule, labelled, tested)
         )
 
     def _rule_values(self, rows: Rows, view: View, risk: AtRisk, features: Matrix) -> Matrix:
-        """Give what the rule chooses from: the newest values, how many of some are above zero, or past failures."""
+        """Compute the rule's candidates: newest values, the count of some above zero, or the count of past failures."""
         setup = self.trained.setup
         if not setup.metrics:
             return features[:, [self.trained.training.catalogue.names.index(YEAR_COUNT)]]
-        values = batch.compute(self._newest(setup.rule), view, risk, rows)
+        values = batch.compute(self._newest_values(setup.rule), view, risk, rows)
         return np.sum(values > 0, axis=1, keepdims=True).astype(np.float32) if setup.rule else values
 
-    def _chosen_rule(self, rows: Rows, values: Matrix, weight: Floats) -> Rule:
+    def _choose_rule(self, rows: Rows, values: Matrix, weight: Floats) -> Rule:
         """Choose the best metric; a count of failures or of errors is risky when it is high, whatever the data say."""
         setup = self.trained.setup
         labelled = self._labelled(rows, values, weight, self._horizons[len(self._horizons) // 2])
@@ -113,49 +113,50 @@ class BaselineRunner:
 
     def _lightgbm_raw(self) -> Floats:
         rows, weight = self._raw_rows()
-        seen = self._raw(rows, self.trained.view, self.trained.risk)
-        now = self._raw(self.rows, self.view, self.risk)
-        return self._each_horizon(rows, seen, weight, lambda labelled: lightgbm_raw(labelled, now, self._seed))
+        learned = self._raw_values(rows, self.trained.view, self.trained.risk)
+        tested = self._raw_values(self.rows, self.view, self.risk)
+        return self._each_horizon(rows, learned, weight, lambda labelled: lightgbm_raw(labelled, tested, self._seed))
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
-        """Take every training row; where they are too many to hold, all that fail and a weighted draw of the others."""
+        """Select all training rows; if they are too many, all failing ones, and a weighted sample of the rest."""
         rows, longest = self.trained.risk.rows(), days(self._horizons[-1])
         fails = label(rows, Outcomes.of(self.trained.view, rows.names), longest) == 1
-        share = min(1.0, MOST_RAW_ROWS / max(len(rows), 1))
+        share = min(1.0, MAX_RAW_ROWS / max(len(rows), 1))
         kept = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
         return rows.take(kept), np.where(fails[kept], 1.0, 1.0 / share)
 
-    def _raw(self, rows: Rows, view: View, risk: AtRisk) -> Matrix:
-        """Give the newest values, their difference to seven steps before, their distance from the fleet's median."""
-        catalogue = self._newest(())
+    def _raw_values(self, rows: Rows, view: View, risk: AtRisk) -> Matrix:
+        """Compute newest values, their difference to seven steps before, and their distance from the fleet's median."""
+        catalogue = self._newest_values(())
         now = batch.compute(catalogue, view, risk, rows)
         back = days(STEPS_BACK * self.trained.setup.design.every_days)
-        then = batch.compute(
+        before = batch.compute(
             catalogue,
             view,
             replace(risk, cutoffs=risk.cutoffs - back),
             replace(rows, cutoffs=rows.cutoffs - back),
         )
-        return np.hstack([now, now - then, beside_fleet(now, rows.cutoff)])
+        return np.hstack([now, now - before, minus_fleet_median(now, rows.cutoff)])
 
-    def _newest(self, metrics: Sequence[str]) -> Catalogue:
+    def _newest_values(self, names: Sequence[str]) -> Catalogue:
+        """List the newest value of each metric, or of the named ones."""
         setup = self.trained.setup
-        wanted = [metric for metric in setup.metrics if not metrics or metric.name in metrics]
+        metrics = [metric for metric in setup.metrics if not names or metric.name in names]
         return Catalogue(
             tuple(
                 Feature(Origin.HELD, metric.name, "last", None, metric.unit, "")
                 if metric.sampling == "on_change"
                 else Feature(Origin.WINDOW, metric.name, "last", setup.windows[0], metric.unit, "")
-                for metric in wanted
+                for metric in metrics
             )
         )
 
     def _each_horizon(
-        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[Labelled], Floats]
+        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[LabelledRows], Floats]
     ) -> Floats:
-        return np.column_stack([forecast(self._labelled(rows, values, weight, length)) for length in self._horizons])
+        return np.column_stack([forecast(self._labelled(rows, values, weight, horizon)) for horizon in self._horizons])
 
-    def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> Labelled:
-        told = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))
-        known = ~np.isnan(told)
-        return Labelled(values[known], told[known], weight[known])
+    def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> LabelledRows:
+        labels = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))
+        known = ~np.isnan(labels)
+        return LabelledRows(values[known], labels[known], weight[known])

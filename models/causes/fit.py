@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from features.training.training_set import TrainingSet
     from models.causes.counts import CountLevel
     from models.hazard.train import Trained
-    from models.setup import Terms
+    from models.setup import CauseCriteria
 
 ROWS_OF_A_FAILURE: Final = 2
 HALF_LIFE_DAYS: Final = 365.0  # a failure this much older weighs half as much
@@ -80,31 +80,31 @@ class CauseTrainingRows:
 
 def fit_cause_model(trained: Trained) -> CauseModel:
     """Fit to the failures that training knew, and that a row of its training set precedes."""
-    view, training, terms = trained.view, trained.training, trained.setup.causes
+    view, training, criteria = trained.view, trained.training, trained.setup.causes
     seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
-    causes = Causes.of(view.events(), terms)
+    causes = Causes.of(view.events(), criteria)
     followed = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
     known = followed.take(followed.is_known)
     drawn = known.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
     counts = cause_counts(view, training.rows.take(drawn.row), causes)
     rows = CauseTrainingRows(view, training, drawn, counts, seed)
     unexplained = followed.failures - known.failures
-    doubt = _doubt(causes, known.failures, terms)
+    doubt = _doubt(causes, known.failures, criteria)
     if doubt:
         return CauseModel(causes, DirichletHierarchy({}), None, Blend(), NEVER, known.failures, unexplained, doubt)
     held_out = _held_out(rows, causes, folds)
     fitted = blend.fit(held_out)
     hierarchy, booster = _fit(rows, with_trees=fitted.tree_weight > 0)
-    least = least_probability(held_out, fitted, terms.min_probability) if held_out else NEVER
+    least = least_probability(held_out, fitted, criteria.min_probability) if held_out else NEVER
     return CauseModel(causes, hierarchy, booster, fitted, least, known.failures, unexplained)
 
 
-def _doubt(causes: Causes, failures: int, terms: Terms) -> str:
+def _doubt(causes: Causes, failures: int, criteria: CauseCriteria) -> str:
     """Return why no cause can be given; empty where causes can be given."""
-    if failures < terms.min_failures:
-        return f"{failures} failures have a known cause, {terms.min_failures} are needed"
+    if failures < criteria.min_failures:
+        return f"{failures} failures have a known cause, {criteria.min_failures} are needed"
     if len(causes.names) == 1:
-        return f"no cause was recorded {terms.min_of_a_cause} times"
+        return f"no cause was recorded {criteria.min_of_a_cause} times"
     if len(causes.names) == 2:  # noqa: PLR2004 - one of them is 'other'
         return f"the records have one cause only, {causes.names[0]}"
     return ""

@@ -13,7 +13,7 @@ from features.training.labels import merge_failures
 
 if TYPE_CHECKING:
     from features.grid import Index
-    from models.setup import Terms
+    from models.setup import CauseCriteria
 
 OTHER: Final = "other"  # the class of every cause that is too rare to have one of its own
 
@@ -26,11 +26,11 @@ class Causes:
     unknown: tuple[str, ...]
 
     @classmethod
-    def of(cls, events: pl.DataFrame, terms: Terms) -> Causes:
+    def of(cls, events: pl.DataFrame, criteria: CauseCriteria) -> Causes:
         """Give a class to each cause that enough failures had."""
-        counts = causes_of_failures(events, terms.unknown)["cause"].drop_nulls().value_counts()
-        common = counts.filter((pl.col("count") >= terms.min_of_a_cause) & (pl.col("cause") != OTHER))
-        return cls((*common["cause"].sort(), OTHER), terms.unknown)
+        counts = causes_of_failures(events, criteria.unknown)["cause"].drop_nulls().value_counts()
+        common = counts.filter((pl.col("count") >= criteria.min_of_a_cause) & (pl.col("cause") != OTHER))
+        return cls((*common["cause"].sort(), OTHER), criteria.unknown)
 
     def codes(self, causes: pl.Series) -> Index:
         """Return each cause's position in `names`: -1 for null, that of 'other' for a cause without a class."""

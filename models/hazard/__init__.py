@@ -1,1 +1,1 @@
-"""The hazard model: trees, line, calibration, how they are trained; what is kept of it is models/registry."""
+"""The hazard model: trees, linear model, calibration, how they are trained; what is kept of it is models/registry."""

@@ -1,4 +1,4 @@
-"""Calibration of hazards: two numbers an interval, from predictions that no fold had trained on."""
+"""Calibration of hazards: two numbers per interval, fitted to out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from models.hazard.logistic_loss import derivatives
 from models.hazard.model import Calibration
 
 Floats = NDArray[np.float64]
 PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: few failures say little
-STEPS = 50
-CONVERGED = 1e-9
+MAX_STEPS = 50
+TOLERANCE = 1e-9  # of the largest step
+LONGEST_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class IntervalPredictions:
     """Out-of-fold predictions of one interval; `weight` counts failures, not the rows that repeat them."""
 
     base: Floats
@@ -26,54 +27,59 @@ class Predictions:
     weight: Floats
     fold: NDArray[np.int64]
 
-    def take(self, chosen: NDArray[np.bool_]) -> Predictions:
+    def take(self, chosen: NDArray[np.bool_]) -> IntervalPredictions:
         """Keep some rows."""
-        base, score, outcome, weight = (part[chosen] for part in (self.base, self.score, self.outcome, self.weight))
-        return Predictions(base, score, outcome, weight, self.fold[chosen])
+        return IntervalPredictions(
+            self.base[chosen], self.score[chosen], self.outcome[chosen], self.weight[chosen], self.fold[chosen]
+        )
 
 
-def fit_interval(predictions: Predictions) -> tuple[float, float]:
+def fit(intervals: list[IntervalPredictions]) -> Calibration:
+    """Fit every interval."""
+    scales = [fit_interval(predictions)[1] for predictions in intervals]
+    offsets = [shrunk_offset(predictions, scale) for predictions, scale in zip(intervals, scales, strict=True)]
+    return Calibration(np.array(offsets), np.array(scales))
+
+
+def fit_interval(predictions: IntervalPredictions) -> tuple[float, float]:
     """Fit offset and scale by penalised maximum likelihood (Platt 1999, with a normal prior around no change).
 
-    The scale is at least 0: scores that point the wrong way are given no say.
+    The scale is at least 0: scores that rank rows the wrong way round are ignored.
     """
     design = np.column_stack([np.ones_like(predictions.score), predictions.score])
     prior_mean, precision = np.array([0.0, 1.0]), np.diag(1.0 / PRIOR_SD**2)
     beta = prior_mean.copy()
-    for _ in range(STEPS):
-        chance = expit(predictions.base + beta[0] + beta[1] * predictions.score)
-        pull, curve = predictions.weight * (predictions.outcome - chance), predictions.weight * chance * (1 - chance)
-        gradient = _summed(design, pull) - precision @ (beta - prior_mean)
-        curvature = np.column_stack([_summed(design, curve * column) for column in design.T]) + precision
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < CONVERGED:
+    # Newton's method as in rank_logistic.py, whose damping, stopping rule, blocks and float32 would change the result.
+    for _ in range(MAX_STEPS):
+        log_odds = predictions.base + beta[0] + beta[1] * predictions.score
+        slope, curvature = derivatives(log_odds, predictions.outcome, predictions.weight)
+        gradient = _weighted_sum(design, slope) - precision @ (beta - prior_mean)
+        hessian = np.column_stack([_weighted_sum(design, curvature * column) for column in design.T]) + precision
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        if np.abs(step).max() < TOLERANCE:
             break
     if beta[1] < 0:
         return fit_interval(replace(predictions, score=np.zeros_like(predictions.score)))[0], 0.0
     return float(beta[0]), float(beta[1])
 
 
-def _summed(design: Floats, weight: Floats) -> Floats:
-    """Sum weighted rows; not by BLAS, which rounds as its input happens to lie in memory."""
+def _weighted_sum(design: Floats, weight: Floats) -> Floats:
+    """Sum weighted rows without BLAS, whose rounding depends on where its input is in memory."""
     return np.asarray((design * weight[:, None]).sum(axis=0))
 
 
-def fit(intervals: list[Predictions]) -> Calibration:
-    """Fit every interval."""
-    scales = [fit_interval(predictions)[1] for predictions in intervals]
-    offsets = [lasting_offset(told, scale) for told, scale in zip(intervals, scales, strict=True)]
-    return Calibration(np.array(offsets), np.array(scales))
+def shrunk_offset(predictions: IntervalPredictions, scale: float) -> float:
+    """Estimate the part of the offset that the folds agree on: the next window has a level of its own too.
 
-
-def lasting_offset(told: Predictions, scale: float) -> float:
-    """Give the part of the offset that the folds agree on: the next window has a level of its own too.
-
-    The mean of the folds' own offsets, shrunk by how far they lie apart (random effects, DerSimonian and Laird 1986).
+    The mean of the folds' offsets, shrunk by how much they vary (random effects, DerSimonian and Laird 1986).
     """
-    above = replace(told, base=told.base + scale * told.score, score=np.zeros_like(told.score))
-    each = np.array([fit_interval(above.take(told.fold == fold))[0] for fold in np.unique(told.fold)])
-    if not len(each):
+    scaled = replace(
+        predictions, base=predictions.base + scale * predictions.score, score=np.zeros_like(predictions.score)
+    )
+    folds = np.unique(predictions.fold)
+    offsets = np.array([fit_interval(scaled.take(predictions.fold == fold))[0] for fold in folds])
+    if not len(offsets):
         return 0.0
-    spread = np.var(each, ddof=1) if len(each) > 1 else PRIOR_SD[0] ** 2
-    return float(each.mean() * PRIOR_SD[0] ** 2 / (PRIOR_SD[0] ** 2 + spread))
+    variance = np.var(offsets, ddof=1) if len(offsets) > 1 else PRIOR_SD[0] ** 2
+    return float(offsets.mean() * PRIOR_SD[0] ** 2 / (PRIOR_SD[0] ** 2 + variance))

@@ -11,8 +11,9 @@ from features.grid import DAY, Times, to_datetime
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 from models.hazard import calibration, rank_logistic
-from models.hazard.calibration import Predictions
-from models.hazard.model import Binned, Covariates, HazardModel, base_log_odds
+from models.hazard.boosting import BinnedPeriods
+from models.hazard.calibration import IntervalPredictions
+from models.hazard.model import Covariates, HazardModel, base_log_odds, interval_widths
 from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """Predictions of rows that their model had not seen: base and score are rows x intervals."""
+class OutOfFoldPredictions:
+    """Predictions of training rows by models that had not learned from them: base and score are rows x intervals."""
 
-    chosen: NDArray[np.int64]
+    rows: NDArray[np.int64]  # their indices in the training set
     base: NDArray[np.float64]
     score: NDArray[np.float64]
     fold: NDArray[np.int64]
@@ -39,107 +40,113 @@ class Fitted:
     """A calibrated model, and the out-of-fold predictions that calibrated it; None without folds."""
 
     model: HazardModel
-    told: OutOfFold | None
+    out_of_fold: OutOfFoldPredictions | None
 
 
 @dataclass(frozen=True, slots=True)
 class FoldData:
-    """Rows to learn from, with their outcomes as known at a time; binned once for all recipes of as many bins."""
+    """Rows to learn from, with their outcomes as known at a time; binned once per number of bins."""
 
-    seen: Covariates
-    told: Periods
+    covariates: Covariates
+    periods: Periods
     weight: NDArray[np.float64]
     ts: Times
-    names: tuple[str, ...]
-    binned: dict[int, Binned] = field(default_factory=dict)
+    feature_names: tuple[str, ...]
+    binned: dict[int, BinnedPeriods] = field(default_factory=dict)
 
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_]) -> FoldData:
-        """Take some rows of a training set."""
-        seen, told = covariates(training).take(chosen), periods.take(chosen)
-        return cls(seen, told, training.weight[chosen], training.rows.ts[chosen], training.catalogue.names)
+        """Keep some rows of a training set, with these outcomes."""
+        return cls(
+            covariates_of(training).take(chosen),
+            periods.take(chosen),
+            training.weight[chosen],
+            training.rows.ts[chosen],
+            training.catalogue.names,
+        )
 
-    def teach(self, recipe: Recipe) -> HazardModel:
-        """Fit trees, and a line beside them where the recipe leaves it a share; uncalibrated."""
-        model, share = self.trees(recipe.params), recipe.params.trees_share
-        return model if share == 1 else replace(model, line=self.line(recipe), trees_share=share)
+    def fit(self, recipe: Recipe) -> HazardModel:
+        """Fit the trees, and the linear model where the recipe leaves it a share; uncalibrated."""
+        model, trees_share = self.fit_trees(recipe.params), recipe.params.trees_share
+        return model if trees_share == 1 else replace(model, linear=self.fit_linear(recipe), trees_share=trees_share)
 
-    def trees(self, params: Params) -> HazardModel:
+    def fit_trees(self, params: Params) -> HazardModel:
         """Fit the trees alone."""
         if params.bins not in self.binned:
-            self.binned[params.bins] = Binned.of(self.seen, self.told, self.names, params.bins)
-        return self.binned[params.bins].fit(self._recent(params), params)
+            self.binned[params.bins] = BinnedPeriods.of(self.covariates, self.periods, self.feature_names, params.bins)
+        return self.binned[params.bins].fit(self._recent_weight(params), params)
 
-    def line(self, recipe: Recipe) -> RankLogistic:
-        """Fit the line alone."""
-        widths = np.diff(np.array([0.0, *self.told.horizons_days]))
-        once = self._recent(recipe.params)[:, None] * self.told.exposure / repeats(widths, recipe)
-        base = base_log_odds(self.seen.fleet_rate[:, None], widths)
-        return rank_logistic.fit(self.seen.features, base, self.told.outcome, once)
+    def fit_linear(self, recipe: Recipe) -> RankLogistic:
+        """Fit the linear model alone."""
+        widths = interval_widths(self.periods.horizons_days)
+        weight = self._recent_weight(recipe.params)[:, None] * self.periods.exposure / rows_per_failure(widths, recipe)
+        base = base_log_odds(self.covariates.fleet_rate[:, None], widths)
+        return rank_logistic.fit(self.covariates.features, base, self.periods.outcome, weight)
 
-    def _recent(self, params: Params) -> NDArray[np.float64]:
-        return self.weight * recency(self.ts, params.half_life_days)
+    def _recent_weight(self, params: Params) -> NDArray[np.float64]:
+        return self.weight * recency_weights(self.ts, params.half_life_days)
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What a fold's model learns from, and the rows that it is tested on."""
+    """What a fold's model learns from, and the training set's rows that it is tested on."""
 
-    lesson: FoldData
-    tested: NDArray[np.int64]
+    data: FoldData
+    test_rows: NDArray[np.int64]
 
 
 def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
     """Fit on everything that the view knows, calibrated on walk-forward folds."""
-    model = FoldData.of(training, training.periods, np.ones(len(training.rows), dtype=bool)).teach(recipe)
-    told = out_of_fold(training, view, recipe)
-    if told is None:
+    model = FoldData.of(training, training.periods, np.ones(len(training.rows), dtype=bool)).fit(recipe)
+    predictions = predict_out_of_fold(training, view, recipe)
+    if predictions is None:
         return Fitted(model, None)
-    return Fitted(model.calibrate(calibration.fit(_predictions(training, told, recipe))), told)
+    fitted = calibration.fit(_interval_predictions(training, predictions, recipe))
+    return Fitted(model.with_calibration(fitted), predictions)
 
 
-def out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFold | None:
+def predict_out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFoldPredictions | None:
     """Predict each fold by a model that knew only what was known before it; None without folds."""
     recipe, parts = replace(recipe, params=replace(recipe.params, seeds=1)), []
     starts = walk_forward(training.rows.ts[training.periods.fails], recipe.folds)
     for number in range(1, len(starts) + 1):
-        fold = fold_of(training, view, starts, number)
+        fold = make_fold(training, view, starts, number)
         if fold is not None:
-            model, seen = fold.lesson.teach(recipe), covariates(training).take(fold.tested)
-            of_fold = np.full(len(fold.tested), number)
-            parts.append(OutOfFold(fold.tested, model.base(seen.fleet_rate), model.scores(seen), of_fold))
-    return _joined(parts) if parts else None
+            model, covariates = fold.data.fit(recipe), covariates_of(training).take(fold.test_rows)
+            base, score = model.base(covariates.fleet_rate), model.scores(covariates)
+            parts.append(OutOfFoldPredictions(fold.test_rows, base, score, np.full(len(fold.test_rows), number)))
+    return _concatenate(parts) if parts else None
 
 
-def fold_of(training: TrainingSet, view: View, starts: Times, number: int) -> Fold | None:
-    """Give a fold, counted from 1: it learns from what was known at its start, and is tested up to the next one's.
+def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> Fold | None:
+    """Make a fold, counted from 1: it learns from what was known at its start, and is tested up to the next one's.
 
-    None if no failure was known at its start: a model that saw none says nothing about one that did.
+    None if no failure was known at its start: a model without failures says nothing about one with some.
     """
-    start, place = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
+    start, fold_of_row = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
     known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
     periods = Periods.of(training.rows, known, training.periods.horizons_days)
-    learned = (place < number) & periods.is_known
-    if not np.any(periods.fails[learned]):
+    is_learned = (fold_of_row < number) & periods.is_known
+    if not np.any(periods.fails[is_learned]):
         return None
-    return Fold(FoldData.of(training, periods, learned), np.flatnonzero(place == number))
+    return Fold(FoldData.of(training, periods, is_learned), np.flatnonzero(fold_of_row == number))
 
 
-def _joined(parts: list[OutOfFold]) -> OutOfFold:
-    return OutOfFold(
-        np.concatenate([part.chosen for part in parts]),
+def _concatenate(parts: list[OutOfFoldPredictions]) -> OutOfFoldPredictions:
+    return OutOfFoldPredictions(
+        np.concatenate([part.rows for part in parts]),
         np.concatenate([part.base for part in parts]),
         np.concatenate([part.score for part in parts]),
         np.concatenate([part.fold for part in parts]),
     )
 
 
-def covariates(training: TrainingSet) -> Covariates:
-    """Give what a model sees of a training set."""
+def covariates_of(training: TrainingSet) -> Covariates:
+    """Return what a model knows of a training set's rows."""
     return Covariates(training.features, training.fleet_rate)
 
 
-def recency(ts: Times, half_life_days: float) -> NDArray[np.float64]:
+def recency_weights(ts: Times, half_life_days: float) -> NDArray[np.float64]:
     """Weigh rows by age: half as much each half-life before the newest one, 1 on average."""
     if not len(ts):
         return np.empty(0)
@@ -147,24 +154,26 @@ def recency(ts: Times, half_life_days: float) -> NDArray[np.float64]:
     return np.asarray(weight / weight.mean())
 
 
-def repeats(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """Give in how many rows one failure counts as each interval's."""
+def rows_per_failure(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """Compute in how many rows the same failure is each interval's outcome."""
     return np.maximum(widths_days / recipe.every_days, 1.0)
 
 
-def _predictions(training: TrainingSet, told: OutOfFold, recipe: Recipe) -> list[Predictions]:
-    periods, weight = training.periods.take(told.chosen), training.weight[told.chosen]
-    widths = np.diff(np.array([0.0, *periods.horizons_days]))
-    out = []
-    for at, times in enumerate(repeats(widths, recipe)):
-        known = ~np.isnan(periods.outcome[:, at])
-        out.append(
-            Predictions(
-                told.base[known, at],
-                told.score[known, at],
-                periods.outcome[known, at],
-                weight[known] * periods.exposure[known, at] / times,
-                told.fold[known],
+def _interval_predictions(
+    training: TrainingSet, predictions: OutOfFoldPredictions, recipe: Recipe
+) -> list[IntervalPredictions]:
+    periods, weight = training.periods.take(predictions.rows), training.weight[predictions.rows]
+    repeats = rows_per_failure(interval_widths(periods.horizons_days), recipe)
+    intervals = []
+    for interval, repeat in enumerate(repeats):
+        known = ~np.isnan(periods.outcome[:, interval])
+        intervals.append(
+            IntervalPredictions(
+                predictions.base[known, interval],
+                predictions.score[known, interval],
+                periods.outcome[known, interval],
+                weight[known] * periods.exposure[known, interval] / repeat,
+                predictions.fold[known],
             )
         )
-    return out
+    return intervals

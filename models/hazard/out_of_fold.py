@@ -1,4 +1,4 @@
-"""Forecasts of the folds that a model had not seen, and how right they were."""
+"""Out-of-fold forecasts of a trained model by horizon, and their metrics."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from features.grid import days
 from features.training.labels import Outcomes, label
-from models.hazard.model import calibrated, cumulative
+from models.hazard.model import calibrated_hazards, cumulative_probabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from models.hazard.train import Trained
 
 Floats = NDArray[np.float64]
@@ -21,7 +23,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldForecast:
-    """Out-of-fold probabilities of one horizon, their labels, and what each sampled row stands for."""
+    """Out-of-fold probabilities of one horizon, their labels, and how many rows each sampled row stands for."""
 
     probability: Floats
     label: Floats
@@ -29,31 +31,32 @@ class OutOfFoldForecast:
 
     @property
     def observed_over_expected(self) -> float:
-        """Give the failures that came, over those that were forecast."""
+        """The failures that were observed, over those that were forecast."""
         return float(np.average(self.label, weights=self.weight) / np.average(self.probability, weights=self.weight))
 
 
 def forecasts(trained: Trained) -> dict[float, OutOfFoldForecast]:
-    """Give the out-of-fold forecasts of every horizon that has both outcomes."""
-    told, training = trained.fitted.told, trained.training
-    if told is None:
+    """Compute the out-of-fold forecasts of every horizon, in days, that has both failures and survivals."""
+    predictions, training = trained.fitted.out_of_fold, trained.training
+    if predictions is None:
         return {}
-    rows, outcomes = training.rows.take(told.chosen), Outcomes.of(trained.view, training.rows.names)
-    probability = cumulative(calibrated(told.base, told.score, trained.model.calibration))
-    out = {}
-    for at, horizon in enumerate(trained.model.horizons_days):
+    rows, outcomes = training.rows.take(predictions.rows), Outcomes.of(trained.view, training.rows.names)
+    hazards = calibrated_hazards(predictions.base, predictions.score, trained.model.calibration)
+    probabilities, weight = cumulative_probabilities(hazards), training.weight[predictions.rows]
+    by_horizon = {}
+    for column, horizon in enumerate(trained.model.horizons_days):
         labels = label(rows, outcomes, days(horizon))
         known = ~np.isnan(labels)
         if 0 < labels[known].sum() < np.count_nonzero(known):
-            out[horizon] = OutOfFoldForecast(probability[known, at], labels[known], training.weight[told.chosen][known])
-    return out
+            by_horizon[horizon] = OutOfFoldForecast(probabilities[known, column], labels[known], weight[known])
+    return by_horizon
 
 
-def metrics(told: dict[float, OutOfFoldForecast]) -> dict[str, float]:
-    """Judge out-of-fold forecasts, row by row; sampled rows count for those they stand for."""
+def metrics(by_horizon: Mapping[float, OutOfFoldForecast]) -> dict[str, float]:
+    """Compute the metrics of out-of-fold forecasts, row by row; a sampled row counts as often as its weight says."""
     return {
         f"{name}_{horizon:g}d": value
-        for horizon, forecast in told.items()
+        for horizon, forecast in by_horizon.items()
         for name, value in (
             ("pr_auc", _average_precision(forecast)),
             ("roc_auc", _roc_auc(forecast)),

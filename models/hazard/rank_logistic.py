@@ -1,7 +1,7 @@
-"""A ridge logistic regression on ranked features, beside the trees: it bends less, so it errs in other ways.
+"""A ridge logistic regression on ranked features: it bends less than the trees, so its errors differ from theirs.
 
-Few failures teach boosted trees thresholds that the next months do not repeat; a line through all features,
-each with little say, is what is left when little can be known (Hoerl and Kennard 1970).
+From few failures, boosted trees learn thresholds that the next months do not repeat; a linear model of all features,
+each with a small weight, is what such little data still supports (Hoerl and Kennard 1970).
 """
 
 from __future__ import annotations
@@ -10,89 +10,93 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import ndtri
+
+from models.hazard.logistic_loss import derivatives, log_loss
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
-PRIOR_SD = 0.25  # of what all features say together, in log-odds, before anything was learned
-FEWEST = 50  # values of a feature, before its ranks mean anything
-TAIL = np.geomspace(1e-4, 0.5, 40)
-SHARES = np.unique(np.concatenate([TAIL, 1 - TAIL, np.linspace(0, 1, 65)]))
-STEPS = 30
-CONVERGED = 1e-3  # nats
+PRIOR_SD = 0.25  # of the sum of all features' terms in log-odds, before the fit
+INTERCEPT_PRECISION = 1e-3  # hardly any: a standard deviation of 32
+MIN_VALUES = 50  # of a feature, before its ranks mean anything
+TAIL_QUANTILES = np.geomspace(1e-4, 0.5, 40)
+KNOT_QUANTILES = np.unique(np.concatenate([TAIL_QUANTILES, 1 - TAIL_QUANTILES, np.linspace(0, 1, 65)]))
+MAX_STEPS = 30
+TOLERANCE = 1e-3  # nats
+SMALLEST_SHARE = 1e-3  # of a Newton step
 BLOCK = 16_384  # rows
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """Turns a feature into its place among the training rows, as a normal score; missing is 0, the mean."""
+class RankTransform:
+    """Turns a feature into the normal score of its rank among the training rows; missing is 0, the mean."""
 
     knots: Floats  # rising
     scores: Floats
 
     @classmethod
-    def of(cls, values: Matrix) -> Scale:
-        """Learn from training values; one that hardly varies, or is hardly known, says nothing."""
+    def of(cls, values: Matrix) -> RankTransform:
+        """Learn from training values; a feature that hardly varies, or is mostly missing, becomes 0."""
         known = np.sort(values[~np.isnan(values)]).astype(np.float64)
-        if len(known) < FEWEST or known[0] == known[-1]:
+        if len(known) < MIN_VALUES or known[0] == known[-1]:
             return cls(np.zeros(1), np.zeros(1))
-        knots = np.unique(known[(SHARES * (len(known) - 1)).astype(np.int64)])
-        middle = np.searchsorted(known, knots, "left") + np.searchsorted(known, knots, "right")
-        scores = ndtri(middle / 2 / len(known))
-        told = np.interp(known, knots, scores)
-        return cls(knots, (scores - told.mean()) / told.std())
+        knots = np.unique(known[(KNOT_QUANTILES * (len(known) - 1)).astype(np.int64)])
+        twice_the_rank = np.searchsorted(known, knots, "left") + np.searchsorted(known, knots, "right")
+        scores = ndtri(twice_the_rank / 2 / len(known))
+        unscaled = np.interp(known, knots, scores)
+        return cls(knots, (scores - unscaled.mean()) / unscaled.std())
 
     def apply(self, values: Matrix) -> Matrix:
-        """Give the normal scores of values."""
-        told = np.interp(values.astype(np.float64), self.knots, self.scores)
-        return np.where(np.isnan(values), 0.0, told).astype(np.float32)
+        """Compute the normal scores of values."""
+        scores = np.interp(values.astype(np.float64), self.knots, self.scores)
+        return np.where(np.isnan(values), 0.0, scores).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class RankLogistic:
-    """What each feature adds to the log-odds of every hazard, and each interval's own part."""
+    """A weight per feature, shared by all hazards, and an intercept per interval."""
 
-    scales: tuple[Scale, ...]
+    transforms: tuple[RankTransform, ...]
     weights: Floats
     intercepts: Floats
 
     def contributions(self, features: Matrix) -> Floats:
-        """Give what each feature adds: rows x features."""
-        return ranked(self.scales, features) * self.weights
+        """Compute what each feature adds to the log-odds: rows x features."""
+        return rank_transformed(self.transforms, features) * self.weights
 
     def scores(self, features: Matrix) -> Floats:
-        """Give what is added to the base: rows x intervals.
+        """Compute what is added to the base: rows x intervals.
 
-        Summed feature by feature: a matrix product rounds a row otherwise when others stand beside it.
+        Summed feature by feature, since a matrix product's rounding of a row depends on the other rows.
         """
         total = np.zeros(len(features))
-        for at, (scale, weight) in enumerate(zip(self.scales, self.weights, strict=True)):
-            total += weight * scale.apply(features[:, at])
+        for column, (transform, weight) in enumerate(zip(self.transforms, self.weights, strict=True)):
+            total += weight * transform.apply(features[:, column])
         return np.asarray(self.intercepts + total[:, None])
 
 
-def ranked(scales: tuple[Scale, ...], features: Matrix) -> Matrix:
+def rank_transformed(transforms: tuple[RankTransform, ...], features: Matrix) -> Matrix:
     """Turn every feature into normal scores."""
     out = np.empty_like(features)
-    for at, scale in enumerate(scales):
-        out[:, at] = scale.apply(features[:, at])
+    for column, transform in enumerate(transforms):
+        out[:, column] = transform.apply(features[:, column])
     return out
 
 
 def fit(features: Matrix, base: Floats, outcome: Floats, weight: Floats) -> RankLogistic:
     """Fit to person-period rows above their base by Newton's method with step halving; all rows x intervals.
 
-    An unknown outcome (NaN) says nothing.
+    An unknown outcome (NaN) has no weight.
     """
-    scales = tuple(Scale.of(features[:, at]) for at in range(features.shape[1]))
+    transforms = tuple(RankTransform.of(features[:, column]) for column in range(features.shape[1]))
     weight = np.where(np.isnan(outcome), 0.0, weight)
-    told = _Problem(ranked(scales, features), base, np.nan_to_num(outcome), weight).solve()
-    return RankLogistic(scales, told[base.shape[1] :], told[: base.shape[1]])
+    beta = _Problem(rank_transformed(transforms, features), base, np.nan_to_num(outcome), weight).solve()
+    return RankLogistic(transforms, beta[base.shape[1] :], beta[: base.shape[1]])
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Penalised likelihood of intercepts and weights, laid one after the other; all intervals share the rows."""
+    """A penalised likelihood of `beta`, intercepts before weights; all intervals share the rows."""
 
     matrix: Matrix
     base: Floats
@@ -101,57 +105,59 @@ class _Problem:
 
     @property
     def precision(self) -> Floats:
-        """Give the prior's precision: hardly any on the intercepts."""
+        """The prior's precision."""
         intervals, features = self.base.shape[1], self.matrix.shape[1]
-        return np.concatenate([np.full(intervals, 1e-3), np.full(features, features / PRIOR_SD**2)])
+        return np.concatenate([np.full(intervals, INTERCEPT_PRECISION), np.full(features, features / PRIOR_SD**2)])
 
     def solve(self) -> Floats:
         beta = np.zeros(len(self.precision))
         loss = self._loss(beta)
-        for _ in range(STEPS):
+        for _ in range(MAX_STEPS):
             step, share = self._step(beta), 1.0
-            after = self._loss(beta + step)
-            while after > loss and share > CONVERGED:
+            new_loss = self._loss(beta + step)
+            while new_loss > loss and share > SMALLEST_SHARE:
                 share /= 2
-                after = self._loss(beta + share * step)
-            if loss - after < CONVERGED:
+                new_loss = self._loss(beta + share * step)
+            if loss - new_loss < TOLERANCE:
                 break
-            beta, loss = beta + share * step, after
+            beta, loss = beta + share * step, new_loss
         return beta
 
     def _log_odds(self, beta: Floats) -> Floats:
         intervals = self.base.shape[1]
-        told = [(self.matrix[block] * beta[intervals:]).sum(axis=1) for block in self._blocks()]
-        return np.asarray(self.base + beta[:intervals] + np.concatenate(told)[:, None])
+        terms = [(self.matrix[block] * beta[intervals:]).sum(axis=1) for block in self._blocks()]
+        return np.asarray(self.base + beta[:intervals] + np.concatenate(terms)[:, None])
 
     def _loss(self, beta: Floats) -> float:
-        log_odds = self._log_odds(beta)
-        surprise = np.logaddexp(0, log_odds) - self.outcome * log_odds
-        return float(np.sum(self.weight * surprise) + self.precision @ beta**2 / 2)
+        losses = log_loss(self._log_odds(beta), self.outcome, self.weight)
+        return float(np.sum(losses) + self.precision @ beta**2 / 2)
 
     def _step(self, beta: Floats) -> Floats:
-        chance = expit(self._log_odds(beta))
-        pull, curve = self.weight * (self.outcome - chance), self.weight * chance * (1 - chance)
-        across = self._across(np.column_stack([pull.sum(axis=1), curve]))
-        gradient = np.concatenate([pull.sum(axis=0), across[:, 0]]) - self.precision * beta
-        corner = across[:, 1:]
-        hessian = np.block([[np.diag(curve.sum(axis=0)), corner.T], [corner, self._squared(curve.sum(axis=1))]])
+        """Compute the Newton step from beta."""
+        slope, curvature = derivatives(self._log_odds(beta), self.outcome, self.weight)
+        feature_sums = self._feature_sums(np.column_stack([slope.sum(axis=1), curvature]))
+        gradient = np.concatenate([slope.sum(axis=0), feature_sums[:, 0]]) - self.precision * beta
+        mixed, products = feature_sums[:, 1:], self._feature_products(curvature.sum(axis=1))
+        hessian = np.block([[np.diag(curvature.sum(axis=0)), mixed.T], [mixed, products]])
         return np.linalg.solve(hessian + np.diag(self.precision), gradient)
 
-    def _across(self, values: Floats) -> Floats:
-        """Sum features times some columns over rows, one after the other: BLAS rounds as a matrix lies in memory."""
-        total = np.zeros((self.matrix.shape[1], values.shape[1]))
+    def _feature_sums(self, weights: Floats) -> Floats:
+        """Sum the features under each column of row weights: features x columns.
+
+        Not by BLAS, whose rounding depends on where a matrix is in memory.
+        """
+        total = np.zeros((self.matrix.shape[1], weights.shape[1]))
         for block in self._blocks():
-            for at, column in enumerate(values[block].T):
-                total[:, at] += (self.matrix[block] * column[:, None]).sum(axis=0)
+            for column, weight in enumerate(weights[block].T):
+                total[:, column] += (self.matrix[block] * weight[:, None]).sum(axis=0)
         return total
 
-    def _squared(self, curve: Floats) -> Floats:
-        """Sum the weighted products of features, a block of rows after the other: no second matrix in memory."""
-        root, total = np.sqrt(curve).astype(np.float32)[:, None], np.zeros((self.matrix.shape[1],) * 2)
+    def _feature_products(self, weight: Floats) -> Floats:
+        """Sum the weighted products of features, block by block: no second matrix in memory."""
+        root, total = np.sqrt(weight).astype(np.float32)[:, None], np.zeros((self.matrix.shape[1],) * 2)
         for block in self._blocks():
-            stretched = self.matrix[block] * root[block]
-            total += stretched.T @ stretched
+            scaled = self.matrix[block] * root[block]
+            total += scaled.T @ scaled
         return total
 
     def _blocks(self) -> list[slice]:

@@ -1,8 +1,8 @@
-"""Trains a model on everything that a view knows: from records to a calibrated hazard model."""
+"""Trains a calibrated hazard model from the records of a view."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ import numpy as np
 from data.errors import TooLittleDataError
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
-from features.feature import Catalogue, Origin
 from features.grid import to_numpy
 from features.population.at_risk import AtRisk, assess
 from features.training import training_set
@@ -19,18 +18,19 @@ from features.training.labels import Outcomes, merge_failures
 from features.training.training_set import TrainingSet, cutoffs_until
 from models.hazard import fit
 from models.hazard.fit import Fitted
-from models.hazard.model import HazardModel, pooled
+from models.hazard.model import pooled_model
 
 if TYPE_CHECKING:
     from data.view import View
     from features.catalogue.fleet_capabilities import FleetCapabilities
     from features.grid import Times
+    from models.hazard.model import HazardModel
     from models.setup import Setup
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model, what it was trained on, and how far it can be trusted."""
+    """A model, what it was trained on, and how many failures support it."""
 
     setup: Setup
     view: View
@@ -38,21 +38,21 @@ class Trained:
     risk: AtRisk
     training: TrainingSet
     fitted: Fitted
-    failures: int  # in training: those that a row was followed by
+    failures: int  # that follow a training row
 
     @property
     def model(self) -> HazardModel:
-        """The model itself."""
+        """The calibrated model."""
         return self.fitted.model
 
     @property
     def is_supported(self) -> bool:
-        """Tell whether there were enough failures to learn from."""
+        """Whether there were enough failures to learn from."""
         return self.failures >= self.setup.min_failures
 
     @property
     def support(self) -> str:
-        """Say 'ok', or 'low support': history and pooled rates instead of a model."""
+        """'ok', or 'low support': history and pooled rates instead of a model."""
         return "ok" if self.is_supported else "low support"
 
 
@@ -62,17 +62,17 @@ def train(view: View, setup: Setup) -> Trained:
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
-    capabilities, risk, training = gather(view, setup)
+    capabilities, risk, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
     if failures < setup.min_failures:
-        fitted = Fitted(pooled(training.catalogue.names, setup.design.horizons_days), None)
+        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons_days), None)
     else:
         fitted = fit.train(training, view, setup.recipe)
     return Trained(setup, view, capabilities, risk, training, fitted, failures)
 
 
-def gather(view: View, setup: Setup) -> tuple[FleetCapabilities, AtRisk, TrainingSet]:
-    """Draw the training set of what a view knows.
+def gather_training_set(view: View, setup: Setup) -> tuple[FleetCapabilities, AtRisk, TrainingSet]:
+    """Draw the training set from what a view knows, with the capabilities and the risk that it was drawn by.
 
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
@@ -87,20 +87,20 @@ def gather(view: View, setup: Setup) -> tuple[FleetCapabilities, AtRisk, Trainin
 
 
 def cutoffs(view: View, setup: Setup) -> Times:
-    """List the cutoffs at which training looks: every step back from the view's time to the start of the history."""
+    """List the cutoffs of training rows: every step back from the view's time to the start of the history."""
     first = setup.history_start or view.nodes()["observed_from"].min()
     return cutoffs_until(view, to_numpy(first if isinstance(first, datetime) else view.at), setup.design.every_days)
 
 
 def count_failures(training: TrainingSet, view: View) -> int:
-    """Count the failures that the rows of a training set are followed by; those that nobody could see coming are not.
+    """Count the failures that follow the rows of a training set: those that a model can learn from.
 
-    That is what there is to learn from: a failure during another one's repair, before the history's start or of a
-    node that was not reporting is in no row.
+    No row precedes a failure during another one's repair, before the history's start or of a node that was not
+    reporting.
     """
-    fails = training.rows.take(training.periods.fails)
-    ahead = Outcomes.of(view, fails.names).next_failure(fails)
-    return len(set(zip(fails.node.tolist(), ahead.tolist(), strict=True)))
+    failing_rows = training.rows.take(training.periods.fails)
+    starts = Outcomes.of(view, failing_rows.names).next_failure(failing_rows)
+    return len(set(zip(failing_rows.node.tolist(), starts.tolist(), strict=True)))
 
 
 def _require_failure(view: View) -> None:
@@ -114,18 +114,7 @@ def _require_failure(view: View) -> None:
 def _require_rows(training: TrainingSet, view: View) -> None:
     if not len(training.rows):
         raise TooLittleDataError(
-            f"no node was at risk and seen before {view.at:%Y-%m-%d %H:%M} UTC",
+            f"no node was at risk and observed before {view.at:%Y-%m-%d %H:%M} UTC",
             fix="check forecast.coverage_metric and forecast.history_start, and that observed_from and telemetry "
             "begin before the first failures",
         )
-
-
-def history_of(trained: Trained) -> HazardModel:
-    """Train the 'history' baseline: the same trees on event history and uptime alone."""
-    full = trained.training.catalogue
-    small = Catalogue(tuple(f for f in full.features if f.origin is Origin.HISTORY or f.stat == "uptime"))
-    if not trained.is_supported:
-        return pooled(small.names, trained.setup.design.horizons_days)
-    recipe = trained.setup.recipe
-    trees = replace(recipe, params=replace(recipe.params, trees_share=1.0))
-    return fit.train(trained.training.only(small), trained.view, trees).model

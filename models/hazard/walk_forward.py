@@ -9,14 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from features.grid import Times
 
-FIRST_SHARE = 0.5  # of the rows that fail, before the first fold is tested: less makes a model unlike the last one
+FIRST_SHARE = 0.5  # of the failing rows, before the first fold's start: with fewer, its model is unlike the final one
 
 
 def walk_forward(failing_cutoffs: Times, folds: int) -> Times:
-    """Cut the later half of the time line so that every fold tests on as many rows that fail as the next.
+    """Cut the later half of the time line so that every fold tests on equally many failing rows.
 
     Returns:
-        The starts of the folds, fewer than asked for where few cutoffs fail: fold i trains on what is known at
+        The starts of the folds, fewer than requested where few cutoffs fail: fold i trains on what is known at
         its start, and is tested up to the next one's, the last fold to the end.
     """
     if not len(failing_cutoffs):

@@ -14,7 +14,7 @@ from data.errors import ModelMismatchError, SourceFileError
 from models.causes import serialize as causes_text
 from models.causes.model import UNKNOWN, CauseForecast
 from models.hazard.model import Calibration, Covariates, HazardModel
-from models.hazard.rank_logistic import RankLogistic, Scale
+from models.hazard.rank_logistic import RankLogistic, RankTransform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,8 +119,8 @@ def save(bundle: Bundle, folder: Path) -> None:
         text = booster.model_to_string().encode()
         (folder / name).write_bytes(text)
         digests[name] = sha256(text).hexdigest()
-    if bundle.model.line is not None:
-        text = _line_text(bundle.model.line)
+    if bundle.model.linear is not None:
+        text = _line_text(bundle.model.linear)
         (folder / bundle.manifest.line).write_bytes(text)
         digests[bundle.manifest.line] = sha256(text).hexdigest()
     for name, told in _cause_texts(bundle).items():
@@ -206,7 +206,7 @@ def _read_booster(path: Path, digest: str) -> lgb.Booster:
 
 def _read_line(path: Path, digest: str) -> RankLogistic:
     told = json.loads(_read_text(path, digest))
-    scales = tuple(Scale(np.array(knots), np.array(scores)) for knots, scores in told["scales"])
+    scales = tuple(RankTransform(np.array(knots), np.array(scores)) for knots, scores in told["scales"])
     return RankLogistic(scales, np.array(told["weights"]), np.array(told["intercepts"]))
 
 
@@ -214,7 +214,7 @@ def _line_text(line: RankLogistic) -> bytes:
     told = {
         "weights": line.weights.tolist(),
         "intercepts": line.intercepts.tolist(),
-        "scales": [(scale.knots.tolist(), scale.scores.tolist()) for scale in line.scales],
+        "scales": [(scale.knots.tolist(), scale.scores.tolist()) for scale in line.transforms],
     }
     return json.dumps(told, allow_nan=False).encode()
 

@@ -15,7 +15,7 @@ from data.errors import TooLittleDataError
 from features.grid import days
 from features.training.labels import Outcomes, label
 from models.evaluation.context import FEWEST_FAILURES
-from models.hazard.model import cumulative
+from models.hazard.model import cumulative_probabilities
 from models.metrics.bootstrap import NodeWeekCells, Resampler, draw_resampler
 from models.metrics.estimate import Estimate, divide
 from models.metrics.ranking_bootstrap import cut_segments, resampled_ranking
@@ -130,7 +130,7 @@ class Jury:
 
     def figures(self, score: Floats) -> dict[str, Estimate]:
         """Judge what a model adds to the base."""
-        probability = cumulative(expit(self.truth.base + score))[:, self.horizon_at]
+        probability = cumulative_probabilities(expit(self.truth.base + score))[:, self.horizon_at]
         found = {LOSS: self._loss(score), PRECISION: self._precision(probability), CAUGHT: self._caught(probability)}
         is_enough = len(self.failure_cells.node) >= FEWEST_FAILURES
         return found if is_enough else {name: Estimate(figure.value) for name, figure in found.items()}

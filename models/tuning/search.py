@@ -16,7 +16,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from data.errors import TooLittleDataError
-from models.hazard.train import count_failures, gather
+from models.hazard.train import count_failures, gather_training_set
 from models.tuning.confirmation import Question, SettingsComparison, compare
 from models.tuning.search_space import changed, given, space
 from models.tuning.validation_folds import Course, Exam, Floats
@@ -88,7 +88,7 @@ def tune(view: View, setup: Setup, budget: Budget, question: Question, progress:
         TooLittleDataError: if there are too few failures to learn from, or to be cut in two.
     """
     progress("features", 0, 0)
-    _, _, training = gather(view, setup)
+    _, _, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
     _require_failures(failures, setup, view)
     course = Course.of(training, view, setup.recipe)

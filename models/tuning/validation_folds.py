@@ -41,7 +41,7 @@ class Truth:
     def of(cls, training: TrainingSet, periods: Periods, tested: Chosen, recipe: Recipe) -> Truth:
         """Take some rows of a training set, with their outcomes as known at a time."""
         told, widths = periods.take(tested), np.diff(np.array([0.0, *periods.horizons_days]))
-        weight = training.weight[tested][:, None] * told.exposure / fit.repeats(widths, recipe)
+        weight = training.weight[tested][:, None] * told.exposure / fit.rows_per_failure(widths, recipe)
         base = base_log_odds(training.fleet_rate[tested][:, None], widths)
         return cls(base, np.nan_to_num(told.outcome), np.where(np.isnan(told.outcome), 0.0, weight))
 
@@ -74,13 +74,13 @@ class Exam:
 
     def answer(self, recipe: Recipe) -> Floats:
         """Give what a model of these settings adds to the base: uncalibrated, rows x intervals."""
-        trees, share = self.lesson.trees(recipe.params).scores(self.seen), recipe.params.trees_share
+        trees, share = self.lesson.fit_trees(recipe.params).scores(self.seen), recipe.params.trees_share
         return trees if share == 1 else blend(trees, self._line(recipe), share)
 
     def _line(self, recipe: Recipe) -> Floats:
         half_life = recipe.params.half_life_days
         if half_life not in self.lines:
-            self.lines[half_life] = self.lesson.line(recipe).scores(self.seen.features)
+            self.lines[half_life] = self.lesson.fit_linear(recipe).scores(self.seen.features)
         return self.lines[half_life]
 
 
@@ -135,8 +135,8 @@ class Course:
 
     def _exams(self, numbers: range, periods: Periods) -> Iterator[Exam]:
         for number in numbers:
-            fold = fit.fold_of(self.training, self.view, self.starts, number)
+            fold = fit.make_fold(self.training, self.view, self.starts, number)
             if fold is not None:
-                seen = fit.covariates(self.training).take(fold.tested)
-                truth = Truth.of(self.training, periods, fold.tested, self.recipe)
-                yield Exam(fold.lesson, fold.tested, seen, truth)
+                seen = fit.covariates_of(self.training).take(fold.test_rows)
+                truth = Truth.of(self.training, periods, fold.test_rows, self.recipe)
+                yield Exam(fold.data, fold.test_rows, seen, truth)

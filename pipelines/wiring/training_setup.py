@@ -9,7 +9,7 @@ from data.view import RecordFrames, View, hindsight
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
 from models.backtest.judge import Judging
-from models.setup import Params, Recipe, Setup, Terms
+from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings.translation import into
 from pipelines.wiring.model_features import MissingMetricReader
 
@@ -42,7 +42,7 @@ def training_setup(settings: Settings, columns: Sequence[str]) -> Setup:
         recipe=into(Recipe, forecast, model, params=into(Params, model)),
         metrics=metrics,
         history_start=forecast.history_start_time,
-        causes=_terms(settings.causes),
+        causes=_cause_criteria(settings.causes),
     )
 
 
@@ -62,8 +62,8 @@ def hindsight_view(store: Store, records: Records, missing: Collection[str] = ()
     return hindsight(frames, store.buckets.width, reader)
 
 
-def _terms(causes: CauseSettings) -> Terms:
-    return into(Terms, causes, unknown=tuple(word.strip().lower() for word in causes.unknown))
+def _cause_criteria(causes: CauseSettings) -> CauseCriteria:
+    return into(CauseCriteria, causes, unknown=tuple(word.strip().lower() for word in causes.unknown))
 
 
 def _require(metrics: Sequence[Metric], required: Sequence[str], key: str) -> None:

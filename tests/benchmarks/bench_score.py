@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.training.person_periods import Periods
-from models.hazard.model import Covariates, HazardModel, calibrated, cumulative, fit
+from models.hazard.boosting import fit
+from models.hazard.model import Covariates, HazardModel, calibrated_hazards, cumulative_probabilities
 from models.setup import Params
 from tests.benchmarks.tables import HEADER, table
 
@@ -50,7 +51,9 @@ class LightGbm:
     def probabilities(self, covariates: Covariates) -> NDArray[np.float64]:
         """Give the probability of failing by each horizon."""
         scores = self.raw(self.matrices(covariates.features))
-        return cumulative(calibrated(self.model.base(covariates.fleet_rate), scores, self.model.calibration))
+        return cumulative_probabilities(
+            calibrated_hazards(self.model.base(covariates.fleet_rate), scores, self.model.calibration)
+        )
 
 
 def made_up_model(features: int) -> HazardModel:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from data.view import View
     from features.grid import Times
     from features.population.at_risk import Rows
-    from models.baselines.labelled import Floats
+    from models.baselines.labelled_rows import Floats
 
 LEARNED: Final = 730 * DAY  # a gap's days before these two years are left out (left truncation)
 RECENT_DAYS: Final = (365, 90, 30)

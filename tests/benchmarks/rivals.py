@@ -17,7 +17,7 @@ from features.compute import batch
 from features.events.base_rates import steady_rate
 from features.grid import days, to_datetime
 from features.training.labels import Outcomes, label
-from models.baselines.labelled import Floats, Labelled, Matrix
+from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,16 +47,16 @@ class Classifier(Protocol):
 class Rival(Protocol):
     """A library: how many trees do best on newer rows, and a classifier of so many trees."""
 
-    def trees(self, older: Labelled, newer: Labelled) -> int: ...
+    def trees(self, older: LabelledRows, newer: LabelledRows) -> int: ...
 
-    def fit(self, training: Labelled, trees: int) -> Classifier: ...
+    def fit(self, training: LabelledRows, trees: int) -> Classifier: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """The rows that rivals learn from, when they were, and the features of those to forecast, for one horizon."""
 
-    training: Labelled
+    training: LabelledRows
     ts: Times
     horizon: np.timedelta64
     features: Matrix
@@ -73,13 +73,13 @@ class Ground:
         seen = _beside(training.features, training.fleet_rate)[known]
         asked = _beside(batch.compute(training.catalogue, view, replay.risk, rows), rate)
         return cls(
-            Labelled(seen, told[known], training.weight[known]),
+            LabelledRows(seen, told[known], training.weight[known]),
             training.rows.ts[known],
             days(horizon_days),
             asked,
         )
 
-    def split(self) -> tuple[Labelled, Labelled]:
+    def split(self) -> tuple[LabelledRows, LabelledRows]:
         """Split the training rows in time; of the older ones, those whose horizon ends before the newer ones begin."""
         start = np.quantile(self.ts[self.training.label == 1].astype(np.int64), OLDER).astype("datetime64[us]")
         return _take(self.training, self.ts + self.horizon <= start), _take(self.training, self.ts > start)
@@ -94,8 +94,8 @@ def _beside(features: Matrix, rate: Floats) -> Matrix:
     return np.column_stack([features, rate.astype(np.float32)])
 
 
-def _take(rows: Labelled, chosen: NDArray[np.bool_]) -> Labelled:
-    return Labelled(rows.features[chosen], rows.label[chosen], rows.weight[chosen])
+def _take(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:
+    return LabelledRows(rows.features[chosen], rows.label[chosen], rows.weight[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class XGBoost:
 
     seed: int
 
-    def trees(self, older: Labelled, newer: Labelled) -> int:
+    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
         """Stop where the newer rows' loss no longer falls."""
         model = self._make(MOST_TREES, early_stopping_rounds=PATIENCE)
         model.fit(
@@ -117,7 +117,7 @@ class XGBoost:
         )
         return int(model.best_iteration) + 1
 
-    def fit(self, training: Labelled, trees: int) -> Classifier:
+    def fit(self, training: LabelledRows, trees: int) -> Classifier:
         """Fit so many trees."""
         model: Classifier = self._make(trees).fit(
             training.features, training.label, sample_weight=training.weight, verbose=False
@@ -174,7 +174,7 @@ class HistGradientBoosting:
 
     seed: int
 
-    def trees(self, older: Labelled, newer: Labelled) -> int:
+    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
         """Stop where the newer rows' loss no longer falls."""
         model, columns = self._make(MOST_TREES, **STOPS_EARLY), varied(older.features)
         model.fit(
@@ -187,7 +187,7 @@ class HistGradientBoosting:
         )
         return max(int(np.argmax(model.validation_score_)), 1)  # the first score is that of no tree
 
-    def fit(self, training: Labelled, trees: int) -> Classifier:
+    def fit(self, training: LabelledRows, trees: int) -> Classifier:
         """Fit so many trees."""
         model, columns = self._make(trees, early_stopping=False), varied(training.features)
         model.fit(training.features[:, columns], training.label, sample_weight=training.weight)
@@ -214,7 +214,7 @@ class CatBoost:
 
     seed: int
 
-    def trees(self, older: Labelled, newer: Labelled) -> int:
+    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
         """Stop where the newer rows' loss no longer falls."""
         from catboost import Pool  # noqa: PLC0415 - an extra that only benchmarks need
 
@@ -229,7 +229,7 @@ class CatBoost:
         )
         return int(model.get_best_iteration()) + 1
 
-    def fit(self, training: Labelled, trees: int) -> Classifier:
+    def fit(self, training: LabelledRows, trees: int) -> Classifier:
         """Fit so many trees."""
         model: Classifier = self._make(trees).fit(training.features, training.label, sample_weight=training.weight)
         return model

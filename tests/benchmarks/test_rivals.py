@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.baselines.labelled import Labelled
+from models.baselines.labelled_rows import LabelledRows
 from tests.benchmarks.rivals import RARE, Ground, HistGradientBoosting, varied
 from tests.features.fleets import DAY
 from tests.models.replays import made_up, replayed
@@ -11,13 +11,13 @@ from tests.models.replays import made_up, replayed
 ROWS = 4_000
 
 
-def rows() -> Labelled:
+def rows() -> LabelledRows:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(ROWS, 5)).astype(np.float32)
     label = (rng.random(ROWS) < 1 / (1 + np.exp(2 - 2 * values[:, 0]))).astype(np.float64)
     values[:, 1], values[:, 2], values[:, 3] = np.nan, 3.0, 0.0
     values[0, 3] = 1.0
-    return Labelled(values, label, np.ones(ROWS))
+    return LabelledRows(values, label, np.ones(ROWS))
 
 
 def test_columns_of_one_value_or_none_or_a_rare_second_one_are_told_apart() -> None:
@@ -30,8 +30,8 @@ def test_columns_of_one_value_or_none_or_a_rare_second_one_are_told_apart() -> N
 def test_scikit_learn_stops_early_and_forecasts_in_spite_of_such_columns() -> None:
     rival, every = HistGradientBoosting(1), rows()
     trees = rival.trees(
-        Labelled(every.features[:3000], every.label[:3000], every.weight[:3000]),
-        Labelled(every.features[3000:], every.label[3000:], every.weight[3000:]),
+        LabelledRows(every.features[:3000], every.label[:3000], every.weight[:3000]),
+        LabelledRows(every.features[3000:], every.label[3000:], every.weight[3000:]),
     )
     told = rival.fit(every, trees).predict_proba(every.features)[:, 1]
     assert 1 <= trees < 1000

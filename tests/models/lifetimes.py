@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.training.person_periods import Periods
-from models.hazard.model import Covariates
+from models.hazard.boosting import fit
+from models.hazard.model import Covariates, HazardModel
 from models.setup import Params
 
 Floats = NDArray[np.float64]
@@ -19,8 +20,8 @@ USUAL_RATE = 0.05  # failures a node-day
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
-    """Rows with what is seen of them, what becomes of them, and their true rate of failure a day."""
+class Lifetimes:
+    """Rows with their covariates, their outcomes, and their true rate of failure a day."""
 
     covariates: Covariates
     periods: Periods
@@ -30,23 +31,30 @@ class Lives:
         return np.asarray(-np.expm1(-self.rate * after_days))
 
 
-def lives(rng: np.random.Generator, count: int = 12_000, censored_share: float = 0.0) -> Lives:
+def lifetimes(rng: np.random.Generator, count: int = 12_000, censored_share: float = 0.0) -> Lifetimes:
     """Draw rows; some are censored at any time of the longest horizon, in the middle of an interval too."""
     features = rng.normal(size=(count, 2))
     rate = USUAL_RATE * np.exp(features[:, 0])
-    dies = rng.exponential(1 / rate)
-    leaves = np.where(rng.random(count) < censored_share, rng.uniform(0, HORIZONS[-1], count), np.inf)
-    relative = np.full(count, 1.5)
-    matrix = np.column_stack([features, relative]).astype(np.float32)
-    return Lives(Covariates(matrix, np.full(count, USUAL_RATE)), periods_of(dies, leaves), rate)
+    fails_after = rng.exponential(1 / rate)
+    leaves_after = np.where(rng.random(count) < censored_share, rng.uniform(0, HORIZONS[-1], count), np.inf)
+    relative_rate = np.full(count, 1.5)
+    matrix = np.column_stack([features, relative_rate]).astype(np.float32)
+    covariates = Covariates(matrix, np.full(count, USUAL_RATE))
+    return Lifetimes(covariates, periods_of(fails_after, leaves_after), rate)
 
 
-def periods_of(dies: Floats, leaves: Floats) -> Periods:
-    """Cut lifetimes into intervals: who fails in each, and how much of it was seen."""
+def fitted(rows: Lifetimes, params: Params = QUICK) -> HazardModel:
+    """Fit the trees alone, uncalibrated, all rows alike."""
+    return fit(rows.covariates, rows.periods, np.ones(len(rows.rate)), NAMES, params)
+
+
+def periods_of(fails_after: Floats, leaves_after: Floats) -> Periods:
+    """Cut lifetimes into intervals: who fails in each, and how much of it was observed."""
     outcome, exposure = [], []
     for begin, end in zip((0.0, *HORIZONS[:-1]), HORIZONS, strict=True):
-        seen = np.minimum(leaves, end)
-        at_risk, fails = (dies > begin) & (seen > begin), (dies > begin) & (dies <= seen)
+        observed = np.minimum(leaves_after, end)
+        at_risk = (fails_after > begin) & (observed > begin)
+        fails = (fails_after > begin) & (fails_after <= observed)
         outcome.append(np.where(fails, 1.0, np.where(at_risk, 0.0, np.nan)))
-        exposure.append(np.where(fails, 1.0, np.where(at_risk, (seen - begin) / (end - begin), 0.0)))
+        exposure.append(np.where(fails, 1.0, np.where(at_risk, (observed - begin) / (end - begin), 0.0)))
     return Periods(HORIZONS, np.column_stack(outcome), np.column_stack(exposure))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.population.at_risk import Rows, assess
-from models.setup import Terms
+from models.setup import CauseCriteria
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.protocol import daily
 
@@ -21,7 +21,7 @@ NODES = [
 ]
 CAUSES = ("disk", "disk", "fan", "fan", "memory", "memory")
 UNTIL = START + 120 * DAY
-TERMS = Terms(min_failures=5, min_of_a_cause=3)
+CRITERIA = CauseCriteria(min_failures=5, min_of_a_cause=3)
 
 
 def lemons(*more: dict[str, object]) -> Fleet:

@@ -7,13 +7,13 @@ from features.grid import to_numpy
 from models.causes.counts import LEVELS, WINDOWS, CountLevel, cause_counts
 from models.causes.labels import Causes
 from tests.features.fleets import DAY, START, event
-from tests.models.causes.made_up import TERMS, UNTIL, lemons, rows_of
+from tests.models.causes.made_up import CRITERIA, UNTIL, lemons, rows_of
 
 
 def test_counts_are_those_of_a_loop_over_the_events() -> None:
     late = event("n1", START + 3 * DAY, START + 3 * DAY, cause="fan", recorded_at=START + 50 * DAY)
     records = lemons(late)
-    rows, causes = rows_of(records), Causes.of(records.events, TERMS)
+    rows, causes = rows_of(records), Causes.of(records.events, CRITERIA)
     counts, nodes = (
         cause_counts(records.view(UNTIL), rows, causes),
         {row["node"]: row for row in records.nodes.to_dicts()},
@@ -39,7 +39,7 @@ def test_counts_are_those_of_a_loop_over_the_events() -> None:
 def test_what_becomes_known_later_changes_no_bit(day: int) -> None:
     late = event("n0", START + 10 * DAY, START + 11 * DAY, cause="fan", recorded_at=START + 70 * DAY)
     records, then = lemons(late), START + day * DAY
-    causes = Causes.of(records.events, TERMS)
+    causes = Causes.of(records.events, CRITERIA)
     full = cause_counts(records.view(UNTIL), rows_of(records, then, 30), causes)
     cut = cause_counts(records.known_at(then).view(then), rows_of(records, then, 30), causes)
     assert len(LEVELS) == 8
@@ -50,6 +50,6 @@ def test_what_becomes_known_later_changes_no_bit(day: int) -> None:
 def test_a_node_without_failures_counts_none_and_its_rack_the_others() -> None:
     records = lemons()
     rows = rows_of(records.only(["n0"], START, UNTIL), START, 0)
-    counts = cause_counts(records.view(START), rows, Causes.of(records.events, TERMS))
+    counts = cause_counts(records.view(START), rows, Causes.of(records.events, CRITERIA))
     assert [counts[CountLevel("node", window)].sum() for window in WINDOWS] == [0, 0]
     assert CountLevel("fleet", WINDOWS[0]) in counts

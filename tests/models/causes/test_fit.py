@@ -17,17 +17,17 @@ from models.causes.replay import replay_causes
 from models.hazard.train import Trained, train
 from models.metrics.bootstrap import draw_resampler
 from tests.features.fleets import DAY, START, Fleet, event
-from tests.models.causes.made_up import TERMS, UNTIL, features_of, lemons, rows_of, with_node
+from tests.models.causes.made_up import CRITERIA, UNTIL, features_of, lemons, rows_of, with_node
 from tests.models.replays import setup_of
 
 if TYPE_CHECKING:
-    from models.setup import Terms
+    from models.setup import CauseCriteria
 
 SPLIT = START + 80 * DAY
 
 
-def trained_on(records: Fleet, terms: Terms = TERMS) -> Trained:
-    setup = replace(setup_of(metrics=(), min_failures=10**6), causes=terms)
+def trained_on(records: Fleet, criteria: CauseCriteria = CRITERIA) -> Trained:
+    setup = replace(setup_of(metrics=(), min_failures=10**6), causes=criteria)
     return train(records.view(SPLIT), replace(setup, design=Design((1.0, 3.0), 1.0, None, 5.0)))
 
 
@@ -51,15 +51,15 @@ def test_failures_without_a_cause_are_counted_and_are_no_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("terms", "why"),
+    ("criteria", "why"),
     [
-        (replace(TERMS, min_failures=500), "failures have a known cause, 500 are needed"),
-        (replace(TERMS, min_of_a_cause=500), "no cause was recorded 500 times"),
-        (replace(TERMS, unknown=("unknown", "disk", "fan")), "the records have one cause only, memory"),
+        (replace(CRITERIA, min_failures=500), "failures have a known cause, 500 are needed"),
+        (replace(CRITERIA, min_of_a_cause=500), "no cause was recorded 500 times"),
+        (replace(CRITERIA, unknown=("unknown", "disk", "fan")), "the records have one cause only, memory"),
     ],
 )
-def test_with_too_little_data_the_cause_is_unknown_with_the_reason(terms: Terms, why: str) -> None:
-    fitted, rows = fit_cause_model(trained_on(lemons(), terms)), rows_of(lemons(), SPLIT, 0)
+def test_with_too_little_data_the_cause_is_unknown_with_the_reason(criteria: CauseCriteria, why: str) -> None:
+    fitted, rows = fit_cause_model(trained_on(lemons(), criteria)), rows_of(lemons(), SPLIT, 0)
     forecasts = fitted.forecasts(fitted.probabilities(lemons().view(SPLIT), rows, features_of(rows)))
     assert {(forecast.cause, forecast.probability) for forecast in forecasts} == {(UNKNOWN, None)}
     assert [forecast.why for forecast in forecasts if not forecast.why.endswith(why)] == []

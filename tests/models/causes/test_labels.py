@@ -3,11 +3,11 @@ from __future__ import annotations
 import polars as pl
 
 from models.causes.labels import OTHER, Causes, causes_of_failures, known_causes
-from models.setup import Terms
+from models.setup import CauseCriteria
 from tests.features.fleets import DAY, START, event, fleet
-from tests.models.causes.made_up import TERMS, lemons
+from tests.models.causes.made_up import CRITERIA, lemons
 
-UNKNOWN = Terms().unknown
+UNKNOWN = CauseCriteria().unknown
 
 
 def test_words_for_an_unknown_cause_are_no_cause_whatever_their_case_and_spaces() -> None:
@@ -23,7 +23,7 @@ def test_maintenance_has_no_cause_of_failure() -> None:
 
 def test_rare_causes_have_no_class_of_their_own() -> None:
     rare = event("n0", START + 300 * DAY, cause="gremlins")
-    causes = Causes.of(lemons(rare).events, TERMS)
+    causes = Causes.of(lemons(rare).events, CRITERIA)
     assert causes.names == ("disk", "fan", "memory", OTHER)
     assert causes.codes(pl.Series(["fan", "gremlins", None, OTHER])).tolist() == [1, 3, -1, 3]
 
@@ -53,4 +53,4 @@ def test_a_cause_that_was_recorded_later_corrects_an_earlier_one() -> None:
 def test_without_events_there_are_no_failures_and_no_causes() -> None:
     empty = fleet().events
     assert causes_of_failures(empty, UNKNOWN).is_empty()
-    assert Causes.of(empty, TERMS).names == (OTHER,)
+    assert Causes.of(empty, CRITERIA).names == (OTHER,)

@@ -10,7 +10,7 @@ import pytest
 from features.grid import to_datetime
 from features.training.labels import Outcomes
 from models.hazard import fit
-from models.hazard.fit import FoldData, OutOfFold, out_of_fold, recency
+from models.hazard.fit import FoldData, OutOfFoldPredictions, predict_out_of_fold, recency_weights
 from models.hazard.model import Calibration
 from models.hazard.walk_forward import walk_forward
 from tests.models.replays import SPLIT, made_up, setup_of, trained
@@ -27,22 +27,22 @@ def starts_of(recipe: Recipe = RECIPE) -> list[np.datetime64]:
     return list(walk_forward(training.rows.ts[training.periods.fails], recipe.folds))
 
 
-def told_on(fleet: Fleet) -> OutOfFold:
-    """Predict the folds of the made-up fleet's training set by what another fleet's records say."""
-    told = out_of_fold(trained().training, fleet.view(SPLIT), RECIPE)
-    assert told is not None
-    return told
+def predicted_from(fleet: Fleet) -> OutOfFoldPredictions:
+    """Predict the folds of the made-up fleet's training set from the records of another fleet."""
+    predictions = predict_out_of_fold(trained().training, fleet.view(SPLIT), RECIPE)
+    assert predictions is not None
+    return predictions
 
 
 def test_every_row_from_the_first_folds_start_on_is_predicted_once() -> None:
     assert len(starts_of()) == RECIPE.folds
-    predicted = np.sort(told_on(made_up()).chosen)
+    predicted = np.sort(predicted_from(made_up()).rows)
     assert predicted.tolist() == np.flatnonzero(trained().training.rows.ts >= starts_of()[0]).tolist()
 
 
-def with_other_outcomes(fleet: Fleet, at: np.datetime64) -> Fleet:
-    """Let everything that was recorded after a time have happened to others."""
-    is_known = pl.col("recorded_at") <= to_datetime(at)
+def with_other_outcomes(fleet: Fleet, time: np.datetime64) -> Fleet:
+    """Turn everything that was recorded after a time into failures of other nodes."""
+    is_known = pl.col("recorded_at") <= to_datetime(time)
     return replace(
         fleet,
         events=fleet.events.with_columns(
@@ -56,27 +56,30 @@ def with_other_outcomes(fleet: Fleet, at: np.datetime64) -> Fleet:
 def test_what_was_recorded_after_a_folds_start_changes_nothing_about_it(fold: int) -> None:
     ts, starts = trained().training.rows.ts, starts_of()
     end = starts[fold + 1] if fold + 1 < len(starts) else ts.max() + np.timedelta64(1, "us")
-    own, other = told_on(made_up()), told_on(with_other_outcomes(made_up(), starts[fold]))
-    assert own.chosen.tolist() == other.chosen.tolist()
-    before, after = ts[own.chosen] < end, ts[own.chosen] >= end
-    assert own.score[before].tobytes() == other.score[before].tobytes()
-    assert not after.any() or own.score[after].tobytes() != other.score[after].tobytes()
+    original, changed = predicted_from(made_up()), predicted_from(with_other_outcomes(made_up(), starts[fold]))
+    assert original.rows.tolist() == changed.rows.tolist()
+    before, after = ts[original.rows] < end, ts[original.rows] >= end
+    assert original.score[before].tobytes() == changed.score[before].tobytes()
+    assert not after.any() or original.score[after].tobytes() != changed.score[after].tobytes()
 
 
 def test_a_label_never_crosses_its_folds_start() -> None:
+    assert len(starts_of()) == RECIPE.folds
     for start in starts_of():
         outcomes = Outcomes.of(made_up().view(to_datetime(start)), trained().training.rows.names)
         assert outcomes.known_until == start
+        assert len(outcomes.failure_start)
         assert (outcomes.failure_start <= start).all()
 
 
 def test_without_a_fold_the_model_is_left_uncalibrated() -> None:
     training = trained().training
-    nothing = replace(training.periods, outcome=np.where(training.periods.outcome == 1, 0.0, training.periods.outcome))
-    told = fit.train(replace(training, periods=nothing), made_up().view(SPLIT), RECIPE)
-    assert told.told is None
-    assert told.model.calibration.offset.tolist() == Calibration.none(3).offset.tolist()
-    assert told.model.calibration.scale.tolist() == Calibration.none(3).scale.tolist()
+    survived = np.where(training.periods.outcome == 1, 0.0, training.periods.outcome)
+    without_failures = replace(training, periods=replace(training.periods, outcome=survived))
+    fitted = fit.train(without_failures, made_up().view(SPLIT), RECIPE)
+    assert fitted.out_of_fold is None
+    assert fitted.model.calibration.offset.tolist() == Calibration.none(3).offset.tolist()
+    assert fitted.model.calibration.scale.tolist() == Calibration.none(3).scale.tolist()
 
 
 def test_a_fold_that_has_no_failure_before_it_is_left_out() -> None:
@@ -85,34 +88,32 @@ def test_a_fold_that_has_no_failure_before_it_is_left_out() -> None:
     outcome[training.rows.ts >= training.rows.ts.max() - np.timedelta64(2, "D")] = 1.0
     view = replace(made_up(), events=made_up().events.clear()).view(SPLIT)
     only_late = replace(training, periods=replace(training.periods, outcome=outcome))
-    assert out_of_fold(only_late, view, RECIPE) is None
+    assert predict_out_of_fold(only_late, view, RECIPE) is None
 
 
 def test_the_calibration_is_that_of_the_out_of_fold_predictions() -> None:
-    told = trained().fitted
-    assert told.told is not None
-    uncalibrated = told.model.calibrate(Calibration.none(3))
-    assert told.model.calibration.offset.tolist() != [0.0, 0.0, 0.0]
-    assert uncalibrated.boosters == told.model.boosters
-    assert len(told.model.boosters) == RECIPE.params.seeds
+    fitted = trained().fitted
+    assert fitted.out_of_fold is not None
+    uncalibrated = fitted.model.with_calibration(Calibration.none(3))
+    assert fitted.model.calibration.offset.tolist() != [0.0, 0.0, 0.0]
+    assert uncalibrated.boosters == fitted.model.boosters
+    assert len(fitted.model.boosters) == RECIPE.params.seeds
 
 
-def test_a_row_one_half_life_older_than_another_weighs_half_as_much() -> None:
+def test_a_row_older_than_another_by_a_half_life_weighs_half_as_much() -> None:
     days = np.array([0, 10, 20, 20]).astype("timedelta64[D]")
-    weight = recency(np.datetime64("2021-01-01", "us") + days, 10.0)
+    weight = recency_weights(np.datetime64("2021-01-01", "us") + days, 10.0)
     assert weight / weight[2] == pytest.approx([0.25, 0.5, 1, 1])
     assert weight.mean() == pytest.approx(1)
-    assert recency(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
+    assert recency_weights(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
 
 
 def test_rows_are_binned_once_for_recipes_of_as_many_bins() -> None:
     training = trained().training
-    lesson = FoldData.of(training, training.periods, training.periods.is_known)
-    few, again, many = (lesson.trees(replace(RECIPE.params, bins=bins)) for bins in (2, 2, 200))
+    data = FoldData.of(training, training.periods, training.periods.is_known)
+    few, again, many = (data.fit_trees(replace(RECIPE.params, bins=bins)) for bins in (2, 2, 200))
     assert few.boosters[0].model_to_string() == again.boosters[0].model_to_string()
-    assert sorted(lesson.binned) == [2, 200]
-    thresholds = [
-        model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)
-    ]
-    each = [told.drop_duplicates().groupby("split_feature").size().max() for told in thresholds]
-    assert each[0] == 1 < each[1]
+    assert sorted(data.binned) == [2, 200]
+    splits = [model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)]
+    most_thresholds = [table.drop_duplicates().groupby("split_feature").size().max() for table in splits]
+    assert most_thresholds[0] == 1 < most_thresholds[1]

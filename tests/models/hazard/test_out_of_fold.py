@@ -10,25 +10,25 @@ from models.hazard.train import train
 from tests.models.replays import HORIZONS, SPLIT, made_up, setup_of, trained
 
 
-def test_forecasts_are_those_of_folds_that_the_model_had_not_seen() -> None:
-    told = trained().fitted.told
-    assert told is not None
-    for horizon, forecast in forecasts(trained()).items():
-        assert 0 < len(forecast.label) <= len(told.chosen)
+def test_forecasts_are_of_rows_that_the_folds_models_had_not_learned_from() -> None:
+    predictions = trained().fitted.out_of_fold
+    assert predictions is not None
+    assert set(forecasts(trained())) == set(HORIZONS)
+    for forecast in forecasts(trained()).values():
+        assert 0 < len(forecast.label) <= len(predictions.rows)
         assert set(forecast.label.tolist()) == {0.0, 1.0}
         assert ((forecast.probability > 0) & (forecast.probability < 1)).all()
-        assert horizon in HORIZONS
 
 
 def test_a_label_that_reaches_past_the_split_is_left_out() -> None:
-    told, training = trained().fitted.told, trained().training
-    assert told is not None
-    ends = training.rows.ts[told.chosen] + 7 * np.timedelta64(86_400_000_000, "us")
+    predictions, training = trained().fitted.out_of_fold, trained().training
+    assert predictions is not None
+    ends = training.rows.ts[predictions.rows] + 7 * np.timedelta64(86_400_000_000, "us")
     failing = int(forecasts(trained())[7.0].label.sum())
     assert len(forecasts(trained())[7.0].label) <= int((ends <= to_numpy(SPLIT)).sum()) + failing
 
 
-def test_metrics_are_those_of_scikit_learn_with_rows_counted_for_those_they_stand_for() -> None:
+def test_metrics_are_those_of_scikit_learn_with_rows_repeated_as_their_weights_say() -> None:
     forecast = OutOfFoldForecast(
         np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([3.0, 1.0, 1.0, 1.0])
     )

@@ -8,10 +8,9 @@ import polars as pl
 import pytest
 
 from data.errors import TooLittleDataError
-from features.feature import Origin
 from features.grid import to_datetime, to_numpy
 from models.hazard.model import Covariates, HazardModel
-from models.hazard.train import count_failures, cutoffs, history_of, train
+from models.hazard.train import count_failures, cutoffs, train
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.models.replays import SPLIT, made_up, setup_of, trained
 
@@ -23,16 +22,16 @@ def without(kind: str) -> Fleet:
 
 
 @pytest.mark.parametrize(
-    "one", [without("failure"), fleet(nodes=[NODE]), fleet(), replace(made_up(), events=made_up().events.clear())]
+    "quiet", [without("failure"), fleet(nodes=[NODE]), fleet(), replace(made_up(), events=made_up().events.clear())]
 )
-def test_without_a_failure_there_is_nothing_to_learn(one: Fleet) -> None:
+def test_without_a_failure_there_is_nothing_to_learn(quiet: Fleet) -> None:
     with pytest.raises(TooLittleDataError, match=r"no failure \(kind = 'failure'\) known by 2021-01-31") as raised:
-        train(one.view(SPLIT), setup_of())
+        train(quiet.view(SPLIT), setup_of())
     assert raised.value.exit_code == 3
     assert "record failures" in raised.value.fix
 
 
-def test_failures_that_are_only_known_later_are_none_yet() -> None:
+def test_failures_that_are_only_recorded_later_do_not_count_yet() -> None:
     late = event("a", START, START + DAY, recorded_at=SPLIT + DAY)
     with pytest.raises(TooLittleDataError, match="no failure"):
         train(fleet([late], [NODE]).view(SPLIT), setup_of(()))
@@ -41,7 +40,7 @@ def test_failures_that_are_only_known_later_are_none_yet() -> None:
 @pytest.mark.parametrize(
     "nodes", [[], [NODE | {"observed_from": SPLIT + DAY}], [NODE | {"observed_until": START - 20 * DAY}]]
 )
-def test_a_fleet_that_nobody_is_at_risk_in_is_refused(nodes: list[dict[str, object]]) -> None:
+def test_a_fleet_without_a_node_at_risk_is_refused(nodes: list[dict[str, object]]) -> None:
     events = [event("a", START, START + DAY), event("a", START - 40 * DAY)]
     with pytest.raises(TooLittleDataError, match="no node was at risk") as raised:
         train(fleet(events, nodes).view(SPLIT), setup_of(()))
@@ -63,10 +62,9 @@ def test_too_few_failures_give_history_and_pooled_rates_and_low_support() -> Non
     few = train(made_up().view(SPLIT), setup_of(min_failures=trained().failures + 1))
     assert (few.support, few.is_supported) == ("low support", False)
     assert few.model.boosters == ()
-    assert few.fitted.told is None
-    seen = Covariates(few.training.features, few.training.fleet_rate)
-    assert np.isfinite(few.model.probabilities(seen)).all()
-    assert history_of(few).boosters == ()
+    assert few.fitted.out_of_fold is None
+    covariates = Covariates(few.training.features, few.training.fleet_rate)
+    assert np.isfinite(few.model.probabilities(covariates)).all()
 
 
 def test_just_enough_failures_give_a_model() -> None:
@@ -74,23 +72,23 @@ def test_just_enough_failures_give_a_model() -> None:
     assert (enough.support, len(enough.model.boosters)) == ("ok", 2)
 
 
-def test_a_failure_counts_once_however_many_rows_saw_it_coming() -> None:
+def test_a_failure_counts_once_however_many_rows_it_follows() -> None:
     events = [event("a", START + day * DAY, START + (day + 0.2) * DAY) for day in (5.5, 12.5)]
-    told = train(fleet(events, [NODE]).view(SPLIT), setup_of((), min_failures=1))
-    assert told.failures == 2
-    assert told.training.periods.fails.sum() == 14  # a week of cutoffs before each
+    two_failures = train(fleet(events, [NODE]).view(SPLIT), setup_of((), min_failures=1))
+    assert two_failures.failures == 2
+    assert two_failures.training.periods.fails.sum() == 14  # a week of cutoffs before each
 
 
-def test_a_failure_that_no_row_is_before_is_not_learned_from() -> None:
+def test_a_failure_without_a_row_before_it_is_not_learned_from() -> None:
     before, during = event("a", START - 60 * DAY, START - 59 * DAY), event("a", START + 9.5 * DAY, START + 10 * DAY)
     repair = event("a", START - 5 * DAY, START + 20 * DAY, kind="maintenance")
-    seen = event("a", START + 25.5 * DAY, START + 26 * DAY)
-    told = train(fleet([before, during, repair, seen], [NODE]).view(SPLIT), setup_of((), min_failures=1))
-    assert told.failures == 1
-    assert count_failures(told.training, told.view) == 1
+    after = event("a", START + 25.5 * DAY, START + 26 * DAY)
+    learned = train(fleet([before, during, repair, after], [NODE]).view(SPLIT), setup_of((), min_failures=1))
+    assert learned.failures == 1
+    assert count_failures(learned.training, learned.view) == 1
 
 
-def test_nobody_is_trained_on_while_under_repair_or_unknown() -> None:
+def test_no_node_is_trained_on_while_down_or_unknown() -> None:
     training, risk = trained().training, trained().risk
     assert risk.down.any()
     assert risk.unknown.any()
@@ -109,19 +107,19 @@ def test_no_outcome_crosses_the_split() -> None:
 
 def test_what_was_recorded_after_the_split_changes_no_bit_of_the_model() -> None:
     later = pl.col("recorded_at") > SPLIT
-    other = replace(
+    changed = replace(
         made_up(),
         events=made_up().events.with_columns(kind=pl.when(later).then(pl.lit("failure")).otherwise("kind")),
         telemetry=made_up().telemetry.with_columns(
             temperature=pl.when(pl.col("available_at") > SPLIT).then(pl.lit(-1e6)).otherwise("temperature")
         ),
     )
-    told = train(other.view(SPLIT), setup_of())
-    assert texts(told.model) == texts(trained().model)
-    assert told.model.calibration.offset.tobytes() == trained().model.calibration.offset.tobytes()
-    lines = [model.line.weights.tobytes() for model in (told.model, trained().model) if model.line]
-    assert len(lines) == 2
-    assert lines[0] == lines[1]
+    model, original = train(changed.view(SPLIT), setup_of()).model, trained().model
+    assert texts(model) == texts(original)
+    assert model.calibration.offset.tobytes() == original.calibration.offset.tobytes()
+    assert model.linear is not None
+    assert original.linear is not None
+    assert model.linear.weights.tobytes() == original.linear.weights.tobytes()
 
 
 def test_training_twice_gives_the_same_text_and_another_seed_another() -> None:
@@ -136,23 +134,15 @@ def texts(model: HazardModel) -> list[str]:
     return [booster.model_to_string() for booster in model.boosters]
 
 
-def test_the_history_model_has_event_history_and_uptime_alone() -> None:
-    features = {feature.name: feature for feature in trained().training.catalogue.features}
-    own = [features[name] for name in history_of(trained()).feature_names]
-    assert {feature.origin for feature in own} == {Origin.HISTORY, Origin.WINDOW}
-    assert {feature.stat for feature in own if feature.origin is Origin.WINDOW} == {"uptime"}
-    assert len(own) < len(features)
-
-
 def test_cutoffs_go_back_from_the_view_to_the_first_node() -> None:
     view = fleet(nodes=[NODE | {"observed_from": START + timedelta(hours=5)}]).view(START + 4 * DAY)
     assert [to_datetime(cutoff) for cutoff in cutoffs(view, setup_of())] == [START + day * DAY for day in (1, 2, 3, 4)]
 
 
-def test_cutoffs_begin_with_the_history_if_that_is_said() -> None:
-    said = replace(setup_of(), history_start=SPLIT - 2 * DAY)
-    told = [to_datetime(cutoff) for cutoff in cutoffs(made_up().view(SPLIT), said)]
-    assert told == [SPLIT - 2 * DAY, SPLIT - DAY, SPLIT]
+def test_cutoffs_begin_with_the_history_if_its_start_is_set() -> None:
+    setup = replace(setup_of(), history_start=SPLIT - 2 * DAY)
+    times = [to_datetime(cutoff) for cutoff in cutoffs(made_up().view(SPLIT), setup)]
+    assert times == [SPLIT - 2 * DAY, SPLIT - DAY, SPLIT]
 
 
 def test_an_empty_fleet_has_one_cutoff() -> None:

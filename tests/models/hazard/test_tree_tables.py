@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.hazard.tree_tables import BLOCK_ROWS, MOST_SPLITS, Forest, forests
+from models.hazard.tree_tables import BLOCK_ROWS, MAX_SPLITS, Forest, read_forests
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,92 +18,95 @@ if TYPE_CHECKING:
 FEATURES = 5  # and the constant one
 
 
-def values(rng: np.random.Generator, rows: int) -> NDArray[np.float32]:
+def drawn(rng: np.random.Generator, rows: int) -> NDArray[np.float32]:
     """Draw features: few and many values, missing ones, and one that is never missing in training."""
-    told = rng.normal(size=(rows, FEATURES)).astype(np.float32)
-    told[:, 1] = rng.integers(-2, 3, rows)
-    told[:, 2] *= np.float32(1e30)
-    told[:, :3][rng.random((rows, 3)) < 0.2] = np.nan
-    return told
+    features = rng.normal(size=(rows, FEATURES)).astype(np.float32)
+    features[:, 1] = rng.integers(-2, 3, rows)
+    features[:, 2] *= np.float32(1e30)
+    features[:, :3][rng.random((rows, 3)) < 0.2] = np.nan
+    return features
 
 
-def booster(seed: int, leaves: int = 8, trees: int = 12, **more: int) -> lgb.Booster:
+def fitted(seed: int, leaves: int = 8, trees: int = 12, **more: int) -> lgb.Booster:
     rng = np.random.default_rng(seed)
-    told, constant = values(rng, 600), rng.integers(0, 3, 600)
-    chance = 0.2 + 0.3 * (np.nan_to_num(told[:, 0]) > 0.3) + 0.1 * np.isnan(told[:, 1]) + 0.1 * constant
+    features, constant = drawn(rng, 600), rng.integers(0, 3, 600)
+    probability = 0.2 + 0.3 * (np.nan_to_num(features[:, 0]) > 0.3) + 0.1 * np.isnan(features[:, 1]) + 0.1 * constant
     options = {"objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 5, "verbose": -1}
-    data = lgb.Dataset(np.column_stack([told, constant]), label=(rng.random(600) < chance).astype(float))
+    data = lgb.Dataset(np.column_stack([features, constant]), label=(rng.random(600) < probability).astype(float))
     return lgb.train({**options, **more}, data, trees)
 
 
-def beside(features: NDArray[np.float32], constant: float) -> NDArray[np.float32]:
+def with_constant(features: NDArray[np.float32], constant: float) -> NDArray[np.float32]:
     return np.column_stack([features, np.full(len(features), constant, np.float32)])
 
 
-def forest(of: lgb.Booster) -> Forest:
-    told = Forest.of(of)
-    assert told is not None
-    return told
+def forest_of(booster: lgb.Booster) -> Forest:
+    forest = Forest.of(booster)
+    assert forest is not None
+    return forest
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1000), st.integers(2, MOST_SPLITS + 1), st.integers(0, 40))
+@given(st.integers(0, 1000), st.integers(2, MAX_SPLITS + 1), st.integers(0, 40))
 def test_scores_have_lightgbms_bits(seed: int, leaves: int, rows: int) -> None:
-    own, asked = booster(seed, leaves), values(np.random.default_rng(seed + 1), rows + 1)
-    asked[0] = np.nan  # also where nothing was missing in training
-    asked[-1, 0] = np.inf
-    told = forest(own).scores(asked, range(3))
+    booster, features = fitted(seed, leaves), drawn(np.random.default_rng(seed + 1), rows + 1)
+    features[0] = np.nan  # also where nothing was missing in training
+    features[-1, 0] = np.inf
+    scores = forest_of(booster).scores(features, range(3))
+    assert scores.shape == (rows + 1, 3)
     for constant in range(3):
-        expected = np.asarray(own.predict(beside(asked, constant), raw_score=True))
-        assert np.ascontiguousarray(told[:, constant]).tobytes() == expected.tobytes()
+        expected = np.asarray(booster.predict(with_constant(features, constant), raw_score=True))
+        assert np.ascontiguousarray(scores[:, constant]).tobytes() == expected.tobytes()
 
 
 def test_a_value_at_a_threshold_goes_the_way_it_goes_in_lightgbm() -> None:
-    own = booster(3)
-    text = own.model_to_string()
-    thresholds = [
-        float(one) for line in text.splitlines() if line.startswith("threshold=") for one in line[10:].split()
-    ]
-    near = np.array(thresholds, dtype=np.float32)
-    told = np.concatenate([near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))])
-    asked = np.repeat(told[:, None], FEATURES, axis=1)
-    expected = np.asarray(own.predict(beside(asked, 1), raw_score=True))
-    assert np.ascontiguousarray(forest(own).scores(asked, [1])[:, 0]).tobytes() == expected.tobytes()
+    booster = fitted(3)
+    lines = [line for line in booster.model_to_string().splitlines() if line.startswith("threshold=")]
+    thresholds = np.array([float(number) for line in lines for number in line[10:].split()], dtype=np.float32)
+    above, below = (np.nextafter(thresholds, np.float32(limit)) for limit in (np.inf, -np.inf))
+    features = np.repeat(np.concatenate([thresholds, above, below])[:, None], FEATURES, axis=1)
+    expected = np.asarray(booster.predict(with_constant(features, 1), raw_score=True))
+    assert len(thresholds) > 12
+    assert np.ascontiguousarray(forest_of(booster).scores(features, [1])[:, 0]).tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("leaves", [2, 8, MOST_SPLITS + 1])
-def test_what_features_add_is_lightgbms_shap(leaves: int) -> None:
-    own, asked = booster(leaves, leaves), values(np.random.default_rng(9), 50)
+@pytest.mark.parametrize("leaves", [2, 8, MAX_SPLITS + 1])
+def test_contributions_are_lightgbms_shap_values(leaves: int) -> None:
+    booster, features = fitted(leaves, leaves), drawn(np.random.default_rng(9), 50)
     weights = {0.0: 0.5, 1.0: 0.1, 2.0: 1.3}
-    told = np.zeros(asked.shape)
-    forest(own).add(told, asked, weights)
-    every = {one: np.asarray(own.predict(beside(asked, one), pred_contrib=True)) for one in weights}
-    expected = sum(weight * every[one][:, :FEATURES] for one, weight in weights.items())
-    assert told == pytest.approx(expected, abs=1e-12)
+    total = np.zeros(features.shape)
+    forest_of(booster).add_contributions(total, features, weights)
+    shap = {
+        constant: np.asarray(booster.predict(with_constant(features, constant), pred_contrib=True))
+        for constant in weights
+    }
+    expected = sum(weight * shap[constant][:, :FEATURES] for constant, weight in weights.items())
+    assert total == pytest.approx(expected, abs=1e-12)
 
 
 def test_blocks_of_rows_and_the_order_of_memory_change_no_bit() -> None:
-    own, asked = forest(booster(1, trees=3)), values(np.random.default_rng(2), BLOCK_ROWS + 7)
-    whole = own.scores(np.asfortranarray(asked), [0])
-    assert own.scores(asked, [0]).tobytes() == whole.tobytes()
-    assert own.scores(asked[BLOCK_ROWS - 3 :], [0]).tobytes() == np.ascontiguousarray(whole[BLOCK_ROWS - 3 :]).tobytes()
+    forest, features = forest_of(fitted(1, trees=3)), drawn(np.random.default_rng(2), BLOCK_ROWS + 7)
+    whole = forest.scores(np.asfortranarray(features), [0])
+    assert forest.scores(features, [0]).tobytes() == whole.tobytes()
+    tail = slice(BLOCK_ROWS - 3, None)
+    assert forest.scores(features[tail], [0]).tobytes() == np.ascontiguousarray(whole[tail]).tobytes()
 
 
-def test_a_tree_that_never_split_says_the_same_to_all() -> None:
-    own = booster(1, trees=2, min_data_in_leaf=500)
-    asked = values(np.random.default_rng(1), 4)
-    assert forest(own).scores(asked, [0])[:, 0] == pytest.approx(
-        np.asarray(own.predict(beside(asked, 0), raw_score=True))
+def test_a_tree_without_a_split_has_the_same_value_for_all_rows() -> None:
+    booster = fitted(1, trees=2, min_data_in_leaf=500)
+    features = drawn(np.random.default_rng(1), 4)
+    assert forest_of(booster).scores(features, [0])[:, 0] == pytest.approx(
+        np.asarray(booster.predict(with_constant(features, 0), raw_score=True))
     )
-    added = np.zeros(asked.shape)
-    forest(own).add(added, asked, {0.0: 1.0})
-    assert not added.any()
+    total = np.zeros(features.shape)
+    forest_of(booster).add_contributions(total, features, {0.0: 1.0})
+    assert not total.any()
 
 
-@pytest.mark.parametrize("odd", [{"leaves": MOST_SPLITS + 8}, {"zero_as_missing": True}, {"linear_tree": True}])
+@pytest.mark.parametrize("odd", [{"leaves": MAX_SPLITS + 8}, {"zero_as_missing": True}, {"linear_tree": True}])
 def test_other_trees_are_left_to_lightgbm(odd: dict[str, int]) -> None:
-    assert forests((booster(1), booster(1, **odd))) is None
+    assert read_forests((fitted(1), fitted(1, **odd))) is None
 
 
 def test_no_booster_makes_no_forest() -> None:
-    assert forests(()) is None
+    assert read_forests(()) is None

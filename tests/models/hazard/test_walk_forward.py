@@ -13,7 +13,7 @@ def days(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     return DAY_ONE + np.array(numbers, dtype="timedelta64[D]").astype("timedelta64[us]")
 
 
-def test_the_first_half_of_the_failing_rows_is_trained_on_and_the_rest_parted_evenly() -> None:
+def test_the_first_half_of_the_failing_rows_is_trained_on_and_the_rest_divided_evenly() -> None:
     starts = walk_forward(days(*range(60)), 3)
     assert starts.tolist() == days(30, 40, 50).tolist()
 

@@ -15,7 +15,7 @@ from models.causes.fit import fit_cause_model
 from models.hazard.model import Covariates
 from models.registry.bundle import MANIFEST, UNTOLD, Bundle, Manifest, load, save
 from models.registry.pack import pack
-from models.setup import Terms
+from models.setup import CauseCriteria
 from tests.models.replays import setup_of, trained
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
 @cache
 def causes() -> CauseModel:
     """Learn from the made-up fleet's few failures, and grow trees whether or not they help."""
-    terms = Terms(min_failures=5, min_of_a_cause=2)
-    told = fit_cause_model(replace(trained(), setup=replace(setup_of(), causes=terms)))
+    criteria = CauseCriteria(min_failures=5, min_of_a_cause=2)
+    told = fit_cause_model(replace(trained(), setup=replace(setup_of(), causes=criteria)))
     shares = np.full((40, len(told.causes.names)), 1 / len(told.causes.names))
     features, cause = trained().training.features[:40], np.arange(40) % len(told.causes.names)
     return replace(told, booster=trees.fit(features, cause, np.ones(40), shares, 1), blend=Blend(0.9, 0.5))
@@ -67,7 +67,7 @@ def test_a_pooled_model_is_read_back_without_trees(tmp_path: Path) -> None:
 
 def test_a_model_of_the_format_before_there_were_lines_is_read_as_trees_alone(tmp_path: Path) -> None:
     own, training = bundle_of(), trained().training
-    model = replace(own.model, line=None, trees_share=1.0)
+    model = replace(own.model, linear=None, trees_share=1.0)
     save(replace(own, model=model), tmp_path)
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     old = {name: value for name, value in manifest.items() if name not in {"line", "trees_share", *CAUSES}}

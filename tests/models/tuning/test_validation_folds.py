@@ -13,7 +13,7 @@ from scipy.stats import bernoulli
 
 from data.errors import TooLittleDataError
 from features.training.labels import Outcomes
-from models.hazard.fit import out_of_fold
+from models.hazard.fit import predict_out_of_fold
 from models.hazard.model import base_log_odds
 from models.tuning.validation_folds import Course, Exam, Truth
 from tests.models.replays import SPLIT, made_up, setup_of, trained
@@ -40,9 +40,9 @@ def exams() -> tuple[Exam, ...]:
 
 
 def test_both_halves_predict_every_fold_as_calibration_does_to_the_last_bit() -> None:
-    told = out_of_fold(training(), made_up().view(SPLIT), replace(RECIPE, folds=2 * RECIPE.folds))
+    told = predict_out_of_fold(training(), made_up().view(SPLIT), replace(RECIPE, folds=2 * RECIPE.folds))
     assert told is not None
-    assert np.concatenate([exam.tested for exam in exams()]).tolist() == told.chosen.tolist()
+    assert np.concatenate([exam.tested for exam in exams()]).tolist() == told.rows.tolist()
     assert np.concatenate([exam.truth.base for exam in exams()]).tobytes() == told.base.tobytes()
     assert np.concatenate([exam.answer(ONE_SEED) for exam in exams()]).tobytes() == told.score.tobytes()
 

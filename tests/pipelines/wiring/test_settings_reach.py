@@ -23,7 +23,7 @@ from features.population.at_risk import Coverage
 from features.training.training_set import Design
 from models.backtest.judge import Judging
 from models.registry.mlflow_registry import Registry
-from models.setup import Params, Recipe, Setup, Terms
+from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings import schema
 from pipelines.settings.load import load
 from pipelines.settings.schema import Settings
@@ -168,7 +168,7 @@ SOURCES: list[tuple[type[DataclassInstance], tuple[type[BaseModel], ...]]] = [
     (Recipe, (schema.ForecastSettings, schema.ModelSettings)),
     (Design, (schema.ForecastSettings, schema.ModelSettings)),
     (Setup, (schema.FeatureSettings, schema.BaselineSettings, schema.ModelSettings)),
-    (Terms, (schema.CauseSettings,)),
+    (CauseCriteria, (schema.CauseSettings,)),
     (Judging, (schema.ForecastSettings,)),
     (Costs, (schema.PolicySettings,)),
     (Limits, (schema.LimitSettings,)),

@@ -14,10 +14,10 @@ from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Coverage, assess
 from models.causes.fit import fit_cause_model
-from models.hazard.model import pooled
+from models.hazard.model import pooled_model
 from models.hazard.train import cutoffs
 from models.registry.pack import pack
-from models.setup import Terms
+from models.setup import CauseCriteria
 from serving.explanation.reason import TIMES, from_json
 from serving.scoring.score import ScoreRequest, score
 from tests.features.fleets import DAY, START, Fleet, event, fleet
@@ -131,7 +131,7 @@ def test_a_model_with_low_support_gives_every_score_low_support() -> None:
     view, manifest = made_up().view(SPLIT), bundle().manifest
     weak = replace(
         bundle(),
-        model=pooled(manifest.features, manifest.horizons_days),
+        model=pooled_model(manifest.features, manifest.horizons_days),
         manifest=replace(manifest, support="low support", boosters=()),
     )
     scores = score(view, replace(request_of(view), bundle=weak)).drop_nulls("probability")
@@ -197,7 +197,7 @@ def test_a_reason_names_its_feature_its_value_and_its_odds() -> None:
     view, model = made_up().view(SPLIT), bundle().model
     # the log-odds of ten small trees are too small for a reason: scale them up
     calibration = replace(model.calibration, scale=np.full(len(HORIZONS), 9.0))
-    scaled = replace(bundle(), model=model.calibrate(calibration))
+    scaled = replace(bundle(), model=model.with_calibration(calibration))
     scores = score(view, replace(request_of(view), bundle=scaled)).drop_nulls("probability")
     reasons = [reason for text in scores["reasons"] for reason in from_json(text)]
     assert len(reasons) > 0
@@ -209,8 +209,8 @@ def test_a_reason_names_its_feature_its_value_and_its_odds() -> None:
 
 
 def test_a_score_has_the_bundles_likely_cause_or_a_note_why_it_is_unknown() -> None:
-    terms = Terms(min_failures=5, min_of_a_cause=2, min_probability=0.3)
-    fitted = fit_cause_model(replace(trained(), setup=replace(trained().setup, causes=terms)))
+    criteria = CauseCriteria(min_failures=5, min_of_a_cause=2, min_probability=0.3)
+    fitted = fit_cause_model(replace(trained(), setup=replace(trained().setup, causes=criteria)))
     view = made_up().view(SPLIT)
     causes = replace(fitted, least_probability=0.3, doubt="")
     scores = score(view, replace(request_of(view), bundle=replace(bundle(), causes=causes)))
