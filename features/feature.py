@@ -1,82 +1,84 @@
-"""What a feature is: one named number per node and cutoff time."""
+"""What a feature is: one named number per node and cutoff time, with its computation and its words in one row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from data.schema import SEPARATOR
+from features.phrase import BY_NAME, Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
 
 FAILURES = "failures"
-FLEET = "fleet"  # tells of all nodes alike
+FLEET = "fleet"  # a feature of this metric is the same for all nodes
 FAILURES_OF = f"{FAILURES}_"  # before a cause
-EVER = None
-TIMES_FLEET = "x fleet"  # the unit of what is a multiple of the fleet's
+EVER = None  # the window that holds the whole past
+TIMES_FLEET = "x fleet"  # the unit of a multiple of the fleet's value
 OF_ONE = "of 1"  # the unit of a rank
+ROBUST_SD = "robust sd"  # the unit of a robust standard deviation
 
 
 class Origin(StrEnum):
-    """Which executor computes a feature."""
+    """Which records a feature is computed from, and so which executor computes it."""
 
-    WINDOW = "window"  # buckets of a sampled metric
-    HELD = "held"  # changes of an on-change metric
+    SAMPLED = "sampled"  # buckets of a sampled metric
+    ON_CHANGE = "on_change"  # changes of an on-change metric
     HISTORY = "history"  # events and inventory
 
 
 class Peer(StrEnum):
-    """How a value is set beside its peers at the same time."""
+    """How a value is compared with the peers' at the same time."""
 
     NONE = ""
     FLEET = "vs_fleet"  # robust standard deviations from the fleet's median
     RATIO = "of_fleet"  # multiple of the fleet's median
-    RANK = "rank"  # place in the fleet, 0 to 1
+    RANK = "rank"  # rank in the fleet, 0 to 1
     RACK = "vs_rack"  # distance from the rack's median
-    HARDWARE = "rank_in_hardware"  # place among the nodes of the same hardware, 0 to 1
+    HARDWARE = "rank_in_hardware"  # rank among the nodes of the same hardware, 0 to 1
+
+
+class Statistic(Protocol):
+    """A computation with the name that stands in the names of its features."""
+
+    @property
+    def name(self) -> str:
+        """The middle part of a feature's name."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """The records that it reads."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One named number per node and cutoff."""
+    """One row of the catalogue."""
 
-    origin: Origin
     metric: str
-    stat: str
+    statistic: Statistic
     window: timedelta | None  # None: the whole past
     unit: str
-    why: str
+    why: str  # it should matter
+    phrase: Phrase = BY_NAME
     peer: Peer = Peer.NONE
-    of: tuple[str, ...] = ()  # the metrics that a joint feature is made of
+    combines: tuple[str, ...] = ()  # the metrics that a combined feature is made of
 
     @property
     def name(self) -> str:
-        """`<metric>__<stat>__<window>`."""
-        stat = f"{self.stat}_{self.peer}" if self.peer else self.stat
-        return SEPARATOR.join((self.metric, stat, window_name(self.window)))
+        """`<metric>__<statistic>__<window>`."""
+        statistic = f"{self.statistic.name}_{self.peer}" if self.peer else self.statistic.name
+        return SEPARATOR.join((self.metric, statistic, window_name(self.window)))
 
-
-def by_metric(features: Iterable[Feature]) -> Iterator[tuple[str, list[Feature]]]:
-    """Part features by metric."""
-    ordered = sorted(features, key=lambda feature: feature.metric)
-    for metric, own in groupby(ordered, key=lambda feature: feature.metric):
-        yield metric, list(own)
-
-
-def window_name(window: timedelta | None) -> str:
-    """Name a window: 7d, 6h, 5m, or 'ever'."""
-    if window is None:
-        return "ever"
-    minutes = int(window.total_seconds() // 60)
-    if minutes % 1440 == 0:
-        return f"{minutes // 1440}d"
-    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    @property
+    def origin(self) -> Origin:
+        """Which records the feature is computed from."""
+        return self.statistic.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +93,27 @@ class Catalogue:
 
     def only(self, *origins: Origin, metrics: Iterable[str] = ()) -> Catalogue:
         """Keep the features of some origins, and those of some metrics."""
-        wanted = set(metrics)
-        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in wanted))
+        kept = set(metrics)
+        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in kept))
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """The column of each feature in a matrix of rows x features, by name."""
+        return {name: column for column, name in enumerate(self.names)}
+
+
+def by_metric(features: Iterable[Feature]) -> Iterator[tuple[str, list[Feature]]]:
+    """Group features by metric, metrics in alphabetical order."""
+    ordered = sorted(features, key=lambda feature: feature.metric)
+    for metric, group in groupby(ordered, key=lambda feature: feature.metric):
+        yield metric, list(group)
+
+
+def window_name(window: timedelta | None) -> str:
+    """Name a window: 7d, 6h, 5m, or 'ever'."""
+    if window is None:
+        return "ever"
+    minutes = int(window.total_seconds() // 60)
+    if minutes % 1440 == 0:
+        return f"{minutes // 1440}d"
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"

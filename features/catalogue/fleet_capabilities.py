@@ -1,14 +1,14 @@
-"""What a fleet offers to the catalogue, as far as a view knows."""
+"""What a fleet offers to the catalogue: its metrics, and what its inventory and events distinguish."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from data.schema import EventKind, Metric
+from features.feature import Peer
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,8 +19,24 @@ FEWEST_OF_A_CAUSE = 30
 MOST_CAUSES = 6
 
 
+@dataclass(frozen=True, slots=True)
+class FleetCapabilities:
+    """The metrics of a fleet, the windows over them, and what its nodes and failures are grouped by."""
+
+    metrics: tuple[Metric, ...]
+    windows: tuple[timedelta, ...]  # ascending; the first one is what counts as 'now'
+    has_racks: bool
+    has_hardware: bool
+    causes: tuple[str, ...] = ()
+
+    @property
+    def ranked_among(self) -> tuple[Peer, ...]:
+        """The peers among which values of on-change metrics are ranked."""
+        return (Peer.RANK, Peer.HARDWARE) if self.has_hardware else (Peer.RANK,)
+
+
 def capabilities_of(view: View, metrics: tuple[Metric, ...], windows: tuple[timedelta, ...]) -> FleetCapabilities:
-    """Find out whether the inventory tells racks and models apart, and which causes are common."""
+    """Find out whether the inventory distinguishes racks and hardware models, and which causes are common."""
     nodes = view.nodes()
     failures = view.events().filter((pl.col("kind") == EventKind.FAILURE) & pl.col("cause").is_not_null())
     common = failures["cause"].value_counts().filter(pl.col("count") >= FEWEST_OF_A_CAUSE)
@@ -32,14 +48,3 @@ def capabilities_of(view: View, metrics: tuple[Metric, ...], windows: tuple[time
         has_hardware=nodes["hardware"].n_unique() > 1,
         causes=tuple(sorted(ranked)) if len(ranked) > 1 else (),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class FleetCapabilities:
-    """What a fleet offers: its metrics and what its inventory and events tell apart."""
-
-    metrics: tuple[Metric, ...]
-    windows: tuple[timedelta, ...]  # rising; the first one is what counts as 'now'
-    has_racks: bool
-    has_hardware: bool
-    causes: tuple[str, ...] = ()

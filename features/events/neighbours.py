@@ -1,4 +1,4 @@
-"""Which nodes stand next to each other: their names differ by one or two in the last number, in the same rack."""
+"""Which nodes are next to each other: their names differ by one or two in the last number, in the same rack."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NUMBERED = r"^([^.]*?)(\d{1,9})([^.\d]*)(?:\..*)?$"  # the last number before th
 REACH = (-2, -1, 1, 2)
 
 
-def pairs(nodes: pl.DataFrame, reach: Sequence[int] = REACH) -> pl.DataFrame:
+def adjacent_pairs(nodes: pl.DataFrame, reach: Sequence[int] = REACH) -> pl.DataFrame:
     """List the pairs (unit, neighbour) of an inventory, as positions in it.
 
-    Who neighbours whom depends on the two alone, not on which other nodes there are.
+    Whether two nodes are neighbours depends on the two alone, not on which other nodes there are.
     """
     name = pl.col(NODE)
     placed = nodes.select(
@@ -30,15 +30,15 @@ def pairs(nodes: pl.DataFrame, reach: Sequence[int] = REACH) -> pl.DataFrame:
         after=name.str.extract(NUMBERED, 3),
     ).drop_nulls()
     steps = pl.DataFrame({"step": reach})
-    sought = placed.join(steps, how="cross").with_columns(pl.col("number") + pl.col("step"))
-    return sought.join(placed.rename({"unit": "neighbour"}), on=["rack", "before", "number", "after"]).select(
+    candidates = placed.join(steps, how="cross").with_columns(pl.col("number") + pl.col("step"))
+    return candidates.join(placed.rename({"unit": "neighbour"}), on=["rack", "before", "number", "after"]).select(
         "unit", "neighbour"
     )
 
 
-def of_neighbours(facts: EventArrays, pairs: pl.DataFrame) -> EventArrays:
-    """Give each node the facts of its neighbours."""
-    table = pl.DataFrame({"neighbour": facts.unit}).with_row_index("fact")
-    told = table.join(pairs, on="neighbour", maintain_order="left")
-    copies = facts.take(told["fact"].to_numpy())
-    return EventArrays(told["unit"].to_numpy(), copies.start, copies.end, copies.known, copies.over)
+def of_neighbours(events: EventArrays, pairs: pl.DataFrame) -> EventArrays:
+    """Return each node's neighbours' events as its own."""
+    table = pl.DataFrame({"neighbour": events.unit}).with_row_index("event")
+    joined = table.join(pairs, on="neighbour", maintain_order="left")
+    copies = events.take(joined["event"].to_numpy())
+    return EventArrays(joined["unit"].to_numpy(), copies.start, copies.end, copies.known_at, copies.end_known_at)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The metric that tells how well a node was seen, and the share of the fleet's median that is enough."""
+    """The metric that counts a node's samples, and the share of the fleet's median that is enough."""
 
     metric: str
     share: float = 0.9
@@ -29,7 +29,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Pairs (node, cutoff) as positions into `names` (sorted) and `cutoffs` (rising), node by node."""
+    """Pairs (node, cutoff) as positions into `names` (sorted) and `cutoffs` (ascending), node by node."""
 
     names: tuple[str, ...]
     cutoffs: Times
@@ -49,13 +49,13 @@ class Rows:
         return Rows(self.names, self.cutoffs, self.node[chosen], self.cutoff[chosen])
 
     def during(self, run: range) -> Rows:
-        """Forget the cutoffs outside a run; no row lies there."""
+        """Drop the cutoffs outside a run; no row is there."""
         return Rows(self.names, self.cutoffs[run.start : run.stop], self.node, self.cutoff - run.start)
 
 
 @dataclass(frozen=True, slots=True)
 class AtRisk:
-    """Who is present, in an open event, and reporting: nodes x cutoffs, from the view at each cutoff."""
+    """Which nodes are present, in an open event, and reporting: nodes x cutoffs, from the view at each cutoff."""
 
     names: tuple[str, ...]
     cutoffs: Times
@@ -70,14 +70,14 @@ class AtRisk:
 
     @property
     def unknown(self) -> NDArray[np.bool_]:
-        """Present and up as far as anyone knows, but not reporting."""
+        """Present and up as far as is known, but not reporting."""
         return self.present & ~self.down & ~self.reporting
 
     def during(self, run: range) -> AtRisk:
         """Keep a run of the cutoffs."""
-        own = slice(run.start, run.stop)
+        cutoffs = slice(run.start, run.stop)
         parts = (self.present, self.down, self.reporting)
-        return AtRisk(self.names, self.cutoffs[own], *(part[:, own] for part in parts))
+        return AtRisk(self.names, self.cutoffs[cutoffs], *(part[:, cutoffs] for part in parts))
 
     def rows(self) -> Rows:
         """List the (node, cutoff) pairs at risk, by node name and then time."""
@@ -86,57 +86,57 @@ class AtRisk:
 
 
 def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> AtRisk:
-    """Tell who is at risk at each cutoff, by the view at that cutoff.
+    """Find the nodes at risk at each cutoff, by the view at that cutoff.
 
     Raises:
         FutureError: if a cutoff lies after the view.
-        DataError: if the cutoffs do not rise.
+        DataError: if the cutoffs do not ascend.
     """
-    _require_rising(cutoffs)
+    _require_ascending(cutoffs)
     if len(cutoffs):
         view.require(to_datetime(cutoffs[-1]))
     nodes = view.nodes()
     names = tuple(nodes[NODE].to_list())
-    calendar = IntervalCounts(len(names), cutoffs)
-    everyone = np.arange(len(names))
-    present = calendar.count_active(everyone, to_times(nodes["observed_from"]), to_times(nodes["observed_until"])) > 0
+    counts = IntervalCounts(len(names), cutoffs)
+    came, left = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
+    present = counts.count_active(np.arange(len(names)), came, left) > 0
     reporting = _reporting(view, coverage, names, cutoffs) if coverage and len(cutoffs) else np.ones_like(present)
-    return AtRisk(names, cutoffs, present, _down(view, names, calendar), reporting)
+    return AtRisk(names, cutoffs, present, _down(view, names, counts), reporting)
 
 
-def _require_rising(cutoffs: Times) -> None:
+def _require_ascending(cutoffs: Times) -> None:
     falls = np.flatnonzero(cutoffs[1:] <= cutoffs[:-1])
     if len(falls):
         before, after = cutoffs[falls[0] : falls[0] + 2]
-        raise DataError(f"cutoff {after} comes after {before}", fix="give each cutoff once, from the first to the last")
+        raise DataError(f"cutoff {after} comes after {before}", fix="list each cutoff once, from the first to the last")
 
 
-def _down(view: View, names: tuple[str, ...], calendar: IntervalCounts) -> NDArray[np.bool_]:
-    """Tell where a node is inside an event that is open in the view at the cutoff."""
+def _down(view: View, names: tuple[str, ...], counts: IntervalCounts) -> NDArray[np.bool_]:
+    """Return where a node is inside an event that is open in the view at the cutoff."""
     events = (
         view.events()
         .filter(pl.col("kind").is_in(list(EventKind)))
         .select(
             NODE,
-            seen=pl.max_horizontal("recorded_at", "start"),
-            over=pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at")),
+            known_at=pl.max_horizontal("recorded_at", "start"),
+            end_known_at=pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at")),
         )
     )
     unit = locate(events[NODE], names)
-    return calendar.count_active(unit, to_times(events["seen"]), to_times(events["over"])) > 0
+    return counts.count_active(unit, to_times(events["known_at"]), to_times(events["end_known_at"])) > 0
 
 
 def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: Times) -> NDArray[np.bool_]:
-    """Tell where the sample at the cutoff covers enough, beside the fleet's median at that cutoff."""
-    value, when = (bucket_column(coverage.metric, part) for part in ("last", "last_ts"))
-    seen = view.buckets([value, when], start=to_datetime(cutoffs[0])).filter(
-        (pl.col(LATENESS) == 0) & (pl.col(when) == pl.col(BUCKET_END).dt.timestamp("us")) & (pl.col(value) > 0)
+    """Return where the sample at the cutoff covers enough, compared with the fleet's median at that cutoff."""
+    value, time = (bucket_column(coverage.metric, part) for part in ("last", "last_ts"))
+    on_time = view.buckets([value, time], start=to_datetime(cutoffs[0])).filter(
+        (pl.col(LATENESS) == 0) & (pl.col(time) == pl.col(BUCKET_END).dt.timestamp("us")) & (pl.col(value) > 0)
     )
-    enough = seen.filter(pl.col(value) >= coverage.share * pl.col(value).median().over(BUCKET_END))
-    out = np.zeros((len(names), len(cutoffs)), dtype=bool)
+    enough = on_time.filter(pl.col(value) >= coverage.share * pl.col(value).median().over(BUCKET_END))
+    reporting = np.zeros((len(names), len(cutoffs)), dtype=bool)
     node, ts = locate(enough[NODE], names), to_times(enough[BUCKET_END])
     position = np.searchsorted(cutoffs, ts)
-    at = (node >= 0) & (position < len(cutoffs))
-    at[at] &= cutoffs[position[at]] == ts[at]
-    out[node[at], position[at]] = True
-    return out
+    is_cutoff = (node >= 0) & (position < len(cutoffs))
+    is_cutoff[is_cutoff] &= cutoffs[position[is_cutoff]] == ts[is_cutoff]
+    reporting[node[is_cutoff], position[is_cutoff]] = True
+    return reporting

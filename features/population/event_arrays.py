@@ -24,47 +24,49 @@ NEVER = np.datetime64("NaT", "us")
 
 @dataclass(frozen=True, slots=True)
 class EventArrays:
-    """Events of one sort: whom they struck, when they began and ended, when each became known."""
+    """Events of one kind, each of a unit (a node, or a group of nodes)."""
 
     unit: Index
     start: Times
     end: Times
-    known: Times
-    over: Times  # when its end became known; NaT while it is open
+    known_at: Times
+    end_known_at: Times  # NaT while it is open
 
     @classmethod
     def of(cls, events: pl.DataFrame, names: tuple[str, ...], observed_from: Times) -> EventArrays:
         """Turn events of known nodes into arrays.
 
-        An event counts from when it was recorded, but not before its node was first observed: until then
-        nobody knew whose it was.
+        An event counts from when it was recorded, but not before its node was first observed: until then its node
+        was unknown.
         """
         unit = locate(events[NODE], names)
-        own, unit = events.filter(pl.Series(unit >= 0)), unit[unit >= 0]
+        known, unit = events.filter(pl.Series(unit >= 0)), unit[unit >= 0]
         over = pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at"))
-        table = own.with_columns(known=pl.max_horizontal("recorded_at", "start"), over=over)
-        start, end, known, ended = (to_times(table[name]) for name in ("start", "end", "known", "over"))
-        known = np.maximum(known, observed_from[unit])
-        return cls(unit, start, end, known, np.maximum(ended, known))
+        table = known.with_columns(known_at=pl.max_horizontal("recorded_at", "start"), end_known_at=over)
+        start, end, known_at, end_known_at = (
+            to_times(table[name]) for name in ("start", "end", "known_at", "end_known_at")
+        )
+        known_at = np.maximum(known_at, observed_from[unit])
+        return cls(unit, start, end, known_at, np.maximum(end_known_at, known_at))
 
     def of_groups(self, group: Index) -> EventArrays:
-        """See the same facts by group: `group` maps each node to its group."""
-        return EventArrays(group[self.unit], self.start, self.end, self.known, self.over)
+        """Return the same events by group: `group` maps each node to its group."""
+        return EventArrays(group[self.unit], self.start, self.end, self.known_at, self.end_known_at)
 
     def ended(self) -> EventArrays:
         """Keep those whose end is known, counting from when it was."""
-        done = self.take(np.flatnonzero(~np.isnat(self.over)))
-        return EventArrays(done.unit, done.start, done.end, done.over, done.over)
+        ended = self.take(np.flatnonzero(~np.isnat(self.end_known_at)))
+        return EventArrays(ended.unit, ended.start, ended.end, ended.end_known_at, ended.end_known_at)
 
     def take(self, chosen: Index) -> EventArrays:
-        """Keep some facts, in this order."""
-        start, end, known, over = (part[chosen] for part in (self.start, self.end, self.known, self.over))
-        return EventArrays(self.unit[chosen], start, end, known, over)
+        """Keep some events, in this order."""
+        times = (self.start, self.end, self.known_at, self.end_known_at)
+        return EventArrays(self.unit[chosen], *(column[chosen] for column in times))
 
 
 @dataclass(frozen=True, slots=True)
 class UnitCutoffs:
-    """Units at cutoffs: where a look is taken at what was known."""
+    """Pairs (unit, cutoff) at which known events are looked up."""
 
     cutoffs: Times
     unit: Index
@@ -72,51 +74,52 @@ class UnitCutoffs:
 
     @classmethod
     def of_rows(cls, rows: Rows) -> UnitCutoffs:
-        """Take nodes at their cutoffs."""
+        """Return nodes at their cutoffs."""
         return cls(rows.cutoffs, rows.node, rows.cutoff)
 
     @classmethod
     def of_groups(cls, count: int, cutoffs: Times) -> UnitCutoffs:
-        """Take every group at every cutoff."""
+        """Return every group at every cutoff."""
         unit, cutoff = np.divmod(np.arange(count * len(cutoffs)), max(len(cutoffs), 1))
         return cls(cutoffs, unit, cutoff)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownEvents:
-    """Facts as places know them."""
+    """Events as known at each (unit, cutoff)."""
 
-    places: UnitCutoffs
-    facts: EventArrays
-    step: Index  # of each fact: the first cutoff at which it is known
+    unit_cutoffs: UnitCutoffs
+    events: EventArrays
+    step: Index  # of each event: the first cutoff at which it is known
     known: Known
 
     @classmethod
-    def of(cls, facts: EventArrays, places: UnitCutoffs) -> KnownEvents:
-        """Look up what each place knows of the facts."""
-        step = IntervalCounts(0, places.cutoffs).steps(facts.known)
-        order = np.lexsort((step, facts.unit))
-        timeline = AsOfLookup(facts.unit[order], step[order])
-        return cls(places, facts.take(order), step[order], timeline.known(places.unit, places.cutoff))
+    def of(cls, events: EventArrays, unit_cutoffs: UnitCutoffs) -> KnownEvents:
+        """Look up which events are known at each (unit, cutoff)."""
+        step = IntervalCounts(0, unit_cutoffs.cutoffs).steps(events.known_at)
+        order = np.lexsort((step, events.unit))
+        lookup = AsOfLookup(events.unit[order], step[order])
+        known = lookup.known(unit_cutoffs.unit, unit_cutoffs.cutoff)
+        return cls(unit_cutoffs, events.take(order), step[order], known)
 
     def count(self, window: timedelta | None) -> Index:
-        """Count the facts that began in the window before each place's cutoff."""
+        """Count the known events that began in the window before each cutoff."""
         if window is None:
             return self.known.count
-        passed = IntervalCounts(0, self.places.cutoffs).steps(self.facts.start + to_step(window))
-        gone = np.maximum(passed, self.step)
-        order = np.lexsort((gone, self.facts.unit))
-        timeline = AsOfLookup(self.facts.unit[order], gone[order])
-        return self.known.count - timeline.known(self.places.unit, self.places.cutoff).count
+        past_window = IntervalCounts(0, self.unit_cutoffs.cutoffs).steps(self.events.start + to_step(window))
+        gone = np.maximum(past_window, self.step)
+        order = np.lexsort((gone, self.events.unit))
+        lookup = AsOfLookup(self.events.unit[order], gone[order])
+        return self.known.count - lookup.known(self.unit_cutoffs.unit, self.unit_cutoffs.cutoff).count
 
     def latest_start(self) -> Times:
-        """Give the latest start of the facts that each place knows, or NaT."""
-        return self.known.newest(running_max(self.facts.unit, self.facts.start), NEVER)
+        """Return the latest start of the known events, or NaT."""
+        return self.known.newest(running_max(self.events.unit, self.events.start), NEVER)
 
     def latest_end(self) -> Times:
-        """Give the latest end of the facts that each place knows, or NaT."""
-        return self.known.newest(running_max(self.facts.unit, self.facts.end), NEVER)
+        """Return the latest end of the known events, or NaT."""
+        return self.known.newest(running_max(self.events.unit, self.events.end), NEVER)
 
     def microseconds(self) -> Index:
-        """Sum the lengths of the facts that each place knows."""
-        return self.known.total((self.facts.end - self.facts.start).astype(np.int64))
+        """Sum the lengths of the known events."""
+        return self.known.total((self.events.end - self.events.start).astype(np.int64))

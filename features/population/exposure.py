@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from features.population.at_risk import Rows
 
 SECOND = 1_000_000  # microseconds
-AGES = 1 << 40  # seconds: longer than any node lives
+LONGEST = 1 << 40  # seconds: longer than any node lives
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """When each node came and left, in a row of cutoffs; counted in whole seconds, so that sums are exact."""
+class Exposure:
+    """When each node came and left, relative to cutoffs; counted in whole seconds, so that sums are exact."""
 
     cutoffs: Times
     observed_from: Times
-    observed_until: Times  # NaT: still there
+    observed_until: Times  # NaT: still present
     enter: Index  # the first cutoff at which the node is present
-    leave: Index  # the first one at which it is gone
+    leave: Index  # the first one at which it has left
 
     @classmethod
-    def of(cls, view: View, names: tuple[str, ...], cutoffs: Times) -> Presence:
-        """Read the presence of some nodes from a view."""
+    def of(cls, view: View, names: tuple[str, ...], cutoffs: Times) -> Exposure:
+        """Read when some nodes were observed from a view."""
         nodes = inventory(view, names)
         came, left = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
-        calendar = IntervalCounts(0, cutoffs)
-        enter = calendar.steps(came)
-        return cls(cutoffs, came, left, enter, np.maximum(enter, calendar.steps(left)))
+        counts = IntervalCounts(0, cutoffs)
+        enter = counts.steps(came)
+        return cls(cutoffs, came, left, enter, np.maximum(enter, counts.steps(left)))
 
     def seconds(self, rows: Rows, window: timedelta | None) -> Index:
         """Count the seconds of the window before each row's cutoff in which its node was observed."""
@@ -50,11 +50,11 @@ class Presence:
 
     def seconds_of_groups(self, group: Index, window: timedelta | None) -> Index:
         """Sum the same over the nodes of each group: groups x cutoffs; `group` is each node's."""
-        calendar, longest = IntervalCounts(int(group.max(initial=-1)) + 1, self.cutoffs), _longest(window)
+        counts, longest = IntervalCounts(int(group.max(initial=-1)) + 1, self.cutoffs), _longest(window)
         full = np.clip(np.searchsorted(self._now, self._came + longest), self.enter, self.leave)
-        count = calendar.sum_active(group, self.enter, full, ONE)
-        came = calendar.sum_active(group, self.enter, full, self._came)
-        whole = calendar.sum_active(group, full, self.leave, ONE)
+        count = counts.sum_active(group, self.enter, full, ONE)
+        came = counts.sum_active(group, self.enter, full, self._came)
+        whole = counts.sum_active(group, full, self.leave, ONE)
         return np.asarray(count * self._now - came + whole * np.int64(longest))
 
     @property
@@ -67,10 +67,10 @@ class Presence:
 
 
 def inventory(view: View, names: tuple[str, ...]) -> pl.DataFrame:
-    """Give what a view knows of some nodes, in their order."""
-    wanted = pl.DataFrame({NODE: names}, schema={NODE: pl.String})
-    return wanted.join(view.nodes(), on=NODE, how="left", maintain_order="left")
+    """Return what a view knows of some nodes, in their order."""
+    requested = pl.DataFrame({NODE: names}, schema={NODE: pl.String})
+    return requested.join(view.nodes(), on=NODE, how="left", maintain_order="left")
 
 
 def _longest(window: timedelta | None) -> int:
-    return AGES if window is None else int(window.total_seconds())
+    return LONGEST if window is None else int(window.total_seconds())

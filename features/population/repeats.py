@@ -1,9 +1,9 @@
-"""Tells a new failure from an old one that goes on, by what was known when it was recorded."""
+"""Separates a new failure from an earlier one that continues, by what was known when it was recorded."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -12,24 +12,25 @@ from features.grid import to_step
 if TYPE_CHECKING:
     from features.population.event_arrays import EventArrays
 
+REPEAT: Final = timedelta(hours=24)  # a failure this soon after another one's end belongs to it
 
-def separate(failures: EventArrays) -> EventArrays:
+
+def without_repeats(failures: EventArrays) -> EventArrays:
     """Keep the failures that were new when they became known.
 
     One that started inside, or within 24 hours after, a failure that was known by then belongs to it. What
     becomes known later changes nothing, so counts of the past stay as they were.
     """
-    order = np.lexsort((failures.known, failures.start, failures.unit))
-    told = failures.take(order)
-    starts = np.searchsorted(told.unit, told.unit)
-    is_new = [_is_new(told, first, position) for position, first in enumerate(starts)]
-    return told.take(np.flatnonzero(is_new))
+    order = np.lexsort((failures.known_at, failures.start, failures.unit))
+    failures = failures.take(order)
+    first_of_unit = np.searchsorted(failures.unit, failures.unit)
+    is_new = [_is_new(failures, first, position) for position, first in enumerate(first_of_unit)]
+    return failures.take(np.flatnonzero(is_new))
 
 
 def _is_new(failures: EventArrays, first: int, position: int) -> bool:
-    before, known = slice(first, position), failures.known[position]
-    over = (failures.over[before] <= known) & (failures.end[before] + to_step(REPEAT) < failures.start[position])
-    return not np.any((failures.known[before] <= known) & ~over)
-
-
-REPEAT = timedelta(hours=24)  # a failure this soon after another one's end belongs to it
+    earlier, known_at = slice(first, position), failures.known_at[position]
+    is_over = (failures.end_known_at[earlier] <= known_at) & (
+        failures.end[earlier] + to_step(REPEAT) < failures.start[position]
+    )
+    return not np.any((failures.known_at[earlier] <= known_at) & ~is_over)

@@ -1,4 +1,4 @@
-"""Time that units spent in a state, added up to each place's cutoff."""
+"""Time that units spent in a state, summed up to each cutoff."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpans:
-    """Stretches of time from `begin` to `end` (NaT: not over), each of one unit."""
+    """Spans of time from `begin` to `end` (NaT: not over), each of one unit."""
 
     unit: Index
     begin: Times
     end: Times
 
-    def seconds(self, places: UnitCutoffs) -> Index:
-        """Sum the whole seconds before each place's cutoff, over the stretches of its unit."""
-        return self._since(places, self.begin) - self._since(places, self.end)
+    def seconds(self, unit_cutoffs: UnitCutoffs) -> Index:
+        """Sum the whole seconds before each cutoff, over the spans of its unit."""
+        return self._since(unit_cutoffs, self.begin) - self._since(unit_cutoffs, self.end)
 
-    def _since(self, places: UnitCutoffs, moments: Times) -> Index:
-        """Sum the seconds from each moment to the cutoff, over the moments that have passed."""
-        steps = IntervalCounts(0, places.cutoffs).steps(moments)
+    def _since(self, unit_cutoffs: UnitCutoffs, times: Times) -> Index:
+        """Sum the seconds from each time to the cutoff, over the times that have passed."""
+        steps = IntervalCounts(0, unit_cutoffs.cutoffs).steps(times)
         order = np.lexsort((steps, self.unit))
-        passed = AsOfLookup(self.unit[order], steps[order]).known(places.unit, places.cutoff)
-        now = places.cutoffs.astype(np.int64) // SECOND
-        # NaT, a very small number, is never passed, and whole sums are differences that it falls out of
-        return np.asarray(passed.count * now[places.cutoff] - passed.total(moments[order].astype(np.int64) // SECOND))
+        passed = AsOfLookup(self.unit[order], steps[order]).known(unit_cutoffs.unit, unit_cutoffs.cutoff)
+        now = unit_cutoffs.cutoffs.astype(np.int64) // SECOND
+        # NaT, a very small number, is never passed, and cancels out in differences of whole sums
+        total = passed.total(times[order].astype(np.int64) // SECOND)
+        return np.asarray(passed.count * now[unit_cutoffs.cutoff] - total)

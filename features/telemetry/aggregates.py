@@ -7,7 +7,7 @@ history, a live node's newest buckets and late parts all come from the same `mer
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,18 +20,19 @@ Stops = Index | slice  # buckets at which windows end
 
 @dataclass(frozen=True, slots=True)
 class AggregateFamily:
-    """Aggregates that merge together.
+    """Aggregates that merge together; `name`, that of the first statistic made of them, stands in kept tables.
 
     `columns` are the bucket aggregates that `lift` turns into parts, given each bucket's number;
-    `empty` is the value of each part where there is no sample; `merge` joins an older slice with a newer
-    one, `join` two parts of the same slice that became known at different times.
+    `empty` is the value of each part where there is no sample; `merge` combines an older slice with a newer
+    one (the live update of a window), `join` two parts of the same slice that became known at different times.
     """
 
-    columns: tuple[str, ...]
-    empty: tuple[float, ...]
-    lift: Callable[[Parts, Array], Parts]
-    merge: Merge
-    join: Merge
+    name: str
+    columns: tuple[str, ...] = field(compare=False)
+    empty: tuple[float, ...] = field(compare=False)
+    lift: Callable[[Parts, Array], Parts] = field(compare=False)
+    merge: Merge = field(compare=False)
+    join: Merge = field(compare=False)
 
 
 def _weights(n_old: Array, n_new: Array) -> tuple[Array, Array]:
@@ -143,15 +144,20 @@ def _join_seen(one: Parts, other: Parts) -> Parts:
 
 
 NAN = float("nan")
-MOMENTS = AggregateFamily(("n", "mean", "m2"), (0, 0, 0), _lift_moments, _merge_moments, _merge_moments)
-TREND = AggregateFamily(
-    ("n", "mean", "m2"), (0,) * 6, _lift_trend, _merge_trend, _merge_trend
-)  # begins with the moments
-EXTREMES = AggregateFamily(("min", "max"), (NAN, NAN), _lift_extremes, _merge_extremes, _merge_extremes)
-FLOW = AggregateFamily(
-    ("first", "last", "increase", "first_ts", "last_ts"), (NAN, NAN, 0, NAN, NAN), _lift_flow, _merge_flow, _join_flow
+MOMENTS = AggregateFamily("mean", ("n", "mean", "m2"), (0, 0, 0), _lift_moments, _merge_moments, _merge_moments)
+TREND = AggregateFamily(  # begins with the moments
+    "slope", ("n", "mean", "m2"), (0,) * 6, _lift_trend, _merge_trend, _merge_trend
 )
-SEEN = AggregateFamily(("n",), (0,), _lift_seen, _merge_seen, _join_seen)
+EXTREMES = AggregateFamily("min", ("min", "max"), (NAN, NAN), _lift_extremes, _merge_extremes, _merge_extremes)
+FLOW = AggregateFamily(
+    "first",
+    ("first", "last", "increase", "first_ts", "last_ts"),
+    (NAN, NAN, 0, NAN, NAN),
+    _lift_flow,
+    _merge_flow,
+    _join_flow,
+)
+SEEN = AggregateFamily("seen", ("n",), (0,), _lift_seen, _merge_seen, _join_seen)
 
 
 def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...], at: Stops) -> dict[int, Parts]:

@@ -1,4 +1,4 @@
-"""Windows in the making: the merged aggregates of a run of buckets, for all nodes, as a table that can be kept."""
+"""Partial windows: the merged aggregates of a run of buckets, for all nodes, as a table that can be kept."""
 
 from __future__ import annotations
 
@@ -10,62 +10,41 @@ import polars as pl
 
 from data.schema import NODE, SEPARATOR, bucket_column
 from features.grid import locate
-from features.telemetry import idle, windows
+from features.telemetry.aggregates import AggregateFamily
 from features.telemetry.panel import BucketLayout
-from features.telemetry.windows import STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from features.grid import Array, Grid
-    from features.telemetry.aggregates import AggregateFamily, Parts
+    from features.grid import Grid
+    from features.telemetry.aggregates import Parts
 
-Key = tuple[str, str]  # a metric, and a family of aggregates by the name of its first statistic
-
-
-def family_of(statistic: str) -> str:
-    """Name the family that a statistic is made of: by the first statistic of that family."""
-    found = idle.parse(statistic)
-    if found is not None:
-        return idle.idle_share(found[1])
-    wanted = STATISTICS[statistic].family
-    return next(name for name, other in STATISTICS.items() if other.family is wanted)
-
-
-def family(name: str) -> AggregateFamily:
-    """Find a family by its name."""
-    return windows.statistic(name).family
+Key = tuple[str, AggregateFamily]  # a metric, and the aggregates that are kept of it
 
 
 @dataclass(frozen=True, slots=True)
 class PartialWindows:
-    """Merged aggregates of the same buckets: by metric and family, one value a node for each part."""
+    """Merged aggregates of the same buckets: by metric and family, one value per node for each part."""
 
     names: pl.Series  # sorted
     parts: Mapping[Key, Parts]
 
     @classmethod
-    def nothing(cls, keys: Iterable[Key]) -> PartialWindows:
-        """Fold no bucket of no node."""
-        none = np.empty(0)
-        return cls(pl.Series(NODE, [], pl.String), {key: tuple(none for _ in family(key[1]).empty) for key in keys})
+    def empty(cls, keys: Iterable[Key]) -> PartialWindows:
+        """Merge no bucket of no node."""
+        nothing = np.empty(0)
+        return cls(pl.Series(NODE, [], pl.String), {key: tuple(nothing for _ in key[1].empty) for key in keys})
 
     @classmethod
-    def of(cls, table: pl.DataFrame) -> PartialWindows:
-        """Take folds from the table that they were made."""
-        parts: dict[Key, list[Array]] = {}
-        for column in table.columns[1:]:
-            metric, kind, _ = column.rsplit(SEPARATOR, 2)
-            parts.setdefault((metric, kind), []).append(table[column].to_numpy())
-        return cls(table[NODE], {key: tuple(own) for key, own in parts.items()})
+    def of(cls, table: pl.DataFrame, keys: Iterable[Key]) -> PartialWindows:
+        """Read the metrics and families of `keys` that a kept table holds."""
+        kept = [key for key in keys if _column(key, 0) in table.columns]
+        parts = {key: tuple(table[_column(key, i)].to_numpy() for i in range(len(key[1].empty))) for key in kept}
+        return cls(table[NODE], parts)
 
     def table(self) -> pl.DataFrame:
-        """Make a table: node, and a column for each metric, family and part."""
-        columns = {
-            SEPARATOR.join((*key, str(number))): part
-            for key, own in self.parts.items()
-            for number, part in enumerate(own)
-        }
+        """Return a table to keep: node, and a column for each metric, family and part."""
+        columns = {_column(key, i): part for key, parts in self.parts.items() for i, part in enumerate(parts)}
         return pl.DataFrame({NODE: self.names, **columns})
 
     def only(self, keys: Collection[Key]) -> PartialWindows:
@@ -73,48 +52,53 @@ class PartialWindows:
         return PartialWindows(self.names, {key: self.parts[key] for key in keys})
 
     def of_nodes(self, names: pl.Series) -> PartialWindows:
-        """Give the folds of some nodes, in their order; those of an unknown node are empty."""
+        """Return the aggregates of some nodes, in their order; those of an unknown node are empty."""
         if names.equals(self.names):
             return self
-        place = locate(names, self.names)
+        position = locate(names, self.names)
         filled = {
-            key: tuple(np.append(part, empty)[place] for part, empty in zip(own, family(key[1]).empty, strict=True))
-            for key, own in self.parts.items()
+            key: tuple(np.append(part, empty)[position] for part, empty in zip(parts, key[1].empty, strict=True))
+            for key, parts in self.parts.items()
         }
         return PartialWindows(names, filled)
 
     def followed_by(self, newer: PartialWindows) -> PartialWindows:
-        """Merge with the folds of the buckets that come next; keep the metrics and families that both have."""
+        """Merge with the buckets that come next; keep the metrics and families that both have."""
         names = self.names
         if not names.equals(newer.names):
             names = pl.concat([names, newer.names]).unique().sort()
         old, new = self.of_nodes(names).parts, newer.of_nodes(names).parts
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large to square has no spread
-            return PartialWindows(names, {key: family(key[1]).merge(old[key], new[key]) for key in old if key in new})
+        with np.errstate(over="ignore", invalid="ignore"):  # a value that is too large to square has no spread
+            return PartialWindows(names, {key: key[1].merge(old[key], new[key]) for key in old if key in new})
+
+
+def _column(key: Key, part: int) -> str:
+    metric, family = key
+    return SEPARATOR.join((metric, family.name, str(part)))
 
 
 def columns_of(keys: Iterable[Key]) -> list[str]:
-    """List the bucket columns that metrics and families are made of."""
-    return sorted({bucket_column(metric, name) for metric, kind in keys for name in family(kind).columns})
+    """List the bucket columns that metrics and families are computed from."""
+    return sorted({bucket_column(metric, column) for metric, family in keys for column in family.columns})
 
 
-def each(table: pl.DataFrame, grid: Grid, keys: Collection[Key]) -> Iterator[PartialWindows]:
-    """Give every bucket of a grid by itself, the oldest first, with all of its parts that the table holds."""
+def each_bucket(table: pl.DataFrame, grid: Grid, keys: Collection[Key]) -> Iterator[PartialWindows]:
+    """Yield every bucket of a grid by itself, the oldest first, with all of its parts that the table holds."""
     names = table[NODE].unique().sort()
     layout = BucketLayout.of(table, names.to_list(), grid)
     joined = {key: _joined(layout, table, key) for key in keys}
-    for at in range(grid.count):
-        yield PartialWindows(names, {key: tuple(part[at] for part in parts) for key, parts in joined.items()})
+    for bucket in range(grid.count):
+        yield PartialWindows(names, {key: tuple(part[bucket] for part in parts) for key, parts in joined.items()})
 
 
 def _joined(layout: BucketLayout, table: pl.DataFrame, key: Key) -> Parts:
     """Join what came on time with what came late: buckets x nodes."""
-    metric, own = key[0], family(key[1])
-    panel = layout.panel(table, metric, own.columns)
+    metric, family = key
+    panel = layout.panel(table, metric, family.columns)
     known: Parts = ()
-    for late in panel.latenesses:
-        raw = tuple(panel.dense(name, lateness=late) for name in own.columns)
-        part = own.lift(raw, panel.grid.numbers)
+    for lateness in panel.latenesses:
+        raw = tuple(panel.dense(name, lateness=lateness) for name in family.columns)
+        part = family.lift(raw, panel.grid.numbers)
         with np.errstate(over="ignore", invalid="ignore"):
-            known = own.join(known, part) if known else part
+            known = family.join(known, part) if known else part
     return tuple(np.ascontiguousarray(part.T) for part in known)

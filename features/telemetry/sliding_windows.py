@@ -1,9 +1,9 @@
 """The windows of a live fleet at the cost of what is new, however long they are.
 
-Buckets are folded in blocks. A window is the rest of the block that it begins in, the whole blocks after that,
-and the newest block up to now. The first two are folded once a block, for every bucket at which a window can end
+Buckets are merged in blocks. A window is the rest of the block that it begins in, the whole blocks after that,
+and the newest block up to now. The first two are merged once per block, for every bucket at which a window can end
 in it, and the last one grows bucket by bucket (two stacks, Tangwongsan et al. 2015): nothing is ever subtracted.
-What was folded lies on a shelf, and has the same bits whether it was kept or is made anew.
+Merged tables are kept in a cache; they have the same bits whether they were kept or are recomputed.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
-from features.feature import Origin
 from features.grid import EPOCH, Grid, to_numpy
-from features.telemetry.derived import DERIVED
-from features.telemetry.partial_windows import PartialWindows, columns_of, each, family, family_of
+from features.telemetry.partial_windows import Key, PartialWindows, columns_of, each_bucket
+from features.telemetry.window_statistics import DerivedStatistic, WindowStatistic
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -25,11 +24,10 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.feature import Catalogue
-    from features.telemetry.partial_windows import Key
 
-FORMAT = 1  # of what lies on a shelf
+FORMAT = 1  # of the kept tables
 LONGEST_BLOCK = 48  # buckets: a table is kept for each of them
-RECENT = 3  # buckets of the newest block from which it can go on growing: what comes a little late costs little
+RECENT = 3  # buckets of the newest block from which it can go on growing: slightly late data costs little
 HEAD, BEHIND = "head", "behind"
 
 
@@ -37,11 +35,11 @@ class WindowCache(Protocol):
     """Keeps tables by name."""
 
     def names(self) -> Collection[str]:
-        """Name the tables that are there."""
+        """Return the names of the kept tables."""
         ...
 
     def get(self, name: str) -> pl.DataFrame | None:
-        """Give a table; None if it is not there."""
+        """Return a table; None if it is not kept."""
         ...
 
     def put(self, name: str, table: pl.DataFrame) -> None:
@@ -49,98 +47,94 @@ class WindowCache(Protocol):
         ...
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
+        """Remove a table."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a catalogue asks of the buckets: for each metric and family, the lengths of its windows."""
+class WindowNeeds:
+    """What a catalogue needs of the buckets: for each metric and family, the lengths of its windows."""
 
     width: timedelta
     lengths: Mapping[Key, frozenset[int]]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, width: timedelta) -> Needs:
-        """List what the features of sampled metrics are made of."""
-        clock, found = Grid.clock(width), dict[tuple[str, str], frozenset[int]]()
+    def of(cls, catalogue: Catalogue, width: timedelta) -> WindowNeeds:
+        """List the aggregates that the features of sampled metrics are computed from."""
+        clock, lengths = Grid.clock(width), dict[Key, frozenset[int]]()
         for feature in catalogue.features:
-            if feature.origin is Origin.WINDOW and feature.window is not None:
-                for statistic, length in bases(feature.stat, clock.length(feature.window)):
-                    key = feature.metric, family_of(statistic)
-                    found[key] = found.get(key, frozenset()) | {length}
-        return cls(width, found)
+            if isinstance(feature.statistic, WindowStatistic | DerivedStatistic) and feature.window is not None:
+                for statistic, length in feature.statistic.bases(clock.length(feature.window)):
+                    key = feature.metric, statistic.family
+                    lengths[key] = lengths.get(key, frozenset()) | {length}
+        return cls(width, lengths)
 
     @property
     def windows(self) -> list[int]:
-        """List the lengths, in buckets."""
+        """The lengths, in buckets, in ascending order."""
         return sorted(frozenset[int]().union(*self.lengths.values()))
 
     @property
     def block(self) -> int:
-        """Give the buckets of a block; no window but that of the newest bucket alone is shorter."""
+        """The buckets of a block; no window but that of the newest bucket alone is shorter."""
         return min(next((length for length in self.windows if length > 1), 1), LONGEST_BLOCK)
 
     @property
     def stamp(self) -> str:
-        """Tell it in words: what was folded for other needs is of no use to these."""
-        told = sorted((*key, *family(key[1]).columns, *map(str, sorted(of))) for key, of in self.lengths.items())
-        return f"{FORMAT} {self.width} {told}"
+        """The needs as text: tables that were kept for other needs can't be used."""
+        lines = sorted(
+            (metric, family.name, *family.columns, *map(str, sorted(lengths)))
+            for (metric, family), lengths in self.lengths.items()
+        )
+        return f"{FORMAT} {self.width} {lines}"
 
     def keys(self, length: int) -> list[Key]:
         """List the metrics and families that have a window of a length."""
         return [key for key, lengths in self.lengths.items() if length in lengths]
 
 
-def bases(statistic: str, length: int) -> list[tuple[str, int]]:
-    """List the statistics, each over a window of its own, that a statistic is made of."""
-    if statistic not in DERIVED:
-        return [(statistic, length)]
-    return [(base, 1 if newest else length) for base, newest in DERIVED[statistic].bases]
-
-
 @dataclass(frozen=True, slots=True)
 class SlidingWindows:
     """The windows that end at a view's time."""
 
-    needs: Needs
+    needs: WindowNeeds
     view: View
-    shelf: WindowCache
+    cache: WindowCache
 
     @property
     def now(self) -> int:
-        """Give the number of the newest bucket."""
+        """The number of the newest bucket."""
         return int(Grid.clock(self.needs.width).position(to_numpy(self.view.at).reshape(1))[0])
 
     def windows(self) -> dict[int, PartialWindows]:
-        """Fold the windows of every length, and leave on the shelf what later views need."""
+        """Merge the windows of every length, and keep in the cache what later views need."""
         if not self.needs.lengths:
             return {}
         newest, head = self._head(self.now)
-        told = {length: self._window(length, newest, head) for length in self.needs.windows}
-        for name in [name for name in self.shelf.names() if not self._is_needed(name)]:
-            self.shelf.drop(name)
-        return told
+        windows = {length: self._window(length, newest, head) for length in self.needs.windows}
+        for name in [name for name in self.cache.names() if not self._is_needed(name)]:
+            self.cache.drop(name)
+        return windows
 
     def forget(self, spans: Collection[tuple[datetime, datetime]]) -> None:
-        """Drop what was folded of buckets that end in one of these spans of time."""
+        """Drop the kept tables that hold a bucket that ends in one of these spans of time."""
         changed = [tuple(-(-(end - EPOCH) // self.needs.width) for end in span) for span in spans]
-        for name in list(self.shelf.names()):
+        for name in list(self.cache.names()):
             first, last = self._buckets_of(name)
             if any(low <= last and high >= first for low, high in changed):
-                self.shelf.drop(name)
+                self.cache.drop(name)
 
     def _window(self, length: int, newest: PartialWindows, head: PartialWindows) -> PartialWindows:
         keys = self.needs.keys(length)
         return newest.only(keys) if length == 1 else self._behind(length, self.now).followed_by(head)
 
-    def _first(self, bucket: int) -> int:
-        """Give the first bucket of the block that holds one."""
+    def _block_start(self, bucket: int) -> int:
+        """Return the first bucket of the block that holds a bucket."""
         return (bucket - 1) // self.needs.block * self.needs.block + 1
 
     def _head(self, bucket: int) -> tuple[PartialWindows, PartialWindows]:
-        """Give a bucket, and the fold of its block up to it."""
-        kept, head = self._kept(bucket)
+        """Return a bucket, and its block merged up to it."""
+        kept, head = self._kept_head(bucket)
         if head and kept == bucket:
             (newest,) = self._read(bucket, bucket)
             return newest, head
@@ -148,84 +142,88 @@ class SlidingWindows:
         head = head.followed_by(newest) if head else newest
         for newest in more:
             head = head.followed_by(newest)
-        self.shelf.put(f"{HEAD}-{bucket}", head.table())
+        self.cache.put(f"{HEAD}-{bucket}", head.table())
         return newest, head
 
-    def _kept(self, bucket: int) -> tuple[int, PartialWindows | None]:
-        """Give the newest fold of a bucket's block up to it that is kept, and the bucket at which it ends."""
-        first = self._first(bucket)
-        for at in range(bucket, first - 1, -1):
-            table = self.shelf.get(f"{HEAD}-{at}")
+    def _kept_head(self, bucket: int) -> tuple[int, PartialWindows | None]:
+        """Return the last bucket of the newest kept merge of a bucket's block, and the merge."""
+        start = self._block_start(bucket)
+        for last in range(bucket, start - 1, -1):
+            table = self.cache.get(f"{HEAD}-{last}")
             if table is not None:
-                return at, PartialWindows.of(table)
-        return first - 1, None
+                return last, self._merged(table)
+        return start - 1, None
+
+    def _merged(self, table: pl.DataFrame) -> PartialWindows:
+        return PartialWindows.of(table, self.needs.lengths)
 
     def _block(self, last: int) -> PartialWindows:
-        """Give the fold of a whole block, by its last bucket."""
-        table = self.shelf.get(f"{HEAD}-{last}")
-        return self._head(last)[1] if table is None else PartialWindows.of(table)
+        """Return a whole block, merged, by its last bucket."""
+        table = self.cache.get(f"{HEAD}-{last}")
+        return self._head(last)[1] if table is None else self._merged(table)
 
     def _behind(self, length: int, bucket: int) -> PartialWindows:
-        """Give the part of a window that lies before the newest block."""
+        """Return the part of a window before the newest block."""
         name = f"{BEHIND}-{length}-{bucket}"
-        table = self.shelf.get(name)
+        table = self.cache.get(name)
         if table is None:
-            self._turn(length, bucket)
-            table = self.shelf.get(name)
+            self._merge_behind(length, bucket)
+            table = self.cache.get(name)
         assert table is not None, "it was put there just now"
-        return PartialWindows.of(table)
+        return self._merged(table)
 
-    def _turn(self, length: int, bucket: int) -> None:
-        """Fold what lies before the newest block, for this bucket and those to come in the block."""
-        keys, newest, block = self.needs.keys(length), self._first(bucket), self.needs.block
+    def _merge_behind(self, length: int, bucket: int) -> None:
+        """Merge the part before the newest block, for this bucket and those to come in the block."""
+        keys, newest, block = self.needs.keys(length), self._block_start(bucket), self.needs.block
         starts = range(bucket - length + 1, newest + block - length + 1)
-        for tail, own in groupby(starts, key=self._first):
-            middle = self._whole(tail + block, newest, keys)
-            for start, rest in (
-                self._rests(tail, list(own), keys) if tail < newest else ((tail, PartialWindows.nothing(keys)),)
-            ):
+        for tail, group in groupby(starts, key=self._block_start):
+            middle = self._whole_blocks(tail + block, newest, keys)
+            rests = self._rests(tail, list(group), keys) if tail < newest else ((tail, PartialWindows.empty(keys)),)
+            for start, rest in rests:
                 behind = rest.followed_by(middle) if middle else rest
-                self.shelf.put(f"{BEHIND}-{length}-{start + length - 1}", behind.table())
+                self.cache.put(f"{BEHIND}-{length}-{start + length - 1}", behind.table())
 
-    def _whole(self, begin: int, end: int, keys: Collection[Key]) -> PartialWindows | None:
-        """Fold the whole blocks from one bucket up to, but without, another."""
-        folded = None
+    def _whole_blocks(self, begin: int, end: int, keys: Collection[Key]) -> PartialWindows | None:
+        """Merge the whole blocks from bucket `begin` up to, but without, `end`."""
+        merged = None
         for first in range(begin, end, self.needs.block):
-            one = self._block(first + self.needs.block - 1).only(keys)
-            folded = folded.followed_by(one) if folded else one
-        return folded
+            block = self._block(first + self.needs.block - 1).only(keys)
+            merged = merged.followed_by(block) if merged else block
+        return merged
 
     def _rests(self, tail: int, starts: list[int], keys: Collection[Key]) -> Iterator[tuple[int, PartialWindows]]:
-        """Fold the rest of a block from each of some buckets on."""
+        """Merge the rest of a block from each of some buckets on."""
         last = tail + self.needs.block - 1
         if starts[0] == tail:
             yield tail, self._block(last).only(keys)
-        partial = [start for start in starts if start > tail]
-        if not partial:
+        inner = [start for start in starts if start > tail]
+        if not inner:
             return
-        *older, rest = self._read(partial[0], last, keys)
-        for start in range(last, partial[0] - 1, -1):
+        *older, rest = self._read(inner[0], last, keys)
+        for start in range(last, inner[0] - 1, -1):
             rest = rest if start == last else older.pop().followed_by(rest)
-            if start in partial:
+            if start in inner:
                 yield start, rest
 
     def _read(self, first: int, last: int, keys: Collection[Key] | None = None) -> Iterator[PartialWindows]:
         """Read buckets from the view, the oldest first."""
-        grid, wanted = Grid(first, last - first + 1, self.needs.width), list(keys or self.needs.lengths)
-        table = self.view.buckets(columns_of(wanted), grid.start, grid.start + (grid.count - 1) * grid.width)
-        return each(table, grid, wanted)
+        grid, needed = Grid(first, last - first + 1, self.needs.width), list(keys or self.needs.lengths)
+        table = self.view.buckets(columns_of(needed), grid.start, grid.start + (grid.count - 1) * grid.width)
+        return each_bucket(table, grid, needed)
 
     def _buckets_of(self, name: str) -> tuple[int, int]:
-        """Tell from which bucket to which a table on the shelf was folded."""
+        """Return the first and the last bucket of a kept table."""
         kind, *numbers = name.split("-")
-        *length, at = map(int, numbers)
-        return (self._first(at), at) if kind == HEAD else (at - length[0] + 1, self._first(at) - 1)
+        *length, bucket = map(int, numbers)
+        if kind == HEAD:
+            return self._block_start(bucket), bucket
+        return bucket - length[0] + 1, self._block_start(bucket) - 1
 
     def _is_needed(self, name: str) -> bool:
-        """Say whether this view or a later one can make use of a table."""
+        """Return whether this view or a later one can use a kept table."""
         kind, *numbers = name.split("-")
-        at, now = int(numbers[-1]), self.now
+        bucket, now = int(numbers[-1]), self.now
         if kind == BEHIND:
-            return at >= now and self._first(at) == self._first(now)
-        is_whole = at % self.needs.block == 0 and at > now - max(self.needs.windows) - self.needs.block
-        return is_whole or at > now - RECENT
+            return bucket >= now and self._block_start(bucket) == self._block_start(now)
+        is_whole = bucket % self.needs.block == 0 and bucket > now - max(self.needs.windows) - self.needs.block
+        return is_whole or bucket > now - RECENT

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.catalogue.catalogue import newest_values
 from features.compute import batch
 from features.events.base_rates import steady_rate
-from features.feature import Catalogue, Feature, Origin
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
 from models.backtest.replay import Replay, Window, judge_cases, scoring_times
@@ -18,12 +18,9 @@ from models.hazard.model import Covariates
 from models.hazard.train import train
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
-
     from numpy.typing import NDArray
 
-    from data.schema import Metric, MetricKind
+    from data.schema import MetricKind
     from data.view import View
     from features.population.at_risk import Rows
     from features.training.person_periods import Periods
@@ -63,7 +60,7 @@ class ProbeForecast:
     def newest(self, rows: Rows, *kinds: MetricKind) -> NDArray[np.float32]:
         """Give the newest value of each metric, or of those of some kinds, for some rows."""
         wanted = [metric for metric in self.replay.setup.metrics if not kinds or metric.kind in kinds]
-        return batch.compute(newest_of(wanted, self.replay.setup.windows[0]), self.view, self.replay.risk, rows)
+        return batch.compute(newest_values(wanted, self.replay.setup.windows[0]), self.view, self.replay.risk, rows)
 
     def learn(
         self,
@@ -89,18 +86,6 @@ def middle(setup: Setup) -> float:
     """Give the middle one of the horizons of whole days, which is what forecasts are judged over."""
     whole = [days for days in setup.design.horizons_days if days == int(days)]
     return whole[len(whole) // 2]
-
-
-def newest_of(metrics: Sequence[Metric], now: timedelta) -> Catalogue:
-    """List each metric's newest value as a feature."""
-    return Catalogue(
-        tuple(
-            Feature(Origin.HELD, metric.name, "last", None, metric.unit, "as it was reported last")
-            if metric.sampling == "on_change"
-            else Feature(Origin.WINDOW, metric.name, "last", now, metric.unit, "as it was reported last")
-            for metric in metrics
-        )
-    )
 
 
 def rehearse(hindsight: View, window: Window, setup: Setup) -> ProbeForecast:

@@ -9,9 +9,9 @@ import polars as pl
 
 from data.errors import TooLittleDataError
 from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
+from features.catalogue import idle_spells
 from features.feature import Origin
 from features.grid import Grid, days, locate, to_numpy, to_times
-from features.telemetry import idle
 from models.audit import arrivals
 from models.audit.checks import (
     already_failing,
@@ -121,7 +121,7 @@ def _under_way(bench: AuditContext) -> Finding:
 
 def _idle(bench: AuditContext) -> Finding:
     rehearsal = bench.rehearsal
-    told = idle.of_rows(rehearsal.replay.trained.training.catalogue, rehearsal.features)
+    told = idle_spells.of_rows(rehearsal.replay.trained.training.catalogue, rehearsal.features)
     return idle_failures.of_idle_nodes(rehearsal.cases, None if told is None else told[rehearsal.judged])
 
 

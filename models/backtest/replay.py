@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import TooLittleDataError
+from features.catalogue import idle_spells
 from features.compute import batch
 from features.events.base_rates import steady_rate
 from features.grid import Times, days, to_datetime, to_numpy
 from features.population.at_risk import AtRisk, Rows, assess
-from features.telemetry import idle
 from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import fit_cause_model
@@ -100,7 +100,9 @@ def replay(hindsight: View, window: Window, setup: Setup, progress: Progress) ->
         told[name] = forecast()
     progress("causes")
     causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
-    return Replay(window, setup, trained, risk, rows, told, causes, idle.of_rows(trained.training.catalogue, features))
+    return Replay(
+        window, setup, trained, risk, rows, told, causes, idle_spells.of_rows(trained.training.catalogue, features)
+    )
 
 
 def scoring_times(window: Window, setup: Setup) -> Times:

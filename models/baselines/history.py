@@ -18,7 +18,11 @@ def train_history_model(trained: Trained) -> HazardModel:
     """Train on a model's training set, without telemetry but for uptime and without a linear model."""
     full = trained.training.catalogue
     catalogue = Catalogue(
-        tuple(feature for feature in full.features if feature.origin is Origin.HISTORY or feature.stat == "uptime")
+        tuple(
+            feature
+            for feature in full.features
+            if feature.origin is Origin.HISTORY or feature.statistic.name == "uptime"
+        )
     )
     if not trained.is_supported:
         return pooled_model(catalogue.names, trained.setup.design.horizons_days)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalogue.catalogue import newest_values
 from features.compute import batch
 from features.events.base_rates import base_rate
-from features.feature import Catalogue, Feature, Origin
 from features.grid import days
 from features.training.labels import Outcomes, label
 from models.baselines.base_rate import base_rate_probabilities
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from data.view import View
+    from features.feature import Catalogue
     from features.population.at_risk import AtRisk, Rows
     from models.hazard.train import Trained
 
@@ -142,14 +143,7 @@ class BaselineRunner:
         """List the newest value of each metric, or of the named ones."""
         setup = self.trained.setup
         metrics = [metric for metric in setup.metrics if not names or metric.name in names]
-        return Catalogue(
-            tuple(
-                Feature(Origin.HELD, metric.name, "last", None, metric.unit, "")
-                if metric.sampling == "on_change"
-                else Feature(Origin.WINDOW, metric.name, "last", setup.windows[0], metric.unit, "")
-                for metric in metrics
-            )
-        )
+        return newest_values(metrics, setup.windows[0])
 
     def _each_horizon(
         self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[LabelledRows], Floats]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from features.events.history import FLEET, groups_of
+from features.events.history import groups_of
+from features.feature import FLEET
 from features.population.event_arrays import EventArrays, KnownEvents, UnitCutoffs
-from features.population.exposure import Presence
+from features.population.exposure import Exposure
 from models.causes.labels import known_causes
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def events_by_cause(view: View, rows: Rows, causes: Causes) -> list[EventArrays]
     """Return the failures of each cause."""
     known = known_causes(view.events(), causes.unknown)
     code = pl.Series(causes.codes(known["cause"]))
-    observed_from = Presence.of(view, rows.names, rows.cutoffs).observed_from
+    observed_from = Exposure.of(view, rows.names, rows.cutoffs).observed_from
     return [EventArrays.of(known.filter(code == i), rows.names, observed_from) for i in range(len(causes.names))]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events.history import FLEET
+from features.feature import FLEET
 from features.grid import to_datetime
 from features.population.event_arrays import KnownEvents, UnitCutoffs
 from models.causes.counts import CountLevel, cause_counts, events_by_cause

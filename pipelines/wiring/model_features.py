@@ -10,8 +10,8 @@ import polars as pl
 from data.schema import AGGREGATE_TYPES, COUNTERS, SEPARATOR, bucket_column
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.catalogue.idle_spells import threshold_of
 from features.feature import Catalogue
-from features.telemetry.idle import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -67,7 +67,9 @@ def model_features(settings: Settings, stored: Collection[str], manifest: Manife
     history_features = set(build(no_metrics).names)
     split_names = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in history_features]
     known = sorted({metric for metric, *_ in split_names} - {COUNTERS})
-    idle_below = {metric: idle[1] for metric, statistic, _ in split_names if (idle := parse(statistic))}
+    idle_below = {
+        metric: below for metric, statistic, _ in split_names if (below := threshold_of(statistic)) is not None
+    }
     metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle_below.get(name)) for name in known)
     available = set(stored) - set(settings.metrics.ignore)
     by_name = {feature.name: feature for feature in build(replace(no_metrics, metrics=metrics)).features}

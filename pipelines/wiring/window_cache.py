@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.disk.cache import CacheOrigin, TableCache
 from data.disk.lock import exclusive_lock
-from features.telemetry.sliding_windows import Needs, SlidingWindows
+from features.telemetry.sliding_windows import SlidingWindows, WindowNeeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def resume_windows(folder: Path, store: Store, view: View, features: ModelFeatur
 
     A view of an earlier time than theirs is scored from the buckets alone and changes nothing.
     """
-    needs, table = Needs.of(features.catalogue, view.width), store.buckets.finished_table()
+    needs, table = WindowNeeds.of(features.catalogue, view.width), store.buckets.finished_table()
     opened = table.open()
     if not needs.lengths or opened is None:
         yield ResumedWindows(None)

@@ -1,4 +1,4 @@
-"""What the records tell of nodes beside their features: racks, last failures, and the words for metrics."""
+"""What the records say of nodes besides their features: racks, last events, and the labels of metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PastEvent:
-    """When something last happened to a node, and its cause if that is known."""
+    """When the last event of a node began, and its cause if that is known."""
 
     start: datetime
     cause: str | None
@@ -31,7 +31,7 @@ class NodeContext:
 
     at: datetime
     newest: timedelta | None  # the shortest window: what counts as now
-    labels: Mapping[str, str]  # of metrics: the words for them
+    labels: Mapping[str, str]  # of metrics
     groups: Mapping[str, Mapping[str, str | None]]  # 'rack' and 'hardware': each node's
     failures: Mapping[tuple[str, str | None], PastEvent]  # the last of each node and cause, and (None) of all causes
     maintenance: Mapping[tuple[str, str | None], PastEvent]  # likewise
@@ -45,13 +45,15 @@ class NodeContext:
             newest,
             {metric.name: metric.label or metric.name for metric in metrics},
             {group: dict(nodes.select(NODE, group).iter_rows()) for group in ("rack", "hardware")},
-            _last(events, EventKind.FAILURE),
-            _last(events, EventKind.MAINTENANCE),
+            _last_events(events, EventKind.FAILURE),
+            _last_events(events, EventKind.MAINTENANCE),
         )
 
 
-def _last(events: pl.DataFrame, kind: EventKind) -> dict[tuple[str, str | None], PastEvent]:
-    own = events.filter(pl.col("kind") == kind).sort("start", "cause").select(NODE, "cause", "start")
-    told = own.unique([NODE, "cause"], keep="last", maintain_order=True)
-    last = {(node, cause): PastEvent(start, cause) for node, cause, start in told.iter_rows() if cause is not None}
-    return last | {(node, None): PastEvent(start, cause) for node, cause, start in told.iter_rows()}
+def _last_events(events: pl.DataFrame, kind: EventKind) -> dict[tuple[str, str | None], PastEvent]:
+    ordered = events.filter(pl.col("kind") == kind).sort("start", "cause").select(NODE, "cause", "start")
+    newest = ordered.unique([NODE, "cause"], keep="last", maintain_order=True)
+    by_cause = {
+        (node, cause): PastEvent(start, cause) for node, cause, start in newest.iter_rows() if cause is not None
+    }
+    return by_cause | {(node, None): PastEvent(start, cause) for node, cause, start in newest.iter_rows()}

@@ -14,7 +14,7 @@ from features.feature import Origin, Peer
 from features.grid import EPOCH, MICROSECOND, to_times
 from features.telemetry.peers import fleet_ratio, quantiles
 from serving.explanation.recent_levels import LEVELS, TimeSlices, read
-from serving.explanation.signal import SHARES, Signal, Since, sides
+from serving.explanation.signal import NORMAL_SHARES, Since, sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index
-    from serving.explanation.recent_levels import Wanted
+    from serving.explanation.recent_levels import MetricLevel
+    from serving.explanation.signal import Signal
 
-Key = tuple[str, str]  # a node, and the name of the feature that is told
-DAY: Final = timedelta(days=1)  # slices of a day and more tell no hour
+Key = tuple[str, str]  # a node, and the name of the feature that is shown
+DAY: Final = timedelta(days=1)  # slices of a day and more have no hour
 RISES: Final = "increase"
-NO_NEWS: Final = {"max": -1.0, "min": 1.0, RISES: -1.0}  # a day without a peak tells nothing of when peaks ended
+NO_ONSET: Final = {"max": -1.0, "min": 1.0, RISES: -1.0}  # a day without a peak does not show when peaks ended
 
 
 @dataclass(frozen=True, slots=True)
 class LookBack:
-    """Where to look: all nodes (sorted), their racks, and as far back as the longest window."""
+    """Where to search: all nodes (sorted), their racks, and as far back as the longest window."""
 
     view: View
     names: tuple[str, ...]
@@ -42,141 +43,145 @@ class LookBack:
     longest: timedelta
 
 
-def date(told: Iterable[Signal], past: LookBack) -> dict[Key, Since]:
-    """Say since when each value that is outside of its normal range has been so, or when a missing one was last seen.
+def find_onsets(signals: Iterable[Signal], look_back: LookBack) -> dict[Key, Since]:
+    """Find since when each value outside of its normal range has been so, or when a missing one was last seen.
 
-    A slice of time is held against the range of the nodes in that slice, and a metric that tells only of changes
-    against today's. A slice without a sample ends no run. What is inside its range, or is no level, has no date.
+    A slice of time is compared with the range of the nodes in that slice, and an on-change metric with today's
+    range. A slice without a sample ends no run. A value inside its range, or one that is no level, has no onset.
     """
-    outside = [one for one in told if one.side != 0 and not one.own.of]  # several metrics have no buckets
-    sampled = _by_wanted(one for one in outside if one.own.origin is Origin.WINDOW)
-    held = _by_wanted(one for one in outside if one.own.origin is Origin.HELD)
-    return {**_sampled(sampled, past), **_held(held, past.view)}
+    outside = [signal for signal in signals if signal.side != 0 and not signal.shown.combines]  # those have no buckets
+    sampled = _by_level(signal for signal in outside if signal.shown.origin is Origin.SAMPLED)
+    on_change = _by_level(signal for signal in outside if signal.shown.origin is Origin.ON_CHANGE)
+    return {**_sampled_onsets(sampled, look_back), **_on_change_onsets(on_change, look_back.view)}
 
 
-def _by_wanted(told: Iterable[Signal]) -> dict[Wanted, list[Signal]]:
-    """Sort by metric and by the statistic of a moment that stands for what is told."""
-    found: dict[Wanted, list[Signal]] = {}
-    for one in told:
-        stat = "mean" if np.isnan(one.value) else one.own.stat
-        if stat in LEVELS and one.side != NO_NEWS.get(stat):
-            found.setdefault((one.own.metric, stat), []).append(one)
-    return found
+def _by_level(signals: Iterable[Signal]) -> dict[MetricLevel, list[Signal]]:
+    """Group by metric and by the level statistic that stands for the signal's statistic."""
+    groups: dict[MetricLevel, list[Signal]] = {}
+    for signal in signals:
+        level = "mean" if np.isnan(signal.value) else signal.shown.statistic.name
+        if level in LEVELS and signal.side != NO_ONSET.get(level):
+            groups.setdefault((signal.shown.metric, level), []).append(signal)
+    return groups
 
 
-def _sampled(wanted: dict[Wanted, list[Signal]], past: LookBack) -> dict[Key, Since]:
-    clock, number = TimeSlices.of(past.view, past.longest), {name: at for at, name in enumerate(past.names)}
-    came = to_times(past.view.nodes()["observed_from"]).astype(np.int64)
-    dates: dict[Key, Since] = {}
-    for key, slices in read(past.view, past.names, wanted, clock) if wanted else ():
-        beside = {kind: _sides(slices.values, kind, past.rack) for kind in {_kind(one) for one in wanted[key]}}
-        for one in wanted[key]:
-            node = number[one.node]
-            reach = _Reach(clock, slices.first[node], slices.last[node], int(came[node]))
-            found = reach.find(one, slices.values[node], beside[_kind(one)][node])
-            if found:
-                dates[one.node, one.own.name] = found
-    return dates
+def _sampled_onsets(groups: dict[MetricLevel, list[Signal]], look_back: LookBack) -> dict[Key, Since]:
+    slices = TimeSlices.of(look_back.view, look_back.longest)
+    position = {name: index for index, name in enumerate(look_back.names)}
+    came = to_times(look_back.view.nodes()["observed_from"]).astype(np.int64)
+    onsets: dict[Key, Since] = {}
+    for key, levels in read(look_back.view, look_back.names, groups, slices) if groups else ():
+        kinds = {_compared_with(signal) for signal in groups[key]}
+        side_of = {kind: _slice_sides(levels.values, kind, look_back.rack) for kind in kinds}
+        for signal in groups[key]:
+            node = position[signal.node]
+            past = _NodePast(slices, levels.first[node], levels.last[node], int(came[node]))
+            onset = past.onset(signal, levels.values[node], side_of[_compared_with(signal)][node])
+            if onset:
+                onsets[signal.node, signal.shown.name] = onset
+    return onsets
 
 
-def _kind(told: Signal) -> Peer:
-    return Peer.RACK if told.normal.is_of_rack else told.own.peer
+def _compared_with(signal: Signal) -> Peer:
+    return Peer.RACK if signal.normal.is_of_rack else signal.shown.peer
 
 
-def _sides(values: NDArray[np.float64], kind: Peer, rack: Index) -> NDArray[np.float64]:
-    """Say where each node lay in each slice, beside the fleet or its rack."""
-    if kind is not Peer.RACK:
-        own = fleet_ratio(values) if kind is Peer.RATIO else values
-        return sides(own, *quantiles(own, SHARES))
-    out = np.full_like(values, np.nan)
-    for one in np.unique(rack):
-        out[rack == one] = sides(values[rack == one], *quantiles(values[rack == one], SHARES))
-    return out
+def _slice_sides(values: NDArray[np.float64], peer: Peer, rack: Index) -> NDArray[np.float64]:
+    """Return on which side of the normal range each node was in each slice, among the fleet or its rack."""
+    if peer is not Peer.RACK:
+        compared = fleet_ratio(values) if peer is Peer.RATIO else values
+        return sides(compared, *quantiles(compared, NORMAL_SHARES))
+    side = np.full_like(values, np.nan)
+    for number in np.unique(rack):
+        in_rack = values[rack == number]
+        side[rack == number] = sides(in_rack, *quantiles(in_rack, NORMAL_SHARES))
+    return side
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class _NodePast:
     """How far back one node's slices reach, and the times of their first and last samples."""
 
-    clock: TimeSlices
+    slices: TimeSlices
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     came: int
 
-    def find(self, told: Signal, values: NDArray[np.float64], side: NDArray[np.float64]) -> Since | None:
-        """Date one reason."""
-        if np.isnan(told.value):
+    def onset(self, signal: Signal, values: NDArray[np.float64], side: NDArray[np.float64]) -> Since | None:
+        """Find since when a signal has been outside of its normal range, or missing."""
+        if np.isnan(signal.value):
             return self._silence(np.flatnonzero(~np.isnan(values)))
         known = np.flatnonzero(~np.isnan(side))
-        if told.own.stat == RISES:
-            begin = _first_rise(known[side[known] == told.side], told, self.clock)
+        if signal.shown.statistic.name == RISES:
+            begin = _first_rise(known[side[known] == signal.side], signal, self.slices)
         else:
-            begin = _run(side, known, told.side)
+            begin = _run_start(side, known, signal.side)
         return None if begin is None else self._since(begin, is_first=begin == known[0])
 
     def _silence(self, seen: Index) -> Since | None:
         if not len(seen):
-            return Since(self.clock.start, or_earlier=True) if self._was_there else None
-        is_now = seen[-1] == self.clock.count - 1
+            return Since(self.slices.start, or_earlier=True) if self._was_present else None
+        is_now = seen[-1] == self.slices.count - 1
         return None if is_now else Since(_time(self.last[seen[-1]]))
 
     def _since(self, begin: int, *, is_first: bool) -> Since:
-        if is_first and self._was_there:
-            return Since(self.clock.start, or_earlier=True)
+        if is_first and self._was_present:
+            return Since(self.slices.start, or_earlier=True)
         first = _time(self.first[begin])
-        return Since(first if self.clock.step * self.clock.width < DAY else first - (first - EPOCH) % DAY)
+        return Since(first if self.slices.step * self.slices.width < DAY else first - (first - EPOCH) % DAY)
 
     @property
-    def _was_there(self) -> bool:
-        return _time(self.came) <= self.clock.start
+    def _was_present(self) -> bool:
+        return _time(self.came) <= self.slices.start
 
 
-def _run(side: NDArray[np.float64], known: Index, wanted: float) -> int | None:
-    """Find where the run on the wanted side that goes on now began."""
-    other = np.flatnonzero(side[known] != wanted)
+def _run_start(side: NDArray[np.float64], known: Index, run_side: float) -> int | None:
+    """Find where the run on one side that still continues began."""
+    other = np.flatnonzero(side[known] != run_side)
     begin = other[-1] + 1 if len(other) else 0
     return int(known[begin]) if begin < len(known) else None
 
 
-def _first_rise(rises: Index, told: Signal, clock: TimeSlices) -> int | None:
-    """Find the first rise of a series in which none lies further from the next than the window is long."""
-    window = told.own.window
+def _first_rise(rises: Index, signal: Signal, slices: TimeSlices) -> int | None:
+    """Find the first rise of a series in which no gap is longer than the window."""
+    window = signal.shown.window
     if not len(rises) or window is None:
         return None
-    apart = np.flatnonzero(np.diff(rises) * clock.step * clock.width > window)
-    return int(rises[apart[-1] + 1 if len(apart) else 0])
+    gaps = np.flatnonzero(np.diff(rises) * slices.step * slices.width > window)
+    return int(rises[gaps[-1] + 1 if len(gaps) else 0])
 
 
-def _held(wanted: dict[Wanted, list[Signal]], view: View) -> dict[Key, Since]:
-    dates: dict[Key, Since] = {}
-    for metric in sorted({metric for metric, _ in wanted}):
-        own = [one for (name, _), several in wanted.items() if name == metric for one in several]
-        changes = _changes(view, metric, {one.node for one in own})
-        for one in own:
-            found = _since_change(one, *changes[one.node], view.at) if one.node in changes else None
-            if found:
-                dates[one.node, one.own.name] = found
-    return dates
+def _on_change_onsets(groups: dict[MetricLevel, list[Signal]], view: View) -> dict[Key, Since]:
+    onsets: dict[Key, Since] = {}
+    for metric in sorted({metric for metric, _ in groups}):
+        signals = [signal for (name, _), group in groups.items() if name == metric for signal in group]
+        changes = _changes(view, metric, {signal.node for signal in signals})
+        for signal in signals:
+            onset = _since_change(signal, *changes[signal.node], view.at) if signal.node in changes else None
+            if onset:
+                onsets[signal.node, signal.shown.name] = onset
+    return onsets
 
 
 def _changes(view: View, metric: str, nodes: set[str]) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Read a metric's values and their times, by node."""
-    value, when = bucket_column(metric, "last"), bucket_column(metric, "last_ts")
-    table = view.buckets([value, when]).filter(pl.col(NODE).is_in(sorted(nodes)) & pl.col(value).is_not_null())
-    parts = table.sort(NODE, when).partition_by(NODE, as_dict=True)
-    return {str(node): (part[value].to_numpy(), part[when].to_numpy()) for (node,), part in parts.items()}
+    value, time = bucket_column(metric, "last"), bucket_column(metric, "last_ts")
+    table = view.buckets([value, time]).filter(pl.col(NODE).is_in(sorted(nodes)) & pl.col(value).is_not_null())
+    by_node = table.sort(NODE, time).partition_by(NODE, as_dict=True)
+    return {str(node): (changes[value].to_numpy(), changes[time].to_numpy()) for (node,), changes in by_node.items()}
 
 
-def _since_change(told: Signal, values: NDArray[np.float64], times: NDArray[np.int64], now: datetime) -> Since | None:
-    if told.own.stat == RISES:
-        assert told.own.window is not None, "what rises does so within a window"
-        begin = (now - told.own.window - EPOCH) // MICROSECOND
+def _since_change(signal: Signal, values: NDArray[np.float64], times: NDArray[np.int64], now: datetime) -> Since | None:
+    statistic = signal.shown.statistic.name
+    if statistic == RISES:
+        assert signal.shown.window is not None, "a rise is counted within a window"
+        begin = (now - signal.shown.window - EPOCH) // MICROSECOND
         rises = times[np.flatnonzero(np.diff(values, prepend=values[:1]) > 0)]
         rises = rises[rises > begin]
         return Since(_time(rises[0])) if len(rises) else None
-    level = np.maximum.accumulate(values) if told.own.stat == "max" else values
-    side = sides(level, told.normal.low, told.normal.high)
-    first = _run(side, np.flatnonzero(~np.isnan(side)), told.side)
+    level = np.maximum.accumulate(values) if statistic == "max" else values
+    side = sides(level, signal.normal.low, signal.normal.high)
+    first = _run_start(side, np.flatnonzero(~np.isnan(side)), signal.side)
     return None if first is None else Since(_time(times[first]))
 
 

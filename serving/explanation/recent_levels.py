@@ -1,4 +1,4 @@
-"""The recent past of a metric: what each node's buckets say, slice of time by slice."""
+"""The recent past of a metric on every node, one value per slice of time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
     from data.view import View
 
-MOST_SLICES: Final = 720  # finer buckets are taken together
+MOST_SLICES: Final = 720  # finer buckets are put together
 READ_CELLS: Final = 1 << 23  # bucket aggregates that are read at once
 SLICE: Final = "slice"
 FIRST, LAST = "first_ts", "last_ts"
+MetricLevel = tuple[str, str]  # a metric, and a statistic of LEVELS
 
 
 @dataclass(frozen=True, slots=True)
 class LevelStatistic:
-    """A statistic of one slice: the bucket aggregates that it is made of, and how."""
+    """A statistic of one slice: the bucket aggregates that it is computed from, and how."""
 
     columns: tuple[str, ...]
     value: pl.Expr
@@ -56,24 +57,24 @@ class TimeSlices:
 
     @classmethod
     def of(cls, view: View, longest: timedelta) -> TimeSlices:
-        """Cut the time that the longest window looks back over."""
+        """Cut the time that the longest window covers."""
         buckets = max(longest // view.width, 1)
         step = -(-buckets // MOST_SLICES)
         return cls(view.at, -(-buckets // step), view.width, step)
 
     @property
     def start(self) -> datetime:
-        """Where the oldest slice begins."""
+        """The start of the oldest slice."""
         return self.now - self.count * self.step * self.width
 
-    def number(self) -> pl.Expr:
-        """Tell which slice holds a bucket."""
+    def slice_of_bucket(self) -> pl.Expr:
+        """Return the number of the slice that holds a bucket."""
         age = (pl.lit(self.now) - pl.col(BUCKET_END)).dt.total_microseconds()
         return (self.count - 1 - age // (self.step * self.width // MICROSECOND)).cast(pl.Int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Slices:
+class SliceValues:
     """One statistic of one metric: nodes x slices, NaN where a slice holds no sample."""
 
     values: NDArray[np.float64]
@@ -81,45 +82,44 @@ class Slices:
     last: NDArray[np.int64]
 
 
-Wanted = tuple[str, str]  # a metric, and a statistic of LEVELS
-
-
 def read(
-    view: View, names: Sequence[str], wanted: Collection[Wanted], clock: TimeSlices
-) -> Iterator[tuple[Wanted, Slices]]:
+    view: View, names: Sequence[str], requested: Collection[MetricLevel], slices: TimeSlices
+) -> Iterator[tuple[MetricLevel, SliceValues]]:
     """Read the recent past of some metrics, of all nodes."""
-    for run in _runs(wanted, len(names) * clock.count * clock.step):
+    for run in _runs(requested, len(names) * slices.count * slices.step):
         columns = {bucket_column(metric, name) for metric, level in run for name in _columns(level)}
-        table = view.buckets(sorted(columns), clock.start + clock.width)
-        placed = table.with_columns(clock.number().alias(SLICE), pl.Series(NODE, locate(table[NODE], names)))
+        table = view.buckets(sorted(columns), slices.start + slices.width)
+        placed = table.with_columns(slices.slice_of_bucket().alias(SLICE), pl.Series(NODE, locate(table[NODE], names)))
         for metric, level in run:
-            own = {name: pl.col(bucket_column(metric, name)) for name in _columns(level)}
-            yield (metric, level), _dense(placed.select(NODE, SLICE, **own), level, (len(names), clock.count))
+            aggregates = {name: pl.col(bucket_column(metric, name)) for name in _columns(level)}
+            yield (metric, level), _dense(placed.select(NODE, SLICE, **aggregates), level, (len(names), slices.count))
 
 
 def _columns(level: str) -> tuple[str, ...]:
     return (*LEVELS[level].columns, FIRST, LAST)
 
 
-def _runs(wanted: Collection[Wanted], cells: int) -> Iterator[list[Wanted]]:
-    """Cut what is wanted into runs whose buckets are read at once."""
-    run: list[Wanted] = []
-    for one in sorted(wanted):
-        if run and sum(len(_columns(level)) for _, level in (*run, one)) * cells > READ_CELLS:
+def _runs(requested: Collection[MetricLevel], cells: int) -> Iterator[list[MetricLevel]]:
+    """Split what is requested into runs whose buckets are read at once."""
+    run: list[MetricLevel] = []
+    for metric_level in sorted(requested):
+        if run and sum(len(_columns(level)) for _, level in (*run, metric_level)) * cells > READ_CELLS:
             yield run
             run = []
-        run.append(one)
+        run.append(metric_level)
     if run:
         yield run
 
 
-def _dense(table: pl.DataFrame, level: str, shape: tuple[int, int]) -> Slices:
-    seen = table.filter((pl.col(NODE) >= 0) & pl.col(FIRST).is_not_null()).sort(NODE, SLICE, FIRST)
+def _dense(table: pl.DataFrame, level: str, shape: tuple[int, int]) -> SliceValues:
+    ordered = table.filter((pl.col(NODE) >= 0) & pl.col(FIRST).is_not_null()).sort(NODE, SLICE, FIRST)
     if level == "increase":
-        seen = seen.with_columns(risen=_RISEN)
-    told = seen.group_by(NODE, SLICE).agg(LEVELS[level].value.alias("value"), pl.col(FIRST).min(), pl.col(LAST).max())
-    where = told[NODE].to_numpy(), told[SLICE].to_numpy()
+        ordered = ordered.with_columns(risen=_RISEN)
+    by_slice = ordered.group_by(NODE, SLICE).agg(
+        LEVELS[level].value.alias("value"), pl.col(FIRST).min(), pl.col(LAST).max()
+    )
+    where = by_slice[NODE].to_numpy(), by_slice[SLICE].to_numpy()
     values, first, last = np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for array, name in ((values, "value"), (first, FIRST), (last, LAST)):
-        array[where] = told[name].to_numpy()
-    return Slices(values, first, last)
+        array[where] = by_slice[name].to_numpy()
+    return SliceValues(values, first, last)

@@ -1,90 +1,123 @@
-"""Tells a reason on one line: the signal, its value, the normal range, since when, and by how much it matters."""
+"""Writes a reason on one line: the signal, its value, the normal range, since when, and how much it matters."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from features.catalogue.idle_spells import BELOW
 from features.feature import FAILURES_OF
-from features.telemetry.idle import BELOW
-from serving.explanation.phrases import NORMAL, Sentence, sentence
+from features.phrase import NORMAL, Form
 from serving.explanation.reason import TIMES
-from serving.formats import duration, elapsed, join_unit, number, short_time, value_range
+from serving.formats import (
+    days,
+    duration,
+    elapsed,
+    hours,
+    join_unit,
+    multiple,
+    number,
+    per_day,
+    percent,
+    short_time,
+    value_range,
+    with_unit,
+    without_unit,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from features.phrase import Phrase
     from serving.explanation.node_context import NodeContext
     from serving.explanation.signal import Signal, Since
+    from serving.formats import Amount
+
+AMOUNTS: Final[dict[Form, Callable[[float, str], Amount]]] = {
+    Form.WITH_UNIT: with_unit,
+    Form.WITHOUT_UNIT: without_unit,
+    Form.MULTIPLE: multiple,
+    Form.PER_DAY: per_day,
+    Form.PERCENT: percent,
+    Form.DAYS: days,
+    Form.HOURS: hours,
+}
 
 
-def words(told: Signal, since: Since | None, background: NodeContext) -> str:
-    """Tell a reason."""
-    how = sentence(told.own)
-    parts = {**_of_metric(told, how, background), **_of_window(told, background), **_of_events(told, background)}
-    if since and math.isnan(told.value):
+def reason_text(signal: Signal, since: Since | None, context: NodeContext) -> str:
+    """Write a reason."""
+    phrase = signal.shown.phrase
+    parts = {
+        **_metric_parts(signal, phrase, context),
+        **_window_parts(signal, context),
+        **_event_parts(signal, context),
+    }
+    if since and math.isnan(signal.value):
         parts["within"] = parts["over"] = ""
-    when, parts["normal"] = _since(told, since, background), _normal(told, how, background)
-    said = how.of(told.value)
-    rest = "" if NORMAL in said else parts["normal"]
-    tail = f"{when}{rest}" if math.isnan(told.value) else f"{rest}{when}"
-    return f"{said.format_map(parts)}{tail}: odds {TIMES}{number(math.exp(told.log_odds), 2)}"
+    when, parts["normal"] = _since(signal, since, context), _normal(signal, phrase, context)
+    sentence = phrase.of(signal.value)
+    normal = "" if NORMAL in sentence else parts["normal"]
+    tail = f"{when}{normal}" if math.isnan(signal.value) else f"{normal}{when}"
+    return f"{sentence.format_map(parts)}{tail}: odds {TIMES}{number(math.exp(signal.log_odds), 2)}"
 
 
-def _of_metric(told: Signal, how: Sentence, background: NodeContext) -> dict[str, str]:
-    own, value = told.own, told.value
-    metric = background.labels.get(own.metric, own.metric)
-    unit = "" if f" {metric}".endswith(f" {own.unit}") else own.unit  # not 'memory errors rose by 3 errors'
+def _metric_parts(signal: Signal, phrase: Phrase, context: NodeContext) -> dict[str, str]:
+    feature, value = signal.shown, signal.value
+    metric = context.labels.get(feature.metric, feature.metric)
+    unit = "" if f" {metric}".endswith(f" {feature.unit}") else feature.unit  # not 'memory errors rose by 3 errors'
     return {
         "metric": metric,
-        "title": f"{metric} {own.stat} {own.peer}".replace("_", " ").rstrip(),
-        "value": join_unit(how.form(abs(value) if how.minus else value, unit)),
+        "title": f"{metric} {feature.statistic.name} {feature.peer}".replace("_", " ").rstrip(),
+        "value": join_unit(AMOUNTS[phrase.form](abs(value) if phrase.negative else value, unit)),
         "times": "once" if value == 1 else f"{number(value)} times",
         "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
-        "below": own.stat.partition(BELOW)[2],
-        "group": _group(own.metric, told.node, background),
+        "below": feature.statistic.name.partition(BELOW)[2],
+        "group": _group_name(feature.metric, signal.node, context),
     }
 
 
-def _group(group: str, node: str, background: NodeContext) -> str:
+def _group_name(group: str, node: str, context: NodeContext) -> str:
     """Name a node's rack or hardware: 'rack r07', but not 'rack rack-07'."""
-    name = background.groups.get(group, {}).get(node) or "unknown"
+    name = context.groups.get(group, {}).get(node) or "unknown"
     return name if name.lower().startswith(group) else f"{group} {name}"
 
 
-def _of_window(told: Signal, background: NodeContext) -> dict[str, str]:
-    window = told.own.window
+def _window_parts(signal: Signal, context: NodeContext) -> dict[str, str]:
+    window = signal.shown.window
     if window is None:
         return dict.fromkeys(("window", "within", "over", "average"), "")
-    told_as = duration(window)
-    average = "" if window == background.newest else f" on average over {told_as}"
-    return {"window": told_as, "within": f" in {told_as}", "over": f" over {told_as}", "average": average}
+    name = duration(window)
+    average = "" if window == context.newest else f" on average over {name}"
+    return {"window": name, "within": f" in {name}", "over": f" over {name}", "average": average}
 
 
-def _of_events(told: Signal, background: NodeContext) -> dict[str, str]:
-    is_of_cause = told.own.metric.startswith(FAILURES_OF)
-    cause = told.own.metric.removeprefix(FAILURES_OF) if is_of_cause else None
-    known = background.maintenance if told.own.metric == "maintenance" else background.failures
-    last = known.get((told.node, cause))
+def _event_parts(signal: Signal, context: NodeContext) -> dict[str, str]:
+    metric = signal.shown.metric
+    cause = metric.removeprefix(FAILURES_OF) if metric.startswith(FAILURES_OF) else None
+    events = context.maintenance if metric == "maintenance" else context.failures
+    last = events.get((signal.node, cause))
     if last is None:
         return {"cause": cause or "", "last": "", "on": ""}
-    on = f"on {short_time(last.start, background.at)}" + (f" ({last.cause})" if last.cause and not cause else "")
+    on = f"on {short_time(last.start, context.at)}" + (f" ({last.cause})" if last.cause and not cause else "")
     return {"cause": cause or "", "last": f", last {on}", "on": f", {on}"}
 
 
-def _normal(told: Signal, how: Sentence, background: NodeContext) -> str:
-    """Say the normal range, in the value's unit if that is the same."""
-    low, high = told.normal.low, told.normal.high
+def _normal(signal: Signal, phrase: Phrase, context: NodeContext) -> str:
+    """Write the normal range, in the value's unit if that is the same."""
+    low, high = signal.normal.low, signal.normal.high
     if math.isnan(low) or math.isnan(high):
         return ""
-    unit = "" if math.isnan(told.value) else how.form(told.value, told.own.unit)[1]
-    where = f" in {_group('rack', told.node, background)}" if told.normal.is_of_rack else ""
-    normal = "within the normal range" if told.side == 0 else "normal"
-    return f", {normal}{where} {value_range(how.form(low, told.own.unit), how.form(high, told.own.unit), unit)}"
+    amount, unit = AMOUNTS[phrase.form], signal.shown.unit
+    said_unit = "" if math.isnan(signal.value) else amount(signal.value, unit)[1]
+    where = f" in {_group_name('rack', signal.node, context)}" if signal.normal.is_of_rack else ""
+    normal = "within the normal range" if signal.side == 0 else "normal"
+    return f", {normal}{where} {value_range(amount(low, unit), amount(high, unit), said_unit)}"
 
 
-def _since(told: Signal, since: Since | None, background: NodeContext) -> str:
+def _since(signal: Signal, since: Since | None, context: NodeContext) -> str:
     if since is None:
         return ""
-    past, is_missing = elapsed(since.when, background.at), math.isnan(told.value)
+    age, is_missing = elapsed(since.when, context.at), math.isnan(signal.value)
     if since.or_earlier:
-        return f"{'' if is_missing else ','} for longer than the {past} looked at"
-    return f", {'last seen' if is_missing else 'since'} {short_time(since.when, background.at)} ({past})"
+        return f"{'' if is_missing else ','} for longer than the {age} looked at"
+    return f", {'last seen' if is_missing else 'since'} {short_time(since.when, context.at)} ({age})"

@@ -1,4 +1,4 @@
-"""What of a node is told as a reason: a value in the metric's own terms, beside the normal range."""
+"""What a reason is about: one metric's value on a node, in the metric's own terms, next to the normal range."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from features.feature import Feature
 
-SHARES: Final = (0.1, 0.9)  # of the nodes: what lies between is normal
+NORMAL_SHARES: Final = (0.1, 0.9)  # quantiles of the nodes between which a value is normal
 ROUNDING: Final = 1e-6  # relative: features are float32
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
-    """The range that most nodes, or most of a rack, lie in at the same time; NaN: too few to tell."""
+class NormalRange:
+    """The range of most nodes, or of most of a rack, at the same time; NaN: too few nodes."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """When a run began; `or_earlier`: as far back as was looked."""
+    """When a run began; `or_earlier`: as far back as was searched."""
 
     when: datetime
     or_earlier: bool = False
@@ -37,25 +37,25 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One metric's share of a node's score, and the feature that tells most of it."""
+    """One metric's share of a node's score, and the feature that contributes most of it."""
 
     node: str
-    feature: Feature  # what the model went by
-    own: Feature  # the same in the metric's own unit, if the model went by a distance from the peers
-    value: float  # of `own`; NaN: missing
-    normal: Normal
+    feature: Feature  # the feature that the model uses
+    shown: Feature  # the same in the metric's own unit, if the model uses a distance from the peers
+    value: float  # of `shown`; NaN: missing
+    normal: NormalRange
     log_odds: float
 
     @property
     def side(self) -> float:
-        """Say where the value lies: above (1), below (-1) or inside (0) the normal range; NaN: unknown."""
+        """Above (1), below (-1) or inside (0) the normal range; NaN: unknown."""
         return float(sides(np.array([self.value]), self.normal.low, self.normal.high)[0])
 
 
 def sides(
     values: NDArray[np.float64], low: NDArray[np.float64] | float, high: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """Say where values lie: above (1), below (-1) or inside (0) a range; NaN where either is missing."""
+    """Return whether values are above (1), below (-1) or inside (0) a range; NaN where either is missing."""
     slack = ROUNDING * np.maximum(np.abs(low), np.abs(high))
-    told = (values > high + slack) * 1.0 - (values < low - slack) * 1.0
-    return np.where(np.isnan(values) | np.isnan(low) | np.isnan(high), np.nan, told)
+    side = (values > high + slack) * 1.0 - (values < low - slack) * 1.0
+    return np.where(np.isnan(values) | np.isnan(low) | np.isnan(high), np.nan, side)

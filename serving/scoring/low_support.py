@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
-    from serving.explanation.explain import Rated
+    from serving.explanation.explain import ScoredRows
 
 NEW: Final = timedelta(days=7)
 LEAST_NODE_DAYS: Final = 30.0  # of a hardware model, over all its nodes, before the model was trained
@@ -27,16 +27,16 @@ SUPPORT: Final = "support"  # the statistic of such a reason
 DAY: Final = timedelta(days=1)
 
 
-def low_support_reasons(now: View, rated: Rated, trained_until: datetime) -> list[tuple[Reason, ...]]:
+def low_support_reasons(now: View, scored: ScoredRows, trained_until: datetime) -> list[tuple[Reason, ...]]:
     """Return, for each scored row, the reasons why its support is low; none where it is not.
 
     Support is low in a node's first week, while no telemetry from it is known (in a fleet that has some), and if
     its hardware model was observed for less than 30 node-days when the model was trained.
     """
-    nodes = inventory(now, rated.rows.names)[rated.rows.node]
+    nodes = inventory(now, scored.rows.names)[scored.rows.node]
     ages = (now.at - nodes["observed_from"]).to_list()
     node_days = _node_days(now.nodes(), trained_until)
-    has_telemetry = _has_telemetry(rated)
+    has_telemetry = _has_telemetry(scored)
     return [
         (
             *_new_node(ages[row]),
@@ -66,12 +66,12 @@ def _reason(metric: str, value: float | None, least: float | None, text: str) ->
     return Reason(metric, SUPPORT, value, unit, least, None, None, or_earlier=False, odds=None, text=text)
 
 
-def _has_telemetry(rated: Rated) -> Sequence[bool]:
+def _has_telemetry(scored: ScoredRows) -> Sequence[bool]:
     """Return which rows have a telemetry feature that is neither missing nor 0; all, if there is no such feature."""
-    columns = [index for index, feature in enumerate(rated.catalogue.features) if feature.origin is not Origin.HISTORY]
+    columns = [index for index, feature in enumerate(scored.catalogue.features) if feature.origin is not Origin.HISTORY]
     if not columns:
-        return [True] * len(rated.rows)
-    values = rated.features[:, columns]
+        return [True] * len(scored.rows)
+    values = scored.features[:, columns]
     return [bool(has_value) for has_value in np.any(~np.isnan(values) & (values != 0), axis=1)]
 
 

@@ -15,7 +15,7 @@ from features.compute import batch, online
 from features.events.base_rates import steady_rate
 from features.grid import to_datetime
 from features.population.at_risk import assess
-from serving.explanation.explain import Rated, explain, longest
+from serving.explanation.explain import ScoredRows, explain, longest_window
 from serving.explanation.reason import to_json
 from serving.explanation.recent_levels import TimeSlices
 from serving.policy.values import Support
@@ -106,10 +106,10 @@ def _score_at_risk(
     rate = np.full(len(rows), steady_rate(now, past_risk, request.every_days)[-1])
     probabilities = request.bundle.probabilities(features, rate)
     contributions = request.bundle.contributions(features)
-    rated = Rated(request.catalogue, rows, features, contributions, probabilities[:, -1])
+    scored = ScoredRows(request.catalogue, rows, features, contributions, probabilities[:, -1])
     manifest = request.bundle.manifest
-    doubts = low_support_reasons(now, rated, datetime.fromisoformat(manifest.trained_until))
-    reasons = zip(doubts, explain(now, rated, request.metrics), strict=True)
+    doubts = low_support_reasons(now, scored, datetime.fromisoformat(manifest.trained_until))
+    reasons = zip(doubts, explain(now, scored, request.metrics), strict=True)
     nodes = [rows.names[index] for index in rows.node]
     scores = _score_table(
         request,
@@ -145,7 +145,7 @@ def _not_reporting(now: View, request: ScoreRequest, risk: AtRisk) -> pl.DataFra
     probabilities = np.full((len(nodes), len(request.bundle.manifest.horizons_days)), np.nan)
     if not len(nodes) or request.coverage is None:
         return _score_table(request, [], probabilities[:0], [], [])
-    time_slices = TimeSlices.of(now, longest(request.catalogue, now.width))
+    time_slices = TimeSlices.of(now, longest_window(request.catalogue, now.width))
     reasons = not_reporting_reasons(now, risk.names, nodes, request.coverage, time_slices)
     supports = [Support.UNKNOWN] * len(nodes)
     names = [risk.names[index] for index in nodes]

@@ -76,7 +76,7 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
 
 def comparable(everything: Catalogue) -> Catalogue:
     """Keep the features that the pandas side knows."""
-    return Catalogue(tuple(f for f in everything.features if f.origin is Origin.WINDOW and panels.covers(f)))
+    return Catalogue(tuple(f for f in everything.features if f.origin is Origin.SAMPLED and panels.covers(f)))
 
 
 def ours() -> tuple[int, int]:

@@ -19,10 +19,12 @@ from data.delta.rollup import rollup
 from data.schema import BLIND_SCHEMA, BUCKET_END, BUCKET_KEYS, EVENT_SCHEMA, NODE, NODE_SCHEMA, TS
 from data.schema import UTC as TIMES
 from data.view import BucketReader, RecordFrames, View, hindsight
+from features.catalogue.gauges import STD
 from features.compute import batch
-from features.feature import Catalogue, Feature, Origin
+from features.feature import Catalogue, Feature
 from features.grid import to_numpy
 from features.population.at_risk import assess
+from features.telemetry.window_statistics import MAX, MEAN, MIN
 from tests.benchmarks.tables import HEADER, table
 
 if TYPE_CHECKING:
@@ -38,7 +40,12 @@ METRICS: Final = tuple(f"metric{number}" for number in range(10))
 STATISTICS: Final = ("mean", "std", "min", "max")
 WINDOWS: Final = (HOUR, 6 * HOUR, 24 * HOUR)
 CATALOGUE: Final = Catalogue(
-    tuple(Feature(Origin.WINDOW, m, s, w, "", "a benchmark") for m in METRICS for s in STATISTICS for w in WINDOWS)
+    tuple(
+        Feature(metric, statistic, window, "", "a benchmark")
+        for metric in METRICS
+        for statistic in (MEAN, STD, MIN, MAX)
+        for window in WINDOWS
+    )
 )
 REPEATS: Final = 3
 

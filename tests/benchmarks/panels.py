@@ -17,15 +17,15 @@ def windows(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
     """Compute window features of a daily panel (node, rack, ts, metrics), a row for each of its rows."""
     frame = frame.sort_values(["node", "ts"], ignore_index=True)
     plain: dict[tuple[str, str, int], pd.Series] = {}
-    for metric, stat, days in dict.fromkeys((f.metric, f.stat, _days(f)) for f in features):
+    for metric, stat, days in dict.fromkeys((f.metric, f.statistic.name, _days(f)) for f in features):
         plain[metric, stat, days] = _STATISTICS[stat](frame, metric, days)
-    told = {f.name: _beside(frame, plain[f.metric, f.stat, _days(f)], f.peer) for f in features}
+    told = {f.name: _beside(frame, plain[f.metric, f.statistic.name, _days(f)], f.peer) for f in features}
     return pd.DataFrame(told).astype(np.float32)
 
 
 def covers(feature: Feature) -> bool:
     """Say whether `windows` knows a feature."""
-    return feature.stat in _STATISTICS and feature.peer in {"", "vs_fleet", "of_fleet", "rank", "vs_rack"}
+    return feature.statistic.name in _STATISTICS and feature.peer in {"", "vs_fleet", "of_fleet", "rank", "vs_rack"}
 
 
 def _days(feature: Feature) -> int:

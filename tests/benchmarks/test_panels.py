@@ -34,7 +34,7 @@ def test_pandas_computes_the_features_that_ours_does() -> None:
     ]
     view = fleet(nodes=nodes, telemetry=samples.with_columns(pl.col(TS).alias(AVAILABLE_AT)), metrics=METRICS).view()
     everything = build(FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=False))
-    wanted = tuple(f for f in everything.features if f.origin is Origin.WINDOW and panels.covers(f))
+    wanted = tuple(f for f in everything.features if f.origin is Origin.SAMPLED and panels.covers(f))
     risk = assess(view, daily(START, DAYS), None)
     own = batch.compute(Catalogue(wanted), view, risk, risk.rows())
     frame = samples.join(pl.DataFrame(nodes).select("node", "rack"), on="node").to_pandas()

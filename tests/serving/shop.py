@@ -15,7 +15,7 @@ from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch
 from features.grid import to_numpy
 from features.population.at_risk import assess
-from serving.explanation.explain import Rated, explain
+from serving.explanation.explain import ScoredRows, explain
 from tests.features.fleets import DAY, START, fleet
 
 if TYPE_CHECKING:
@@ -93,5 +93,5 @@ def told(shop: Fleet, node: str, added: Mapping[str, float], at: datetime = NOW)
     where = [rows.names[number] for number in rows.node].index(node)
     for name, log_odds in added.items():
         contributions[where, CATALOGUE.names.index(name)] = log_odds
-    rated = Rated(CATALOGUE, rows, features, contributions, contributions.sum(axis=1))
-    return explain(view, rated, METRICS)[where]
+    scored = ScoredRows(CATALOGUE, rows, features, contributions, contributions.sum(axis=1))
+    return explain(view, scored, METRICS)[where]

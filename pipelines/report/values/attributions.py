@@ -14,7 +14,7 @@ from features.feature import Origin
 from features.grid import to_datetime
 from features.population.at_risk import assess
 from models.hazard.model import Covariates
-from serving.explanation.explain import Rated, explain
+from serving.explanation.explain import ScoredRows, explain
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,7 +59,9 @@ def why(replay: Replay, hindsight: View, moment: np.datetime64, scope: Scope) ->
     rate = np.full(np.count_nonzero(is_wanted), steady_rate(now, risk, replay.setup.design.every_days)[-1])
     added = np.zeros(features.shape)  # the rest of the fleet only says what is normal
     added[is_wanted] = replay.trained.model.contributions(Covariates(features[is_wanted], rate))
-    told = explain(now, Rated(catalogue, rows, features, added, is_wanted.astype(np.float64)), replay.setup.metrics)
+    told = explain(
+        now, ScoredRows(catalogue, rows, features, added, is_wanted.astype(np.float64)), replay.setup.metrics
+    )
     return {
         rows.names[rows.node[at]]: Why(tuple(map(str, told[at])), _strongest(catalogue, added[at]))
         for at in np.flatnonzero(is_wanted)
@@ -70,6 +72,6 @@ def _strongest(catalogue: Catalogue, added: NDArray[np.float64]) -> tuple[str, .
     """Name the telemetry that raises a score, the strongest first."""
     total: dict[str, float] = {}
     for feature, share in zip(catalogue.features, added.tolist(), strict=True):
-        if feature.origin is not Origin.HISTORY and not feature.of:  # several metrics have no trace
+        if feature.origin is not Origin.HISTORY and not feature.combines:  # several metrics have no trace
             total[feature.metric] = total.get(feature.metric, 0.0) + share
     return tuple(sorted((metric for metric in total if total[metric] > 0), key=lambda metric: -total[metric]))

@@ -11,10 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.schema import BUCKET_END, LATENESS, NODE, Metric, MetricKind, bucket_column
+from features.catalogue.on_change import LAST
+from features.catalogue.uptime import RUNNING
 from features.feature import window_name
 from features.grid import Grid, Times, locate, to_datetime, to_step, to_times
 from features.telemetry import on_change
-from features.telemetry.on_change import OnChangeSeries, statistic
+from features.telemetry.on_change import OnChangeSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,7 +111,8 @@ class Lens:
         changes = OnChangeSeries.of(table, metric.name, self.names, grid.width)
         node, bucket = np.meshgrid(np.arange(len(self.names)), grid.numbers.astype(np.int64), indexing="ij")
         now = changes.at(node.ravel(), bucket.ravel())
-        told = statistic("running" if metric.kind is MetricKind.AGE else "last")(now, now)
+        statistic = RUNNING if metric.kind is MetricKind.AGE else LAST
+        told = statistic.value(now, now)
         return told.reshape(node.shape)
 
     def _read(self, columns: list[str], start: datetime | None) -> pl.DataFrame:

@@ -10,18 +10,18 @@ import pytest
 from data.schema import Metric, MetricKind
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.events.history import EventStatistic
 from features.feature import Catalogue, Origin, Peer, by_metric, window_name
-from features.telemetry import on_change
-from features.telemetry.combined import JOINT
-from features.telemetry.derived import base_statistics
+from features.telemetry.on_change import CombinedStatistic, OnChangeStatistic
+from features.telemetry.window_statistics import DerivedStatistic, WindowStatistic
+from tests.features.catalogues import EVERYTHING, FLEET
 from tests.features.synthetic import METRICS
 
 DAY = timedelta(days=1)
-PLAN = FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=True, causes=("fan", "gpu"))
 
 
 def test_every_name_is_there_once_and_has_three_parts() -> None:
-    names = build(PLAN).names
+    names = EVERYTHING.names
     assert len(set(names)) == len(names) > 60
     assert all(len(name.split("__")) == 3 and name == name.strip("_") for name in names)
 
@@ -49,20 +49,34 @@ def test_names_say_metric_statistic_and_window() -> None:
         "rack__failures__7d",
         "fleet__failure_rate__7d",
     }
-    assert wanted <= set(build(PLAN).names)
+    assert wanted <= set(EVERYTHING.names)
 
 
-def test_every_statistic_is_known_to_its_executor() -> None:
-    for feature in build(PLAN).features:
-        if feature.origin is Origin.WINDOW:
-            assert base_statistics(feature.stat)
-            assert feature.window is not None
-        if feature.origin is Origin.HELD:
-            assert (JOINT[feature.stat].base if feature.of else feature.stat) in on_change.STATISTICS
+def test_every_statistic_has_an_executor_and_samples_have_a_window() -> None:
+    kinds = {
+        Origin.SAMPLED: (WindowStatistic, DerivedStatistic),
+        Origin.ON_CHANGE: (OnChangeStatistic, CombinedStatistic),
+        Origin.HISTORY: (EventStatistic,),
+    }
+    assert {feature.origin for feature in EVERYTHING.features} == set(kinds)
+    for feature in EVERYTHING.features:
+        assert isinstance(feature.statistic, kinds[feature.origin])
+        assert feature.window is not None or feature.origin is not Origin.SAMPLED
+        assert bool(feature.combines) == isinstance(feature.statistic, CombinedStatistic)
+
+
+def test_one_name_is_one_statistic_among_those_of_an_origin() -> None:
+    by_name: dict[tuple[Origin, str, str], set[int]] = {}
+    for feature in EVERYTHING.features:
+        if feature.origin is not Origin.HISTORY and not feature.combines:
+            key = feature.origin, feature.metric, feature.statistic.name
+            by_name.setdefault(key, set()).add(id(feature.statistic))
+    assert len(by_name) > 20
+    assert all(len(statistics) == 1 for statistics in by_name.values())
 
 
 def test_every_feature_says_its_unit_and_why() -> None:
-    assert all(feature.unit and feature.why for feature in build(PLAN).features)
+    assert all(feature.unit and feature.why for feature in EVERYTHING.features)
 
 
 def test_without_telemetry_there_is_history_alone() -> None:
@@ -72,38 +86,39 @@ def test_without_telemetry_there_is_history_alone() -> None:
 
 
 def test_without_racks_nobody_is_set_beside_a_rack() -> None:
-    plan = FleetCapabilities(METRICS, PLAN.windows, has_racks=False, has_hardware=True)
+    plan = FleetCapabilities(METRICS, FLEET.windows, has_racks=False, has_hardware=True)
     assert Peer.RACK not in {feature.peer for feature in build(plan).features}
 
 
 def test_one_on_change_metric_says_nothing_jointly() -> None:
     alone = tuple(metric for metric in METRICS if metric.name != "pending")
-    assert "counters" in {feature.metric for feature in build(PLAN).features}
-    assert "counters" not in {feature.metric for feature in build(replace(PLAN, metrics=alone)).features}
+    assert "counters" in {feature.metric for feature in EVERYTHING.features}
+    assert "counters" not in {feature.metric for feature in build(replace(FLEET, metrics=alone)).features}
 
 
 def test_without_hardware_nobody_is_set_beside_it() -> None:
-    plan = FleetCapabilities(METRICS, PLAN.windows, has_racks=True, has_hardware=False)
+    plan = FleetCapabilities(METRICS, FLEET.windows, has_racks=True, has_hardware=False)
     assert Peer.HARDWARE not in {feature.peer for feature in build(plan).features}
 
 
 def test_a_single_window_is_enough() -> None:
+    assert len(MetricKind) > 3
     for kind in MetricKind:
         for sampling in ("sampled", "on_change"):
-            plan = FleetCapabilities((Metric("x", kind, sampling, "x"),), (DAY,), has_racks=True, has_hardware=True)
-            assert "x" in {feature.metric for feature in build(plan).features}
+            fleet = FleetCapabilities((Metric("x", kind, sampling, "x"),), (DAY,), has_racks=True, has_hardware=True)
+            assert "x" in {feature.metric for feature in build(fleet).features}
 
 
 def test_a_catalogue_is_narrowed_by_origin_and_metric() -> None:
-    full = build(PLAN)
+    full = EVERYTHING
     small = full.only(Origin.HISTORY, metrics=["boot"])
     assert {feature.metric for feature in small.features if feature.origin is not Origin.HISTORY} == {"boot"}
     assert small.names == tuple(name for name in full.names if name in set(small.names))
 
 
 def test_features_are_parted_by_metric() -> None:
-    parted = dict(by_metric(build(PLAN).features))
-    assert sorted(feature.name for own in parted.values() for feature in own) == sorted(build(PLAN).names)
+    parted = dict(by_metric(EVERYTHING.features))
+    assert sorted(feature.name for own in parted.values() for feature in own) == sorted(EVERYTHING.names)
     assert all(feature.metric == metric for metric, own in parted.items() for feature in own)
     assert list(by_metric(Catalogue(()).features)) == []
 

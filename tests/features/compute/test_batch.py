@@ -9,15 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data.errors import ModelMismatchError
 from data.schema import TELEMETRY_KEYS, Metric, MetricKind
 from data.view import RecordFrames, View
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.catalogue.on_change import LAST
 from features.compute import batch
 from features.compute.sampled import spans
-from features.feature import Catalogue, Feature, Origin, Peer
+from features.feature import Catalogue, Feature, Peer
 from features.population.at_risk import AtRisk, Coverage, assess
+from features.telemetry.on_change import OnChangeStatistic
+from features.telemetry.window_statistics import MEAN
 from tests.features.fleets import DAY, START, Fleet, fleet
 from tests.features.protocol import daily
 from tests.features.synthetic import METRICS, synthetic
@@ -25,12 +27,14 @@ from tests.features.synthetic import METRICS, synthetic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from features.grid import Array
     from features.population.at_risk import Rows
+    from features.telemetry.on_change import KnownValues
 
 PLAN = FleetCapabilities(METRICS, (DAY, 2 * DAY, 7 * DAY), has_racks=True, has_hardware=True, causes=("fan",))
 NODE = {"node": "a", "observed_from": START - 30 * DAY}
-NOW = Feature(Origin.WINDOW, "x", "mean", DAY, "", "")
-ON_CHANGE = Feature(Origin.HELD, "x", "last", None, "", "")
+NOW = Feature("x", MEAN, DAY, "", "")
+ON_CHANGE = Feature("x", LAST, None, "", "")
 
 
 def told(one: Fleet, catalogue: Catalogue, days: int = 3) -> tuple[AtRisk, NDArray[np.float32]]:
@@ -150,8 +154,11 @@ def test_no_rows_and_no_features_are_an_empty_matrix() -> None:
 
 
 def test_what_a_thread_raises_is_raised() -> None:
-    with pytest.raises(ModelMismatchError, match="no statistic median"):
-        told(fleet_of({"a": [1.0]}), Catalogue((replace(ON_CHANGE, stat="median"),)))
+    def fail(_now: KnownValues, _then: KnownValues) -> Array:
+        raise ArithmeticError("median")
+
+    with pytest.raises(ArithmeticError, match="median"):
+        told(fleet_of({"a": [1.0]}), Catalogue((replace(ON_CHANGE, statistic=OnChangeStatistic("median", fail)),)))
 
 
 def test_blocks_give_the_bits_of_the_whole_and_each_row_once() -> None:

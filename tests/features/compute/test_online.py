@@ -18,10 +18,11 @@ from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, TS, Metric, MetricKi
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch, online
-from features.feature import Catalogue, Feature, Origin, Peer
+from features.feature import Catalogue, Origin, Peer
 from features.grid import EPOCH, to_numpy
 from features.population.at_risk import assess
-from features.telemetry.sliding_windows import Needs, SlidingWindows
+from features.telemetry.aggregates import MOMENTS
+from features.telemetry.sliding_windows import SlidingWindows, WindowNeeds
 from tests.features.fleets import DAY, START, Fleet, fleet
 from tests.features.shelves import Shelf
 from tests.features.synthetic import METRICS, WIDTH, synthetic
@@ -40,8 +41,7 @@ Batch = list[tuple[str, int, int, float | None]]
 def plain(metrics: tuple[Metric, ...]) -> Catalogue:
     """List the features of telemetry that stand beside no peers: ranks and spreads make much of rounding."""
     every = build(FleetCapabilities(metrics, WINDOWS, has_racks=False, has_hardware=False)).features
-    more = (Feature(Origin.WINDOW, KINDS[0].name, stat, WINDOWS[-1], "", "") for stat in ("first", "silence"))
-    return Catalogue((*(one for one in every if one.origin is Origin.WINDOW and one.peer is Peer.NONE), *more))
+    return Catalogue(tuple(f for f in every if f.origin is Origin.SAMPLED and f.peer is Peer.NONE))
 
 
 def both(one: Fleet, at: datetime, catalogue: Catalogue, shelf: Shelf) -> tuple[NDArray[np.float32], ...]:
@@ -100,7 +100,7 @@ def test_what_is_kept_and_added_to_is_what_history_gives(steps: list[tuple[Batch
         one = replace(one, telemetry=TELEMETRY_RULE.resolve(pl.concat([one.telemetry, new])))
         if at < since:  # a clock that went back: nothing that was kept is of that time
             shelf = Shelf()
-        forget(SlidingWindows(Needs.of(catalogue, HOUR), one.view(at), shelf), new, known_within(one, since, at))
+        forget(SlidingWindows(WindowNeeds.of(catalogue, HOUR), one.view(at), shelf), new, known_within(one, since, at))
         assert_one_answer(both(one, at, catalogue, shelf), catalogue)
         since = at
 
@@ -115,7 +115,7 @@ def test_every_feature_of_the_catalogue_beside_its_peers(late: int) -> None:
     for step in range(14):
         at = START + 8 * DAY + step * WIDTH
         told_late = known_within(one, at - WIDTH, at)
-        forget(SlidingWindows(Needs.of(catalogue, WIDTH), one.view(at), shelf), told_late.clear(), told_late)
+        forget(SlidingWindows(WindowNeeds.of(catalogue, WIDTH), one.view(at), shelf), told_late.clear(), told_late)
         told = both(one, at, catalogue, shelf)
         assert len(told[0]) > 10
         assert_one_answer(told, catalogue, scale=1)
@@ -127,7 +127,7 @@ def test_a_fold_has_the_same_bits_whether_it_was_kept_or_is_made_anew() -> None:
     for step in range(16):
         at = START + 6 * DAY + step * WIDTH
         told_late = known_within(one, at - WIDTH, at)
-        forget(SlidingWindows(Needs.of(catalogue, WIDTH), one.view(at), kept), told_late.clear(), told_late)
+        forget(SlidingWindows(WindowNeeds.of(catalogue, WIDTH), one.view(at), kept), told_late.clear(), told_late)
         anew = Shelf()
         found, expected = both(one, at, catalogue, kept)[1], both(one, at, catalogue, anew)[1]
         assert found.tobytes() == expected.tobytes()
@@ -140,8 +140,8 @@ def test_an_hour_is_merged_into_what_is_there_without_a_look_at_what_was_before(
     both(one, at, catalogue, shelf)
     cut = replace(one, telemetry=one.telemetry.filter(pl.col(TS) > at))
     view = cut.view(at + WIDTH)
-    windows = SlidingWindows(Needs.of(catalogue, WIDTH), view, shelf).windows()
-    samples_in_week = windows[28].parts["temperature", "mean"][0]
+    windows = SlidingWindows(WindowNeeds.of(catalogue, WIDTH), view, shelf).windows()
+    samples_in_week = windows[28].parts["temperature", MOMENTS][0]
     assert samples_in_week.min() > 28, "seven days of samples, though only the newest six hours can still be read"
 
 

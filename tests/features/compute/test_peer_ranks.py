@@ -8,9 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.catalogue.on_change import (
+    COUNTERS_ABOVE_ZERO,
+    COUNTERS_RISING,
+    DAYS_SINCE_ANY_ROSE,
+    DAYS_SINCE_RISE,
+    LAST,
+)
 from features.compute import batch
 from features.compute.peer_ranks import PresentPeers
-from features.feature import Catalogue, Feature, Origin, Peer
+from features.feature import Catalogue, Feature, Peer
 from features.population.at_risk import assess
 from tests.features.fleets import DAY, START
 from tests.features.protocol import daily
@@ -22,18 +29,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.population.at_risk import AtRisk
+    from features.telemetry.on_change import CombinedStatistic, OnChangeStatistic
 
 BOTH = ("reallocated", "pending")
 VIEW = synthetic(np.random.default_rng(8), nodes=24, days=20).view()
 RISK = assess(VIEW, daily(START + 3 * DAY, 15), None)
 
 
-def one(stat: str, window: timedelta | None = None, peer: Peer = Peer.NONE, metric: str = "reallocated") -> Feature:
-    return Feature(Origin.HELD, metric, stat, window, "", "", peer)
+def one(
+    statistic: OnChangeStatistic,
+    window: timedelta | None = None,
+    peer: Peer = Peer.NONE,
+    metric: str = "reallocated",
+) -> Feature:
+    return Feature(metric, statistic, window, "", "", peer=peer)
 
 
-def jointly(stat: str, window: timedelta | None = None, of: tuple[str, ...] = BOTH) -> Feature:
-    return Feature(Origin.HELD, "counters", stat, window, "", "", of=of)
+def combined(statistic: CombinedStatistic, window: timedelta | None = None, metrics: tuple[str, ...] = BOTH) -> Feature:
+    return Feature("counters", statistic, window, "", "", combines=metrics)
 
 
 def told(*features: Feature, risk: AtRisk = RISK) -> NDArray[np.float32]:
@@ -45,7 +58,7 @@ def everyone() -> pd.DataFrame:
     rows = RISK.rows()
     node, cutoff = np.nonzero(RISK.present)
     present = type(rows)(rows.names, rows.cutoffs, node, cutoff)
-    last = batch.compute(Catalogue((one("last"),)), VIEW, RISK, present)[:, 0]
+    last = batch.compute(Catalogue((one(LAST),)), VIEW, RISK, present)[:, 0]
     hardware = dict(VIEW.nodes().select("node", "hardware").iter_rows())
     of_node = [hardware[rows.names[at]] for at in node]
     return pd.DataFrame({"node": node, "cutoff": cutoff, "hardware": of_node, "last": last})
@@ -59,44 +72,48 @@ def test_a_value_is_ranked_among_all_that_are_present(peer: Peer, by: list[str])
     frame["rank"] = expected.where(groups.transform("count") >= 5)
     own = frame.set_index(["node", "cutoff"])["rank"].loc[list(zip(rows.node, rows.cutoff, strict=True))]
     assert own.notna().mean() > 0.5
-    np.testing.assert_allclose(told(one("last", peer=peer))[:, 0], own, atol=1e-6)
+    np.testing.assert_allclose(told(one(LAST, peer=peer))[:, 0], own, atol=1e-6)
 
 
 def test_a_row_of_an_absent_node_has_no_rank() -> None:
     node, cutoff = (axis[:3] for axis in np.nonzero(~RISK.present))
     rows = RISK.rows()
     absent = type(rows)(rows.names, rows.cutoffs, node, cutoff)
-    ranks = batch.compute(Catalogue((one("last", peer=Peer.RANK),)), VIEW, RISK, absent)
+    ranks = batch.compute(Catalogue((one(LAST, peer=Peer.RANK),)), VIEW, RISK, absent)
     assert len(node) == 3
     assert np.isnan(ranks).all()
 
 
 def test_nobody_is_no_company() -> None:
     rows = RISK.rows().take(np.arange(0))
-    assert len(PresentPeers.of(VIEW, RISK, rows).of_rows(np.empty(0), Peer.RANK)) == 0
+    assert len(PresentPeers.of(VIEW, RISK, rows).ranks_of_rows(np.empty(0), Peer.RANK)) == 0
 
 
 @pytest.mark.parametrize(
-    ("stat", "base", "window"),
-    [("above_zero", "last", None), ("rising", "increase", DAY)],
+    ("statistic", "window"),
+    [(COUNTERS_ABOVE_ZERO, None), (COUNTERS_RISING, DAY)],
 )
-def test_metrics_that_are_above_zero_are_counted(stat: str, base: str, window: timedelta | None) -> None:
-    parts = told(*(one(base, window, metric=metric) for metric in BOTH))
+def test_metrics_that_are_above_zero_are_counted(statistic: CombinedStatistic, window: timedelta | None) -> None:
+    parts = told(*(one(statistic.base, window, metric=metric) for metric in BOTH))
     expected = np.where(np.isnan(parts).all(axis=1), np.nan, np.sum(np.nan_to_num(parts) > 0, axis=1))
-    both = told(jointly(stat, window))[:, 0]
+    both = told(combined(statistic, window))[:, 0]
     assert len(np.unique(both[~np.isnan(both)])) == 3
     np.testing.assert_array_equal(both, expected)
 
 
 def test_the_latest_rise_of_any_metric_counts() -> None:
-    parts = told(*(one("days_since_rise", metric=metric) for metric in BOTH))
-    np.testing.assert_array_equal(told(jointly("days_since_rise"))[:, 0], np.fmin(*parts.T))
+    parts = told(*(one(DAYS_SINCE_RISE, metric=metric) for metric in BOTH))
+    np.testing.assert_array_equal(told(combined(DAYS_SINCE_ANY_ROSE))[:, 0], np.fmin(*parts.T))
 
 
 def test_the_order_of_the_metrics_changes_no_bit() -> None:
-    names = (*BOTH, "ecc")
+    three = (*BOTH, "ecc")
     forth, back = (
-        told(jointly("above_zero", of=of), jointly("days_since_rise", of=of), jointly("rising", 7 * DAY, of))
-        for of in (names, names[::-1])
+        told(
+            combined(COUNTERS_ABOVE_ZERO, metrics=names),
+            combined(DAYS_SINCE_ANY_ROSE, metrics=names),
+            combined(COUNTERS_RISING, 7 * DAY, names),
+        )
+        for names in (three, three[::-1])
     )
     assert forth.tobytes() == back.tobytes()

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.events.neighbours import of_neighbours, pairs
+from features.events.neighbours import adjacent_pairs, of_neighbours
 from features.population.event_arrays import NEVER, EventArrays
 
 
 def beside(*names: str, rack: str | None = "r") -> set[tuple[str, str]]:
     nodes = pl.DataFrame({"node": names, "rack": [rack] * len(names)}, schema={"node": pl.String, "rack": pl.String})
-    return {(names[one], names[other]) for one, other in pairs(nodes).rows()}
+    return {(names[one], names[other]) for one, other in adjacent_pairs(nodes).rows()}
 
 
 def both(*pair: str) -> set[tuple[str, str]]:
@@ -56,7 +56,7 @@ def test_other_nodes_are_not(one: str, other: str) -> None:
 
 def test_nodes_of_two_racks_are_no_neighbours() -> None:
     nodes = pl.DataFrame({"node": ["n19", "n20", "n21"], "rack": ["r1", "r2", "r2"]})
-    assert set(pairs(nodes).rows()) == {(1, 2), (2, 1)}
+    assert set(adjacent_pairs(nodes).rows()) == {(1, 2), (2, 1)}
 
 
 def test_nodes_without_a_rack_stand_beside_each_other() -> None:
@@ -78,8 +78,8 @@ def test_each_node_is_given_the_facts_of_its_neighbours() -> None:
     times = np.array(["2021-01-01", "2021-01-02"], dtype="datetime64[us]")
     facts = EventArrays(np.array([1, 3]), times, times + 1, times + 2, np.array([NEVER, times[1]]))
     nodes = pl.DataFrame({"node": ["n1", "n2", "n3", "n9"], "rack": ["r"] * 4})
-    told = of_neighbours(facts, pairs(nodes))
+    told = of_neighbours(facts, adjacent_pairs(nodes))
     assert sorted(told.unit.tolist()) == [0, 2]
     assert set(told.start) == {times[0]}
-    assert set(told.known) == {times[0] + 2}
-    assert np.isnat(told.over).all()
+    assert set(told.known_at) == {times[0] + 2}
+    assert np.isnat(told.end_known_at).all()

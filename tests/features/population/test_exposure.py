@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.grid import to_datetime
 from features.population.at_risk import Rows
-from features.population.exposure import Presence
+from features.population.exposure import Exposure
 from tests.features.fleets import DAY, START, fleet
 from tests.features.protocol import daily
 
@@ -31,11 +31,11 @@ def test_seconds_are_those_of_a_loop(spans: list[tuple[int, int | None]], window
         for number, (start, length) in enumerate(spans)
     ]
     names, cutoffs = tuple(str(node["node"]) for node in nodes), daily(START, CUTOFFS)
-    presence = Presence.of(fleet(nodes=nodes).view(), names, cutoffs)
+    exposure = Exposure.of(fleet(nodes=nodes).view(), names, cutoffs)
     node, cutoff = np.divmod(np.arange(len(nodes) * CUTOFFS), CUTOFFS)
-    told = presence.seconds(Rows(names, cutoffs, node, cutoff), window).reshape(len(nodes), CUTOFFS)
+    told = exposure.seconds(Rows(names, cutoffs, node, cutoff), window).reshape(len(nodes), CUTOFFS)
     group = np.arange(len(nodes)) % 2
-    of_groups = presence.seconds_of_groups(group, window)
+    of_groups = exposure.seconds_of_groups(group, window)
     for column, now in enumerate(map(to_datetime, cutoffs)):
         expected = [_seconds(START + timedelta(seconds=start) + shift, length, now, window) for start, length in spans]
         assert told[:, column].tolist() == expected
@@ -51,6 +51,6 @@ def _seconds(came: object, length: int | None, now: object, window: timedelta | 
 
 
 def test_a_name_that_the_view_does_not_know_was_never_observed() -> None:
-    presence = Presence.of(fleet(nodes=[{"node": "a", "observed_from": START}]).view(), ("a", "ghost"), daily(START, 2))
-    told = presence.seconds(Rows(("a", "ghost"), daily(START, 2), np.array([0, 1]), np.array([1, 1])), None)
+    exposure = Exposure.of(fleet(nodes=[{"node": "a", "observed_from": START}]).view(), ("a", "ghost"), daily(START, 2))
+    told = exposure.seconds(Rows(("a", "ghost"), daily(START, 2), np.array([0, 1]), np.array([1, 1])), None)
     assert told.tolist() == [86_400, 0]

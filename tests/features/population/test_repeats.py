@@ -8,7 +8,7 @@ import pytest
 
 from features.grid import to_numpy, to_times
 from features.population.event_arrays import EventArrays
-from features.population.repeats import separate
+from features.population.repeats import without_repeats
 from tests.features.fleets import START, event, fleet
 from tests.features.strategies import at
 
@@ -21,7 +21,7 @@ NODES = [{"node": name, "observed_from": at(-1_000)} for name in "ab"]
 def new(events: Sequence[dict[str, object]]) -> list[float]:
     """List the hours at which new failures of a and b start."""
     view = fleet(events, NODES).view(at(10_000))
-    facts = separate(EventArrays.of(view.events(), ("a", "b"), to_times(view.nodes()["observed_from"])))
+    facts = without_repeats(EventArrays.of(view.events(), ("a", "b"), to_times(view.nodes()["observed_from"])))
     return sorted((start - to_numpy(START)).item().total_seconds() / 3_600 for start in facts.start)
 
 

@@ -86,6 +86,6 @@ def test_a_training_set_holds_rows_features_outcomes_and_rates_of_one_view() -> 
     assert told.periods.fails.sum() == 6
     assert np.array_equal(told.features, batch.compute(catalogue, view, risk, told.rows), equal_nan=True)
     assert np.array_equal(told.fleet_rate, steady_rate(view, risk, 1)[told.rows.cutoff])
-    small = told.only(catalogue.only(Origin.WINDOW, metrics=["node"]))
+    small = told.only(catalogue.only(Origin.SAMPLED, metrics=["node"]))
     assert small.features.shape == (len(told.rows), 3)
     assert np.array_equal(small.features[:, 1], told.features[:, catalogue.names.index("node__days_observed__ever")])

@@ -9,8 +9,8 @@ from tests.models.replays import SPLIT, made_up, setup_of, trained
 def test_the_history_model_has_event_history_and_uptime_alone() -> None:
     by_name = {feature.name: feature for feature in trained().training.catalogue.features}
     features = [by_name[name] for name in train_history_model(trained()).feature_names]
-    assert {feature.origin for feature in features} == {Origin.HISTORY, Origin.WINDOW}
-    assert {feature.stat for feature in features if feature.origin is Origin.WINDOW} == {"uptime"}
+    assert {feature.origin for feature in features} == {Origin.HISTORY, Origin.SAMPLED}
+    assert {feature.statistic.name for feature in features if feature.origin is Origin.SAMPLED} == {"uptime"}
     assert len(features) < len(by_name)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.compute import batch
-from features.feature import Catalogue, Feature, Origin
+from features.feature import Catalogue
 from features.grid import DAY as DAY_LONG
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Rows
@@ -17,6 +17,7 @@ from models.evaluation.evaluate import evaluate
 from models.hazard.model import Covariates
 from models.hazard.train import train
 from models.metrics.bootstrap import draw_resampler
+from tests.features.catalogues import EVERYTHING
 from tests.features.fleets import DAY, START, event, fleet
 from tests.models.made_up import Size, made_up_cases
 from tests.models.replays import HORIZONS, SPLIT, WINDOW, made_up, replay, replayed, setup_of
@@ -49,7 +50,7 @@ def test_without_telemetry_the_raw_baseline_is_left_out() -> None:
 def test_without_telemetry_the_rule_is_the_number_of_failures_in_a_year() -> None:
     bare = replace(made_up(), telemetry=made_up().telemetry.clear(), metrics=())
     bare_replay = replay(bare, setup_of(metrics=()))
-    count = Feature(Origin.HISTORY, "failures", "count", 365 * DAY, "", "")
+    (count,) = (f for f in EVERYTHING.features if f.name == "failures__count__365d")
     view = bare.view(to_datetime(bare_replay.risk.cutoffs[-1]))
     failures = batch.compute(Catalogue((count,)), view, bare_replay.risk, bare_replay.rows)[:, 0]
     probabilities = bare_replay.probabilities["rule"][:, 0]

@@ -9,12 +9,12 @@ import pytest
 from data.schema import TS
 from features.grid import to_numpy
 from serving.explanation import recent_levels
-from serving.explanation.recent_levels import Slices, TimeSlices, read
+from serving.explanation.recent_levels import SliceValues, TimeSlices, read
 from tests.features.fleets import DAY
 from tests.serving.shop import HOUR, NAMES, NOW, healthy, of, spoiled
 
 
-def fan(level: str, clock_of: timedelta = 7 * DAY) -> Slices:
+def fan(level: str, clock_of: timedelta = 7 * DAY) -> SliceValues:
     noisy = healthy().with_columns(fan=pl.col("fan") + (pl.col(TS).dt.hour() * 7 % 11))
     view = of(noisy).view(NOW)
     ((_, found),) = read(view, NAMES, [("fan", level)], TimeSlices.of(view, clock_of))

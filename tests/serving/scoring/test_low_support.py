@@ -16,7 +16,7 @@ from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch
 from features.grid import to_numpy
 from features.population.at_risk import assess
-from serving.explanation.explain import Rated
+from serving.explanation.explain import ScoredRows
 from serving.explanation.reason import from_json
 from serving.scoring.low_support import low_support_reasons
 from serving.scoring.score import score
@@ -37,8 +37,8 @@ def doubts(records: Fleet, metrics: tuple[Metric, ...] = (), now: datetime = NOW
     view = records.view(now)
     risk = assess(view, np.array([to_numpy(now)]), None)
     rows, catalogue = risk.rows(), build(FleetCapabilities(metrics, (DAY,), has_racks=True, has_hardware=True))
-    rated = Rated(catalogue, rows, batch.compute(catalogue, view, risk, rows), np.empty((0, 0)), np.empty(0))
-    reasons = low_support_reasons(view, rated, TRAINED)
+    scored = ScoredRows(catalogue, rows, batch.compute(catalogue, view, risk, rows), np.empty((0, 0)), np.empty(0))
+    reasons = low_support_reasons(view, scored, TRAINED)
     return {
         rows.names[node]: [reason.text for reason in of_node] for node, of_node in zip(rows.node, reasons, strict=True)
     }

@@ -1,4 +1,4 @@
-"""Idle spells by name, and what their features say of a node now; their values are in test_windows.py."""
+"""The names of idle spells, and which nodes are idle now; the values are in telemetry/test_windows.py."""
 
 from __future__ import annotations
 
@@ -12,41 +12,40 @@ from hypothesis import strategies as st
 from data.schema import Metric
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
-from features.telemetry.idle import HOURS, SHARE, idle_hours, idle_share, kind_of, of_rows, parse
+from features.catalogue.idle_spells import idle_hours, idle_share, of_rows, threshold_of
 
 DAYS = (timedelta(days=1), timedelta(days=7))
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_name_holds_its_value_to_the_bit(below: float) -> None:
-    assert parse(idle_share(below)) == (SHARE, below)
-    assert parse(idle_hours(below)) == (HOURS, below)
+    assert threshold_of(idle_share(below).name) == below
+    assert threshold_of(idle_hours(below).name) == below
 
 
 @pytest.mark.parametrize("name", ["mean", "idle_share", "idle_share_below_", "idle_share_below_5_rank", "x_below_5"])
 def test_any_other_name_is_no_idle_spell(name: str) -> None:
-    assert parse(name) is None
-    assert kind_of(name) == name
+    assert threshold_of(name) is None
 
 
 def test_a_whole_number_reads_as_people_write_it() -> None:
-    assert idle_share(5) == idle_share(5.0) == "idle_share_below_5"
+    assert idle_share(5).name == idle_share(5.0).name == "idle_share_below_5"
 
 
-def plan_of(*metrics: Metric) -> FleetCapabilities:
+def fleet_of(*metrics: Metric) -> FleetCapabilities:
     return FleetCapabilities(metrics, DAYS, has_racks=False, has_hardware=False)
 
 
-def test_a_node_is_idle_now_if_every_metric_that_tells_says_so() -> None:
-    catalogue = build(plan_of(Metric("cpu", idle_below=2.0), Metric("gpu", idle_below=1.0)))
+def test_a_node_is_idle_now_if_every_metric_that_shows_it_says_so() -> None:
+    catalogue = build(fleet_of(Metric("cpu", idle_below=2.0), Metric("gpu", idle_below=1.0)))
     features = np.full((5, len(catalogue.names)), 7.0, dtype=np.float32)
     features[:, catalogue.names.index("cpu__idle_hours_below_2__7d")] = [24, 24, 0, np.nan, np.nan]
     features[:, catalogue.names.index("gpu__idle_hours_below_1__7d")] = [1, 0, 5, 3, np.nan]
-    told = of_rows(catalogue, features)
-    assert told is not None
-    assert np.array_equal(told, [1, 0, 0, 1, np.nan], equal_nan=True)
+    is_idle = of_rows(catalogue, features)
+    assert is_idle is not None
+    assert np.array_equal(is_idle, [1, 0, 0, 1, np.nan], equal_nan=True)
 
 
-def test_without_a_metric_that_tells_nobody_is_known_to_be_idle() -> None:
-    catalogue = build(plan_of(Metric("cpu")))
+def test_without_a_metric_that_shows_it_no_node_is_known_to_be_idle() -> None:
+    catalogue = build(fleet_of(Metric("cpu")))
     assert of_rows(catalogue, np.zeros((2, len(catalogue.names)), dtype=np.float32)) is None

@@ -1,0 +1,33 @@
+"""The catalogue of a fleet that has every kind of metric, group and cause, for suites that try every feature."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from features.catalogue.catalogue import build
+from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.telemetry.on_change import CombinedStatistic, OnChangeStatistic
+from features.telemetry.window_statistics import DerivedStatistic, WindowStatistic
+from tests.features.synthetic import METRICS
+
+if TYPE_CHECKING:
+    from features.telemetry.window_statistics import SampledStatistic
+
+DAY = timedelta(days=1)
+FLEET = FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=True, causes=("fan", "gpu"))
+EVERYTHING = build(FLEET)
+
+
+def sampled_statistics() -> list[SampledStatistic]:
+    """List the statistics of sampled metrics, those that others are derived from included."""
+    found = [f.statistic for f in EVERYTHING.features if isinstance(f.statistic, WindowStatistic | DerivedStatistic)]
+    bases = [base for statistic in found for base, _ in statistic.bases(1)]
+    return list(dict.fromkeys([*found, *bases]))
+
+
+def on_change_statistics() -> list[OnChangeStatistic]:
+    """List the statistics of on-change metrics, those that are combined included."""
+    found = [f.statistic for f in EVERYTHING.features]
+    bases = [statistic.base if isinstance(statistic, CombinedStatistic) else statistic for statistic in found]
+    return list(dict.fromkeys(statistic for statistic in bases if isinstance(statistic, OnChangeStatistic)))
