@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from models.audit.arrivals import Arrivals
-    from models.backtest.replay import Window
+    from models.backtest.replay import BacktestWindow
     from models.setup import Setup
 
 
@@ -31,7 +31,7 @@ class AuditMaterial:
     """A fleet's records, the window whose forecasts are in question, and what is forecast."""
 
     hindsight: View
-    window: Window
+    window: BacktestWindow
     setup: Setup
     arrivals: Arrivals
     alarm_share: float

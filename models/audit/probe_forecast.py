@@ -12,7 +12,7 @@ from features.compute import batch
 from features.events.base_rates import steady_rate
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
-from models.backtest.replay import Replay, Window, judge_cases, scoring_times
+from models.backtest.replay import BacktestWindow, Replay, label_cases, window_cutoffs
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates
 from models.hazard.train import train
@@ -50,7 +50,7 @@ class ProbeForecast:
     @property
     def scores(self) -> NDArray[np.float64]:
         """Give the forecast for the rows of the cases."""
-        return self.replay.at(self.horizon_days)[1]["model"]
+        return self.replay.of_horizon(self.horizon_days)[1]["model"]
 
     @property
     def rows(self) -> Rows:
@@ -88,14 +88,14 @@ def middle(setup: Setup) -> float:
     return whole[len(whole) // 2]
 
 
-def rehearse(hindsight: View, window: Window, setup: Setup) -> ProbeForecast:
+def rehearse(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeForecast:
     """Train a small, uncalibrated model at the window's start and forecast at every step of it.
 
     Raises:
         TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
     """
     small = _small(setup)
-    cutoffs = scoring_times(window, small)
+    cutoffs = window_cutoffs(window, small)
     trained = train(hindsight.narrow(window.start), small)
     view = hindsight.narrow(to_datetime(cutoffs[-1]))
     risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], cutoffs]), small.design.coverage)
@@ -105,8 +105,8 @@ def rehearse(hindsight: View, window: Window, setup: Setup) -> ProbeForecast:
     rate = steady_rate(view, risk, small.design.every_days)[rows.cutoff]
     told = {"model": trained.model.probabilities(Covariates(features, rate))}
     replay = Replay(window, small, trained, risk, rows, told)
-    judged = np.flatnonzero(replay.judged(middle(small)))
-    return ProbeForecast(replay, view, features, rate, judge_cases(replay, hindsight, middle(small)), judged)
+    judged = np.flatnonzero(replay.is_judged(middle(small)))
+    return ProbeForecast(replay, view, features, rate, label_cases(replay, hindsight, middle(small)), judged)
 
 
 def _small(setup: Setup) -> Setup:

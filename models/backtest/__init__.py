@@ -1,1 +1,1 @@
-"""A forecast replayed over the past, judged, and written down; the measures are in models/evaluation."""
+"""A forecast replayed over the past, evaluated, and written as files; the measures are in models/evaluation."""

@@ -1,4 +1,4 @@
-"""What a backtest leaves behind for programs: its figures as JSON, its scores as Parquet."""
+"""Writes a backtest for other programs: its figures as JSON, its scores as Parquet."""
 
 from __future__ import annotations
 
@@ -30,80 +30,87 @@ SCHEMA = pa.schema(
 )
 
 
-def to_json(found: Backtest) -> dict[str, object]:
-    """Give the figures of the protocol, ready for JSON."""
-    replay = found.replay
-    by_model = _by_model(found.evaluations)
+def to_json(backtest: Backtest) -> dict[str, object]:
+    """Return the figures of the protocol, ready for JSON."""
+    replay = backtest.replay
+    by_model = _by_model(backtest.evaluations)
     return {
         "protocol": PROTOCOL,
-        "dataset": found.dataset,
+        "dataset": backtest.dataset,
         "test": {
             "start": replay.window.start.isoformat(),
             "end": replay.window.end.isoformat(),
             "nodes": len(np.unique(replay.rows.node)),
             "node_days": int(len(replay.rows) * replay.setup.design.every_days),
-            "failures": found.failures,
+            "failures": backtest.failures,
             "unknown": int(replay.risk.unknown[:, replay.risk.cutoffs >= to_numpy(replay.window.start)].sum()),
-            "dropped": found.dropped,
+            "dropped": backtest.dropped,
         },
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
-        "ratios": ratios(found.evaluations),
-        "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in found.slicings.items()}},
-        "causes": _causes(found),
-        "notices": list(found.notices),
-        "seconds": round(found.seconds, 1),
-        "peak_rss_mb": round(found.peak_rss_mb),
+        "ratios": ratios(backtest.evaluations),
+        "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in backtest.slicings.items()}},
+        "causes": _causes(backtest),
+        "notices": list(backtest.notices),
+        "seconds": round(backtest.seconds, 1),
+        "peak_rss_mb": round(backtest.peak_rss_mb),
     }
 
 
-def _causes(found: Backtest) -> dict[str, object]:
-    """Say how well the causes of failures were told, by horizon; empty where nothing was said of any."""
-    told = {days: found.causes_at(days) for days in found.evaluations}
-    horizons = {f"{days:.0f}": figures.to_json() for days, figures in told.items() if figures is not None}
-    causes = found.replay.causes
+def _causes(backtest: Backtest) -> dict[str, object]:
+    """Return how right the forecast causes of failures were, by horizon; empty if no cause was forecast."""
+    evaluations = {days: backtest.evaluate_causes(days) for days in backtest.evaluations}
+    horizons = {
+        f"{days:.0f}": evaluation.to_json() for days, evaluation in evaluations.items() if evaluation is not None
+    }
+    causes = backtest.replay.causes
     return {} if causes is None else {"summary": causes.model.summary, "horizons": horizons}
 
 
 def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
-    told: dict[str, dict[str, dict[str, object]]] = {}
+    by_model: dict[str, dict[str, dict[str, object]]] = {}
     for horizon, evaluation in evaluations.items():
         for name, measures in evaluation.to_json().items():
-            told.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = measures
-    return told
+            by_model.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = measures
+    return by_model
 
 
 def ratios(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
-    """Divide the model's figures by each baseline's, with paired intervals; above 1 the model does better."""
-    told: dict[str, dict[str, dict[str, object]]] = {}
+    """Divide the model's figures by each baseline's, with paired intervals; above 1 the model is better."""
+    by_baseline: dict[str, dict[str, dict[str, object]]] = {}
     for horizon, evaluation in evaluations.items():
-        for other in evaluation.models:
-            if other != MODEL:
-                told.setdefault(other, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = _ratios(evaluation, other)
-    return told
+        for baseline in evaluation.models:
+            if baseline != MODEL:
+                horizons = by_baseline.setdefault(baseline, {"horizons": {}})["horizons"]
+                horizons[f"{horizon:.0f}"] = _ratios(evaluation, baseline)
+    return by_baseline
 
 
-def _ratios(evaluation: Evaluation, other: str) -> dict[str, object]:
-    """Give what a site chooses a model by: its ranking over all rows, and what its alarms catch at each budget."""
+def _ratios(evaluation: Evaluation, baseline: str) -> dict[str, object]:
+    """Divide what a site chooses a model by: its ranking over all rows, and what its alarms catch at each budget."""
     budgets = [
         {
             "alarm_share": share,
-            **{name: evaluation.ratio(name, MODEL, other, share).to_json() for name in measures if _is_compared(name)},
+            **{
+                name: evaluation.ratio(name, MODEL, baseline, share).to_json()
+                for name in measures
+                if _is_compared(name)
+            },
         }
         for share, measures in evaluation.models[MODEL].budgets.items()
     ]
-    return {RANKING: evaluation.ratio(RANKING, MODEL, other).to_json(), "budgets": budgets}
+    return {RANKING: evaluation.ratio(RANKING, MODEL, baseline).to_json(), "budgets": budgets}
 
 
 def _is_compared(measure: str) -> bool:
     return measure == "precision" or measure.startswith("caught_share")
 
 
-def write_scores(found: Backtest, path: Path) -> None:
-    """Write one row for each node at risk, horizon and model."""
+def write_scores(backtest: Backtest, path: Path) -> None:
+    """Write one row for each node at risk, horizon and model as Parquet."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for horizon in found.evaluations:
-            rows, probabilities = found.replay.at(horizon)
+        for horizon in backtest.evaluations:
+            rows, probabilities = backtest.replay.of_horizon(horizon)
             node = pa.array(pl.Series(rows.names).gather(rows.node).to_arrow(), type=pa.string())
             ts = pa.array(rows.ts.astype("datetime64[us]"), type=pa.timestamp("us", tz="UTC"))
             for name, probability in probabilities.items():

@@ -1,4 +1,4 @@
-"""Replays a forecast: trained on what was known at the split, judged on what came after, beside the baselines."""
+"""Replays a forecast over the past: the model and the baselines learn before a window and forecast in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import fit_cause_model
 from models.causes.replay import replay_causes
-from models.evaluation import evaluation_set
+from models.evaluation.evaluation_set import EvaluationSet
 from models.hazard.model import Covariates
 from models.hazard.train import Trained, train
 
@@ -35,78 +35,83 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class BacktestWindow:
     """The test window: forecasts are made from `start` on, and judged by what happens up to `end`."""
 
     start: datetime
     end: datetime
 
     def last_cutoff(self, horizon_days: float) -> np.datetime64:
-        """Give the last time at which a forecast over the horizon can still be judged."""
+        """Return the last time at which a forecast over the horizon can still be judged."""
         return np.datetime64(to_numpy(self.end) - days(horizon_days))
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The rows at risk in a test window and every model's probability for them: rows x horizons."""
+    """The rows at risk in a test window and every model's probabilities for them: rows x horizons."""
 
-    window: Window
+    window: BacktestWindow
     setup: Setup
     trained: Trained
     risk: AtRisk
     rows: Rows
     probabilities: dict[str, Floats]
-    causes: CauseReplay | None = None  # what was said of the causes of the failures that came
-    idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where nobody knows
+    causes: CauseReplay | None = None  # the forecast causes of the failures that came
+    idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where unknown
 
-    def judged(self, horizon_days: float) -> NDArray[np.bool_]:
-        """Tell which rows can be judged at a horizon."""
+    def is_judged(self, horizon_days: float) -> NDArray[np.bool_]:
+        """Return which rows can be judged at a horizon."""
         return self.rows.ts <= self.window.last_cutoff(horizon_days)
 
-    def causes_at(self, horizon_days: float) -> CauseReplay | None:
-        """Give what was said of the causes of failures within a horizon, at the rows that can be judged at it."""
+    def causes_within(self, horizon_days: float) -> CauseReplay | None:
+        """Return the forecast causes of failures within a horizon, at the rows that can be judged at it."""
         if self.causes is None:
             return None
         ts, start = self.causes.rows.ts, self.causes.failure_rows.start
         return self.causes.take((ts <= self.window.last_cutoff(horizon_days)) & (start <= ts + days(horizon_days)))
 
-    def at(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
-        """Give the rows that can be judged at a horizon, and each model's probabilities for them."""
-        chosen, column = self.judged(horizon_days), self.setup.design.horizons_days.index(horizon_days)
-        return self.rows.take(chosen), {name: told[chosen, column] for name, told in self.probabilities.items()}
+    def of_horizon(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
+        """Return the rows that can be judged at a horizon, and each model's probabilities for them."""
+        is_judged, column = self.is_judged(horizon_days), self.setup.design.horizons_days.index(horizon_days)
+        probabilities = {name: by_horizon[is_judged, column] for name, by_horizon in self.probabilities.items()}
+        return self.rows.take(is_judged), probabilities
 
 
-def replay(hindsight: View, window: Window, setup: Setup, progress: Progress) -> Replay:
+def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: Progress) -> Replay:
     """Train at the window's start and forecast at every step of it.
 
     Raises:
         TooLittleDataError: if no failure is known at the window's start, or no step of it can be judged.
     """
-    steps = scoring_times(window, setup)
+    cutoffs = window_cutoffs(window, setup)
     progress("training")
     trained = train(hindsight.narrow(window.start), setup)
+    catalogue = trained.training.catalogue
     progress("features of the test window")
-    view = hindsight.narrow(to_datetime(steps[-1]))
-    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], steps]), setup.design.coverage)
+    view = hindsight.narrow(to_datetime(cutoffs[-1]))
+    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], cutoffs]), setup.design.coverage)
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
-    features = batch.compute(trained.training.catalogue, view, risk, rows)
-    rate = steady_rate(view, risk, setup.design.every_days)
+    features = batch.compute(catalogue, view, risk, rows)
+    fleet_rate = steady_rate(view, risk, setup.design.every_days)[rows.cutoff]
     progress("scores")
-    told = {"model": trained.model.probabilities(Covariates(features, rate[rows.cutoff]))}
-    contest = BaselineRunner(trained, view, risk, rows, features, rate[rows.cutoff])
-    for name, forecast in contest.baselines().items():
+    probabilities = {"model": trained.model.probabilities(Covariates(features, fleet_rate))}
+    for name, forecast in BaselineRunner(trained, view, risk, rows, features, fleet_rate).baselines().items():
         progress(f"baseline {name}")
-        told[name] = forecast()
+        probabilities[name] = forecast()
     progress("causes")
-    causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, days(setup.design.horizons_days[-1]))
-    return Replay(
-        window, setup, trained, risk, rows, told, causes, idle_spells.of_rows(trained.training.catalogue, features)
-    )
+    longest = days(setup.design.horizons_days[-1])
+    causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, longest)
+    is_idle = idle_spells.of_rows(catalogue, features)
+    return Replay(window, setup, trained, risk, rows, probabilities, causes, is_idle)
 
 
-def scoring_times(window: Window, setup: Setup) -> Times:
-    """List the times of the window at which a forecast over the shortest horizon can be judged."""
+def window_cutoffs(window: BacktestWindow, setup: Setup) -> Times:
+    """List the times of the window at which a forecast over the shortest horizon can be judged.
+
+    Raises:
+        TooLittleDataError: if there is none.
+    """
     step, start = days(setup.design.every_days), to_numpy(window.start)
     count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
     if count < 1:
@@ -118,11 +123,11 @@ def scoring_times(window: Window, setup: Setup) -> Times:
     return np.asarray(start + step * np.arange(count))
 
 
-def judge_cases(replay: Replay, hindsight: View, horizon_days: float) -> evaluation_set.EvaluationSet:
+def label_cases(replay: Replay, hindsight: View, horizon_days: float) -> EvaluationSet:
     """Label the rows of one horizon in hindsight."""
-    rows, _ = replay.at(horizon_days)
+    rows, _ = replay.of_horizon(horizon_days)
     outcomes = Outcomes.of(hindsight, rows.names)
-    return evaluation_set.EvaluationSet(
+    return EvaluationSet(
         names=rows.names,
         node=rows.node.astype(np.int32),
         ts=rows.ts,

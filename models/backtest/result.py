@@ -1,4 +1,4 @@
-"""What a backtest found: every model's probabilities, and their evaluation by horizon."""
+"""The result of a backtest: every model's probabilities, and their evaluation by horizon."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a backtest found: every model's probabilities, and their judgement by horizon."""
+    """Every model's probabilities, and their evaluation by horizon."""
 
     dataset: str
     alarm_shares: tuple[float, ...]
-    lead_hours: tuple[int, ...]  # of notice that failures are counted by as well
+    lead_hours: tuple[int, ...]  # of notice: failures caught so early are counted as well
     replay: Replay
     evaluations: dict[float, Evaluation]
-    slicings: dict[float, Slicing]  # of the model, at the share that people are shown
-    resampler: Resampler  # of the evaluations: what is judged by it is paired with them
-    dropped: int  # rows of the shortest horizon whose label can't be told
+    slicings: dict[float, Slicing]  # of the model, at the middle alarm share
+    resampler: Resampler  # of the evaluations: what else is resampled by it is paired with them
+    dropped: int  # rows of the shortest horizon whose label is unknown
     failures: int  # that start in the window
     seconds: float
     peak_rss_mb: float
-    kept: Path | None  # the private state folder, if it is still there
+    state_folder: Path | None  # the private state folder, if it still exists
     notices: tuple[str, ...] = ()
 
-    def causes_at(self, horizon_days: float) -> CauseEvaluation | None:
-        """Judge what was said of the causes of failures within a horizon; None if nothing was."""
-        told = self.replay.causes_at(horizon_days)
-        return evaluate_causes(told, self.resampler) if told is not None else None
+    def evaluate_causes(self, horizon_days: float) -> CauseEvaluation | None:
+        """Evaluate the forecast causes of failures within a horizon; None if none was forecast."""
+        causes = self.replay.causes_within(horizon_days)
+        return evaluate_causes(causes, self.resampler) if causes is not None else None
 
     @property
     def middle_share(self) -> float:
-        """Give the alarm share that people are shown."""
-        return middle(self.alarm_shares)
+        """The alarm share that reports and tables show."""
+        return middle_share(self.alarm_shares)
 
 
-def middle(shares: tuple[float, ...]) -> float:
-    """Give the share in the middle, or the one after it."""
-    return shares[len(shares) // 2]
+def middle_share(alarm_shares: tuple[float, ...]) -> float:
+    """Return the share in the middle, or the one after it."""
+    return alarm_shares[len(alarm_shares) // 2]

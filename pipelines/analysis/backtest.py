@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from data.errors import SettingsError, TooLittleDataError
 from data.ingest.ingest import ingest
-from models.backtest.judge import replay_and_judge
-from models.backtest.replay import Window
+from models.backtest.replay import BacktestWindow
+from models.backtest.run import run_backtest
 from pipelines.output.progress import bars
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import newest_record_time
 from pipelines.wiring.ingest_options import ingest_options
-from pipelines.wiring.training_setup import hindsight_view, judging, training_setup
+from pipelines.wiring.training_setup import evaluation_options, hindsight_view, training_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,12 +53,12 @@ def run(
         hindsight = hindsight_view(store, database)
         newest = _newest(hindsight, newest_record_time(store, database))
         _require_recorded(end, newest)
-        window = Window(start, end or last_midnight(hindsight))
+        window = BacktestWindow(start, end or last_midnight(hindsight))
         described = training_setup(own, store.telemetry.metrics())
-        told = replay_and_judge(hindsight, window, described, judging(own), progress)
+        told = run_backtest(hindsight, window, described, evaluation_options(own), progress)
         notices = () if end else _unjudged(window.end, newest)
         kept = own.state.path if keep else None
-        found = replace(told, seconds=time.monotonic() - began, kept=kept, notices=notices)
+        found = replace(told, seconds=time.monotonic() - began, state_folder=kept, notices=notices)
         if look:
             look(found, hindsight)
     return found

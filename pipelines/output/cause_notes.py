@@ -18,7 +18,7 @@ def causes_in_words(found: Backtest) -> list[str]:
     causes, horizon = found.replay.causes, max(found.evaluations, default=None)
     if causes is None or horizon is None:
         return []
-    told = found.causes_at(horizon)
+    told = found.evaluate_causes(horizon)
     if told is None or not told.failures or causes.model.doubt:
         return [causes.model.summary]
     figures = told.figures

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from data.disk.atomic_write import atomic_file
-from models.backtest.judge import replay_and_judge
+from models.backtest.run import run_backtest
 from pipelines.output.progress import bars
 from pipelines.report.headline import by_budget, headline, story, warnings
 from pipelines.report.render import render
@@ -14,7 +14,7 @@ from pipelines.report.values.contents import Contents, Live, gather
 from pipelines.report.values.current_scores import published
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
-from pipelines.wiring.training_setup import hindsight_view, judging, training_setup
+from pipelines.wiring.training_setup import evaluation_options, hindsight_view, training_setup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +51,7 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)
         told = training_setup(settings, store.telemetry.metrics())
-        found = replay_and_judge(hindsight, window, told, judging(settings), progress)
+        found = run_backtest(hindsight, window, told, evaluation_options(settings), progress)
         progress("drawing", 0, 0)
         standing = published(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
         contents = gather(found, hindsight, settings, wiring.wall_clock(), Live(standing, store.training_versions()))

@@ -71,8 +71,8 @@ def show_backtest(found: Backtest, console: Console) -> None:
         console.print(Text(line))
     for warning in _warnings(found):
         console.print(Text(f"warning: {warning}", "yellow"), soft_wrap=True)
-    if found.kept:
-        console.print(Text(f"state kept in {found.kept}"), soft_wrap=True)
+    if found.state_folder:
+        console.print(Text(f"state kept in {found.state_folder}"), soft_wrap=True)
 
 
 def _summary(found: Backtest) -> str:
@@ -92,7 +92,7 @@ def _warnings(found: Backtest) -> Iterator[str]:
         yield "no node was at risk in the test window: nothing was forecast"
     window = found.replay.window
     for days in found.evaluations:
-        if not found.replay.judged(days).any():
+        if not found.replay.is_judged(days).any():
             yield f"no forecast over {days:g} days can be judged in a window of {(window.end - window.start).days} days"
     if not found.failures:
         yield "no failure in the test window: how many would have been caught can't be told"
@@ -107,7 +107,7 @@ def _warnings(found: Backtest) -> Iterator[str]:
 
 def _at_risk(found: Backtest, horizon: float) -> int:
     """Give how many nodes are at risk at a time, by the median."""
-    _, nodes = np.unique(found.replay.at(horizon)[0].ts, return_counts=True)
+    _, nodes = np.unique(found.replay.of_horizon(horizon)[0].ts, return_counts=True)
     return int(np.median(nodes)) if len(nodes) else 0
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from data.errors import DataError, EmptyTableError, SettingsError
 from data.time_grid import floor_time
-from models.backtest.replay import Window
+from models.backtest.replay import BacktestWindow
 from pipelines.wiring import wiring
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def newest_record_time(store: Store, records: Records) -> datetime | None:
     return newest
 
 
-def evaluation_window(settings: Settings, records: Records, hindsight: View, test_start: datetime | None) -> Window:
+def evaluation_window(
+    settings: Settings, records: Records, hindsight: View, test_start: datetime | None
+) -> BacktestWindow:
     """Return the window of an evaluation: by default the last `report.days` before the newest midnight of the records.
 
     The default is at most half of the records, so that the other half is left to train on.
@@ -97,7 +99,7 @@ def evaluation_window(settings: Settings, records: Records, hindsight: View, tes
         )
     latest_half = end - (end - oldest) / 2
     start = floor_time(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))
-    return Window(test_start or start, end)
+    return BacktestWindow(test_start or start, end)
 
 
 def _longest_silence(settings: Settings, store: Store, records: Records) -> timedelta | None:

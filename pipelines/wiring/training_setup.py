@@ -8,7 +8,7 @@ from data.errors import SettingsError
 from data.view import RecordFrames, View, hindsight
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
-from models.backtest.judge import Judging
+from models.backtest.run import EvaluationOptions
 from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings.translation import into
 from pipelines.wiring.model_features import MissingMetricReader
@@ -46,9 +46,9 @@ def training_setup(settings: Settings, columns: Sequence[str]) -> Setup:
     )
 
 
-def judging(settings: Settings) -> Judging:
+def evaluation_options(settings: Settings) -> EvaluationOptions:
     """Return how a backtest of the fleet is evaluated."""
-    return into(Judging, settings.forecast, dataset=settings.fleet.name)
+    return into(EvaluationOptions, settings.forecast, dataset=settings.fleet.name)
 
 
 def hindsight_view(store: Store, records: Records, missing: Collection[str] = ()) -> View:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from features.grid import to_numpy
-from models.backtest.replay import judge_cases
+from models.backtest.replay import label_cases
 from models.evaluation.evaluate import evaluate
 from models.hazard import fit
 from pipelines.analysis.backtest import run
@@ -54,8 +54,8 @@ def compare(took: Sequence[float], found: Backtest, hindsight: View) -> None:
     replay = found.replay
     horizon = max(days for days in found.evaluations if days <= WEEK or len(found.evaluations) == 1)
     rivals = forecasts(replay, hindsight, horizon)
-    scores = {**replay.at(horizon)[1], **{name: forecast for name, (forecast, _) in rivals.items()}}
-    judged = evaluate(judge_cases(replay, hindsight, horizon), scores, (SHARE,), found.resampler)
+    scores = {**replay.of_horizon(horizon)[1], **{name: forecast for name, (forecast, _) in rivals.items()}}
+    judged = evaluate(label_cases(replay, hindsight, horizon), scores, (SHARE,), found.resampler)
     own = took[0]
     times = {MODEL: 1.0, **{name: seconds / own for name, (_, seconds) in rivals.items()}}
     what = f"{found.dataset}, {horizon:g} days"
@@ -75,7 +75,7 @@ def forecasts(replay: Replay, hindsight: View, horizon_days: float) -> Mapping[s
     told = {name: timed(partial(ground.forecast, rival)) for name, rival in learners(SEED).items()}
     if replay.setup.metrics:
         return told
-    rows, _ = replay.at(horizon_days)
+    rows, _ = replay.of_horizon(horizon_days)
     gaps = Lives.of(replay.trained.view, replay.trained.training.rows.names).gaps(to_numpy(replay.window.start))
     asked = Lives.of(hindsight, rows.names).open_gaps(rows)
     for name, model in (("Cox", gap_times.cox), ("Weibull", gap_times.weibull)):

@@ -64,7 +64,7 @@ class Ground:
     @classmethod
     def of(cls, replay: Replay, hindsight: View, horizon_days: float) -> Ground:
         """Take a replay's training set as known at its split, and compute its test rows' features anew."""
-        trained, (rows, _) = replay.trained, replay.at(horizon_days)
+        trained, (rows, _) = replay.trained, replay.of_horizon(horizon_days)
         training = trained.training
         told = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
         known = ~np.isnan(told)

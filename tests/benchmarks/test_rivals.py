@@ -41,7 +41,7 @@ def test_scikit_learn_stops_early_and_forecasts_in_spite_of_such_columns() -> No
 def test_rivals_see_the_models_matrix_and_the_rate_it_starts_from() -> None:
     told = replayed()
     ground = Ground.of(told, made_up().view(), 7.0)
-    training, rows = told.trained.training, told.at(7.0)[0]
+    training, rows = told.trained.training, told.of_horizon(7.0)[0]
     newest = training.rows.ts + np.timedelta64(7, "D") <= training.rows.ts.max() + np.timedelta64(1, "D")
     assert 0 < len(ground.training.label) <= np.count_nonzero(newest)
     assert ground.training.features.shape[1] == training.features.shape[1] + 1

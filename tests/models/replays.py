@@ -9,8 +9,7 @@ import numpy as np
 
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
-from models.backtest.replay import Replay, Window
-from models.backtest.replay import replay as run_replay
+from models.backtest.replay import BacktestWindow, Replay, run_replay
 from models.hazard.train import Trained, train
 from models.setup import Params, Recipe, Setup
 from tests.features.fleets import DAY, START, Fleet
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from data.schema import Metric
 
 SPLIT = START + 30 * DAY
-WINDOW = Window(SPLIT, START + 45 * DAY)
+WINDOW = BacktestWindow(SPLIT, START + 45 * DAY)
 HORIZONS = (1.0, 3.0, 7.0)
 
 
@@ -53,5 +52,5 @@ def replayed() -> Replay:
     return replay(made_up(), setup_of())
 
 
-def replay(fleet: Fleet, setup: Setup, window: Window = WINDOW) -> Replay:
+def replay(fleet: Fleet, setup: Setup, window: BacktestWindow = WINDOW) -> Replay:
     return run_replay(fleet.view(), window, setup, lambda _: None)

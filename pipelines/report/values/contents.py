@@ -58,7 +58,7 @@ def gather(
     Without published scores, the replay's last forecast tells how the fleet stands.
     """
     studies = tuple(study(found, hindsight, days) for days in found.evaluations)
-    judged = [one for one in studies if found.replay.judged(one.horizon_days).any()] or studies
+    judged = [one for one in studies if found.replay.is_judged(one.horizon_days).any()] or studies
     headline = min(judged, key=lambda one: abs(one.horizon_days - settings.policy.horizon_days))
     replay, step = found.replay, timedelta(days=found.replay.setup.design.every_days)
     scene = Scene.of(headline, replay, hindsight, np.random.default_rng(settings.model.random_seed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.backtest.replay import judge_cases
+from models.backtest.replay import label_cases
 from models.evaluation.alarm_budgets import AlarmOutcome
 from models.evaluation.alarm_episodes import AlarmHistory, alarm_history
 from models.evaluation.alarms import alarmed_rows
@@ -49,8 +49,8 @@ class Study:
 
 def study(found: Backtest, hindsight: View, horizon_days: float) -> Study:
     """Look closely at one horizon under the budget that people are shown."""
-    cases = judge_cases(found.replay, hindsight, horizon_days)
-    _, probabilities = found.replay.at(horizon_days)
+    cases = label_cases(found.replay, hindsight, horizon_days)
+    _, probabilities = found.replay.of_horizon(horizon_days)
     context, own, share = EvaluationContext.of(cases, found.resampler), probabilities[MODEL], found.middle_share
     alarmed = alarmed_rows(context.rows_by_time, own, [share])[share]
     outcome = AlarmOutcome.of(context, own, alarmed)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Index
-    from models.backtest.replay import Window
+    from models.backtest.replay import BacktestWindow
     from models.evaluation.alarm_episodes import AlarmHistory
     from pipelines.report.values.node_periods import NodePeriods
 
@@ -66,7 +66,7 @@ class Lanes:
     left_out: int
 
 
-def lanes(story: AlarmHistory, hindsight: View, window: Window, step: timedelta) -> Lanes:
+def lanes(story: AlarmHistory, hindsight: View, window: BacktestWindow, step: timedelta) -> Lanes:
     """Pick the nodes that failed most, then those that were alarmed most without failing."""
     start, end = to_numpy(window.start), to_numpy(window.end)
     failures, alarms = _counts(story.failures.node, story), _alarm_counts(story)

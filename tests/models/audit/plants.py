@@ -15,7 +15,7 @@ from features.training.labels import merge_failures
 from features.training.training_set import Design
 from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial
-from models.backtest.replay import Window
+from models.backtest.replay import BacktestWindow
 from models.setup import Params, Recipe, Setup
 from tests.features.fleets import DAY, START, Fleet
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 NODES, DAYS, TEST = 100, 160, 110
-WINDOW = Window(START + TEST * DAY, START + DAYS * DAY)
+WINDOW = BacktestWindow(START + TEST * DAY, START + DAYS * DAY)
 HORIZONS = (1.0, 3.0, 7.0)
 METRICS = (
     Metric("temperature", MetricKind.GAUGE, unit="°C"),
@@ -134,7 +134,7 @@ def setup_of(metrics: tuple[Metric, ...] = METRICS) -> Setup:
     )
 
 
-def material(fleet: Fleet, window: Window = WINDOW) -> AuditMaterial:
+def material(fleet: Fleet, window: BacktestWindow = WINDOW) -> AuditMaterial:
     return AuditMaterial(fleet.view(), window, setup_of(fleet.metrics), Arrivals(fleet.telemetry.height, 0, 0, 0), 0.02)
 
 

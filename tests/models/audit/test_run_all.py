@@ -24,7 +24,7 @@ from models.audit.checks import (
 from models.audit.finding import Finding, Severity
 from models.audit.probe_forecast import middle
 from models.audit.run_all import TESTS, audit
-from models.backtest.replay import Window
+from models.backtest.replay import BacktestWindow
 from tests.features.fleets import DAY, START, Fleet
 from tests.models.audit.plants import (
     METRICS,
@@ -40,7 +40,7 @@ from tests.models.audit.plants import (
 )
 
 
-def findings(fleet: Fleet, *names: str, window: Window = WINDOW) -> tuple[Finding, ...]:
+def findings(fleet: Fleet, *names: str, window: BacktestWindow = WINDOW) -> tuple[Finding, ...]:
     return audit(material(fleet, window), lambda _: None, names)
 
 
@@ -76,7 +76,7 @@ def test_a_clean_fleet_is_clear() -> None:
 
 
 def test_a_simulated_fleet_is_clear() -> None:
-    told = findings(simulated(), window=Window(START + 80 * DAY, START + 120 * DAY))
+    told = findings(simulated(), window=BacktestWindow(START + 80 * DAY, START + 120 * DAY))
     assert [finding for finding in told if finding.verdict in (Severity.FOUND, Severity.SUSPICIOUS)] == []
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from models.backtest.judge import replay_and_judge
-from models.backtest.replay import Window
+from models.backtest.replay import BacktestWindow
+from models.backtest.run import run_backtest
 from pipelines.report.values.contents import Contents, gather
 from pipelines.settings.schema import FleetSettings, ForecastSettings, Settings
-from pipelines.wiring.training_setup import judging
+from pipelines.wiring.training_setup import evaluation_options
 from tests.features.fleets import DAY, START
 from tests.models.replays import HORIZONS, WINDOW, made_up, setup_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models.backtest.result import Backtest
     from tests.features.fleets import Fleet
 
-LONG = Window(START + 18 * DAY, START + 49 * DAY)  # enough failures for intervals
+LONG = BacktestWindow(START + 18 * DAY, START + 49 * DAY)  # enough failures for intervals
 MADE_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 SETTINGS = Settings(
     fleet=FleetSettings(name="made up"),
@@ -30,14 +30,18 @@ SETTINGS = Settings(
 HOSTILE = "<script>alert(1)</script>"
 
 
-def found(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS) -> Backtest:
+def found(
+    fleet: Fleet, window: BacktestWindow = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS
+) -> Backtest:
     told = setup_of(fleet.metrics, min_failures)
     if not fleet.metrics:
         told = replace(told, windows=(DAY, 2 * DAY, 7 * DAY))
-    return replay_and_judge(fleet.view(), window, told, judging(settings), lambda *_: None)
+    return run_backtest(fleet.view(), window, told, evaluation_options(settings), lambda *_: None)
 
 
-def contents(fleet: Fleet, window: Window = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS) -> Contents:
+def contents(
+    fleet: Fleet, window: BacktestWindow = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS
+) -> Contents:
     return gather(found(fleet, window, min_failures, settings), fleet.view(), settings, MADE_AT)
 
 

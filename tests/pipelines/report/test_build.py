@@ -19,7 +19,7 @@ from tests.pipelines.records import DAYS, START, write_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.backtest.replay import Window
+    from models.backtest.replay import BacktestWindow
     from pipelines.settings.schema import Settings
 
 DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return told
 
 
-def window(settings: Settings, start: datetime | None = None) -> Window:
+def window(settings: Settings, start: datetime | None = None) -> BacktestWindow:
     with wiring.records(settings) as records:
         return evaluation_window(settings, records, hindsight_view(wiring.store(settings), records), start)
 

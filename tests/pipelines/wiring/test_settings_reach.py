@@ -21,7 +21,7 @@ from data.sources.public.backblaze import BackblazeSource
 from data.validation.node_names import Spelling
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
-from models.backtest.judge import Judging
+from models.backtest.run import EvaluationOptions
 from models.registry.mlflow_registry import Registry
 from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings import schema
@@ -32,7 +32,7 @@ from pipelines.settings.translation import into
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.policy_setup import policy_of
-from pipelines.wiring.training_setup import judging, training_setup
+from pipelines.wiring.training_setup import evaluation_options, training_setup
 from serving.policy.costs import Costs
 from serving.policy.limits import Limits
 from serving.policy.values import Policy
@@ -124,7 +124,7 @@ def built(settings: Settings) -> list[object]:
     try:
         return [
             training_setup(settings, COLUMNS),
-            judging(settings),
+            evaluation_options(settings),
             policy_of(settings.policy),
             ingest_options(settings).spelling,
             named_metrics(settings),
@@ -169,7 +169,7 @@ SOURCES: list[tuple[type[DataclassInstance], tuple[type[BaseModel], ...]]] = [
     (Design, (schema.ForecastSettings, schema.ModelSettings)),
     (Setup, (schema.FeatureSettings, schema.BaselineSettings, schema.ModelSettings)),
     (CauseCriteria, (schema.CauseSettings,)),
-    (Judging, (schema.ForecastSettings,)),
+    (EvaluationOptions, (schema.ForecastSettings,)),
     (Costs, (schema.PolicySettings,)),
     (Limits, (schema.LimitSettings,)),
     (Policy, (schema.PolicySettings,)),
