@@ -64,13 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explain(error: BaseException, session: Session) -> int:
     from rich.console import Console
 
-    from pipelines.output.exit_codes import BUG, report_bug, say, understood
+    from pipelines.output.exit_codes import BUG, as_nodeward_error, print_error, report_bug
 
-    console, known = Console(stderr=True), understood(error)
+    console, known = Console(stderr=True), as_nodeward_error(error)
     if known is None:
         report_bug(error, session.state, datetime.now(UTC), console)
         return BUG
-    say(known, console)
+    print_error(known, console)
     return known.exit_code
 
 

@@ -1,4 +1,4 @@
-"""Says what a person should know of an ingest: metrics that came or went, names that were not understood."""
+"""Says what a person should know of an ingest: metrics that came or went, names that were not as_nodeward_error."""
 
 from __future__ import annotations
 

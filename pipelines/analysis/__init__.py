@@ -1,1 +1,1 @@
-"""Studies by hand: check, audit, backtest, tune; what runs on a schedule is pipelines/operations."""
+"""Studies that people start: check, audit, backtest, tune; what runs on a schedule is in pipelines/flows."""

@@ -1,4 +1,4 @@
-"""Audits a state's records: what in them would make a forecast look better than it is."""
+"""Audits the records of a state for what would make a forecast look better than it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial
 from models.audit.finding import SHOWN, Finding, Severity
 from models.audit.run_all import audit as run
-from pipelines.output.progress import bars
+from models.backtest.result import middle_share
+from pipelines.output.progress import progress_bars
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
 from pipelines.wiring.training_setup import hindsight_view, training_setup
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What each test of a fleet's records came to, with forecasts made from `test_start` on."""
+    """The finding of each test of a fleet's records, with forecasts made from `test_start` on."""
 
     fleet: str
     test_start: datetime
@@ -40,30 +41,27 @@ class AuditReport:
     findings: tuple[Finding, ...]
 
     def named(self, verdict: Severity) -> list[str]:
-        """Name the tests that ended with a verdict."""
+        """Return the names of the tests with a verdict."""
         return [finding.name for finding in self.findings if finding.verdict is verdict]
 
 
 def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
-    """Test the records of the state, and forecasts from a time on (default: as the report does).
+    """Test the records of the state, and forecasts from a time on (default: as in the report).
 
     Raises:
         EmptyTableError: if the state holds no records.
-        SettingsError: if the time does not come before the newest midnight of the records, or no horizon is of
-            whole days.
+        SettingsError: if the time is not before the newest midnight of the records, or no horizon is of whole days.
     """
     began = time.monotonic()
     _require_whole_day(settings)
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)
-        told = training_setup(settings, store.telemetry.metrics())
-        shares = settings.forecast.alarm_shares
-        longest = max(told.design.horizons_days)
-        material = AuditMaterial(
-            hindsight, window, told, arrivals(store, timedelta(days=longest)), shares[len(shares) // 2]
-        )
+        setup = training_setup(settings, store.telemetry.metrics())
+        longest = timedelta(days=max(setup.design.horizons_days))
+        alarm_share = middle_share(settings.forecast.alarm_shares)
+        material = AuditMaterial(hindsight, window, setup, arrivals(store, longest), alarm_share)
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
 
@@ -72,20 +70,20 @@ def _require_whole_day(settings: Settings) -> None:
     horizons = settings.forecast.horizons_days
     if not any(days == int(days) for days in horizons):
         raise SettingsError(
-            f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: no whole days to judge over",
+            f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: none is of whole days",
             fix="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
         )
 
 
 def arrivals(store: Store, longest: timedelta) -> Arrivals:
-    """Count how rows of telemetry arrived; those that were known too early are in quarantine."""
+    """Count how rows of telemetry arrived; those that were available too early are in quarantine."""
     if not store.telemetry.metrics():
         return Arrivals(0, 0, 0, 0)
     early = Quarantine(store.quarantine).read().filter(table="telemetry", reason=TOO_EARLY)
     rows = store.telemetry.table.scan()
-    at_once = (pl.col(AVAILABLE_AT) == pl.col(TS)).sum()
-    count, once = rows.select(rows=pl.len(), once=at_once).collect().row(0)
+    is_at_once = pl.col(AVAILABLE_AT) == pl.col(TS)
+    count, at_once = rows.select(rows=pl.len(), at_once=is_at_once.sum()).collect().row(0)
     groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())
     bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum()).collect().item()
     examples = tuple(early.select(NODE, TS).head(SHOWN).rows())
-    return Arrivals(count + early.height, early.height, once, int(bulk or 0), examples)
+    return Arrivals(count + early.height, early.height, at_once, int(bulk or 0), examples)

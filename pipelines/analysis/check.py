@@ -1,4 +1,4 @@
-"""Tries everything that the settings name, each on its own, so that one fault does not hide the next."""
+"""Tests everything that the settings name, each part separately, so that one error does not hide the next."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from data.validation.cells import metrics_of
 from data.validation.node_names import NodeNames, require_known_nodes
 from data.validation.rows import Bounds, count_reasons
 from data.view import RecordFrames
-from pipelines.analysis.evidence import Evidence, weigh
-from pipelines.analysis.learnable import count_learnable
-from pipelines.output.exit_codes import NAMED, understood
+from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of
+from pipelines.output.exit_codes import KNOWN_ERRORS, as_nodeward_error
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.reachability import require_answer
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What trying one thing came to: a few words if it works, an error if not."""
+    """The result of one test: a few words if it works, an error if not."""
 
     what: str
     detail: str
@@ -47,83 +46,83 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Every finding, and what the records can prove if they could be read."""
+    """Every result, and what the records can prove if they could be read."""
 
     findings: tuple[CheckResult, ...]
     evidence: Evidence | None
 
     @property
     def first_error(self) -> NodewardError | None:
-        """Give the first thing that does not work."""
+        """The first error, if there is one."""
         return next((finding.error for finding in self.findings if finding.error), None)
 
 
 def check(settings: Settings, prefect_url: str) -> CheckReport:
-    """Try the source, the state folder, the database, and the servers that are configured."""
-    weighed: list[Evidence] = []
+    """Test the source, the state folder, the database, and the servers that are configured."""
+    evidence: list[Evidence] = []
     findings = [
-        _try("source", lambda: _source(settings, weighed.append)),
-        _try("state", lambda: _state(settings)),
-        _try("database", lambda: _database(settings)),
-        _try("models", lambda: _tracking(settings)),
-        _try("flows", lambda: _flows(prefect_url)),
+        _test("source", lambda: _source(settings, evidence.append)),
+        _test("state", lambda: _state(settings)),
+        _test("database", lambda: _database(settings)),
+        _test("models", lambda: _tracking(settings)),
+        _test("flows", lambda: _flows(prefect_url)),
     ]
-    return CheckReport(tuple(findings), weighed[0] if weighed else None)
+    return CheckReport(tuple(findings), evidence[0] if evidence else None)
 
 
-def _try(what: str, act: Callable[[], str]) -> CheckResult:
+def _test(what: str, action: Callable[[], str]) -> CheckResult:
     try:
-        return CheckResult(what, act())
-    except NAMED as error:
-        known = understood(error)
+        return CheckResult(what, action())
+    except KNOWN_ERRORS as error:
+        known = as_nodeward_error(error)
         if known is None:
             raise
         return CheckResult(what, known.what, known)
 
 
-def _source(settings: Settings, tell: Callable[[Evidence], None]) -> str:
+def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:
     source = wiring.source(settings)
-    options, nobody = ingest_options(settings), pl.Series(NODE, [], pl.String)
-    bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, nobody)
-    found = validate_small_tables(source, bounds, NodeNames(options.spelling, nobody))
-    _names(source, found, named_metrics(settings))
-    told = weigh(found.events.good, found.nodes.good, settings.model.min_failures)
-    if sum(told.ignored_kinds.values()) == found.events.good.height > 0:
-        kinds = ", ".join(map(repr, told.ignored_kinds))
+    options, no_nodes = ingest_options(settings), pl.Series(NODE, [], pl.String)
+    bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, no_nodes)
+    tables = validate_small_tables(source, bounds, NodeNames(options.spelling, no_nodes))
+    _check_names(source, tables, named_metrics(settings))
+    events, nodes, blind = tables.events, tables.nodes, tables.blind
+    evidence = evidence_of(events.good, nodes.good, settings.model.min_failures)
+    if sum(evidence.ignored_kinds.values()) == events.good.height > 0:
+        kinds = ", ".join(map(repr, evidence.ignored_kinds))
         raise DataError(
-            f"no event is of a kind that means something here: they are {kinds}",
+            f"no event is of a kind that Nodeward knows: the kinds are {kinds}",
             fix="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
         )
-    tell(_with_learnable(told, RecordFrames(found.events.good, found.nodes.good, found.blind.good), settings))
-    tables = {"nodes": found.nodes, "events": found.events, "blind": found.blind}
+    on_evidence(_with_learnable(evidence, RecordFrames(events.good, nodes.good, blind.good), settings))
     unusable = "; ".join(
         f"{pluralize(count, 'row')} of {name}, since a row {reason}"
-        for name, table in tables.items()
+        for name, table in (("nodes", nodes), ("events", events), ("blind", blind))
         for reason, count in count_reasons(table.rejected).items()
     )
-    return f"{settings.source.path} can be read" + (f", but for {unusable}" if unusable else "")
+    return f"{settings.source.path} can be read" + (f", except {unusable}" if unusable else "")
 
 
-def _names(source: Source, found: SmallTables, named: Mapping[str, str]) -> None:
-    """Check the names of nodes and metrics, in as much of telemetry as it takes to meet every metric that is named."""
-    metrics, nodes = set[str](), set(found.named_nodes)
+def _check_names(source: Source, tables: SmallTables, named: Mapping[str, str]) -> None:
+    """Check the names of nodes and metrics; read telemetry only until every metric that is named was found."""
+    metrics, nodes = set[str](), set(tables.named_nodes)
     for batch in source.telemetry():
         metrics |= set(metrics_of(batch))
-        nodes |= set(canonicalize_telemetry(batch, found.names)[NODE].drop_nulls())
+        nodes |= set(canonicalize_telemetry(batch, tables.names)[NODE].drop_nulls())
         if metrics.issuperset(named.values()):
             break
-    require_known_nodes(found.names, nodes)
+    require_known_nodes(tables.names, nodes)
     if wrong := unknown_metrics(named, metrics) if metrics else []:
-        raise SettingsError("; ".join(wrong), fix="correct the name in the settings, or take it out")
+        raise SettingsError("; ".join(wrong), fix="correct the name in the settings, or remove it")
 
 
-def _with_learnable(told: Evidence, records: RecordFrames, settings: Settings) -> Evidence:
-    """Count what can be learned from; who was seen is known once telemetry that counts samples was ingested."""
+def _with_learnable(evidence: Evidence, records: RecordFrames, settings: Settings) -> Evidence:
+    """Count the failures to learn from; which nodes reported is known once the coverage metric was ingested."""
     store, metric = wiring.store(settings), settings.forecast.coverage_metric
     is_seen = bool(metric) and metric in store.telemetry.metrics()
-    until = max([told.end, *records.nodes["as_of"].drop_nulls()])
-    counted = count_learnable(records, store.buckets if is_seen else None, until, settings)
-    return replace(told, learnable=counted, is_seen=is_seen or not metric)
+    until = max([evidence.end, *records.nodes["as_of"].drop_nulls()])
+    learnable = count_learnable(records, store.buckets if is_seen else None, until, settings)
+    return replace(evidence, learnable=learnable, is_seen=is_seen or not metric)
 
 
 def _state(settings: Settings) -> str:
@@ -133,15 +132,15 @@ def _state(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    with wiring.records(settings) as opened:
-        return f"{display_address(opened.engine)} answers"
+    with wiring.records(settings) as database:
+        return f"{display_address(database.engine)} answers"
 
 
 def _tracking(settings: Settings) -> str:
     address = wiring.tracking_uri(settings)
     if not address.startswith(("http://", "https://")):
         store = redact(address)
-        return store if wiring.has_models(settings) else f"{store}, made by the first training"
+        return store if wiring.has_models(settings) else f"{store}, created by the first training"
     require_answer("the MLflow server (tracking.uri)", address)
     return f"{redact(address)} answers"
 

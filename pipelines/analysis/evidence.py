@@ -1,4 +1,4 @@
-"""How much the failures in the records can prove: enough to train on, and how narrow an interval they give."""
+"""Measures how much the failures in the records can prove: enough to train on, and how narrow an interval they give."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.schema import NODE, EventKind
-from features.training.labels import merge_failures
+from data.time_grid import floor_time
+from data.view import hindsight
+from features.grid import days, to_numpy
+from features.population.at_risk import Coverage, assess
+from features.training.labels import NextEvents, Outcomes, merge_failures, observe
+from features.training.training_set import cutoffs_until
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from data.delta.buckets import Buckets
+    from data.view import RecordFrames
+    from pipelines.settings.schema import Settings
+
 TEST_PART: Final = 0.25  # a backtest on the last quarter of the records
 CAUGHT_SHARE: Final = 0.4  # a share of failures caught that a good model may reach
-FEWEST_FOR_AN_INTERVAL: Final = 20  # the protocol gives none under this
+FEWEST_FOR_AN_INTERVAL: Final = 20  # the protocol gives no interval for fewer failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Evidence:
     """Failures in the records, repeats merged by the protocol, and what they allow.
 
     `half_width` is that of the 95% interval around a caught share of 0.4, from the failures in the last
-    quarter of the records; None where they are too few for an interval.
+    quarter of the records; None if they are too few for an interval.
     """
 
     start: datetime
@@ -35,19 +44,19 @@ class Evidence:
     failures_needed: int
     failures_in_last_quarter: int
     half_width: float | None
-    ignored_kinds: dict[str, int] = field(default_factory=dict)  # events of a kind that means nothing here
+    ignored_kinds: dict[str, int] = field(default_factory=dict)  # events by kind, if the kind is unknown to Nodeward
     learnable: int | None = None  # failures of nodes that were up before; None: not counted
-    is_seen: bool = False  # and that were seen, by forecast.coverage_metric
-    unended: dict[str, int] = field(default_factory=dict)  # failures after one of the same node that never ended
+    is_seen: bool = False  # the learnable ones were also reporting, by forecast.coverage_metric
+    unended: dict[str, int] = field(default_factory=dict)  # by node: failures during one of its failures without an end
 
     @property
     def is_enough_to_train(self) -> bool:
-        """Say whether the model can be trained on its own, and not only on history and pooled rates."""
+        """Whether there are enough failures to train a model, instead of using history and pooled rates."""
         return (self.failures if self.learnable is None else self.learnable) >= self.failures_needed
 
 
-def weigh(events: pl.DataFrame, nodes: pl.DataFrame, needed: int) -> Evidence:
-    """Count the failures of an event table and say what they allow; there is at least one node."""
+def evidence_of(events: pl.DataFrame, nodes: pl.DataFrame, failures_needed: int) -> Evidence:
+    """Count the failures of an event table and return what they allow; `nodes` has at least one row."""
     start: datetime = nodes.select(pl.col("observed_from").min()).item()
     is_planned = pl.col("kind") == EventKind.MAINTENANCE  # it may end long after the records do
     ended = pl.when(~is_planned).then("end_recorded_at")
@@ -59,32 +68,49 @@ def weigh(events: pl.DataFrame, nodes: pl.DataFrame, needed: int) -> Evidence:
         end=end,
         nodes=nodes["node"].n_unique(),
         failures=failures.height,
-        failures_needed=needed,
+        failures_needed=failures_needed,
         failures_in_last_quarter=late,
         half_width=wilson_half_width(CAUGHT_SHARE, late) if late >= FEWEST_FOR_AN_INTERVAL else None,
-        ignored_kinds=_ignored(events),
+        ignored_kinds=_ignored_kinds(events),
         unended=_unended(events),
     )
 
 
+def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datetime, settings: Settings) -> int:
+    """Count the failures that training until a time would have rows before; without buckets every node is reporting.
+
+    Training checks this for each interval of the horizons. For all intervals together it means: the node fails
+    before the end of the last one, and before maintenance or an action, while the collectors were up.
+    """
+    forecast, width = settings.forecast, settings.buckets.width
+    view = hindsight(records, width, buckets).narrow(floor_time(until, width))
+    first: datetime | None = forecast.history_start_time or view.nodes().select(pl.col("observed_from").min()).item()
+    cutoffs = cutoffs_until(view, to_numpy(first or view.at), forecast.every_days)
+    coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if buckets else None
+    rows = assess(view, cutoffs, coverage).rows()
+    outcomes = Outcomes.of(view, rows.names)
+    outcome, _ = observe(NextEvents.of(rows, outcomes), outcomes, days(0), days(forecast.horizons_days[-1]))
+    failing = rows.take(outcome == 1)
+    return len(set(zip(failing.node.tolist(), outcomes.next_failure(failing).tolist(), strict=True)))
+
+
+def wilson_half_width(share: float, trials: int, confidence: float = 0.95) -> float:
+    """Return half the width of Wilson's score interval (1927) for a share observed in n trials.
+
+    z / (1 + z²/n) · sqrt(p (1 - p) / n + z² / 4n²), with z the normal quantile of the confidence.
+    """
+    z, n = NormalDist().inv_cdf((1 + confidence) / 2), trials
+    return z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+
+
 def _unended(events: pl.DataFrame) -> dict[str, int]:
-    """Count, by node, the failures that start after one without an end, and so belong to it."""
+    """Count, by node, the failures that start after one without an end, and so are part of it."""
     failures = events.filter(pl.col("kind") == EventKind.FAILURE)
     since = failures.filter(pl.col("end").is_null()).group_by(NODE).agg(pl.col("start").min().alias("since"))
     later = failures.join(since, on=NODE).filter(pl.col("start") > pl.col("since"))
     return dict(later.group_by(NODE).len().sort("len", NODE, descending=[True, False]).iter_rows())
 
 
-def _ignored(events: pl.DataFrame) -> dict[str, int]:
-    """Count the events of each kind that means nothing here."""
-    others = events.filter(~pl.col("kind").is_in(list(EventKind)))
-    return dict(others.group_by("kind").len().sort("kind").iter_rows())
-
-
-def wilson_half_width(share: float, n: int, confidence: float = 0.95) -> float:
-    """Give half the width of Wilson's score interval (1927) for a share seen in n trials.
-
-    z / (1 + z²/n) · sqrt(p (1 - p) / n + z² / 4n²), with z the normal quantile of the confidence.
-    """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+def _ignored_kinds(events: pl.DataFrame) -> dict[str, int]:
+    unknown = events.filter(~pl.col("kind").is_in(list(EventKind)))
+    return dict(unknown.group_by("kind").len().sort("kind").iter_rows())

@@ -1,4 +1,4 @@
-"""Tunes the model's settings for a fleet, and says which of them, if any, are worth changing."""
+"""Tunes the model's settings for a fleet, and reports which of them, if any, are worth changing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from models.backtest.result import middle_share
 from models.registry.runs import SearchRun
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
 from models.tuning.search import Budget, Tuned, ranked, tune
 from models.tuning.search_space import differences, given
 from pipelines.output.json_files import to_json
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import cutoff, staleness_warnings
 from pipelines.wiring.training_setup import hindsight_view, training_setup
@@ -29,7 +30,7 @@ MINUTE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search: minutes in all, a number of trials, or both; and the seed of the search."""
+    """How long to search: total minutes, a number of trials, or both; and the seed of the search."""
 
     minutes: float | None
     trials: int | None
@@ -38,7 +39,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Settings that were tried, where they differ from today's, and their log-loss on the older folds."""
+    """Settings that were tried, as far as they differ from today's, and their log-loss on the older folds."""
 
     number: int
     log_loss: float
@@ -46,8 +47,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One figure on the newer folds: by today's settings, by the chosen ones, and how much better these are."""
+class ConfirmedFigure:
+    """One figure on the newer folds: with today's settings, with the chosen ones, and how much better these are."""
 
     now: float | None
     chosen: float | None
@@ -58,7 +59,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class TuneReport:
-    """What was tried on what, what came of it, and what to change: nothing changes by itself."""
+    """What was tried on which records, the outcome, and what to change; the settings themselves are not changed."""
 
     fleet: str
     known_until: datetime
@@ -71,10 +72,10 @@ class TuneReport:
     seconds: float
     tried: int
     given_up_early: int
-    rate_log_loss: float  # of the fleet's own rate alone
+    rate_log_loss: float  # of the fleet's failure rate alone
     today: dict[str, float]
-    trials: tuple[Trial, ...]  # those that sat every fold, the best first, today's settings among them
-    confirmation: dict[str, Measured]  # empty: nothing was to be confirmed
+    trials: tuple[Trial, ...]  # those that were evaluated on every fold, today's settings included, the best first
+    confirmation: dict[str, ConfirmedFigure]  # empty: there was nothing to confirm
     confirmed_on: int  # failures
     verdict: str
     recommended: dict[str, float]  # empty: keep today's settings
@@ -82,7 +83,7 @@ class TuneReport:
 
     @property
     def now(self) -> Trial:
-        """Give today's settings as they were tried: the first trial sits every fold."""
+        """Today's settings as they were tried: the first trial, which is evaluated on every fold."""
         return next(trial for trial in self.trials if trial.number == 0)
 
 
@@ -91,48 +92,50 @@ def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneRe
 
     Raises:
         EmptyTableError: if the state holds no records.
-        TooLittleDataError: if it holds too few failures to tune by.
-        SettingsError: if the time is still to come.
+        TooLittleDataError: if it holds too few failures to tune on.
+        SettingsError: if the time is in the future.
     """
     began = time.monotonic()
     deadline = float("inf") if effort.minutes is None else began + effort.minutes * MINUTE
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         when = cutoff(settings, records, until)
         notices = staleness_warnings(settings, store, records, when)
-        told = training_setup(settings, store.telemetry.metrics())
+        setup = training_setup(settings, store.telemetry.metrics())
         question = _question(settings, effort.seed)
         budget = Budget(time.monotonic, deadline, effort.trials)
-        tuned = tune(hindsight_view(store, records).narrow(when), told, budget, question, progress)
+        tuned = tune(hindsight_view(store, records).narrow(when), setup, budget, question, progress)
     return _report(settings, tuned, question, time.monotonic() - began, notices)
 
 
-def record(settings: Settings, report: TuneReport) -> str:
-    """Track what was found in MLflow, and give its run."""
-    gains = {f"{name}_better_by": one.better_by for name, one in report.confirmation.items()}
+def track(settings: Settings, report: TuneReport) -> str:
+    """Record the search in MLflow, and return the id of its run."""
+    gains = {f"{name}_better_by": figure.better_by for name, figure in report.confirmation.items()}
     losses = {"log_loss_today": report.now.log_loss, "log_loss_best": report.trials[0].log_loss}
-    found = SearchRun(
+    run = SearchRun(
         title=f"{report.fleet} by {report.known_until:%Y-%m-%d %H:%M}",
         description=report.verdict,
         params={**report.today, **{f"recommended.{name}": value for name, value in report.recommended.items()}},
         metrics={name: value for name, value in {**losses, **gains}.items() if value is not None},
         report=json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False),
     )
-    return wiring.registry(settings).record(found)
+    return wiring.registry(settings).record(run)
 
 
 def _question(settings: Settings, seed: int) -> Question:
-    """Ask at the horizon that decisions are taken on, or the nearest one, and at the middle alarm share."""
-    wanted, shares = settings.policy.horizon_days, settings.forecast.alarm_shares
-    horizon = min(settings.forecast.horizons_days, key=lambda days: (abs(days - wanted), days))
-    return Question(float(horizon), shares[len(shares) // 2], seed)
+    """Confirm at the horizon nearest to the one that decisions use, and at the middle alarm share."""
+    policy_days = settings.policy.horizon_days
+    horizon = min(settings.forecast.horizons_days, key=lambda days: (abs(days - policy_days), days))
+    return Question(float(horizon), middle_share(settings.forecast.alarm_shares), seed)
 
 
 def _report(
     settings: Settings, tuned: Tuned, question: Question, seconds: float, notices: tuple[str, ...]
 ) -> TuneReport:
     course, comparison, today = tuned.course, tuned.comparison, tuned.course.recipe.params
-    whole = tuple(Trial(one.number, one.losses[-1], differences(today, one.params)) for one in ranked(tuned.tried))
+    trials = tuple(
+        Trial(tried.number, tried.losses[-1], differences(today, tried.params)) for tried in ranked(tuned.tried)
+    )
     is_better = comparison is not None and comparison.is_better
     return TuneReport(
         fleet=settings.fleet.name,
@@ -145,11 +148,11 @@ def _report(
         alarm_share=question.alarm_share,
         seconds=seconds,
         tried=len(tuned.tried),
-        given_up_early=len(tuned.tried) - len(whole),
+        given_up_early=len(tuned.tried) - len(trials),
         rate_log_loss=tuned.rate_loss,
         today=given(today),
-        trials=whole,
-        confirmation=_measured(comparison) if comparison else {},
+        trials=trials,
+        confirmation=_confirmation(comparison) if comparison else {},
         confirmed_on=comparison.failures if comparison else 0,
         verdict=verdict(tuned),
         recommended=differences(today, tuned.best.params) if is_better else {},
@@ -157,32 +160,33 @@ def _report(
     )
 
 
-def _measured(comparison: SettingsComparison) -> dict[str, Measured]:
+def _confirmation(comparison: SettingsComparison) -> dict[str, ConfirmedFigure]:
     return {
-        name: Measured(comparison.now[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
+        name: ConfirmedFigure(comparison.now[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
         for name, gain in comparison.gains.items()
     }
 
 
 def verdict(tuned: Tuned) -> str:
-    """Say whether to change anything, and why."""
+    """Return whether to change anything, and why."""
     best, comparison, others = tuned.best.number, tuned.comparison, len(tuned.tried) - 1
     if not others:
         return "Keep today's settings: there was no time to try any others. Give more --minutes."
     if comparison is None:
-        return f"Keep today's settings: none of {others} others was better even where the search looked."
+        return f"Keep today's settings: none of {others} others was better even on the failures that the search used."
     if comparison.is_better:
-        return f"Trial {best} is better than today's settings, beyond chance, on failures that the search had not seen."
+        return f"Trial {best} is better than today's settings, beyond chance, on failures that the search did not use."
     if comparison.gains[LOSS].draws is None:
-        return f"Keep today's settings: {comparison.failures} failures are too few to confirm trial {best} on."
+        return f"Keep today's settings: {comparison.failures} failures are too few to confirm trial {best}."
     if comparison.worse:
-        fallen = " and ".join(NAMES[name] for name in comparison.worse)
-        return f"Keep today's settings: with trial {best} the {fallen} fell on failures that the search had not seen."
+        worse = " and ".join(NAMES[name] for name in comparison.worse)
+        return f"Keep today's settings: with trial {best} the {worse} fell on failures that the search did not use."
     return (
-        f"Keep today's settings: trial {best}, the best of {others} others, was no better than chance where it counts."
+        f"Keep today's settings: trial {best}, the best of {others} others, was no better than chance on failures "
+        "that the search did not use."
     )
 
 
-def snippet(recommended: dict[str, float]) -> str:
-    """Write settings as they stand in the settings file."""
+def settings_snippet(recommended: dict[str, float]) -> str:
+    """Return settings as lines of the settings file."""
     return "\n".join(["[model]", *(f"{name} = {value!r}" for name, value in recommended.items())])

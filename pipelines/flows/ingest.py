@@ -13,7 +13,7 @@ from data.ingest.ingest import ingest as merge
 from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
 from pipelines.output.markdown import ingest_markdown
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options
@@ -34,6 +34,6 @@ def ingest(config: str, overrides: list[str]) -> IngestReport:
 @step("merge source")
 def merge_source(settings: Settings) -> IngestReport:
     """Merge the source into tables and database; a fault that may pass is tried again."""
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         options = ingest_options(settings, progress)
         return merge(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock, options)

@@ -8,7 +8,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
 from data.errors import DiskFullError, InfrastructureError
-from pipelines.output.exit_codes import understood
+from pipelines.output.exit_codes import as_nodeward_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 def may_pass(error: BaseException) -> bool:
     """Say whether trying again is worth it: a server may come back, a full disk stays full."""
-    known = understood(error)
+    known = as_nodeward_error(error)
     return isinstance(known, InfrastructureError) and not isinstance(known, DiskFullError)
 
 

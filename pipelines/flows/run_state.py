@@ -23,7 +23,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 from pipelines.flows.schedule_window import window_start
-from pipelines.output.exit_codes import BUG, understood
+from pipelines.output.exit_codes import BUG, as_nodeward_error
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 
@@ -147,7 +147,7 @@ class _Telling:
 
 def failure_markdown(name: str, error: BaseException) -> str:
     """Say what went wrong, how to fix it, and the exit code that the command line gives it."""
-    known = understood(error)
+    known = as_nodeward_error(error)
     if known is not None:
         told = [known.what, f"→ {known.fix}"]
     else:

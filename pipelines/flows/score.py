@@ -16,7 +16,7 @@ from models.registry.runs import CHAMPION
 from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
 from pipelines.output.markdown import score_markdown
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.output.reports import ScoredNode, ScoreReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
@@ -56,7 +56,7 @@ def publish(settings: Settings, model: str, at: datetime | None, *, force: bool 
     Scores of an earlier time than the published ones join the history only, unless forced.
     """
     version, bundle = wiring.registry(settings).load(model)
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         progress("scoring", 0, 0)
         store = wiring.store(settings)
         when = cutoff(settings, records, at)

@@ -15,7 +15,7 @@ from models.registry import pack, training_review
 from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
 from pipelines.output.markdown import train_markdown
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.output.reports import TrainReport
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
@@ -50,7 +50,7 @@ def train_model(config: str, overrides: list[str], until: datetime | None = None
 @step("train and register")
 def train_and_register(settings: Settings, until: datetime | None) -> TrainReport:
     """Train on what was known at a time (default: now), and register the model with its metrics and plots."""
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         progress("training", 0, 0)
         store = wiring.store(settings)
         when = cutoff(settings, records, until)

@@ -16,7 +16,7 @@ from data.errors import SettingsError
 from data.schema import Metric, MetricKind
 from data.simulator.signals.gauges import METRICS
 from data.simulator.writer import write_fleet
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.settings.durations import format_duration
 from serving.formats import pluralize
 
@@ -53,7 +53,7 @@ def simulate(plan: SimulationPlan, folder: Path, *, force: bool = False) -> Simu
         DiskFullError: if the disk is full.
     """
     _make_room(folder, force=force)
-    with TemporaryDirectory(dir=folder, prefix=".simulating-") as work, bars() as advance:
+    with TemporaryDirectory(dir=folder, prefix=".simulating-") as work, progress_bars() as advance:
         rows = write_fleet(plan, Path(work), progress=lambda done: advance("nodes", done, plan.nodes))
         for file in sorted(Path(work).iterdir()):
             file.replace(folder / file.name)

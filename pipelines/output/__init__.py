@@ -1,1 +1,1 @@
-"""What a run leaves behind: values, JSON, markdown, exit codes, progress; terminal views are pipelines/views."""
+"""What a run produces: reports, JSON, Markdown, exit codes, progress; terminal views are in pipelines/views."""

@@ -1,4 +1,4 @@
-"""What a backtest says in words under its tables: what is caught in time to act, and where the forecast is off."""
+"""Sentences about a backtest, the same on a terminal and in the report: early catches, outliers, likely causes."""
 
 from __future__ import annotations
 
@@ -7,66 +7,88 @@ from typing import TYPE_CHECKING, Final
 from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import caught_share_name, notice_within
 from models.evaluation.slices.groups import AGE, AT_WORK, HISTORY, IDLE, WORK
+from pipelines.output.estimates import fixed, percent, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from models.backtest.result import Backtest
     from models.evaluation.slices.slices import Slice, Slicing
-    from models.metrics.estimate import Estimate
 
-RIVAL: Final = "history"
-MOST_NAMED: Final = 3  # slices that are told of on a terminal
-SURE: Final = 10  # from so many failures on, a fraction of one says nothing
+HISTORY_BASELINE: Final = "history"
+MOST_NAMED: Final = 3  # slices
+WHOLE_FAILURES: Final = 10  # from so many expected failures on, a fraction of one means nothing
 
 
-def notes(found: Backtest, horizon: float) -> Iterator[str]:
-    """Say what the largest budget catches early enough to act, and which parts of the fleet the forecast gets wrong."""
-    largest, evaluation = found.alarm_shares[-1], found.evaluations[horizon]
-    for hours in notice_within(found.lead_hours, horizon):
+def horizon_notes(backtest: Backtest, horizon_days: float) -> Iterator[str]:
+    """Yield what the largest alarm budget catches early enough to act, and which slices the forecast gets wrong."""
+    largest, evaluation = backtest.alarm_shares[-1], backtest.evaluations[horizon_days]
+    for hours in notice_within(backtest.lead_hours, horizon_days):
         name = caught_share_name(hours)
-        own = _told(evaluation.figure(name, MODEL, largest), 3)
-        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {own}"
-        if RIVAL in evaluation.models:
-            yield f"the same, {MODEL} / {RIVAL}: {_told(evaluation.ratio(name, MODEL, RIVAL, largest), 2)}"
-    yield from at_work(found.slicings[horizon])
-    yield from off(found.slicings[horizon])
+        caught = with_interval(evaluation.figure(name, MODEL, largest), fixed(3))
+        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {caught}"
+        if HISTORY_BASELINE in evaluation.models:
+            ratio = with_interval(evaluation.ratio(name, MODEL, HISTORY_BASELINE, largest), fixed(2))
+            yield f"the same, {MODEL} / {HISTORY_BASELINE}: {ratio}"
+    yield from caught_by_work(backtest.slicings[horizon_days])
+    yield from outlier_notes(backtest.slicings[horizon_days])
 
 
-def at_work(slicing: Slicing) -> Iterator[str]:
-    """Say how many failures were caught on nodes that had work to lose, and on those that had none, if both failed."""
-    parts = slicing.groupings.get(WORK, ())
-    own = {one.label: f"{one.caught:,} of {one.failures:,}" for one in parts if one.failures}
-    if {AT_WORK, IDLE} <= own.keys():
-        busy, idle = own[AT_WORK], own[IDLE]
-        yield f"failures caught on nodes at work: {busy}; on idle nodes, where a drain saves little: {idle}"
+def caught_by_work(slicing: Slicing) -> Iterator[str]:
+    """Yield how many failures were caught on nodes at work and on idle ones, if nodes of both kinds failed."""
+    slices = slicing.groupings.get(WORK, ())
+    caught = {part.label: f"{part.caught:,} of {part.failures:,}" for part in slices if part.failures}
+    if {AT_WORK, IDLE} <= caught.keys():
+        yield (
+            f"failures caught on nodes at work: {caught[AT_WORK]}; "
+            f"on idle nodes, where a drain saves little: {caught[IDLE]}"
+        )
 
 
-def _told(figure: Estimate, decimals: int) -> str:
-    low, high = figure.bounds()
-    value = "-" if figure.value is None else f"{figure.value:.{decimals}f}"
-    return value if low is None or high is None else f"{value} [{low:.{decimals}f}, {high:.{decimals}f}]"
-
-
-def off(slicing: Slicing) -> Iterator[str]:
-    """Name the slices whose failures are more or fewer than forecast by more than chance, the furthest off first."""
-    for division, one in slicing.outliers[:MOST_NAMED]:
-        yield f"{subject(division, one.label)}: {one.failures:,} failed, {expected(one)} expected"
+def outlier_notes(slicing: Slicing) -> Iterator[str]:
+    """Yield the slices with more or fewer failures than forecast, beyond chance, those furthest off first."""
+    for grouping, part in slicing.outliers[:MOST_NAMED]:
+        yield f"{slice_name(grouping, part.label)}: {part.failures:,} failed, {expected_failures(part)} expected"
     if len(slicing.outliers) > MOST_NAMED:
-        yield f"{len(slicing.outliers) - MOST_NAMED} more parts of the fleet are off: --report shows them"
+        yield f"{len(slicing.outliers) - MOST_NAMED} more parts of the fleet stand out: --report shows them"
 
 
-def expected(one: Slice) -> str:
-    """Write how many failures were forecast for a slice."""
-    return f"{one.expected_failures:,.{0 if one.expected_failures >= SURE else 1}f}"
+def expected_failures(part: Slice) -> str:
+    """Return how many failures were forecast for a slice, as text."""
+    return f"{part.expected_failures:,.{0 if part.expected_failures >= WHOLE_FAILURES else 1}f}"
 
 
-def subject(division: str, label: str) -> str:
-    """Name a slice where its division isn't plain: 'rack 12', but 'rack-12' as it is."""
-    if division == AGE:
+def slice_name(grouping: str, label: str) -> str:
+    """Return a slice's name that is clear without its heading: 'rack 12' for 12, but 'rack-12' unchanged."""
+    if grouping == AGE:
         return f"nodes known for {label}"
-    if division == HISTORY:
+    if grouping == HISTORY:
         return f"nodes that {label}" if label.startswith("have") else f"nodes {label}"
-    if division == WORK:
-        return {IDLE: "idle nodes", AT_WORK: "nodes at work"}.get(label, "nodes whose work nobody knows")
-    return label if label.lower().startswith(division) else f"{division} {label}"
+    if grouping == WORK:
+        return {IDLE: "idle nodes", AT_WORK: "nodes at work"}.get(label, "nodes whose work is unknown")
+    return label if label.lower().startswith(grouping) else f"{grouping} {label}"
+
+
+def cause_notes(backtest: Backtest) -> list[str]:
+    """Return how often a likely cause was named at the longest horizon, and how often it was correct."""
+    causes, horizon = backtest.replay.causes, max(backtest.evaluations, default=None)
+    if causes is None or horizon is None:
+        return []
+    evaluation = backtest.evaluate_causes(horizon)
+    if evaluation is None or not evaluation.failures or causes.model.doubt:
+        return [causes.model.summary]
+    figures, failures = evaluation.figures, f"{evaluation.failures:,} failures within {horizon:g} days"
+    if not figures["answered_share"].value:
+        return [causes.model.summary, f"no cause was named for the {failures}"]
+
+    def share(name: str) -> str:
+        return with_interval(figures[name], percent)
+
+    judged = (
+        f"of {failures} whose cause is known ({evaluation.unexplained:,} more have none): a cause was named for "
+        f"{share('answered_share')}, and was correct for {share('answered_accuracy')} of these (forecast: "
+        f"{share('answered_probability')}); the fleet's most common cause is correct for "
+        f"{share('accuracy_of_commonest')}, the node's last one for {share('accuracy_of_last')}; log-loss skill over "
+        f"the fleet's frequencies {with_interval(figures['log_loss_skill'], fixed(3))}"
+    )
+    return [causes.model.summary, judged]

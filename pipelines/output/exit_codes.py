@@ -1,4 +1,4 @@
-"""How a command ends: the exit code of what went wrong, said in one block, a bug's traceback kept in the log."""
+"""Turns the exception that ended a command into a message with an exit code, and logs the traceback of a bug."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-NAMED: Final = (NodewardError, OSError, MemoryError, DeltaError, SQLAlchemyError, PolarsError)  # that may be understood
+# Exceptions that may have a cause outside Nodeward's code; any other is a bug.
+KNOWN_ERRORS: Final = (NodewardError, OSError, MemoryError, DeltaError, SQLAlchemyError, PolarsError)
 BUG: Final = 1
 LOG_NAME: Final = "nodeward.log"
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -31,34 +32,34 @@ _UNREACHED: Final = frozenset(
 )
 
 
-def understood(error: BaseException) -> NodewardError | None:
-    """Find what Nodeward has a word for in an error or in what caused it; None if this is a bug."""
-    for cause in _chain(error):
-        found = cause if isinstance(cause, NodewardError) else _surroundings(cause)
-        if found is not None:
-            return found
+def as_nodeward_error(error: BaseException) -> NodewardError | None:
+    """Return the NodewardError that an exception, or one that caused it, is or stands for; None if this is a bug."""
+    for cause in _causes(error):
+        known = cause if isinstance(cause, NodewardError) else _infrastructure_error(cause)
+        if known is not None:
+            return known
     return None
 
 
-def say(error: NodewardError, console: Console) -> None:
-    """Print an error as one block: what, and how to fix it."""
+def print_error(error: NodewardError, console: Console) -> None:
+    """Print an error as one block: what is wrong, and how to fix it."""
     console.print(Text.assemble(("error: ", "bold red"), error.what), soft_wrap=True, highlight=False)
     console.print(Text(f"  → {error.fix}"), soft_wrap=True, highlight=False)
 
 
 def report_bug(error: BaseException, folder: Path | None, now: datetime, console: Console) -> None:
-    """Keep a bug's traceback in the log and say where; print it if there is no log to write to."""
+    """Write a bug's traceback to the log and print where; print the traceback if the log can't be written."""
     text = "".join(traceback.format_exception(error))
     line = f"this is a bug in Nodeward: {type(error).__name__}: {error}".splitlines()[0]
     try:
-        where = _append(folder, f"{now.isoformat(timespec='seconds')} {line}\n{text}\n")
-    except OSError as unwritable:
+        where = _append_to_log(folder, f"{now.isoformat(timespec='seconds')} {line}\n{text}\n")
+    except OSError as log_error:
         console.print(Text(text), soft_wrap=True)
-        where = f"no log: {unwritable}"
+        where = f"no log: {log_error}"
     console.print(Text.assemble(("error: ", "bold red"), f"{line} ({where})"), soft_wrap=True, highlight=False)
 
 
-def _append(folder: Path | None, text: str) -> str:
+def _append_to_log(folder: Path | None, text: str) -> str:
     if folder is None:
         raise FileNotFoundError("the settings were not read yet")
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,22 +68,22 @@ def _append(folder: Path | None, text: str) -> str:
     return f"traceback in {folder / LOG_NAME}"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__  # not __context__: what was being handled need not be why this was raised
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__  # not __context__: an exception that was being handled need not be the cause
 
 
-def _surroundings(error: BaseException) -> NodewardError | None:
+def _infrastructure_error(error: BaseException) -> NodewardError | None:
     if isinstance(error, MemoryError):
-        return InfrastructureError("out of memory", fix="free some, or take a machine with more, and run again")
+        return InfrastructureError("out of memory", fix="free some, or use a machine with more, and run again")
     if isinstance(error, Exception) and is_full(error):
         return DiskFullError(_where(error), "no space left")
-    return _of_errno(error) if isinstance(error, OSError) else None
+    return _from_errno(error) if isinstance(error, OSError) else None
 
 
-def _of_errno(error: OSError) -> NodewardError | None:
+def _from_errno(error: OSError) -> NodewardError | None:
     why, where = error.strerror or str(error), _where(error)
     if error.errno in _FORBIDDEN:
         return InfrastructureError(f"{where}: {why}", fix="give this user the right to it, or name another place")

@@ -1,4 +1,4 @@
-"""What a command leaves behind: files that are whole or not there, and JSON that scripts can trust."""
+"""Writes the JSON that commands give to scripts: a whole file or none, and valid JSON whatever the value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a value as JSON, to standard output for '-'; what JSON has no number for (NaN) is null."""
+    """Write a value as JSON, to standard output for '-'; NaN and infinity, which JSON has no number for, are null."""
     text = json.dumps(to_json(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     if path == STDOUT:
         sys.stdout.write(text)
@@ -28,20 +28,20 @@ def write_json(path: Path, value: object) -> None:
 
 
 def to_json(value: object) -> object:
-    """Turn dataclasses, errors, times, enums, paths and numpy's scalars into what JSON has."""
+    """Return dataclasses, errors, times, enums, paths and NumPy scalars as values that JSON has."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, NodewardError):
         return {"what": value.what, "mend": value.fix, "exit_code": value.exit_code}
     if isinstance(value, dict):
-        return {str(key): to_json(below) for key, below in value.items()}
+        return {str(key): to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [to_json(below) for below in value]
+        return [to_json(inner) for inner in value]
     return _scalar(value)
 
 
 def _scalar(value: object) -> object:
-    if hasattr(value, "item"):  # numpy's scalars
+    if hasattr(value, "item"):  # a NumPy scalar
         value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -1,10 +1,11 @@
-"""Results as markdown, for Prefect's artifacts."""
+"""Writes the reports of flows as lines and table rows for a terminal, and as Markdown for Prefect's artifacts."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
+from pipelines.output.estimates import fixed
 from serving.explanation.reason import LEGEND, SEPARATOR, in_words
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
 
@@ -16,11 +17,23 @@ if TYPE_CHECKING:
     from pipelines.output.reports import DecideReport, ScoreReport, TrainReport
 
 MARKUP: Final = re.compile(r"[\\|<\[`]")
-INGEST_COLUMNS = ("table", "new", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
+INGEST_COLUMNS: Final = ("table", "new", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
+TRAIN_MEASURES: Final = ("pr_auc", "roc_auc", "observed_over_expected")
+TRAIN_COLUMNS: Final = ("horizon", "PR-AUC", "ROC-AUC", "observed/expected")
+RISKIEST_COLUMNS: Final = ("node", "P(fail)", "reasons")
+DECISION_COLUMNS: Final = ("node", "verdict", "why")
+MAINTAIN_COLUMNS: Final = ("table", "rows", "files", "size", "old files removed")
+SHOWN: Final = 10  # riskiest nodes
+KILO: Final = 1000
+
+
+def ingest_markdown(report: IngestReport) -> str:
+    """Return an ingest's report as Markdown."""
+    return _page("Ingest", INGEST_COLUMNS, ingest_rows(report), ingest_remarks(report))
 
 
 def ingest_rows(report: IngestReport) -> list[tuple[str, ...]]:
-    """List what became of each table's rows, under INGEST_COLUMNS."""
+    """Return what became of each table's rows, under INGEST_COLUMNS."""
     return [
         (
             name,
@@ -31,7 +44,7 @@ def ingest_rows(report: IngestReport) -> list[tuple[str, ...]]:
 
 
 def ingest_remarks(report: IngestReport) -> list[str]:
-    """Say what else is worth knowing of an ingest."""
+    """Return what else an ingest reports, a line each."""
     rejected = [
         f"{name}: {count:,} quarantined, since a row {reason}"
         for name, table in report.tables.items()
@@ -42,48 +55,14 @@ def ingest_remarks(report: IngestReport) -> list[str]:
     return [f"{report.buckets:,} buckets rolled up", *newest, *rejected, *oddities, *report.notices]
 
 
-def ingest_markdown(report: IngestReport) -> str:
-    """Write an ingest's report."""
-    return "\n".join(
-        [
-            "# Ingest",
-            "",
-            *markdown_table(INGEST_COLUMNS, ingest_rows(report)),
-            "",
-            *markdown_list(ingest_remarks(report)),
-        ]
-    )
-
-
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Write a table's lines."""
-    lines = [map(_plain, columns), ["---"] * len(columns), *(map(_plain, row) for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def markdown_list(lines: Iterable[str]) -> list[str]:
-    """Write a list's lines."""
-    return [f"- {_plain(line)}" for line in lines]
-
-
-def _plain(text: str) -> str:
-    """Keep a text, such as a node's name, from being read as HTML, as a link, or as the end of its cell or line."""
-    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
-
-
-TRAIN_MEASURES = ("pr_auc", "roc_auc", "observed_over_expected")
-TRAIN_COLUMNS = ("horizon", "PR-AUC", "ROC-AUC", "observed/expected")
-
-
 def train_markdown(report: TrainReport) -> str:
-    """Write what was trained and how well it did on folds that it had not seen."""
-    told = markdown_list(train_lines(report))
+    """Return as Markdown what was trained and how well it did on the folds that it was not trained on."""
     table = markdown_table(TRAIN_COLUMNS, train_rows(report)) if report.metrics else []
-    return "\n".join(["# Train", "", *told, "", *table])
+    return "\n".join(["# Train", "", *markdown_list(train_lines(report)), "", *table])
 
 
 def train_lines(report: TrainReport) -> list[str]:
-    """Say what was trained, and how far it can be trusted."""
+    """Return what was trained and how reliable it is, a line each."""
     names = ", ".join(report.aliases) or "no alias"
     lines = [
         f"version {report.version} ({names}), trained on what was known at {report.trained_until:%Y-%m-%d %H:%M} UTC",
@@ -92,95 +71,63 @@ def train_lines(report: TrainReport) -> list[str]:
     if report.support != "ok":
         lines.append(
             f"{report.support}: {report.min_failures} failures are needed (model.min_failures); history and pooled "
-            "rates stand in for a model, and its scores are never acted on"
+            "rates replace the model, and its scores are never acted on"
         )
     causes = [report.causes] if report.causes else []
-    return [*lines, *causes, *_warnings(report), *(["on folds that it had not seen:"] if report.metrics else [])]
+    heading = ["on folds that it was not trained on:"] if report.metrics else []
+    return [*lines, *causes, *_warnings(report), *heading]
 
 
 def train_rows(report: TrainReport) -> list[tuple[str, ...]]:
-    """List each horizon's figures on unseen folds, under TRAIN_COLUMNS; `metrics` names them <measure>_<days>d."""
+    """Return each horizon's figures on held-out folds, under TRAIN_COLUMNS; `metrics` names them <measure>_<days>d."""
     horizons = dict.fromkeys(name.rpartition("_")[2] for name in report.metrics)
+    figure = fixed(3)
     return [
-        (days, *(_figure(report.metrics.get(f"{measure}_{days}")) for measure in TRAIN_MEASURES)) for days in horizons
+        (days, *(figure(report.metrics.get(f"{measure}_{days}")) for measure in TRAIN_MEASURES)) for days in horizons
     ]
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-RISKIEST_COLUMNS = ("node", "P(fail)", "reasons")
-
-
-SHOWN = 10  # of the riskiest nodes
-
-
 def score_markdown(report: ScoreReport) -> str:
-    """Write the riskiest nodes."""
-    return "\n".join(
-        [
-            "# Scores",
-            "",
-            *markdown_table(RISKIEST_COLUMNS, riskiest_rows(report, SHOWN)),
-            "",
-            *markdown_list(score_lines(report)),
-        ]
-    )
+    """Return the riskiest nodes as Markdown."""
+    return _page("Scores", RISKIEST_COLUMNS, riskiest_rows(report, SHOWN), score_lines(report))
 
 
 def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
-    """List so many of the riskiest nodes, under RISKIEST_COLUMNS."""
-    known = ((one, one.probability) for one in report.scores[:shown])
+    """Return at most `shown` of the riskiest nodes, under RISKIEST_COLUMNS."""
     return [
-        (one.node, f"{chance:.1%}", with_likely_cause(one.likely_cause, in_words(one.reasons)))
-        for one, chance in known
-        if chance is not None
+        (score.node, f"{score.probability:.1%}", with_likely_cause(score.likely_cause, in_words(score.reasons)))
+        for score in report.scores[:shown]
+        if score.probability is not None
     ]
 
 
 def score_lines(report: ScoreReport) -> list[str]:
-    """Say what was scored, and how to read it."""
+    """Return what was scored and how to read it, a line each."""
     support, nodes = "" if report.support == "ok" else f" ({report.support})", "node" if report.nodes == 1 else "nodes"
-    told = (
+    summary = (
         f"{report.nodes:,} {nodes} scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by model {report.model_version}"
         f"{support}, {report.unknown:,} unknown (not reporting), {report.out:,} out (in a failure or maintenance that "
         f"has not ended); probabilities of a failure within {report.horizon_days:g} days"
     )
-    causes = likely_cause_summary([one.likely_cause for one in report.scores if one.probability is not None])
-    return [told, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]
-
-
-def _warnings(report: TrainReport | ScoreReport) -> list[str]:
-    return [f"warning: {notice}" for notice in report.notices]
-
-
-DECISION_COLUMNS = ("node", "verdict", "why")
+    causes = likely_cause_summary([score.likely_cause for score in report.scores if score.probability is not None])
+    return [summary, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]
 
 
 def decide_markdown(report: DecideReport) -> str:
-    """Write what should be drained, and what held the rest back."""
-    return "\n".join(
-        [
-            "# Decisions (dry run)",
-            "",
-            *markdown_table(DECISION_COLUMNS, decision_rows(report)),
-            "",
-            *markdown_list(decide_lines(report)),
-        ]
-    )
+    """Return as Markdown which nodes should be drained, and which a limit held back."""
+    return _page("Decisions (dry run)", DECISION_COLUMNS, decision_rows(report), decide_lines(report))
 
 
 def decision_rows(report: DecideReport) -> list[tuple[str, ...]]:
-    """List the drains, then what was held back, under DECISION_COLUMNS."""
+    """Return the drains, then those that were held back, under DECISION_COLUMNS."""
     return [
-        (one.node, one.verdict.value, SEPARATOR.join(part for part in (one.limit, one.reason) if part))
-        for one in (*report.drains, *report.held_back)
+        (decision.node, decision.verdict.value, SEPARATOR.join(filter(None, (decision.limit, decision.reason))))
+        for decision in (*report.drains, *report.held_back)
     ]
 
 
 def decide_lines(report: DecideReport) -> list[str]:
-    """Sum the decisions up."""
+    """Return a summary of the decisions, a line each."""
     pays = "a drain never pays" if report.threshold > 1 else f"a drain pays from {report.threshold:.1%}"
     counts = (
         f"as of {report.as_of:%Y-%m-%d %H:%M} UTC: {len(report.drains)} to drain, {len(report.held_back)} held back, "
@@ -193,18 +140,36 @@ def decide_lines(report: DecideReport) -> list[str]:
     return [counts, grounds, LEGEND] if report.drains or report.held_back else [counts, grounds]
 
 
-MAINTAIN_COLUMNS: Final = ("table", "rows", "files", "size", "old files removed")
-KILO: Final = 1000
-
-
 def maintain_markdown(report: MaintainReport) -> str:
-    """Write an upkeep's report."""
-    lines = (f"- {line}" for line in maintain_lines(report))
-    return "\n".join(["# Maintain", "", *markdown_table(MAINTAIN_COLUMNS, maintain_rows(report)), "", *lines])
+    """Return a maintenance run's report as Markdown."""
+    return _page("Maintain", MAINTAIN_COLUMNS, maintain_rows(report), maintain_lines(report))
+
+
+def maintain_rows(report: MaintainReport) -> list[tuple[str, ...]]:
+    """Return each table's size before and after, under MAINTAIN_COLUMNS."""
+    return [
+        (
+            name,
+            _change(f"{table.before.rows:,}", f"{table.after.rows:,}"),
+            _change(f"{table.before.files:,}", f"{table.after.files:,}"),
+            _change(size_in_words(table.before.bytes), size_in_words(table.after.bytes)),
+            f"{table.removed_files:,}",
+        )
+        for name, table in report.tables.items()
+    ]
+
+
+def maintain_lines(report: MaintainReport) -> list[str]:
+    """Return what else a maintenance run did, a line each."""
+    lines = [f"{report.decisions:,} decisions deleted"]
+    if report.dropped_until is not None:
+        lines.append(f"telemetry is dropped up to {report.dropped_until:%Y-%m-%d %H:%M} UTC; its buckets are kept")
+    spared = (f"{name} {', '.join(map(str, versions))}" for name, versions in report.spared.items())
+    return [*lines, f"versions kept: {'; '.join(spared)}"] if report.spared else lines
 
 
 def size_in_words(count: float) -> str:
-    """Write a number of bytes as people read it."""
+    """Return a number of bytes with its unit, in three digits."""
     for unit in ("B", "kB", "MB"):
         if count < KILO:
             return f"{count:.3g} {unit}"
@@ -212,28 +177,29 @@ def size_in_words(count: float) -> str:
     return f"{count:.3g} GB" if count < KILO else f"{count:,.0f} GB"
 
 
-def maintain_rows(report: MaintainReport) -> list[tuple[str, ...]]:
-    """Write each table's size before and after, a row a table."""
-    return [
-        (
-            name,
-            _change(f"{one.before.rows:,}", f"{one.after.rows:,}"),
-            _change(f"{one.before.files:,}", f"{one.after.files:,}"),
-            _change(size_in_words(one.before.bytes), size_in_words(one.after.bytes)),
-            f"{one.removed_files:,}",
-        )
-        for name, one in report.tables.items()
-    ]
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
+    lines = [map(_escape, columns), ["---"] * len(columns), *(map(_escape, row) for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def markdown_list(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a list."""
+    return [f"- {_escape(line)}" for line in lines]
+
+
+def _page(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], lines: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", *markdown_table(columns, rows), "", *markdown_list(lines)])
+
+
+def _escape(text: str) -> str:
+    """Keep a text, such as a node's name, from being read as HTML, as a link, or as the end of its cell or line."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _warnings(report: TrainReport | ScoreReport) -> list[str]:
+    return [f"warning: {notice}" for notice in report.notices]
 
 
 def _change(before: str, after: str) -> str:
     return before if before == after else f"{before} → {after}"
-
-
-def maintain_lines(report: MaintainReport) -> list[str]:
-    """Write what else an upkeep did, a line each."""
-    lines = [f"{report.decisions:,} decisions forgotten"]
-    if report.dropped_until is not None:
-        lines.append(f"telemetry is dropped up to {report.dropped_until:%Y-%m-%d %H:%M} UTC; its buckets stay")
-    spared = (f"{name} {', '.join(map(str, versions))}" for name, versions in report.spared.items())
-    return [*lines, f"versions spared: {'; '.join(spared)}"] if report.spared else lines

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, for people: nothing is drawn where no terminal is."""
+"""Draws progress bars on standard error; nothing if that is not a terminal."""
 
 from __future__ import annotations
 
@@ -16,33 +16,35 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bars(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
-    """Draw a bar for each stage that the given function is called with: stage, done, total.
+def progress_bars(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that advances a progress bar: its arguments are the stage, the amount done, and the total.
 
-    A total of zero stands for 'not known': the bar pulses until a later stage begins.
+    Each stage has its own bar. A total of 0 means unknown: the bar pulses until the next stage begins.
     """
-    shown = console or Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count())
-    with Progress(*columns, TimeElapsedColumn(), console=shown, transient=True, disable=not shown.is_terminal) as live:
+    target = console or Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _DoneOfTotal())
+    with Progress(
+        *columns, TimeElapsedColumn(), console=target, transient=True, disable=not target.is_terminal
+    ) as live:
         tasks: dict[str, TaskID] = {}
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                _finish(live)
+                _complete(live)
                 tasks[stage] = live.add_task(stage, total=None)
             live.update(tasks[stage], completed=done, total=total or None)
 
         yield advance
 
 
-class _Count(MofNCompleteColumn):
-    """How much of a stage is done, where there are several things to count."""
+class _DoneOfTotal(MofNCompleteColumn):
+    """A column with how much of a stage is done; empty if there is nothing to count."""
 
     def render(self, task: Task) -> Text:
-        """Write 'done/total', or nothing."""
+        """Return 'done/total', or an empty text."""
         return Text() if task.total in {None, 1} else super().render(task)
 
 
-def _finish(live: Progress) -> None:
+def _complete(live: Progress) -> None:
     for task in live.tasks:
         live.update(task.id, total=task.total or 1, completed=task.total or 1)

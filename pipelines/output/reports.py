@@ -1,4 +1,4 @@
-"""What the flows that train, score and decide found, for people and scripts."""
+"""The results of the flows that train, score and decide; written as JSON by field name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What was trained, on what, how well it forecast the folds that it had not seen, and where it is registered."""
+    """What was trained, on what, how well it forecast held-out folds, and where it is registered."""
 
     trained_until: datetime
     version: str
@@ -28,12 +28,12 @@ class TrainReport:
     metrics: dict[str, float]
     tables: dict[str, int]
     notices: tuple[str, ...] = ()
-    causes: str = ""  # of how many failures the cause is known, and what can be told of it
+    causes: str = ""  # how many failures have a known cause, and when a likely cause is named
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredNode:
-    """One node's score: at the policy's horizon, at all of them, and what it rests on."""
+    """One node's score: at the policy's horizon, at all horizons, and what it is based on."""
 
     node: str
     probability: float | None  # None: unknown
@@ -46,9 +46,9 @@ class ScoredNode:
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """What was scored: as of when, by which model, how many nodes, and each of them.
+    """What was scored: as of which time, by which model, how many nodes, and each node.
 
-    `unknown` are not reporting; `out` are in a failure or maintenance that has not ended, and have no score.
+    `unknown` nodes are not reporting; `out` nodes are in a failure or maintenance that has not ended and have no score.
     """
 
     as_of: datetime
@@ -64,7 +64,7 @@ class ScoreReport:
 
 @dataclass(frozen=True, slots=True)
 class DecideReport:
-    """What should be done, as of when, by which scores; nothing of it was done."""
+    """What should be done, as of which time, by which scores; nothing was done to any node."""
 
     as_of: datetime
     horizon_days: float

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from data.disk.atomic_write import atomic_file
 from models.backtest.run import run_backtest
-from pipelines.output.progress import bars
+from pipelines.output.progress import progress_bars
 from pipelines.report.headline import by_budget, headline, story, warnings
 from pipelines.report.render import render
 from pipelines.report.values.contents import Contents, Live, gather
@@ -46,7 +46,7 @@ def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
         SettingsError: if the time does not come before the newest midnight of the records.
         TooLittleDataError: if no failure was known at that time.
     """
-    with wiring.records(settings) as records, bars() as progress:
+    with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)

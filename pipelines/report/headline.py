@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.evaluate import MODEL
 from models.metrics.estimate import Estimate, divide
-from pipelines.output.backtest_notes import at_work
+from pipelines.output.backtest_notes import caught_by_work
 from pipelines.report.terms import day, days, hours, model_name, points, rough, share, with_interval
 from serving.formats import pluralize
 
@@ -103,7 +103,7 @@ def false_per_true(precision: Estimate) -> Estimate:
 
 
 def _at_work(contents: Contents) -> Iterator[str]:
-    for told in at_work(contents.found.slicings[contents.headline.horizon_days]):
+    for told in caught_by_work(contents.found.slicings[contents.headline.horizon_days]):
         yield f"{told[0].upper()}{told[1:]}."
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.grid import to_numpy
 from models.metrics.bootstrap import RESAMPLES
-from pipelines.output.cause_notes import causes_in_words
+from pipelines.output.backtest_notes import cause_notes
 from pipelines.report.headline import count
 from pipelines.report.terms import days, model_name, share
 from serving.formats import pluralize
@@ -102,7 +102,7 @@ def _rows(contents: Contents) -> Iterator[tuple[str, str]]:
         "failures",
         f"{count(study, 'failures'):,}, of which {seen:,} struck a node that had been scored within the horizon",
     )
-    for line in causes_in_words(contents.found):
+    for line in cause_notes(contents.found):
         yield "causes", line
     yield "intervals", f"95%, from {RESAMPLES:,} resamples of nodes x calendar weeks, the same for every model"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import caught_share_name, notice_within
-from pipelines.output.backtest_notes import RIVAL
+from pipelines.output.backtest_notes import HISTORY_BASELINE
 from pipelines.report.terms import rough, share, with_interval
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def lines(study: Study, lead_hours: tuple[int, ...]) -> list[Line]:
             share(budget),
             f"{hours} h",
             with_interval(evaluation.figure(caught_share_name(hours), MODEL, budget)),
-            with_interval(evaluation.figure(caught_share_name(hours), RIVAL, budget)),
-            with_interval(evaluation.ratio(caught_share_name(hours), MODEL, RIVAL, budget), rough),
+            with_interval(evaluation.figure(caught_share_name(hours), HISTORY_BASELINE, budget)),
+            with_interval(evaluation.ratio(caught_share_name(hours), MODEL, HISTORY_BASELINE, budget), rough),
         )
         for hours in notice_within(lead_hours, study.horizon_days)
         for budget in evaluation.models[MODEL].budgets

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from models.evaluation.slices.groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
-from pipelines.output.backtest_notes import expected, subject
+from pipelines.output.backtest_notes import expected_failures, slice_name
 from pipelines.report.terms import share, typeset, with_interval
 from serving.formats import pluralize
 
@@ -76,7 +76,7 @@ def _cells(one: Slice) -> tuple[str, ...]:
     return (
         f"{one.failures:,}",
         with_interval(figures["caught_share"]),
-        expected(one),
+        expected_failures(one),
         with_interval(figures["observed_over_expected"], typeset),
         with_interval(figures["precision"]),
         share(one.share_of_alarms),
@@ -98,7 +98,7 @@ def words(slicing: Slicing) -> Iterator[str]:
         f"(one in twenty); {slicing.unusual} {'is' if slicing.unusual == 1 else 'are'}."
     )
     off = [
-        f"{subject(name, one.label)} ({one.failures:,} failed, {expected(one)} expected)"
+        f"{slice_name(name, one.label)} ({one.failures:,} failed, {expected_failures(one)} expected)"
         for name, one in slicing.outliers
     ]
     yield (

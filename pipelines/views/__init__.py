@@ -1,1 +1,1 @@
-"""What each command prints on a terminal; the values are in pipelines/output."""
+"""Prints what each command shows on a terminal; the lines and rows that views share are in pipelines/output."""

@@ -1,4 +1,4 @@
-"""How an audit looks on a terminal: what was found first, each with its figure."""
+"""Prints an audit: the worst findings first, each with its figure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ STYLES: Final = {
 
 
 def show_audit(report: AuditReport, console: Console) -> None:
-    """Show every finding, the worst first."""
+    """Print every finding, the worst first."""
     console.print(
-        f"{report.fleet}: forecasts from {report.test_start:%Y-%m-%d} to {report.test_end:%Y-%m-%d} in question, "
-        f"{len(report.findings)} tests in {report.seconds:.0f} s",
+        f"{report.fleet}: {len(report.findings)} tests of the forecasts from {report.test_start:%Y-%m-%d} to "
+        f"{report.test_end:%Y-%m-%d}, in {report.seconds:.0f} s",
         soft_wrap=True,
         highlight=False,
         end="\n\n",
@@ -37,35 +37,35 @@ def show_audit(report: AuditReport, console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for verdict, style in STYLES.items():
-        for finding in _joined(report.findings, verdict):
-            table.add_row(Text(verdict.value, style), in_words(finding))
+        for finding in _with_verdict(report.findings, verdict):
+            table.add_row(Text(verdict.value, style), _finding_text(finding))
     console.print(table)
     console.print(Text(summary(report)), soft_wrap=True)
 
 
-def _joined(findings: Sequence[Finding], verdict: Severity) -> Iterator[Finding]:
-    """Give the findings of a verdict; those that could not be told for one reason as one."""
-    own = [finding for finding in findings if finding.verdict is verdict]
+def summary(report: AuditReport) -> str:
+    """Return the number of findings of each verdict."""
+    counts = ", ".join(f"{len(report.named(verdict))} {verdict.value}" for verdict in STYLES if report.named(verdict))
+    return f"{counts}."
+
+
+def _with_verdict(findings: Sequence[Finding], verdict: Severity) -> Iterator[Finding]:
+    """Yield the findings of a verdict; inconclusive ones with the same reason as one."""
+    selected = [finding for finding in findings if finding.verdict is verdict]
     if verdict is not Severity.INCONCLUSIVE:
-        yield from own
+        yield from selected
         return
-    for reason in dict.fromkeys(finding.figure for finding in own):
-        names = (finding.name for finding in own if finding.figure == reason)
+    for reason in dict.fromkeys(finding.figure for finding in selected):
+        names = (finding.name for finding in selected if finding.figure == reason)
         yield Finding(", ".join(names), verdict, reason)
 
 
-def in_words(finding: Finding) -> Text:
-    """Write a finding: its name, its figure, its examples and how to mend it."""
-    told = Text(finding.name, "bold")
-    told.append(f"\n{finding.figure}", "default")
+def _finding_text(finding: Finding) -> Text:
+    """Return a finding's name, its figure, its examples and its remedy."""
+    text = Text(finding.name, "bold")
+    text.append(f"\n{finding.figure}", "default")
     for example in finding.examples:
-        told.append(f"\n  {example}", "default")
+        text.append(f"\n  {example}", "default")
     if finding.mend:
-        told.append(f"\n→ {finding.mend}", "default")
-    return told
-
-
-def summary(report: AuditReport) -> str:
-    """Count the verdicts."""
-    counts = ", ".join(f"{len(report.named(verdict))} {verdict.value}" for verdict in STYLES if report.named(verdict))
-    return f"{counts}."
+        text.append(f"\n→ {finding.mend}", "default")
+    return text

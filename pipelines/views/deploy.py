@@ -1,4 +1,4 @@
-"""How deployments look on a terminal."""
+"""Prints deployments that were registered or removed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.views.layout import print_lines
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,21 +16,20 @@ if TYPE_CHECKING:
 
 
 def show_deploy(report: DeployReport, console: Console) -> None:
-    """Show what was registered, and the command that starts a worker for it."""
+    """Print what was registered, and the command that starts a worker for it."""
     table = Table("deployment", "schedule (UTC)", "", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for one in report.deployments:
-        table.add_row(Text(one.name), one.cron or "not scheduled", "paused" if one.is_paused else "")
+    for deployment in report.deployments:
+        paused = "paused" if deployment.is_paused else ""
+        table.add_row(Text(deployment.name), deployment.cron or "not scheduled", paused)
     console.print(table)
     lines = (
         f"runs read {report.config} and work in {report.folder}",
         *(f"warning: {notice}" for notice in report.notices),
-        f"a worker runs them, with Nodeward installed beside it: prefect worker start --pool '{report.pool}'",
+        f"a worker runs them, with Nodeward installed next to it: prefect worker start --pool '{report.pool}'",
     )
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
+    print_lines(console, lines)
 
 
 def show_removed(names: tuple[str, ...], console: Console) -> None:
-    """Show what was taken away."""
-    told = f"removed {', '.join(names)}" if names else "nothing to remove"
-    console.print(Text(told), soft_wrap=True)
+    """Print the names of deployments that were removed."""
+    print_lines(console, [f"removed {', '.join(names)}" if names else "nothing to remove"])

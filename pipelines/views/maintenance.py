@@ -1,13 +1,11 @@
-"""How the reports of maintain, backup and restore look, on a terminal and in Prefect's artifacts."""
+"""Prints the reports of maintain, backup and restore."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
-
 from pipelines.output.markdown import MAINTAIN_COLUMNS, maintain_lines, maintain_rows, size_in_words
+from pipelines.views.layout import numeric_table, print_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,38 +17,28 @@ if TYPE_CHECKING:
 
 
 def show_maintain(report: MaintainReport, console: Console) -> None:
-    """Show each table's size before and after."""
-    table = Table(*MAINTAIN_COLUMNS, box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    """Print each table's size before and after, then what else was done."""
+    table = numeric_table(*MAINTAIN_COLUMNS)
     for row in maintain_rows(report):
         table.add_row(*row)
     console.print(table)
-    for line in maintain_lines(report):
-        console.print(Text(line), soft_wrap=True)
+    print_lines(console, maintain_lines(report))
 
 
 def show_backup(report: BackupReport, file: Path, console: Console) -> None:
-    """Show what an archive holds, and the command that restores it."""
-    for line in backup_lines(report):
-        console.print(Text(line), soft_wrap=True)
-    console.print(
-        Text(f"wrote {file} ({size_in_words(file.stat().st_size)}); nodeward restore {file} puts it back"),
-        soft_wrap=True,
-    )
+    """Print what an archive holds, and the command that restores it."""
+    size = size_in_words(file.stat().st_size)
+    print_lines(console, [*_backup_lines(report), f"wrote {file} ({size}); nodeward restore {file} restores it"])
 
 
 def show_restore(report: BackupReport, folder: Path, console: Console) -> None:
-    """Show what was restored, and where."""
-    for line in backup_lines(report):
-        console.print(Text(line), soft_wrap=True)
-    console.print(Text(f"restored into {folder}"), soft_wrap=True)
+    """Print what was restored, and where."""
+    print_lines(console, [*_backup_lines(report), f"restored into {folder}"])
 
 
-def backup_lines(report: BackupReport) -> list[str]:
-    """Say what an archive holds."""
-    held = {name: told["rows"] for name, told in report.tables.items()} | dict(report.records)
-    rows = ", ".join(f"{name} {count:,}" for name, count in held.items())
+def _backup_lines(report: BackupReport) -> list[str]:
+    counts = {name: table["rows"] for name, table in report.tables.items()} | dict(report.records)
+    rows = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return [
         f"{report.fleet}: state of {report.made_at}, {report.files:,} files of {size_in_words(report.bytes)}",
         f"rows: {rows}",

@@ -139,7 +139,7 @@ def main(config: str, start: str, end: str | None = None) -> None:
     """Replay a window, to the end of the records if none is given, and compare."""
     set_default_variables(THREAD_DEFAULTS)
     with timed_fits() as took:
-        run(load(Path(config)), _utc(start), _utc(end) if end else None, keep=False, look=partial(compare, took))
+        run(load(Path(config)), _utc(start), _utc(end) if end else None, keep=False, on_result=partial(compare, took))
 
 
 def _utc(day: str) -> datetime:

@@ -50,7 +50,7 @@ def backtest(
     from pipelines.views.backtest import show_backtest
 
     look = _writing(files.report, invocation.settings) if files.report else None
-    found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, look=look)
+    found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, on_result=look)
     if files.scores:
         with atomic_file(files.scores) as part:
             export.write_scores(found, part)

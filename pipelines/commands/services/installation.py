@@ -26,7 +26,7 @@ def check(shared: Shared) -> None:
     invocation = shared.invoke()
     from pipelines.analysis.check import check as try_everything
     from pipelines.settings.environment import variable
-    from pipelines.views.flows import show_check
+    from pipelines.views.check import show_check
 
     report = try_everything(invocation.settings, variable("PREFECT_API_URL"))
     invocation.present(report, show_check)
@@ -39,6 +39,6 @@ def status(shared: Shared) -> None:
     """Sum up what the state holds: tables, failures, models, scores and decisions."""
     invocation = shared.invoke()
     from pipelines.operations.status import status as look
-    from pipelines.views.flows import show_status
+    from pipelines.views.status import show_status
 
     invocation.present(look(invocation.settings), show_status)

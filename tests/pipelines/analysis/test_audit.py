@@ -71,7 +71,7 @@ def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.Ca
     others = {name: verdict for name, verdict in verdicts(tmp_path).items() if verdict != "clear"}
     assert others == {idle_failures.NAME: "can't tell"}, "no metric says when a node is idle"
     assert list(verdicts(tmp_path)) == list(TESTS)
-    assert "made up: forecasts from 2021-04-21 to 2021-06-10 in question" in capsys.readouterr().out
+    assert "tests of the forecasts from 2021-04-21 to 2021-06-10" in capsys.readouterr().out
 
 
 def test_planted_traps_are_found_shown_first_and_strictly_refused(
@@ -80,11 +80,11 @@ def test_planted_traps_are_found_shown_first_and_strictly_refused(
     assert run(traps, "--strict", "--json", str(traps / "audit.json")) == 3
     found = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
     assert {revealing_columns.NAME, recording_delays.AT_ONCE, planned_work.GROUPS} <= found
-    told = capsys.readouterr()
-    assert f"the audit found: {revealing_columns.NAME}" in told.err
-    assert told.out.index("is_failed") < told.out.index(column_lifetimes.CONSTANT)
-    assert max(map(len, told.out.splitlines()[1:])) <= 80
-    assert f"{len(found)} found" in told.out
+    output = capsys.readouterr()
+    assert f"the audit found: {revealing_columns.NAME}" in output.err
+    assert output.out.index("is_failed") < output.out.index(column_lifetimes.CONSTANT)
+    assert max(map(len, output.out.splitlines()[1:])) <= 80
+    assert f"{len(found)} found" in output.out
 
 
 def test_what_is_found_is_no_error_unless_strict(traps: Path) -> None:
@@ -111,12 +111,12 @@ def test_horizons_of_hours_alone_are_refused(traps: Path, capsys: pytest.Capture
 
 
 def test_a_forecast_that_has_nothing_to_learn_from_leaves_the_other_tests(traps: Path) -> None:
-    told = audit(load(traps / "nodeward.toml", (), {}), at(0))
-    assert revealing_columns.NAME in told.named(Severity.INCONCLUSIVE)
-    assert recording_delays.AT_ONCE in told.named(Severity.FOUND)
+    report = audit(load(traps / "nodeward.toml", (), {}), at(0))
+    assert revealing_columns.NAME in report.named(Severity.INCONCLUSIVE)
+    assert recording_delays.AT_ONCE in report.named(Severity.FOUND)
 
 
-def test_telemetry_that_was_known_too_soon_or_in_bulk_is_counted(tmp_path: Path) -> None:
+def test_telemetry_that_was_available_too_early_or_in_bulk_is_counted(tmp_path: Path) -> None:
     rows = (
         clean()
         .telemetry.with_columns(
@@ -130,6 +130,6 @@ def test_telemetry_that_was_known_too_soon_or_in_bulk_is_counted(tmp_path: Path)
         )
     )
     settings = ingested(tmp_path, replace(clean(), telemetry=rows))
-    told = arrivals(wiring.store(settings), 7 * DAY)
-    assert (told.rows, told.early, told.bulk) == (16_100, 100, 10_100)
-    assert told.early_examples[0][1] == at(150)
+    counts = arrivals(wiring.store(settings), 7 * DAY)
+    assert (counts.rows, counts.early, counts.bulk) == (16_100, 100, 10_100)
+    assert counts.early_examples[0][1] == at(150)

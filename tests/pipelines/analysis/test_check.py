@@ -35,7 +35,7 @@ def answering(status: int) -> Iterator[str]:
             thread.join()
 
 
-def test_everything_that_works_is_found_to_work(tmp_path: Path) -> None:
+def test_a_working_installation_has_no_error(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     with answering(200) as url:
         report = check(settings_of(tmp_path, f"tracking.uri={url}"), f"{url}/api")
@@ -45,10 +45,10 @@ def test_everything_that_works_is_found_to_work(tmp_path: Path) -> None:
     assert report.evidence.failures == 1
 
 
-def test_servers_are_not_asked_where_none_is_configured(tmp_path: Path) -> None:
+def test_no_server_is_contacted_if_none_is_configured(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     details = {finding.what: finding.detail for finding in check(settings_of(tmp_path), "").findings}
-    assert "made by the first training" in details["models"]
+    assert "created by the first training" in details["models"]
     assert "in this process" in details["flows"]
 
 
@@ -61,34 +61,34 @@ def test_one_fault_does_not_hide_the_next(tmp_path: Path) -> None:
     assert report.evidence is None
 
 
-def test_rows_that_an_ingest_would_quarantine_are_not_weighed(tmp_path: Path) -> None:
+def test_rows_that_an_ingest_would_quarantine_are_no_evidence(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     file = tmp_path / "records" / "events.parquet"
     events = pl.read_parquet(file)
-    off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC"))
-    pl.concat([events, events.with_columns(start=off, end=off)]).write_parquet(file)
+    out_of_range = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC"))
+    pl.concat([events, events.with_columns(start=out_of_range, end=out_of_range)]).write_parquet(file)
     report = check(settings_of(tmp_path), "")
     assert report.first_error is None
     assert report.findings[0].detail.endswith(
-        "records can be read, but for 2 rows of events, since a row holds a time outside the years 1 to 9999"
+        "records can be read, except 2 rows of events, since a row holds a time outside the years 1 to 9999"
     )
     assert report.evidence is not None
     assert report.evidence.failures == 1
-    events.with_columns(start=off, end=off).write_parquet(file)
+    events.with_columns(start=out_of_range, end=out_of_range).write_parquet(file)
     assert isinstance(check(settings_of(tmp_path), "").first_error, EmptyTableError)
 
 
-def test_kinds_of_events_that_mean_nothing_are_an_error_with_its_fix(tmp_path: Path) -> None:
+def test_unknown_kinds_of_events_are_an_error_with_its_fix(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     file = tmp_path / "records" / "events.parquet"
     pl.read_parquet(file).with_columns(kind=pl.lit("NODE_FAIL")).write_parquet(file)
     error = check(settings_of(tmp_path), "").first_error
     assert error is not None
-    assert error.what == "no event is of a kind that means something here: they are 'NODE_FAIL'"
+    assert error.what == "no event is of a kind that Nodeward knows: the kinds are 'NODE_FAIL'"
     assert "write 'failure', 'maintenance' or 'action'" in error.fix
 
 
-def test_a_bug_in_a_trial_is_not_taken_for_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_not_reported_as_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_records(tmp_path / "records")
     monkeypatch.setattr("pipelines.wiring.wiring.source", lambda _: None)
     with pytest.raises(AttributeError):
@@ -107,13 +107,13 @@ def test_passwords_stay_out_of_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://", "nonsense", "http://[::1", "ftp://127.0.0.1"])
-def test_an_address_that_nobody_answers_at_is_named(address: str) -> None:
+def test_an_address_that_does_not_answer_is_named(address: str) -> None:
     with pytest.raises(UnreachableError) as caught:
         require_answer("the server", address)
     assert f"the server at {address} does not answer" in str(caught.value)
 
 
-def test_an_answer_that_says_no_is_no_answer() -> None:
+def test_an_error_response_counts_as_no_answer() -> None:
     with answering(500) as url, pytest.raises(UnreachableError, match="500"):
         require_answer("the server", url)
     with answering(200) as url:
@@ -130,7 +130,7 @@ def test_a_metric_that_the_settings_misspell_is_an_error_that_names_the_nearest(
     )
 
 
-def test_a_metric_that_is_there_or_ignored_may_be_described(tmp_path: Path) -> None:
+def test_a_metric_that_exists_or_is_ignored_may_be_described(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     described = ("metrics.columns.temperature.unit=°C", "metrics.columns.ghost.kind=count", "metrics.ignore=['ghost']")
     assert check(settings_of(tmp_path, *described), "").first_error is None
@@ -139,8 +139,8 @@ def test_a_metric_that_is_there_or_ignored_may_be_described(tmp_path: Path) -> N
 def test_nodes_that_an_ingest_would_lose_are_found_before_it(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     telemetry = pl.read_parquet(tmp_path / "records" / "telemetry.parquet")
-    other = telemetry.with_columns(("other-" + pl.col("node")).alias("node"))
-    other.write_parquet(tmp_path / "records" / "telemetry.parquet")
+    renamed = telemetry.with_columns(("other-" + pl.col("node")).alias("node"))
+    renamed.write_parquet(tmp_path / "records" / "telemetry.parquet")
     error = check(settings_of(tmp_path), "").first_error
     assert error is not None
     assert "'other-a'" in error.what

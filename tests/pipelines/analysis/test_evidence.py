@@ -1,5 +1,7 @@
-from datetime import UTC, datetime, timedelta
+from __future__ import annotations
+
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -8,12 +10,23 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from data.schema import EVENT_SCHEMA, NODE_SCHEMA
-from data.view import HINDSIGHT
-from pipelines.analysis.evidence import Evidence, weigh, wilson_half_width
-from pipelines.views.flows import evidence_in_words
+from data.view import HINDSIGHT, RecordFrames
+from models.hazard.train import train
+from pipelines.analysis.check import check
+from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of, wilson_half_width
+from pipelines.settings.load import load
+from pipelines.wiring import wiring
+from pipelines.wiring.training_setup import hindsight_view, training_setup
+from tests.pipelines.made_up import merge_all
+from tests.pipelines.records import DAY, DAYS, START, write_folder
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pipelines.settings.schema import Settings
+
+END = START + DAYS * DAY
 
 
 def events(*days: float, kind: str = "failure", node: str = "n") -> pl.DataFrame:
@@ -40,46 +53,54 @@ def nodes(count: int = 3) -> pl.DataFrame:
 
 def test_failures_are_counted_once_and_by_quarter() -> None:
     table = pl.concat([events(10, 70, 80, 100), events(10, 70), events(5, 6, kind="maintenance")])
-    found = weigh(table, nodes(), needed=4)
-    assert (found.failures, found.failures_in_last_quarter, found.nodes) == (4, 2, 3)
-    assert (found.start, found.end) == (START, START + 100 * DAY)
-    assert found.is_enough_to_train
+    evidence = evidence_of(table, nodes(), failures_needed=4)
+    assert (evidence.failures, evidence.failures_in_last_quarter, evidence.nodes) == (4, 2, 3)
+    assert (evidence.start, evidence.end) == (START, START + 100 * DAY)
+    assert evidence.is_enough_to_train
 
 
 def test_a_planned_end_is_not_the_end_of_the_records() -> None:
     planned = events(60, kind="maintenance").with_columns(end_recorded_at=pl.lit(HINDSIGHT))
-    assert weigh(pl.concat([events(10, 100), planned]), nodes(), needed=4).end == START + 100 * DAY
+    evidence = evidence_of(pl.concat([events(10, 100), planned]), nodes(), failures_needed=4)
+    assert evidence.end == START + 100 * DAY
 
 
 def test_fewer_failures_than_needed_are_not_enough() -> None:
-    assert not weigh(events(1, 2), nodes(), needed=3).is_enough_to_train
+    assert not evidence_of(events(1, 2), nodes(), failures_needed=3).is_enough_to_train
 
 
-def test_records_without_a_failure_are_weighed_too() -> None:
-    found = weigh(events(5, kind="maintenance"), nodes(1), needed=1)
-    assert (found.failures, found.half_width, found.is_enough_to_train) == (0, None, False)
+def test_records_without_a_failure_have_evidence_too() -> None:
+    evidence = evidence_of(events(5, kind="maintenance"), nodes(1), failures_needed=1)
+    assert (evidence.failures, evidence.half_width, evidence.is_enough_to_train) == (0, None, False)
 
 
-def test_events_of_another_kind_are_named_and_count_for_nothing() -> None:
-    found = weigh(pl.concat([events(1, kind="crash"), events(2, 3), events(4, kind="action")]), nodes(), needed=1)
-    assert (found.failures, found.ignored_kinds) == (2, {"crash": 1})
-    assert "Ignored events: 1 of kind 'crash'; those that count are of kind 'failure'" in evidence_in_words(found)
-    assert "Ignored" not in evidence_in_words(weigh(events(2, 3), nodes(), needed=1))
+def test_records_without_an_event_have_no_failure() -> None:
+    evidence = evidence_of(events().clear(), nodes(), 50)
+    assert (evidence.failures, evidence.failures_in_last_quarter, evidence.half_width) == (0, 0, None)
+    assert evidence.end == evidence.start
+    assert not evidence.is_enough_to_train
 
 
-def test_failures_after_one_that_never_ended_are_told_by_node() -> None:
-    one = events(1, 5).with_columns(node=pl.lit("n1"))
+def test_events_of_an_unknown_kind_are_listed_and_not_counted() -> None:
+    table = pl.concat([events(1, kind="crash"), events(2, 3), events(4, kind="action")])
+    evidence = evidence_of(table, nodes(), failures_needed=1)
+    assert (evidence.failures, evidence.ignored_kinds) == (2, {"crash": 1})
+    assert evidence_of(events(2, 3), nodes(), failures_needed=1).ignored_kinds == {}
+
+
+def test_failures_after_one_that_never_ended_are_listed_by_node() -> None:
+    unended = events(1, 5).with_columns(node=pl.lit("n1"))
     ended = events(2, 6).with_columns(node=pl.lit("n2"), end=pl.col("start"))
-    found = weigh(pl.concat([one, ended]), nodes(), needed=1)
-    assert (found.failures, found.unended) == (3, {"n1": 1})
-    assert "is not scored: n1 (1). Give the earlier ones an end." in evidence_in_words(found)
-    assert "no end" not in evidence_in_words(weigh(ended, nodes(), needed=1))
+    evidence = evidence_of(pl.concat([unended, ended]), nodes(), failures_needed=1)
+    assert (evidence.failures, evidence.unended) == (3, {"n1": 1})
+    assert evidence_of(ended, nodes(), failures_needed=1).unended == {}
 
 
 def test_an_interval_needs_twenty_failures() -> None:
     late = [99 + 0.01 * number for number in range(20)]
-    assert weigh(events(*late[:19]), nodes(), needed=1).half_width is None
-    assert weigh(events(*late), nodes(), needed=1).half_width == pytest.approx(wilson_half_width(0.4, 20))
+    assert evidence_of(events(*late[:19]), nodes(), failures_needed=1).half_width is None
+    enough = evidence_of(events(*late), nodes(), failures_needed=1)
+    assert enough.half_width == pytest.approx(wilson_half_width(0.4, 20))
 
 
 @pytest.mark.parametrize("n", [20, 100, 167, 1000])
@@ -94,21 +115,60 @@ def test_more_failures_never_widen_it(share: float, n: int) -> None:
     assert wilson_half_width(share, n) <= 1.96 / sqrt(4 * n) + 1e-9
 
 
-def evidence(failures: int, half_width: float | None) -> Evidence:
-    return Evidence(START, START + DAY, 9, failures, 50, 7, half_width)
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    write_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return load(tmp_path / "nodeward.toml", ["clock.now=data"])
 
 
-def test_words_say_whether_it_is_enough() -> None:
-    assert "60 failures of 9 nodes, 2024-01-01 to 2024-01-02: enough to train on" in evidence_in_words(
-        evidence(60, 0.1)
-    )
-    assert "±0.100 at best (95%, Wilson's interval)" in evidence_in_words(evidence(60, 0.1))
-    assert "fewer than model.min_failures = 50: low support" in evidence_in_words(evidence(49, None))
-    assert "too few for an interval (under 20)" in evidence_in_words(evidence(49, None))
+def learnable(settings: Settings, until: datetime = END, *, is_seen: bool = True) -> int:
+    store = wiring.store(settings)
+    with wiring.records(settings) as database:
+        records = RecordFrames(database.events(), database.nodes(), database.blind())
+    return count_learnable(records, store.buckets if is_seen else None, until, settings)
 
 
-def test_a_fleet_in_which_nothing_happened_yet_has_no_failure_to_prove_anything() -> None:
-    found = weigh(events().clear(), nodes(), 50)
-    assert (found.failures, found.failures_in_last_quarter, found.half_width) == (0, 0, None)
-    assert found.end == found.start
-    assert not found.is_enough_to_train
+def test_training_learns_from_as_many_failures_as_check_counts(settings: Settings) -> None:
+    merge_all(settings)
+    store = wiring.store(settings)
+    with wiring.records(settings) as database:
+        setup = training_setup(settings, store.telemetry.metrics())
+        trained = train(hindsight_view(store, database).narrow(END), setup)
+    evidence = check(settings, "").evidence
+    assert evidence is not None
+    assert evidence.learnable == learnable(settings) == trained.failures
+    assert evidence.learnable < evidence.failures
+    assert evidence.is_seen
+
+
+def test_a_failure_under_repair_or_before_the_records_or_of_a_node_that_did_not_report_is_not_learnable(
+    settings: Settings,
+) -> None:
+    telemetry = settings.source.path / "telemetry.parquet"
+    is_thin = (pl.col("node") == "n00") & (pl.col("seen_n") > 0)
+    thin = pl.when(is_thin).then(10.0).otherwise("seen_n").alias("seen_n")
+    pl.read_parquet(telemetry).with_columns(thin).write_parquet(telemetry)
+    merge_all(settings)
+    assert learnable(settings) < learnable(settings, is_seen=False)
+    assert learnable(settings, START) == 0
+
+
+def test_before_an_ingest_it_is_unknown_which_nodes_reported(settings: Settings) -> None:
+    evidence = check(settings, "").evidence
+    assert evidence is not None
+    assert not evidence.is_seen
+    assert evidence.learnable is not None
+    assert 0 < evidence.learnable <= evidence.failures
+
+
+def test_learnable_failures_decide_whether_there_are_enough() -> None:
+    assert not Evidence(START, END, 9, 60, 50, 7, None, learnable=49, is_seen=True).is_enough_to_train
+    assert Evidence(START, END, 9, 60, 50, 7, None, learnable=50, is_seen=True).is_enough_to_train
+
+
+def test_a_fleet_that_never_failed_has_no_learnable_failure(settings: Settings) -> None:
+    file = settings.source.path / "events.parquet"
+    pl.read_parquet(file).filter(pl.col("kind") == "maintenance").write_parquet(file)
+    merge_all(settings)
+    assert learnable(settings) == 0

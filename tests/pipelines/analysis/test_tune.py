@@ -13,7 +13,7 @@ from models.metrics.estimate import Estimate
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, SettingsComparison
 from models.tuning.search import Tried, Tuned
 from models.tuning.search_space import space
-from pipelines.analysis.tune import Measured, Trial, TuneReport, snippet, verdict
+from pipelines.analysis.tune import ConfirmedFigure, Trial, TuneReport, settings_snippet, verdict
 from pipelines.main import main
 from pipelines.settings.load import load
 from pipelines.settings.schema import ModelSettings, Settings
@@ -41,7 +41,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(state: Path) -> dict[str, Any]:
-    """Tune settings that learn next to nothing."""
+    """The report of a search whose starting settings learn almost nothing."""
     assert run(state, "--trials", "3", "--until", "2021-06-01") == 0
     report: dict[str, Any] = json.loads((state / "tune.json").read_text())
     return report
@@ -52,13 +52,13 @@ def test_better_settings_are_recommended_as_they_will_be_read(tuned: dict[str, A
     assert "beyond chance" in tuned["verdict"]
     assert tuned["confirmation"][LOSS]["low"] > 0
     assert tuned["recommended"] == tuned["trials"][0]["settings"]
-    pasted = tomllib.loads(snippet(tuned["recommended"]))["model"]
+    pasted = tomllib.loads(settings_snippet(tuned["recommended"]))["model"]
     options = [f"model.{name}={value!r}" for name, value in pasted.items()]
     settings = load(state / "nodeward.toml", options, {})
     assert {name: getattr(settings.model, name) for name in pasted} == tuned["recommended"]
 
 
-def test_nothing_is_known_after_the_time_that_was_asked_for(tuned: dict[str, Any]) -> None:
+def test_nothing_is_known_after_the_requested_time(tuned: dict[str, Any]) -> None:
     assert tuned["known_until"] == "2021-06-01T00:00:00+00:00"
     assert tuned["chosen_from"] < tuned["confirmed_from"] < tuned["known_until"]
     assert (tuned["horizon_days"], tuned["alarm_share"]) == (7.0, 0.02)
@@ -69,32 +69,33 @@ def registry(state: Path) -> tuple[Settings, Any]:
     return settings, wiring.registry(settings)
 
 
-def test_a_search_is_kept_in_mlflow_and_registers_no_model(tuned: dict[str, Any], state: Path) -> None:
-    settings, found = registry(state)
-    assert found.versions() == ()
-    assert found.cited() == {}
+def test_a_search_is_recorded_in_mlflow_and_registers_no_model(tuned: dict[str, Any], state: Path) -> None:
+    settings, models = registry(state)
+    assert models.versions() == ()
+    assert models.cited() == {}
     client = MlflowClient(wiring.tracking_uri(settings))
     experiment = client.get_experiment_by_name("nodeward-tuning")
     assert experiment is not None
-    (kept,) = client.search_runs([experiment.experiment_id], f"metrics.{LOSS}_better_by > -1000")  # others had no time
-    assert kept.info.status == "FINISHED"
-    assert kept.data.params["trees"] == "1"
-    assert kept.data.metrics[f"{LOSS}_better_by"] == tuned["confirmation"][LOSS]["better_by"]
-    recommended = {k.partition(".")[2] for k in kept.data.params if k.startswith("recommended.")}
+    # Searches of other tests, which had no time to try anything, have no such metric.
+    (search_run,) = client.search_runs([experiment.experiment_id], f"metrics.{LOSS}_better_by > -1000")
+    assert search_run.info.status == "FINISHED"
+    assert search_run.data.params["trees"] == "1"
+    assert search_run.data.metrics[f"{LOSS}_better_by"] == tuned["confirmation"][LOSS]["better_by"]
+    recommended = {name.partition(".")[2] for name in search_run.data.params if name.startswith("recommended.")}
     assert recommended == set(tuned["recommended"])
-    report = Path(client.download_artifacts(kept.info.run_id, "report.json", str(state))).read_text()
+    report = Path(client.download_artifacts(search_run.info.run_id, "report.json", str(state))).read_text()
     assert json.loads(report)["trials"] == tuned["trials"]
 
 
 def test_without_time_todays_settings_are_kept(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(state, "--minutes", "0") == 0
-    told = json.loads((state / "tune.json").read_text())
-    assert (told["tried"], told["recommended"], told["confirmation"]) == (1, {}, {})
+    report = json.loads((state / "tune.json").read_text())
+    assert (report["tried"], report["recommended"], report["confirmation"]) == (1, {}, {})
     assert "Give more --minutes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("option", "code", "said"),
+    ("option", "code", "error"),
     [
         (("--until", "2031-01-01"), 2, "is in the future"),
         (("--set", "model.min_failures=100000"), 3, "model.min_failures"),
@@ -102,11 +103,11 @@ def test_without_time_todays_settings_are_kept(state: Path, capsys: pytest.Captu
         (("--json", "/no/such/folder/tune.json"), 2, "--json"),
     ],
 )
-def test_what_can_not_be_done_is_refused(
-    state: Path, option: tuple[str, str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+def test_a_search_that_cannot_be_done_is_refused(
+    state: Path, option: tuple[str, str], code: int, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(state, *option) == code
-    assert said in capsys.readouterr().err
+    assert error in capsys.readouterr().err
 
 
 def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,10 +116,11 @@ def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert "nodeward ingest" in capsys.readouterr().err
 
 
-def test_every_setting_that_is_tuned_is_one_of_the_settings_file() -> None:
+def test_every_tuned_setting_is_in_the_settings_file_with_its_default() -> None:
     params = training_setup(Settings(), ()).recipe.params
     assert set(space(params)) <= set(ModelSettings.model_fields)
-    assert all(getattr(params, name) == getattr(ModelSettings(), name) for name in space(params))
+    assert space(params)
+    assert [name for name in space(params) if getattr(params, name) != getattr(ModelSettings(), name)] == []
 
 
 BEST = Tried(1, course().recipe.params, (1.0,), is_whole=True, seconds=1.0)
@@ -126,26 +128,32 @@ NOW = Tried(0, course().recipe.params, (2.0,), is_whole=True, seconds=1.0)
 EVEN = dict.fromkeys((LOSS, PRECISION, CAUGHT), Estimate(1.0, np.ones(10)))
 
 
-def told(tried: tuple[Tried, ...], comparison: SettingsComparison | None) -> str:
+def verdict_of(tried: tuple[Tried, ...], comparison: SettingsComparison | None) -> str:
     return verdict(Tuned(course(), 50, 100, 3.0, tried, comparison))
 
 
 def test_the_verdict_says_why() -> None:
     lower, higher = Estimate(0.5, np.full(10, 0.5)), Estimate(1.5, np.full(10, 1.5))
-    assert "no time to try any others" in told((NOW,), None)
-    assert "none of 1 others was better" in told((NOW, replace(BEST, losses=(2.5,))), None)
-    assert "no better than chance" in told((NOW, BEST), SettingsComparison(EVEN, EVEN, 9, 30))
-    assert told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower}, 9, 30)).startswith("Trial 1 is better")
-    assert "the log-likelihood fell" in told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: higher}, 9, 30))
-    fallen = told((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower, PRECISION: lower, CAUGHT: lower}, 9, 30))
-    assert "the average precision and share of failures caught fell" in fallen
+    assert "no time to try any others" in verdict_of((NOW,), None)
+    assert "none of 1 others was better" in verdict_of((NOW, replace(BEST, losses=(2.5,))), None)
+    assert "no better than chance" in verdict_of((NOW, BEST), SettingsComparison(EVEN, EVEN, 9, 30))
+    assert verdict_of((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower}, 9, 30)).startswith(
+        "Trial 1 is better"
+    )
+    assert "the log-likelihood fell" in verdict_of((NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: higher}, 9, 30))
+    worse = verdict_of(
+        (NOW, BEST), SettingsComparison(EVEN, {**EVEN, LOSS: lower, PRECISION: lower, CAUGHT: lower}, 9, 30)
+    )
+    assert "the average precision and share of failures caught fell" in worse
     few = {name: Estimate(1.0) for name in EVEN}
-    assert "19 failures are too few" in told((NOW, BEST), SettingsComparison(few, few, 9, 19))
+    assert "19 failures are too few" in verdict_of((NOW, BEST), SettingsComparison(few, few, 9, 19))
 
 
 def report(**more: object) -> TuneReport:
-    trials = tuple(Trial(at, 3.0 + at / 10, {"trees": 100 + at} if at else {}) for at in (7, 6, 5, 4, 3, 2, 0))
-    usual = TuneReport(
+    trials = tuple(
+        Trial(number, 3.0 + number / 10, {"trees": 100 + number} if number else {}) for number in (7, 6, 5, 4, 3, 2, 0)
+    )
+    report = TuneReport(
         fleet="made up",
         known_until=START,
         chosen_from=START,
@@ -160,24 +168,27 @@ def report(**more: object) -> TuneReport:
         rate_log_loss=4.5,
         today={"trees": 150},
         trials=trials,
-        confirmation={LOSS: Measured(3.5, 3.4, 0.1, 0.05, 0.15), PRECISION: Measured(None, None, None, None, None)},
+        confirmation={
+            LOSS: ConfirmedFigure(3.5, 3.4, 0.1, 0.05, 0.15),
+            PRECISION: ConfirmedFigure(None, None, None, None, None),
+        },
         confirmed_on=40,
         verdict="Trial 7 is better.",
         recommended={"trees": 107, "l2": 0.5},
         notices=("the records are old",),
     )
-    return replace(usual, **more)  # type: ignore[arg-type]  # a test's own fields
+    return replace(report, **more)  # type: ignore[arg-type]  # a test's own fields
 
 
-def shown(one: TuneReport, capsys: pytest.CaptureFixture[str]) -> str:
-    show_tune(one, Console(width=80))
+def printed(report: TuneReport, capsys: pytest.CaptureFixture[str]) -> str:
+    show_tune(report, Console(width=80))
     return capsys.readouterr().out
 
 
 def test_the_best_trials_and_todays_settings_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(report(), capsys)
+    text = printed(report(), capsys)
     assert "1,234 failures to learn from, in 56,789 rows known at 2021-01-01 00:00 UTC" in text
-    assert "9 settings tried, 2 of them given up early, in 1.5 minutes" in text
+    assert "9 settings tried, 2 of them stopped early, in 1.5 minutes" in text
     assert "warning: the records are old" in text
     table = [line.split()[:2] for line in text.splitlines()]
     places = [table.index(row) for row in (["7", "3.7000"], ["3", "3.3000"], ["now", "3.0000"], ["none", "4.5000"])]
@@ -187,7 +198,7 @@ def test_the_best_trials_and_todays_settings_are_shown(capsys: pytest.CaptureFix
 
 
 def test_a_confirmation_is_shown_with_its_intervals(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(report(), capsys)
+    text = printed(report(), capsys)
     assert "on 40 newer failures" in text
     assert "+0.1000  [+0.0500, +0.1500]" in text
     assert "too few" in text
@@ -195,8 +206,8 @@ def test_a_confirmation_is_shown_with_its_intervals(capsys: pytest.CaptureFixtur
 
 
 def test_without_a_recommendation_there_is_nothing_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(report(recommended={}, confirmation={}, given_up_early=0, verdict="Keep today's settings."), capsys)
+    text = printed(report(recommended={}, confirmation={}, given_up_early=0, verdict="Keep today's settings."), capsys)
     assert text.rstrip().endswith("Keep today's settings.")
     assert "[model]" not in text
-    assert "given up" not in text
+    assert "stopped" not in text
     assert "newer failures" not in text

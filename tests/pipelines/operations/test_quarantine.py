@@ -92,7 +92,7 @@ def test_a_mended_setting_gives_rows_back_and_a_second_time_changes_nothing(fold
     again = try_again(mended, EVERYTHING)
     assert again.replayed is not None
     assert (sum(again.replayed.released.values()), again.rows, again.replayed.buckets) == (0, 1, 0)
-    assert "tried 1 again: 0 are good now" in " ".join(_lines(again))
+    assert "checked 1 again: 0 are valid now" in " ".join(_lines(again))
 
 
 def _lines(found: object) -> list[str]:
@@ -128,7 +128,7 @@ def test_the_command_lists_and_replays_and_writes_json(
     told = json.loads(capsys.readouterr().out)
     assert [(group["reason"], group["rows"]) for group in told["groups"]] == [("lies in the future", 1)]
     assert main(["quarantine", "--replay", "--set", "identity.aliases.d=c"]) == 0
-    assert "11 are good now and were merged, 1 stay" in capsys.readouterr().out
+    assert "11 are valid now and were merged, 1 stay" in capsys.readouterr().out
     assert main(["quarantine", "--purge"]) == 2
 
 

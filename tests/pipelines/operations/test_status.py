@@ -10,7 +10,7 @@ from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
 from models.registry.runs import ModelVersion
 from pipelines.operations.status import Status, status
 from pipelines.settings.schema import Settings
-from pipelines.views.flows import show_status
+from pipelines.views.status import show_status
 from pipelines.wiring import wiring
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of
 

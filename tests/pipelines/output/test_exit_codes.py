@@ -8,7 +8,7 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from data.errors import ColumnError, DiskFullError, InfrastructureError, NodewardError, SettingsError, UnreachableError
-from pipelines.output.exit_codes import LOG_NAME, report_bug, say, understood
+from pipelines.output.exit_codes import LOG_NAME, as_nodeward_error, print_error, report_bug
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -35,43 +35,45 @@ def caused_by(cause: BaseException) -> Exception:
         (TimeoutError("timed out"), UnreachableError),
     ],
 )
-def test_what_a_fault_means_is_found_however_deep(error: Exception, kind: type[NodewardError], wrap: object) -> None:
+def test_a_known_error_is_recognised_however_deep_its_cause(
+    error: Exception, kind: type[NodewardError], wrap: object
+) -> None:
     assert callable(wrap)
-    assert type(understood(wrap(error))) is kind
+    assert type(as_nodeward_error(wrap(error))) is kind
 
 
 @pytest.mark.parametrize(
     "error", [KeyError("x"), ValueError("x"), FileNotFoundError(errno.ENOENT, "no", "/x"), RuntimeError()]
 )
 def test_anything_else_is_a_bug(error: Exception) -> None:
-    assert understood(error) is None
+    assert as_nodeward_error(error) is None
 
 
-def test_what_was_being_handled_does_not_excuse_a_bug() -> None:
+def test_an_exception_that_was_being_handled_does_not_excuse_a_bug() -> None:
     error = KeyError("x")
     error.__context__ = SettingsError("a", fix="b")
-    assert understood(error) is None
+    assert as_nodeward_error(error) is None
 
 
 def test_a_full_disk_is_known_by_name_and_place() -> None:
-    found = understood(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
-    assert "/x/y" in str(found)
+    known = as_nodeward_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
+    assert "/x/y" in str(known)
 
 
 def test_a_database_fault_of_no_known_kind_is_a_bug() -> None:
-    assert understood(OperationalError("select", {}, Exception("syntax"))) is None
+    assert as_nodeward_error(OperationalError("select", {}, Exception("syntax"))) is None
 
 
-def written(act: object) -> str:
+def printed(action: object) -> str:
     out = io.StringIO()
-    assert callable(act)
-    act(Console(file=out, width=40))
+    assert callable(action)
+    action(Console(file=out, width=40))
     return out.getvalue()
 
 
-def test_an_error_is_said_in_one_block_without_markup_or_broken_lines() -> None:
+def test_an_error_is_printed_in_one_block_without_markup_or_broken_lines() -> None:
     error = SettingsError("[bold]" + "x" * 100, fix="write [red]")
-    assert written(lambda console: say(error, console)) == f"error: [bold]{'x' * 100}\n  → write [red]\n"
+    assert printed(lambda console: print_error(error, console)) == f"error: [bold]{'x' * 100}\n  → write [red]\n"
 
 
 def bug() -> Exception:
@@ -83,22 +85,22 @@ def bug() -> Exception:
 
 def test_a_bug_leaves_its_traceback_in_the_log_and_one_line_on_the_console(tmp_path: Path) -> None:
     folder = tmp_path / "new"
-    said = written(lambda console: report_bug(bug(), folder, NOW, console))
+    text = printed(lambda console: report_bug(bug(), folder, NOW, console))
     log = (folder / LOG_NAME).read_text()
-    assert said.count("\n") == 1
-    assert str(folder / LOG_NAME) in said
-    assert "KeyError: 'boot_n'" in said
+    assert text.count("\n") == 1
+    assert str(folder / LOG_NAME) in text
+    assert "KeyError: 'boot_n'" in text
     assert log.startswith("2024-05-01T00:00:00+00:00")
     assert "Traceback (most recent call last)" in log
 
 
-def test_the_log_is_added_to(tmp_path: Path) -> None:
+def test_the_log_is_appended_to(tmp_path: Path) -> None:
     for _ in range(2):
-        written(lambda console: report_bug(bug(), tmp_path, NOW, console))
+        printed(lambda console: report_bug(bug(), tmp_path, NOW, console))
     assert (tmp_path / LOG_NAME).read_text().count("Traceback") == 2
 
 
 def test_a_bug_without_a_log_to_write_to_is_printed_whole(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "Traceback" in written(lambda console: report_bug(bug(), tmp_path / "file", NOW, console))
-    assert "the settings were not read yet" in written(lambda console: report_bug(bug(), None, NOW, console))
+    assert "Traceback" in printed(lambda console: report_bug(bug(), tmp_path / "file", NOW, console))
+    assert "the settings were not read yet" in printed(lambda console: report_bug(bug(), None, NOW, console))

@@ -42,7 +42,7 @@ class Result:
         ),
     ],
 )
-def test_what_json_has_no_word_for_is_written_in_what_it_has(value: object, expected: object) -> None:
+def test_values_that_json_lacks_are_converted(value: object, expected: object) -> None:
     assert to_json(value) == expected
 
 
@@ -71,7 +71,7 @@ def test_a_file_is_replaced_only_when_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_whole_file_takes_its_place_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_whole_file_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     write_json(path, {"a": "°C"})
     assert path.read_text() == '{\n "a": "°C"\n}\n'
@@ -84,7 +84,7 @@ def test_a_written_file_has_the_rights_of_any_new_file(tmp_path: Path) -> None:
     assert (tmp_path / "out.json").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_value_that_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_value_of_any_other_type_is_written_as_text(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_text("old")
     write_json(path, {"when": object})

@@ -30,13 +30,13 @@ def test_a_table_ends_its_cells_only_where_they_end() -> None:
     assert markdown_table(["a"], [["x\\|y\nz"]])[-1] == "| x\\\\\\|y z |"
 
 
-def test_a_name_is_shown_and_never_obeyed() -> None:
-    odd = "n1<img src=x onerror=alert(1)>[here](javascript:alert)`\n# gone"
-    meek = "n1\\<img src=x onerror=alert(1)>\\[here](javascript:alert)\\` # gone"
-    scores = (replace(SCORED.scores[0], node=odd), *SCORED.scores[1:])
-    told = score_markdown(replace(SCORED, scores=scores, notices=(odd,))).splitlines()
-    assert [line.partition(" | ")[0] for line in told if line.startswith("| n1\\<")] == [f"| {meek}"]
-    assert told[-1] == f"- warning: {meek}"
+def test_markup_in_a_name_is_escaped() -> None:
+    name = "n1<img src=x onerror=alert(1)>[here](javascript:alert)`\n# gone"
+    escaped = "n1\\<img src=x onerror=alert(1)>\\[here](javascript:alert)\\` # gone"
+    scores = (replace(SCORED.scores[0], node=name), *SCORED.scores[1:])
+    lines = score_markdown(replace(SCORED, scores=scores, notices=(name,))).splitlines()
+    assert [line.partition(" | ")[0] for line in lines if line.startswith("| n1\\<")] == [f"| {escaped}"]
+    assert lines[-1] == f"- warning: {escaped}"
 
 
 def test_an_ingest_is_reported_table_by_table(tmp_path: Path) -> None:
@@ -114,18 +114,18 @@ DECIDED = DecideReport(
 )
 
 
-def shown(show: Callable[[Any, Console], None], report: object) -> list[str]:
+def printed(show: Callable[[Any, Console], None], report: object) -> list[str]:
     out = io.StringIO()
     show(report, Console(file=out, width=80))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
 def test_a_training_is_reported_with_a_row_for_each_horizon() -> None:
-    told = train_markdown(TRAINED)
-    assert "- 504 failures to learn from, 162,952 sampled rows, 274 features" in told
-    assert "| horizon | PR-AUC | ROC-AUC | observed/expected |" in told
-    assert told.endswith("| 1d | 0.024 | 0.820 | - |\n| 14d | 0.135 | - | 1.174 |")
-    assert shown(show_train, TRAINED)[-2:] == [
+    page = train_markdown(TRAINED)
+    assert "- 504 failures to learn from, 162,952 sampled rows, 274 features" in page
+    assert "| horizon | PR-AUC | ROC-AUC | observed/expected |" in page
+    assert page.endswith("| 1d | 0.024 | 0.820 | - |\n| 14d | 0.135 | - | 1.174 |")
+    assert printed(show_train, TRAINED)[-2:] == [
         "1d        0.024    0.820                  -",
         "14d       0.135        -              1.174",
     ]
@@ -134,31 +134,31 @@ def test_a_training_is_reported_with_a_row_for_each_horizon() -> None:
 def test_a_training_without_folds_has_no_table_of_figures() -> None:
     fallback = replace(TRAINED, metrics={}, support="low support")
     assert "| horizon" not in train_markdown(fallback)
-    assert "its scores are never acted on" in shown(show_train, fallback)[-1]
+    assert "its scores are never acted on" in printed(show_train, fallback)[-1]
 
 
 def test_scores_are_reported_with_how_to_read_their_reasons() -> None:
-    told = score_markdown(SCORED)
-    assert f"| m100-0980 | 42.8% | likely cause: fan 62%; {REASONS} |" in told
-    assert "| m100-0015 | 38.9% |  |" in told
-    assert "- likely cause: known for 1 of 2 nodes" in told
-    assert told.endswith(f"- {LEGEND}")
-    assert "- 973 nodes scored as of " in told
-    assert "15 unknown (not reporting), 2 out (in a failure or maintenance that has not ended); probabilities" in told
+    page = score_markdown(SCORED)
+    assert f"| m100-0980 | 42.8% | likely cause: fan 62%; {REASONS} |" in page
+    assert "| m100-0015 | 38.9% |  |" in page
+    assert "- likely cause: known for 1 of 2 nodes" in page
+    assert page.endswith(f"- {LEGEND}")
+    assert "- 973 nodes scored as of " in page
+    assert "15 unknown (not reporting), 2 out (in a failure or maintenance that has not ended); probabilities" in page
     assert "- 1 node scored as of " in score_markdown(replace(SCORED, nodes=1))
     assert LEGEND not in score_markdown(replace(SCORED, scores=(), nodes=0))
     assert "by model 3 (low support)," in score_markdown(replace(SCORED, support="low support"))
 
 
-def test_doubts_are_told_as_warnings() -> None:
+def test_notices_are_written_as_warnings() -> None:
     assert "- warning: too old" in score_markdown(replace(SCORED, notices=("too old",)))
     assert "- warning: too old" in train_markdown(replace(TRAINED, notices=("too old",)))
 
 
-def test_decisions_are_reported_with_what_held_them_back() -> None:
-    told = decide_markdown(DECIDED)
-    assert "| n2 | hold back | 1 of rack r1 out or to be drained; P(failure) 40.0% |" in told
-    assert "1 to drain, 1 held back, 972 left alone, 15 of them unknown" in told
+def test_decisions_are_reported_with_the_limit_that_held_them_back() -> None:
+    page = decide_markdown(DECIDED)
+    assert "| n2 | hold back | 1 of rack r1 out or to be drained; P(failure) 40.0% |" in page
+    assert "1 to drain, 1 held back, 972 left alone, 15 of them unknown" in page
     assert LEGEND not in decide_markdown(replace(DECIDED, drains=(), held_back=()))
 
 
@@ -166,14 +166,15 @@ def test_decisions_are_reported_with_what_held_them_back() -> None:
 def test_every_reason_has_a_line_of_its_own_and_none_is_cut(
     show: Callable[[Any, Console], None], report: ScoreReport | DecideReport
 ) -> None:
-    lines = shown(show, report)
-    table = lines[: next(at for at, line in enumerate(lines) if "as of" in line)]
-    assert all(len(line) <= 80 for line in table)
+    lines = printed(show, report)
+    table = lines[: next(number for number, line in enumerate(lines) if "as of" in line)]
+    assert table
+    assert max(map(len, table)) <= 80
     assert not any("…" in line for line in lines)
     assert any(line.endswith("load 9, normal 1-3: odds x2") for line in table)
 
 
-def test_as_many_of_the_riskiest_nodes_are_shown_as_were_asked_for() -> None:
+def test_as_many_of_the_riskiest_nodes_are_listed_as_requested() -> None:
     assert [row[0] for row in riskiest_rows(SCORED, 1)] == ["m100-0980"]
     assert [row[0] for row in riskiest_rows(SCORED, 99)] == ["m100-0980", "m100-0015"]
     assert riskiest_rows(SCORED, 0) == []

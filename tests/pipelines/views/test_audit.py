@@ -24,25 +24,25 @@ REPORT = AuditReport(
 )
 
 
-def shown() -> str:
+def printed() -> str:
     out = io.StringIO()
     show_audit(REPORT, Console(file=out, width=60))
     return out.getvalue()
 
 
 def test_the_worst_comes_first() -> None:
-    places = [shown().index(name) for name in ("a trap", "a doubt", "one, two", "three", "a clear one")]
+    places = [printed().index(name) for name in ("a trap", "a doubt", "one, two", "three", "a clear one")]
     assert places == sorted(places)
 
 
-def test_a_finding_has_its_examples_and_how_to_mend_it() -> None:
-    lines = [line.strip() for line in shown().splitlines()]
-    at = lines.index("9 of 9")
-    assert lines[at + 1 : at + 4] == ["n1", "[bold]n2", "→ mend it"]
+def test_a_finding_has_its_examples_and_its_remedy() -> None:
+    lines = [line.strip() for line in printed().splitlines()]
+    figure = lines.index("9 of 9")
+    assert lines[figure + 1 : figure + 4] == ["n1", "[bold]n2", "→ mend it"]
 
 
-def test_what_could_not_be_told_for_one_reason_is_told_once() -> None:
-    assert shown().count("there is no telemetry") == 1
+def test_inconclusive_tests_with_one_reason_are_printed_together() -> None:
+    assert printed().count("there is no telemetry") == 1
 
 
 def test_verdicts_are_counted() -> None:

@@ -7,14 +7,14 @@ from rich.table import Table
 
 from models.evaluation.evaluate import Evaluation, ModelEvaluation
 from models.metrics.estimate import Estimate
-from pipelines.views.backtest import COLUMNS, RIVALS, figures_table, intervals_table
+from pipelines.views.backtest import COLUMNS, STRONG_BASELINES, figures_table, intervals_table
 
 SHARE = 0.01
 MODELS = ("model", "random", "base_rate", "rule", "history", "logistic", "lightgbm_raw")
 
 
 def evaluation(*models: str, value: float | None, draws: bool = True) -> Evaluation:
-    """Every measure of every model is the same, give or take half of it."""
+    """Return an evaluation in which every measure of every model has one value, with draws from half to 1.5 of it."""
     spread = np.linspace(0.5, 1.5, 1000) * value if draws and value is not None else None
     measures = {column.measure: Estimate(value, spread) for column in COLUMNS}
     return Evaluation({model: ModelEvaluation(measures, {SHARE: measures}, failures=100) for model in models})
@@ -29,10 +29,10 @@ def lines(table: Table) -> list[str]:
 @pytest.mark.parametrize("value", [0.0, 0.1234, 9.994, -328.4, 1234.5, None])
 def test_no_cell_is_cut_at_eighty_columns(value: float | None) -> None:
     judged = evaluation(*MODELS, value=value)
-    shown = [*lines(figures_table(7.0, judged, SHARE, 10_000)), *lines(intervals_table(judged, SHARE))]
-    assert max(map(len, shown)) <= 80
-    assert "…" not in "".join(shown)
-    assert len(shown) == 2 + len(MODELS) + 2 + len(RIVALS)
+    rows = [*lines(figures_table(7.0, judged, SHARE, 10_000)), *lines(intervals_table(judged, SHARE))]
+    assert max(map(len, rows)) <= 80
+    assert "…" not in "".join(rows)
+    assert len(rows) == 2 + len(MODELS) + 2 + len(STRONG_BASELINES)
 
 
 def test_a_column_has_the_same_decimals_in_every_row() -> None:
@@ -43,14 +43,14 @@ def test_a_column_has_the_same_decimals_in_every_row() -> None:
 
 
 def test_the_models_figures_and_its_ratios_have_intervals() -> None:
-    _, own, history, *_ = lines(intervals_table(evaluation(*MODELS, value=0.4), SHARE))
-    assert own.split(maxsplit=1) == ["model", "0.400 [0.210, 0.590]  0.400 [0.210, 0.590]"]
+    _, model, history, *_ = lines(intervals_table(evaluation(*MODELS, value=0.4), SHARE))
+    assert model.split(maxsplit=1) == ["model", "0.400 [0.210, 0.590]  0.400 [0.210, 0.590]"]
     assert history.split("history")[1].split() == ["1.00", "[1.00,", "1.00]", "1.00", "[1.00,", "1.00]"]
 
 
 def test_where_failures_are_too_few_there_are_values_without_intervals() -> None:
-    _, own, *_ = lines(intervals_table(evaluation(*MODELS, value=0.4, draws=False), SHARE))
-    assert own.split() == ["model", "0.400", "0.400"]
+    _, model, *_ = lines(intervals_table(evaluation(*MODELS, value=0.4, draws=False), SHARE))
+    assert model.split() == ["model", "0.400", "0.400"]
 
 
 def test_what_is_undefined_is_a_dash() -> None:
@@ -59,5 +59,5 @@ def test_what_is_undefined_is_a_dash() -> None:
 
 
 def test_a_baseline_that_was_left_out_has_no_ratio() -> None:
-    shown = lines(intervals_table(evaluation("model", "rule", "history", value=0.4), SHARE))
-    assert [line.split()[2] for line in shown[2:]] == ["history", "rule"]
+    rows = lines(intervals_table(evaluation("model", "rule", "history", value=0.4), SHARE))
+    assert [row.split()[2] for row in rows[2:]] == ["history", "rule"]

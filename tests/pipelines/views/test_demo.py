@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_what_to_type_is_the_path_that_was_called_if_a_shell_would_not_find_the_name(
+def test_the_command_to_type_is_the_called_path_if_a_shell_would_not_find_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert program(".venv/bin/nodeward") == ".venv/bin/nodeward"
-    found = tmp_path / "nodeward"
-    found.touch(mode=0o755)
+    executable = tmp_path / "nodeward"
+    executable.touch(mode=0o755)
     assert program(".venv/bin/nodeward") == "nodeward"
 
 
-def test_a_run_as_a_module_is_told_by_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_as_a_module_is_called_by_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert program("/somewhere/pipelines/main.py") == "nodeward"
 

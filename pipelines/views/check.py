@@ -1,0 +1,71 @@
+"""Prints the results of `nodeward check`: what works, and what the records can prove."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.analysis.evidence import CAUGHT_SHARE, FEWEST_FOR_AN_INTERVAL
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.analysis.check import CheckReport
+    from pipelines.analysis.evidence import Evidence
+
+MOST_UNENDED: Final = 5  # nodes that are named
+
+
+def show_check(report: CheckReport, console: Console) -> None:
+    """Print a line for each check, then what the failures allow."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for finding in report.findings:
+        mark = Text("✗", "red") if finding.error else Text("✓", "green")
+        table.add_row(mark, finding.what, Text(finding.detail, overflow="fold"))
+    console.print(table)
+    if report.evidence:
+        console.print(Text(evidence_in_words(report.evidence)), soft_wrap=True)
+
+
+def evidence_in_words(evidence: Evidence) -> str:
+    """Return what the failures allow, with the numbers behind it."""
+    enough = (
+        "enough to train on"
+        if evidence.is_enough_to_train
+        else f"fewer than model.min_failures = {evidence.failures_needed}: low support, history and pooled rates only"
+    )
+    period = f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}"
+    lines = [f"{evidence.failures:,} failures of {evidence.nodes:,} nodes, {period}{_learnable(evidence)}: {enough}."]
+    if evidence.ignored_kinds:
+        kinds = ", ".join(f"{count:,} of kind {kind!r}" for kind, count in evidence.ignored_kinds.items())
+        lines.append(f"Ignored events: {kinds}; those that count are of kind 'failure', 'maintenance' or 'action'.")
+    if evidence.unended:
+        lines.append(_unended(evidence.unended))
+    return "\n".join([*lines, _backtest_precision(evidence)])
+
+
+def _learnable(evidence: Evidence) -> str:
+    if evidence.learnable is None:
+        return ""
+    state = "up and reporting" if evidence.is_seen else "up (an ingest will show how many of these were reporting)"
+    return f"; {evidence.learnable:,} of them on nodes that were {state}, which a model can learn from"
+
+
+def _unended(failures: dict[str, int]) -> str:
+    nodes = ", ".join(f"{node} ({count})" for node, count in list(failures.items())[:MOST_UNENDED])
+    return (
+        "A failure that starts while an earlier one of its node has no end counts as part of that one, and the node is "
+        f"not scored: {nodes}{' …' if len(failures) > MOST_UNENDED else ''}. Give the earlier ones an end."
+    )
+
+
+def _backtest_precision(evidence: Evidence) -> str:
+    count = f"A backtest on the last quarter would be evaluated on {evidence.failures_in_last_quarter} failures"
+    if evidence.half_width is None:
+        return f"{count}: too few for an interval (under {FEWEST_FOR_AN_INTERVAL})."
+    return (
+        f"{count}: a caught share of {CAUGHT_SHARE:.2f} would be known to ±{evidence.half_width:.3f} at best "
+        "(95%, Wilson's interval): failures that share nodes and weeks often double it."
+    )
