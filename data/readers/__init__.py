@@ -1,1 +1,1 @@
-"""Parquet and CSV files as typed frames, their faults named; which files a source has is data/sources."""
+"""Parquet and CSV files as typed frames, with errors that name the fault; data/sources knows which files there are."""

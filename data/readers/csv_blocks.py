@@ -1,4 +1,4 @@
-"""CSV files with their faults named, read a block at a time so that a file of any size fits into memory."""
+"""Reads CSV files block by block, so that a file of any size fits into memory, with errors that name the fault."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-BLOCK: Final = 1 << 20  # bytes of text; also the longest row. Arrow reads 32 of them ahead
-ROW: Final = "__row"  # beside a block's own columns: which row of the file each is, the header being 1
+BLOCK: Final = 1 << 20  # bytes of text, and the longest possible row; Arrow reads 32 blocks ahead
+ROW: Final = "__row"  # a column that blocks have in addition: the number of each row in the file; the header is 1
 UNREADABLE_FILE: Final = (
     *(OSError, EOFError, UnicodeError, csv.Error, pa.ArrowException),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
@@ -33,8 +33,8 @@ UNREADABLE_FILE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """One CSV file, wherever its bytes lie: `name` is for messages, `open` starts it from the beginning."""
+class CsvFile:
+    """A CSV file on disk or inside an archive: `name` is for messages, `open` reads it from the beginning."""
 
     name: str
     open: Callable[[], IO[bytes]]
@@ -42,31 +42,31 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class MalformedRow:
     """A row with another number of fields than the header."""
 
-    row: int
+    number: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CsvBlock:
-    """Some rows of a sheet as text, with the column ROW, and the rows among or before them that do not fit."""
+    """Some rows of a file as text, with the column ROW, and the malformed rows among or before them."""
 
     rows: pl.DataFrame
-    misfits: tuple[Misfit, ...]
+    malformed: tuple[MalformedRow, ...]
 
 
-def sheet(path: Path, delimiter: str = ",") -> Sheet:
-    """Find a CSV file on disk; one whose name ends in .gz is unpacked on the way."""
+def csv_file(path: Path, delimiter: str = ",") -> CsvFile:
+    """Return a CSV file on disk; it is decompressed during reading if its name ends in .gz."""
     if path.suffix == ".gz":
-        return Sheet(str(path), lambda: io.BufferedReader(gzip.open(path, "rb")), delimiter)
-    return Sheet(str(path), lambda: path.open("rb"), delimiter)
+        return CsvFile(str(path), lambda: io.BufferedReader(gzip.open(path, "rb")), delimiter)
+    return CsvFile(str(path), lambda: path.open("rb"), delimiter)
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Raise SourceFileError for whatever is wrong with the bytes of a file."""
+def translate_csv_faults(name: str) -> Iterator[None]:
+    """Raise SourceFileError for every fault in the bytes of a file."""
     try:
         yield
     except FileNotFoundError as fault:
@@ -77,43 +77,43 @@ def naming(name: str) -> Iterator[None]:
         raise SourceFileError(name, f"is no readable CSV file ({why})", fix=fix) from fault
 
 
-def header(source: Sheet) -> tuple[str, ...]:
-    """Read the names of a sheet's columns.
+def read_header(file: CsvFile) -> tuple[str, ...]:
+    """Return the names of the columns.
 
     Raises:
         SourceFileError: if the file is missing, empty, not UTF-8, or has two columns of one name.
     """
-    with naming(source.name), source.open() as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
-        names = next(csv.reader(text, delimiter=source.delimiter), [])
+    with translate_csv_faults(file.name), file.open() as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+        names = next(csv.reader(text, delimiter=file.delimiter), [])
     if not names:
-        raise SourceFileError(source.name, "is empty: it has no header", fix="check the export behind it")
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise SourceFileError(source.name, f"has more than one column {twice[0]}", fix="rename or drop one of them")
+        raise SourceFileError(file.name, "is empty: it has no header", fix="check the export behind it")
+    if duplicates := [name for name, count in Counter(names).items() if count > 1]:
+        raise SourceFileError(file.name, f"has more than one column {duplicates[0]}", fix="rename or drop one of them")
     return tuple(names)
 
 
-def blocks(source: Sheet, columns: Sequence[str]) -> Iterator[CsvBlock]:
-    """Read some columns of a sheet, in blocks of bounded size.
+def read_blocks(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvBlock]:
+    """Yield some columns of a file in blocks of bounded size.
 
     Raises:
-        SourceFileError: if the bytes are spoilt, cut off or no UTF-8, or a row is longer than a block.
+        SourceFileError: if the bytes are damaged, truncated or not UTF-8, or a row is longer than a block.
     """
-    misfits: list[Misfit] = []
+    malformed: list[MalformedRow] = []
 
     def keep(row: arrow_csv.InvalidRow) -> str:
-        misfits.append(Misfit(row.number, row.text))
+        malformed.append(MalformedRow(row.number, row.text))
         return "skip"
 
-    with naming(source.name), source.open() as raw:
-        yield from _numbered(_stream(raw, source, list(dict.fromkeys(columns)), keep), misfits)
+    with translate_csv_faults(file.name), file.open() as raw:
+        yield from _number_rows(_stream(raw, file.delimiter, list(dict.fromkeys(columns)), keep), malformed)
 
 
 def _stream(
-    raw: IO[bytes], source: Sheet, columns: Sequence[str], keep: Callable[[arrow_csv.InvalidRow], str]
+    raw: IO[bytes], delimiter: str, columns: Sequence[str], keep: Callable[[arrow_csv.InvalidRow], str]
 ) -> Iterator[pa.RecordBatch]:
     reading = arrow_csv.ReadOptions(block_size=BLOCK, use_threads=False)
     parsing = arrow_csv.ParseOptions(
-        delimiter=source.delimiter, newlines_in_values=True, invalid_row_handler=keep, ignore_empty_lines=True
+        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep, ignore_empty_lines=True
     )
     as_text = arrow_csv.ConvertOptions(
         include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
@@ -122,27 +122,27 @@ def _stream(
         yield from reader
 
 
-def _numbered(stream: Iterator[pa.RecordBatch], misfits: list[Misfit]) -> Iterator[CsvBlock]:
-    """Number the rows; `misfits` fills up as the stream is read, and is emptied here."""
-    following, skipped = 2, np.array([], dtype=np.int64)
+def _number_rows(stream: Iterator[pa.RecordBatch], malformed: list[MalformedRow]) -> Iterator[CsvBlock]:
+    """Add the numbers of the rows; `malformed` is filled while the stream is read, and emptied here."""
+    next_row, skipped = 2, np.array([], dtype=np.int64)
     for batch in stream:
-        fresh = _drained(misfits)
-        skipped = np.append(skipped[skipped >= following], [misfit.row for misfit in fresh])
-        numbers = np.arange(following, following + batch.num_rows + len(skipped))
+        in_batch = _take_all(malformed)
+        skipped = np.append(skipped[skipped >= next_row], [row.number for row in in_batch])
+        numbers = np.arange(next_row, next_row + batch.num_rows + len(skipped))
         numbers = numbers[~np.isin(numbers, skipped)][: batch.num_rows]
-        following = int(numbers[-1]) + 1 if len(numbers) else following
-        yield CsvBlock(_frame(batch).with_columns(pl.Series(ROW, numbers, pl.Int64)), fresh)
-    if misfits:
-        yield CsvBlock(pl.DataFrame(schema={ROW: pl.Int64}), _drained(misfits))
+        next_row = int(numbers[-1]) + 1 if len(numbers) else next_row
+        yield CsvBlock(_to_frame(batch).with_columns(pl.Series(ROW, numbers, pl.Int64)), in_batch)
+    if malformed:
+        yield CsvBlock(pl.DataFrame(schema={ROW: pl.Int64}), _take_all(malformed))
 
 
-def _drained(misfits: list[Misfit]) -> tuple[Misfit, ...]:
-    taken = tuple(misfits)
-    misfits.clear()
-    return taken
+def _take_all(malformed: list[MalformedRow]) -> tuple[MalformedRow, ...]:
+    rows = tuple(malformed)
+    malformed.clear()
+    return rows
 
 
-def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+def _to_frame(batch: pa.RecordBatch) -> pl.DataFrame:
     frame = pl.from_arrow(batch)
-    assert isinstance(frame, pl.DataFrame)  # a batch, not an array, went in
+    assert isinstance(frame, pl.DataFrame)  # from_arrow returns a frame for a record batch
     return frame

@@ -1,4 +1,4 @@
-"""Parquet files with their faults named: every way in which one can be unreadable ends in one error."""
+"""Reads Parquet files; whatever makes one unreadable is a SourceFileError."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Raise SourceFileError for whatever pyarrow says of a file."""
+def _translate_faults(path: Path) -> Iterator[None]:
+    """Raise SourceFileError for every fault that pyarrow finds in a file."""
     try:
         yield
     except FileNotFoundError as fault:
@@ -30,55 +30,55 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def schema(path: Path) -> pl.Schema:
-    """Read a file's column names, as they are in the file, and types.
+    """Return the names of the columns, as they are in the file, and their types.
 
     Raises:
-        SourceFileError: if the file is missing, truncated, no Parquet, or has two columns of one name.
+        SourceFileError: if the file is missing, truncated or no Parquet, or has two columns of one name.
     """
-    with _naming(path), parquet.ParquetFile(path) as file:
+    with _translate_faults(path), parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise SourceFileError(path, f"has more than one column {twice[0]}", fix="rename or drop one of them")
-        found = _to_polars(file.schema_arrow.empty_table()).dtypes
-    return pl.Schema(zip(names, found, strict=True))
+        if duplicates := [name for name, count in Counter(names).items() if count > 1]:
+            raise SourceFileError(path, f"has more than one column {duplicates[0]}", fix="rename or drop one of them")
+        dtypes = _to_polars(file.schema_arrow.empty_table()).dtypes
+    return pl.Schema(zip(names, dtypes, strict=True))
 
 
 def row_count(path: Path) -> int:
-    """Read how many rows a file holds, from its footer."""
-    with _naming(path), parquet.ParquetFile(path) as file:
+    """Return the number of rows from the footer of a file."""
+    with _translate_faults(path), parquet.ParquetFile(path) as file:
         return int(file.metadata.num_rows)
 
 
 def read(path: Path) -> pl.DataFrame:
-    """Read a whole file."""
-    with _naming(path), parquet.ParquetFile(path) as file:
+    """Return the whole content of a file."""
+    with _translate_faults(path), parquet.ParquetFile(path) as file:
         return _to_polars(file.read())
 
 
 def batches(path: Path, columns: list[str], rows: int) -> Iterator[pl.DataFrame]:
-    """Read some columns of a file, at most `rows` rows at a time."""
-    with _naming(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+    """Yield some columns of a file in batches of at most `rows` rows."""
+    with _translate_faults(path), parquet.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=rows, columns=columns):
             yield _to_polars(pa.Table.from_batches([batch]))
 
 
 def _to_polars(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(_plain(table))
-    assert isinstance(frame, pl.DataFrame)  # a table, not an array, went in
+    frame = pl.from_arrow(_with_supported_types(table))
+    assert isinstance(frame, pl.DataFrame)  # from_arrow returns a frame for a table
     return frame
 
 
-def _plain(table: pa.Table) -> pa.Table:
-    """Cast what polars would panic at: time zones by offset (+01:00), times beyond its own, decimals of 256 bits."""
-    for at, field in enumerate(table.schema):
-        wanted = _plain_type(field.type)
-        if wanted != field.type:
-            cast = compute.cast(table.column(at), options=compute.CastOptions(wanted, allow_time_truncate=True))
-            table = table.set_column(at, field.with_type(wanted), cast)
+def _with_supported_types(table: pa.Table) -> pa.Table:
+    """Cast types at which polars panics: time zones by offset (+01:00), times out of its range, 256-bit decimals."""
+    for i, field in enumerate(table.schema):
+        supported = _supported_type(field.type)
+        if supported != field.type:
+            cast = compute.cast(table.column(i), options=compute.CastOptions(supported, allow_time_truncate=True))
+            table = table.set_column(i, field.with_type(supported), cast)
     return table
 
 
-def _plain_type(found: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(found):
-        return pa.timestamp("us", None if found.tz is None else "UTC")
-    return pa.float64() if pa.types.is_decimal256(found) else found
+def _supported_type(dtype: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(dtype):
+        return pa.timestamp("us", None if dtype.tz is None else "UTC")
+    return pa.float64() if pa.types.is_decimal256(dtype) else dtype

@@ -1,1 +1,1 @@
-"""Where records come from: one module a kind of source, the contract in base.py; file formats are data/readers."""
+"""Sources of records: one module for each kind, and the contract in base.py; file formats are in data/readers."""

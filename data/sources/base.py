@@ -1,4 +1,4 @@
-"""What every source of records looks like, so that ingest never knows where they come from."""
+"""The contract of a source of records, so that ingest does not depend on where they come from."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Telemetry, events, inventory and blind periods in the columns of data/schema.py, not yet validated.
 
-    A table can carry the column UNREADABLE: cells that are null there because what was written can't be read, and
-    rows of which nothing can. They end up in quarantine.
+    A table can have the column UNREADABLE, which lists cells that are null because their text can't be read, and whole
+    unreadable rows. They are quarantined.
     """
 
     @property
     def name(self) -> str:
-        """Name the source; it stands in each of its events and quarantined rows."""
+        """The name of the source, which is stored with its events and quarantined rows."""
         ...
 
     def check(self) -> None:
-        """Raise DataError if a part is missing, unreadable, empty or of another shape."""
+        """Raise DataError if a table is missing, unreadable, empty or has wrong columns."""
         ...
 
     def telemetry(self) -> Iterator[pl.DataFrame]:
-        """Yield bounded batches of node, ts, available_at and one float column a metric; may be read again."""
+        """Yield bounded batches of node, ts, available_at and a float column for each metric; can be called again."""
         ...
 
     def events(self) -> pl.DataFrame:
-        """Give EVENT_SCHEMA."""
+        """Return EVENT_SCHEMA."""
         ...
 
     def nodes(self) -> pl.DataFrame:
-        """Give NODE_SCHEMA; a null `as_of` stands for the newest time that the source holds.
+        """Return NODE_SCHEMA; a null `as_of` means the newest time in the source.
 
-        `revised_at` is when the inventory was written, null if nobody knows.
+        `revised_at` is when the inventory was written, null if that is unknown.
         """
         ...
 
     def blind(self) -> pl.DataFrame:
-        """Give BLIND_SCHEMA, without a row if the source knows of no blind period."""
+        """Return BLIND_SCHEMA, without a row if the source has no blind periods."""
         ...

@@ -1,4 +1,4 @@
-"""A folder of Parquet files as a source: history that was exported once, or that another tool keeps writing."""
+"""A folder of Parquet files as a source: history that was exported once, or that another tool updates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from data.errors import EmptyTableError, SourceFileError
 from data.readers import defaults, parquet
-from data.readers.column_mapping import BLIND, EVENTS, NODES, TELEMETRY, Mapped, Shape
+from data.readers.column_mapping import BLIND, EVENTS, NODES, TELEMETRY, ColumnMapping, TableSpec
 from data.schema import BLIND_SCHEMA
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ BATCH_CELLS: Final = 1 << 24  # an eighth of a gigabyte at most
 
 @dataclass(frozen=True, slots=True)
 class ParquetSource:
-    """Reads `events.parquet`, `nodes.parquet` and, where they exist, `telemetry.parquet` and `blind.parquet`.
+    """Reads `events.parquet`, `nodes.parquet` and, if they exist, `telemetry.parquet` and `blind.parquet`.
 
-    `columns` maps each table's canonical columns to the file's own names. A telemetry row without
-    `available_at` became known `delay` after its `ts`. Columns of telemetry that are `ignored` are not read.
+    `columns` maps each table's canonical columns to the names in the file. A telemetry row without `available_at`
+    became available `delay` after its `ts`. Columns of telemetry that are `ignored` are not read.
     """
 
     path: Path
@@ -38,64 +38,64 @@ class ParquetSource:
 
     @property
     def name(self) -> str:
-        """Name the source: its label, or else its folder."""
+        """The label, or else the name of the folder."""
         return self.label or self.path.resolve().name
 
     def check(self) -> None:
-        """Check that the files are there, readable, not empty and of the right columns.
+        """Check that the files exist, are readable and not empty, and have the right columns.
 
         Raises:
             SourceFileError: if the folder or a file is missing, or a file is no readable Parquet.
             ColumnError: if a column is missing or of the wrong type.
-            EmptyTableError: if the inventory or telemetry holds no row.
+            EmptyTableError: if the inventory or telemetry has no row.
         """
         if not self.path.is_dir():
             raise SourceFileError(self.path, "no such folder", fix="set source.path to the folder of the Parquet files")
-        for shape in (NODES, EVENTS, TELEMETRY, BLIND):
-            if self._has(shape):
-                self._check_table(shape)
+        for spec in (NODES, EVENTS, TELEMETRY, BLIND):
+            if self._has(spec):
+                self._check_table(spec)
 
     def telemetry(self) -> Iterator[pl.DataFrame]:
         """Yield batches of bounded size: node, ts, available_at and the metrics."""
         if not self._has(TELEMETRY):
             return
-        mapped = self._mapped(TELEMETRY)
-        columns = list(mapped.own.values())
+        mapping = self._mapping(TELEMETRY)
+        columns = list(mapping.source_names.values())
         for batch in parquet.batches(self._file(TELEMETRY), columns, BATCH_CELLS // len(columns)):
-            yield defaults.telemetry(mapped.apply(batch), self.delay)
+            yield defaults.telemetry(mapping.apply(batch), self.delay)
 
     def events(self) -> pl.DataFrame:
-        """Read the events; what a file does not say is filled in as EVENT_SCHEMA's defaults."""
+        """Return the events, with defaults for missing columns."""
         return defaults.events(*self._read(EVENTS), self.name)
 
     def nodes(self) -> pl.DataFrame:
-        """Read the inventory; columns that it has beyond NODE_SCHEMA go into `labels`."""
+        """Return the inventory; columns that NODE_SCHEMA lacks go into `labels`."""
         return defaults.nodes(*self._read(NODES), [self._file(NODES)])
 
     def blind(self) -> pl.DataFrame:
-        """Read the blind periods; one that says no more became known at its end."""
+        """Return the blind periods; by default one became known at its end."""
         if not self._has(BLIND):
             return pl.DataFrame(schema=BLIND_SCHEMA)
         return defaults.blind(*self._read(BLIND))
 
-    def _file(self, shape: Shape) -> Path:
-        return self.path / f"{shape.table}.parquet"
+    def _file(self, spec: TableSpec) -> Path:
+        return self.path / f"{spec.table}.parquet"
 
-    def _has(self, shape: Shape) -> bool:
-        file = self._file(shape)
-        return shape.table not in OPTIONAL or file.exists() or file.is_symlink()  # a link to nowhere is a fault
+    def _has(self, spec: TableSpec) -> bool:
+        file = self._file(spec)
+        return spec.table not in OPTIONAL or file.exists() or file.is_symlink()  # a broken link is an error
 
-    def _mapped(self, shape: Shape) -> Mapped:
-        file = self._file(shape)
-        shape = shape.without(self.ignored) if shape.others_are_metrics else shape
-        return Mapped.of(file, shape, parquet.schema(file), self.columns.get(shape.table, {}))
+    def _mapping(self, spec: TableSpec) -> ColumnMapping:
+        file = self._file(spec)
+        spec = spec.ignoring(self.ignored) if spec.has_metrics else spec
+        return ColumnMapping.match(file, spec, parquet.schema(file), self.columns.get(spec.table, {}))
 
-    def _check_table(self, shape: Shape) -> None:
-        self._mapped(shape)
-        if shape.table not in MAY_BE_EMPTY and parquet.row_count(self._file(shape)) == 0:
-            raise EmptyTableError(self._file(shape))
+    def _check_table(self, spec: TableSpec) -> None:
+        self._mapping(spec)  # raises for wrong columns
+        if spec.table not in MAY_BE_EMPTY and parquet.row_count(self._file(spec)) == 0:
+            raise EmptyTableError(self._file(spec))
 
-    def _read(self, shape: Shape) -> tuple[pl.DataFrame, tuple[str, ...]]:
-        """Read a small table whole, with the names of the columns beyond its shape."""
-        mapped = self._mapped(shape)
-        return mapped.apply(parquet.read(self._file(shape))), mapped.others
+    def _read(self, spec: TableSpec) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Return a small table and the names of its extra columns."""
+        mapping = self._mapping(spec)
+        return mapping.apply(parquet.read(self._file(spec))), mapping.extra_columns

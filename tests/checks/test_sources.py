@@ -17,7 +17,7 @@ from data.sources.public.backblaze import BackblazeSource
 from data.validation.rows import Bounds
 from tests.data.made_up import DAY, HOUR, NOW, blind, source, telemetry, write_folder
 from tests.data.real import DATASETS
-from tests.data.sources.csv_files import as_csv
+from tests.data.sources.csv_files import write_as_csv
 from tests.data.sources.drive_files import write_quarter
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def _folder(path: Path) -> Source:
 
 
 def _csv(path: Path) -> Source:
-    return CsvSource(as_csv(write_folder(path / "parquet", blind=blind((HOUR, DAY))), path / "csv"), {}, timedelta(0))
+    return CsvSource(
+        write_as_csv(write_folder(path / "parquet", blind=blind((HOUR, DAY))), path / "csv"), {}, timedelta(0)
+    )
 
 
 def _quarter(path: Path) -> Source:

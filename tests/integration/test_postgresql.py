@@ -41,12 +41,12 @@ def test_a_wrong_password_is_named_and_not_shown(postgresql: Server) -> None:
     assert "not-this-one" not in str(refused.value)
 
 
-def test_a_database_that_is_not_there_is_named(postgresql: Server) -> None:
+def test_a_database_that_is_not_there_is_reported(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match='database "nowhere" does not exist'):
         Records.open(postgresql.url("nowhere"))
 
 
-def test_a_schema_that_is_not_there_is_named(url: str) -> None:
+def test_a_schema_that_is_not_there_is_reported(url: str) -> None:
     with pytest.raises(DataError, match="no schema has been selected"):
         Records.open(f"{url}?options=-csearch_path%3Dnowhere")
 
@@ -65,7 +65,7 @@ def test_a_user_who_may_only_read_can_read_and_is_told_when_writing(postgresql: 
     postgresql.run(sql.SQL("DROP OWNED BY reader"), database)
 
 
-def test_a_read_only_server_is_named(url: str) -> None:
+def test_a_read_only_server_is_reported(url: str) -> None:
     Records.open(url).close()
     reader = Records.open(f"{url}?options=-cdefault_transaction_read_only%3Don")
     with pytest.raises(InfrastructureError, match="read-only transaction"):

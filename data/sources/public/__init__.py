@@ -1,1 +1,1 @@
-"""Public failure records in the form in which they are published; a site's own records are data/sources."""
+"""Public failure records in the form in which they are published; sources of a site's records are in data/sources."""

@@ -1,4 +1,4 @@
-"""Backblaze's drive statistics as a source: one CSV file a day with a row for each drive, from 2013 to this day."""
+"""Backblaze's drive statistics as a source: one CSV file for each day since 2013, with a row for each drive."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import polars as pl
 
 from data.errors import ColumnError, EmptyTableError
 from data.readers import csv_blocks, csv_values, defaults
-from data.readers.column_mapping import Mapped, Shape
+from data.readers.column_mapping import ColumnMapping, TableSpec
 from data.readers.csv_values import Dialect
 from data.schema import BLIND_SCHEMA, NODE, TS, UNREADABLE, UNREADABLE_TYPE
 from data.sources.public.backblaze_census import Census
-from data.sources.public.backblaze_files import Day, find_days
+from data.sources.public.backblaze_files import DailyFile, find_daily_files
 from data.sources.public.change_filter import ChangeFilter
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ POWER_ON_HOURS: Final = "power_on_hours"
 SMART: Final = (5, 10, 12, 187, 188, 189, 196, 197, 198)
 BATCH_CELLS: Final = 1 << 22
 DIALECT: Final = Dialect(time="%Y-%m-%d", zone="UTC")
-DRIVES: Final = Shape("drives", (), frozenset({TS}), frozenset({NODE, "hardware"}), others_are_metrics=True)
-SNAPSHOT: Final = Shape("telemetry", (), frozenset({TS}), frozenset({NODE}), others_are_metrics=True)
-KEYS: Final = {NODE: "serial_number", TS: "date"}
-ABOUT: Final = KEYS | {"hardware": "model", "failure": "failure", "capacity": "capacity_bytes"}
+DRIVES: Final = TableSpec("drives", (), frozenset({TS}), frozenset({NODE, "hardware"}), has_metrics=True)
+SNAPSHOT: Final = TableSpec("telemetry", (), frozenset({TS}), frozenset({NODE}), has_metrics=True)
+KEY_COLUMNS: Final = {NODE: "serial_number", TS: "date"}
+DRIVE_COLUMNS: Final = KEY_COLUMNS | {"hardware": "model", "failure": "failure", "capacity": "capacity_bytes"}
 WRONG_DAY: Final = "has a date that is not its file's"
 
 
-@dataclass(frozen=True)  # no slots: the census, a pass over every file, is kept
+@dataclass(frozen=True)  # no slots: the census, a pass over every file, is cached
 class BackblazeSource:
     """Reads the daily files at `path`: a file, or a folder with .csv, .csv.gz and the quarterly .zip files.
 
-    A drive is a node. A day's row was taken during the day, so it is known `delay` after the day's end. With
-    `changes_only`, a row is given when one of the SMART values `smart` differs from the drive's last one; power-on
-    hours (SMART 9) go with it, but count as no change.
+    A drive is a node. The row of a day was recorded during the day, so it is available `delay` after the end of the
+    day. With `changes_only`, a row is returned only if one of the SMART values `smart` differs from the drive's last
+    one; it includes the power-on hours (SMART 9), whose changes do not count.
     """
 
     path: Path
@@ -52,92 +52,93 @@ class BackblazeSource:
 
     @property
     def name(self) -> str:
-        """Name the source: its label, or else its folder."""
+        """The label, or else the name of the folder."""
         return self.label or self.path.resolve().name
 
     def check(self) -> None:
-        """Check that there are daily files, and that the first and the last can be read.
+        """Check that there are daily files, and that the first and the last one can be read.
 
         Raises:
             SourceFileError: if there is none, or one of the two can't be read.
             ColumnError: if a column is missing, or none of its values can be read.
-            EmptyTableError: if neither holds a row.
+            EmptyTableError: if neither has a row.
         """
-        days = find_days(self.path)
-        heights = [frame.height for day in {days[0], days[-1]} for frame in _read(day, DRIVES, ABOUT)]
+        files = find_daily_files(self.path)
+        heights = [frame.height for file in {files[0], files[-1]} for frame in _read(file, DRIVES, DRIVE_COLUMNS)]
         if not any(heights):
             raise EmptyTableError(self.path)
 
     def telemetry(self) -> Iterator[pl.DataFrame]:
         """Yield batches of bounded size: node, ts (the day's beginning), available_at and the metrics."""
-        for batch in defaults.gathered(self._snapshots(), BATCH_CELLS):
+        for batch in defaults.join_small(self._snapshots(), BATCH_CELLS):
             yield defaults.telemetry(batch, DAY + self.delay)
 
     def events(self) -> pl.DataFrame:
-        """Give the failures, each on the day that marks it; a drive that came back ended its own."""
+        """Return the failures, each on the day that marks it; it ended if the drive is listed again later."""
         return defaults.events(self._census.events(), (), self.name)
 
     def nodes(self) -> pl.DataFrame:
-        """Give the drives, from the day of their first row to that of their last."""
+        """Return the drives, observed from the day of their first row to that of their last."""
         return defaults.nodes(self._census.nodes(), ("size_tb",))
 
     def blind(self) -> pl.DataFrame:
-        """Give no blind period: a day without a file hides nothing of the drives that are there on the next."""
+        """Return no blind period: a day without a file hides nothing of drives that are listed on the next day."""
         return pl.DataFrame(schema=BLIND_SCHEMA)
 
     @cached_property
     def _census(self) -> Census:
-        """Pass over every file for who was there and who failed."""
+        """Collect the drives and their failures from every file."""
         census = Census.empty()
-        for day in find_days(self.path):
-            for frame in defaults.gathered(_read(day, DRIVES, ABOUT), BATCH_CELLS):
-                census = census.after(frame.filter(pl.col(TS) == day.date))
+        for file in find_daily_files(self.path):
+            for frame in defaults.join_small(_read(file, DRIVES, DRIVE_COLUMNS), BATCH_CELLS):
+                census = census.after(frame.filter(pl.col(TS) == file.date))
         return census
 
     @property
     def _metrics(self) -> dict[str, str]:
-        """Give the metrics and the files' own names of them."""
-        all_ = {POWER_ON_HOURS: "smart_9_raw"} | {f"smart_{number}_raw": f"smart_{number}_raw" for number in self.smart}
-        return {name: own for name, own in all_.items() if name not in self.ignored}
+        """The metrics, as {name: column of the files}."""
+        columns = [f"smart_{number}_raw" for number in self.smart]
+        metrics = {POWER_ON_HOURS: "smart_9_raw"} | {column: column for column in columns}
+        return {name: column for name, column in metrics.items() if name not in self.ignored}
 
     def _snapshots(self) -> Iterator[pl.DataFrame]:
         metrics = self._metrics
-        held = ChangeFilter.nothing([name for name in metrics if name != POWER_ON_HOURS])
-        for day in find_days(self.path):
-            for frame in defaults.gathered(_read(day, SNAPSHOT, KEYS | metrics), BATCH_CELLS):
-                rows = _of_the_day(frame, day)
+        last = ChangeFilter.empty([name for name in metrics if name != POWER_ON_HOURS])
+        for file in find_daily_files(self.path):
+            for frame in defaults.join_small(_read(file, SNAPSHOT, KEY_COLUMNS | metrics), BATCH_CELLS):
+                rows = _without_wrong_days(frame, file)
                 if self.changes_only:
-                    held, rows = held.after(rows), held.changed(rows)
+                    last, rows = last.after(rows), last.changed(rows)
                 yield rows
 
 
-def _read(day: Day, shape: Shape, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-    """Read the wanted columns of a day's file; over the years some came and went, and those are null."""
-    found = csv_blocks.header(day.sheet)
-    missing = set(KEYS.values()) - set(found)
+def _read(file: DailyFile, spec: TableSpec, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """Yield columns of a daily file, as {name: column of the file}; columns that the file lacks are null."""
+    header = csv_blocks.read_header(file.csv)
+    missing = set(KEY_COLUMNS.values()) - set(header)
     if missing:
-        raise ColumnError.missing(day.sheet.name, missing, found)
-    mapped = Mapped(shape, {name: own for name, own in wanted.items() if own in found})
-    absent = [pl.lit(None, pl.String if name in shape.texts else pl.Float64).alias(name) for name in wanted]
-    for block in csv_blocks.blocks(day.sheet, list(mapped.own.values())):
-        frame = csv_values.read(day.sheet.name, block, mapped, DIALECT)
-        yield frame.with_columns(null for null in absent if null.meta.output_name() not in frame.columns)
+        raise ColumnError.missing(file.csv.name, missing, header)
+    mapping = ColumnMapping(spec, {name: column for name, column in columns.items() if column in header})
+    nulls = {name: pl.lit(None, pl.String if name in spec.texts else pl.Float64).alias(name) for name in columns}
+    for block in csv_blocks.read_blocks(file.csv, list(mapping.source_names.values())):
+        frame = csv_values.parse(file.csv.name, block, mapping, DIALECT)
+        yield frame.with_columns(null for name, null in nulls.items() if name not in frame.columns)
 
 
-def _of_the_day(rows: pl.DataFrame, day: Day) -> pl.DataFrame:
-    """Take the time away from rows of another day, and say so."""
-    is_other = rows[TS].is_not_null() & (rows[TS] != day.date)
-    if not is_other.any():
+def _without_wrong_days(rows: pl.DataFrame, file: DailyFile) -> pl.DataFrame:
+    """Make the time of rows of another day null, and list it as unreadable."""
+    is_wrong = rows[TS].is_not_null() & (rows[TS] != file.date)
+    if not is_wrong.any():
         return rows
     entry = pl.concat_list(
         pl.struct(
             pl.lit(TS).alias("column"),
             pl.col(TS).dt.to_string("%Y-%m-%d").alias("value"),
             pl.lit(WRONG_DAY).alias("fault"),
-            pl.lit(day.sheet.name).alias("at"),
+            pl.lit(file.csv.name).alias("at"),
         )
     ).cast(UNREADABLE_TYPE)
-    known = pl.col(UNREADABLE) if UNREADABLE in rows.columns else pl.lit(None, UNREADABLE_TYPE)
+    others = pl.col(UNREADABLE) if UNREADABLE in rows.columns else pl.lit(None, UNREADABLE_TYPE)
     return rows.with_columns(
-        pl.when(is_other).then(entry).otherwise(known).alias(UNREADABLE), pl.when(~is_other).then(TS).alias(TS)
+        pl.when(is_wrong).then(entry).otherwise(others).alias(UNREADABLE), pl.when(~is_wrong).then(TS).alias(TS)
     )

@@ -1,4 +1,4 @@
-"""Thins daily snapshots out to the rows that say something new, with the last value of each node in memory."""
+"""Reduces daily snapshots to the rows with changes, with the last values of each node in memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFilter:
-    """The last value of each metric of each node: one row a node."""
+    """The last value of each metric, in one row for each node."""
 
     values: pl.DataFrame
 
     @classmethod
-    def nothing(cls, metrics: Sequence[str]) -> ChangeFilter:
-        """Know no node yet."""
+    def empty(cls, metrics: Sequence[str]) -> ChangeFilter:
+        """Return a filter without nodes."""
         return cls(pl.DataFrame(schema={NODE: pl.String(), **dict.fromkeys(metrics, pl.Float64())}))
 
     def changed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Keep rows of a new node, with a value unlike the last one, or with something that can't be read.
+        """Return the rows of new nodes, with a changed value, or with something unreadable.
 
-        A missing value says nothing, so it is no change.
+        A missing value is no change.
         """
         metrics = self.values.columns[1:]
         before = rows.select(NODE).join(
@@ -39,6 +39,6 @@ class ChangeFilter:
         return rows.filter(pl.any_horizontal(is_new, *differs, *unread))
 
     def after(self, rows: pl.DataFrame) -> ChangeFilter:
-        """Hold the values of later rows."""
+        """Return the filter with the values of later rows."""
         latest = rows.drop_nulls(NODE).select(self.values.columns).unique(NODE, keep="last", maintain_order=True)
         return ChangeFilter(self.values.update(latest, on=NODE, how="full"))

@@ -141,7 +141,7 @@ def test_a_node_that_an_earlier_inventory_listed_is_known(state: State) -> None:
     assert report.tables["telemetry"].quarantined == 0
 
 
-def test_a_metric_without_any_value_is_named(state: State) -> None:
+def test_a_metric_without_any_value_is_reported(state: State) -> None:
     report = state.take(source(SOUND.with_columns(fan=pl.lit(float("nan")), power=pl.lit(None, pl.Float64))))
     assert report.notices == (
         "telemetry: fan holds no value in any row", "telemetry: power holds no value in any row",
@@ -149,7 +149,7 @@ def test_a_metric_without_any_value_is_named(state: State) -> None:
     assert state.store.telemetry.metrics() == ("fan", "load", "power")
 
 
-def test_a_metric_that_vanished_is_named(state: State) -> None:
+def test_a_metric_that_vanished_is_reported(state: State) -> None:
     state.take(source(SOUND))
     report = state.take(source(telemetry([("n1", DAY, NONE, 1.0)], "fan")))
     begins = "telemetry: fan was not there before; its values begin at 2024-02-01 00:00 UTC. "

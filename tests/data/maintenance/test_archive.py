@@ -68,7 +68,7 @@ def test_an_archive_of_an_unknown_kind_is_refused() -> None:
         codec_of(Path("backup.zip"))
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceFileError, match=r"gone\.tar\.zst: is not there"):
         unpack(tmp_path / "gone.tar.zst", target(tmp_path))
 

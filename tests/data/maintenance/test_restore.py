@@ -333,7 +333,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_state(archive: Path, state: Pat
     assert [path.name for path in state.parent.iterdir()] == ["var"]
 
 
-def test_a_disk_too_full_for_the_archive_is_named(original: Path, tmp_path: Path) -> None:
+def test_a_disk_too_full_for_the_archive_is_reported(original: Path, tmp_path: Path) -> None:
     call = command("backup", original, tmp_path / "b.tar.zst", 16_384)
     done = subprocess.run(call, check=True, capture_output=True, text=True)  # noqa: S603  - its own words
     assert "free some space" in done.stdout

@@ -36,7 +36,7 @@ def test_iso_times_are_read_with_any_offset(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["2024-01-01T00:00:00", "2024-01-01", "01/02/2024 00:00", "soon", "2024-13-01T00:00Z"])
-def test_what_says_no_moment_is_null(cell: str) -> None:
+def test_a_text_that_is_no_time_is_null(cell: str) -> None:
     assert times(Dialect(), cell, None) == [None, None]
 
 
@@ -47,11 +47,11 @@ def test_iso_times_without_an_offset_are_local_to_the_zone(cell: str) -> None:
     assert times(Dialect(zone="Europe/Rome"), cell) == [NEW_YEAR]
 
 
-def test_a_date_alone_is_its_midnight_in_the_zone() -> None:
+def test_a_date_is_its_midnight_in_the_zone() -> None:
     assert times(Dialect(zone="UTC"), "2024-01-01") == [NEW_YEAR]
 
 
-def test_an_hour_that_is_there_twice_is_the_later_one_and_one_that_is_not_there_is_null() -> None:
+def test_an_ambiguous_local_time_is_the_later_one_and_a_nonexistent_one_is_null() -> None:
     rome = Dialect(zone="Europe/Rome")
     assert times(rome, "2024-10-27T02:30:00") == [datetime(2024, 10, 27, 1, 30, tzinfo=UTC)]
     assert times(rome, "2024-03-31T02:30:00") == [None]
@@ -72,25 +72,25 @@ def test_epochs_and_formats_are_read(dialect: Dialect, cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["1e30", "-1e30", "nan", "inf", "x", "2024-01-01T00:00:00Z"])
-def test_what_is_no_epoch_is_null(cell: str) -> None:
+def test_a_text_that_is_no_epoch_is_null(cell: str) -> None:
     assert times(Dialect("s"), cell) == [None]
 
 
 @given(st.datetimes(datetime(1991, 1, 1), datetime(2100, 1, 1), timezones=st.just(ZoneInfo("Europe/Rome"))))  # noqa: DTZ001  - Hypothesis adds the zone
-def test_every_moment_survives_being_written_in_iso(moment: datetime) -> None:
-    assert times(Dialect(), moment.isoformat()) == [moment.astimezone(UTC)]
-    assert times(Dialect("s"), f"{moment.timestamp():.6f}")[0] is not None
+def test_every_time_is_read_back_from_iso(time: datetime) -> None:
+    assert times(Dialect(), time.isoformat()) == [time.astimezone(UTC)]
+    assert times(Dialect("s"), f"{time.timestamp():.6f}")[0] is not None
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_every_number_survives_being_written(value: float) -> None:
+def test_every_number_is_read_back(value: float) -> None:
     for dialect, cell in ((Dialect(), repr(value)), (Dialect(decimal=","), repr(value).replace(".", ","))):
-        (found,) = numbers(dialect, [cell])
-        assert found is not None
-        assert found == value or isnan(found) == isnan(value) is True
+        (number,) = numbers(dialect, [cell])
+        assert number is not None
+        assert number == value or isnan(number) == isnan(value) is True
 
 
-def test_numbers_of_another_country_are_not_guessed_at() -> None:
+def test_numbers_in_another_notation_are_not_guessed() -> None:
     assert numbers(Dialect(), ["1,5", "1.000,5", "0x1F", "1 000", "true", "1.5"]) == [None] * 5 + [1.5]
     assert numbers(Dialect(decimal=","), ["1,5", "1.5", "1.000,5"]) == [1.5, None, None]
 

@@ -1,4 +1,4 @@
-"""Writes tables as CSV, times in ISO 8601, for tests to compare with Parquet."""
+"""Writes tables as CSV with times in ISO 8601, to compare them with Parquet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def as_csv(folder: Path, target: Path) -> Path:
+def write_as_csv(folder: Path, target: Path) -> Path:
     """Write a folder of Parquet files as CSV."""
     target.mkdir(parents=True)
     for file in folder.glob("*.parquet"):

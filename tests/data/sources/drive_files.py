@@ -1,4 +1,4 @@
-"""Writes daily files as Backblaze publishes them, for tests to spoil."""
+"""Writes daily files as Backblaze publishes them; tests add the faults."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ COLUMNS: Final = ("date", "serial_number", "model", "capacity_bytes", "failure",
 Drive = tuple[str, int, float | str, float | str]
 
 
-def day(date: str, drives: Sequence[Drive], columns: Sequence[str] = COLUMNS) -> str:
-    """Write one day of (serial number, failure, SMART 5, power-on hours); columns beyond COLUMNS stay empty."""
+def daily_csv(date: str, drives: Sequence[Drive], columns: Sequence[str] = COLUMNS) -> str:
+    """Return the file of one day of (serial number, failure, SMART 5, power-on hours); other columns are empty."""
     rows = [
         dict(zip(COLUMNS, (date, serial, "ST4000", "4000787030016", failure, sectors, hours), strict=True))
         for serial, failure, sectors, hours in drives
@@ -29,22 +29,22 @@ def write_days(folder: Path, days: Mapping[str, Sequence[Drive]]) -> Path:
     """Write a plain file for each day."""
     folder.mkdir(parents=True, exist_ok=True)
     for date, drives in days.items():
-        (folder / f"{date}.csv").write_text(day(date, drives))
+        (folder / f"{date}.csv").write_text(daily_csv(date, drives))
     return folder
 
 
 def write_quarter(file: Path, days: Mapping[str, Sequence[Drive]]) -> Path:
-    """Write a zip file with a sub-folder of daily files, and what a Mac leaves beside them."""
+    """Write a zip file with a sub-folder of daily files and the extra files that a Mac adds."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for date, drives in days.items():
-            archive.writestr(f"data_Q2_2013/{date}.csv", day(date, drives))
+            archive.writestr(f"data_Q2_2013/{date}.csv", daily_csv(date, drives))
             archive.writestr(f"__MACOSX/data_Q2_2013/._{date}.csv", b"\x00\x05\x16\x07")
         archive.writestr("data_Q2_2013/.DS_Store", b"\x00")
     return file
 
 
 def snapshots(source: BackblazeSource) -> list[tuple[object, ...]]:
-    """Give all telemetry as (node, day of April, hours, sectors)."""
+    """Return all telemetry as (node, day of April, hours, sectors)."""
     return [
         (row["node"], row["ts"].day if row["ts"] else None, row["power_on_hours"], row["smart_5_raw"])
         for batch in source.telemetry()

@@ -16,13 +16,13 @@ from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
 from data.validation.rows import Bounds, sift_telemetry
 from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, blind, write_folder
-from tests.data.sources.csv_files import as_csv
+from tests.data.sources.csv_files import write_as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NONE = timedelta(0)
+NO_DELAY = timedelta(0)
 NODES = "node,observed_from,rack,slot\nn1,2024-01-01T00:00Z,r1,3\nn2,2024-01-01T00:00Z,r1,4\n"
 EVENTS = (
     "node,start,end,kind,cause\n"
@@ -40,7 +40,7 @@ def write(folder: Path, **tables: str) -> Path:
 
 
 def open_folder(folder: Path, mapping: Mapping[str, Mapping[str, str]] | None = None) -> CsvSource:
-    return CsvSource(folder, mapping or {}, NONE)
+    return CsvSource(folder, mapping or {}, NO_DELAY)
 
 
 def only_batch(source: CsvSource) -> pl.DataFrame:
@@ -49,23 +49,24 @@ def only_batch(source: CsvSource) -> pl.DataFrame:
 
 
 def rejected(source: CsvSource) -> list[tuple[str, dict[str, object]]]:
-    found = survey(source, Bounds(source.name, NOW, pl.Series("node", [], dtype=pl.String)))
-    cells = [sift_telemetry(batch, found.bounds).rejected for batch in source.telemetry()]
-    every = pl.concat([found.nodes.rejected, found.events.rejected, found.blind.rejected, *cells])
-    return [(row["reason"], json.loads(row["row"])) for row in every.iter_rows(named=True)]
+    preflight = survey(source, Bounds(source.name, NOW, pl.Series("node", [], dtype=pl.String)))
+    telemetry = [sift_telemetry(batch, preflight.bounds).rejected for batch in source.telemetry()]
+    small = [table.rejected for table in (preflight.nodes, preflight.events, preflight.blind)]
+    return [(row["reason"], json.loads(row["row"])) for row in pl.concat([*small, *telemetry]).iter_rows(named=True)]
 
 
-def test_a_folder_says_the_same_in_csv_and_in_parquet(tmp_path: Path) -> None:
+def test_a_folder_has_the_same_content_in_csv_and_in_parquet(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "fleet", blind=blind((HOUR, DAY)))
-    one, other = ParquetSource(folder, {}, HOUR, label="x"), CsvSource(as_csv(folder, tmp_path / "csv" / "x"), {}, HOUR)
-    other.check()
-    assert_frame_equal(one.events(), other.events())
-    assert_frame_equal(one.nodes().drop("revised_at"), other.nodes().drop("revised_at"))
-    assert_frame_equal(one.blind(), other.blind())
-    assert_frame_equal(pl.concat(one.telemetry()), pl.concat(other.telemetry()))
+    in_parquet = ParquetSource(folder, {}, HOUR, label="x")
+    in_csv = CsvSource(write_as_csv(folder, tmp_path / "csv" / "x"), {}, HOUR)
+    in_csv.check()
+    assert_frame_equal(in_parquet.events(), in_csv.events())
+    assert_frame_equal(in_parquet.nodes().drop("revised_at"), in_csv.nodes().drop("revised_at"))
+    assert_frame_equal(in_parquet.blind(), in_csv.blind())
+    assert_frame_equal(pl.concat(in_parquet.telemetry()), pl.concat(in_csv.telemetry()))
 
 
-def test_missing_values_are_null_and_further_columns_become_labels(tmp_path: Path) -> None:
+def test_missing_values_are_null_and_extra_columns_become_labels(tmp_path: Path) -> None:
     source = open_folder(write(tmp_path))
     source.check()
     assert only_batch(source).select("load", "temp").rows() == [(1.5, 20.0), (None, 21.0)]
@@ -74,7 +75,7 @@ def test_missing_values_are_null_and_further_columns_become_labels(tmp_path: Pat
     assert source.blind().height == 0
 
 
-def test_columns_are_found_under_the_files_own_names(tmp_path: Path) -> None:
+def test_columns_are_mapped_from_the_names_in_the_file(tmp_path: Path) -> None:
     text = TELEMETRY.replace("node,ts,load", "Host Name,time,CPU")
     mapping = {"telemetry": {"node": "Host Name", "ts": "time", "cpu": "CPU"}}
     batch = only_batch(open_folder(write(tmp_path, telemetry=text), mapping))
@@ -82,7 +83,7 @@ def test_columns_are_found_under_the_files_own_names(tmp_path: Path) -> None:
     assert batch.width == 5
 
 
-def test_one_column_of_a_file_can_stand_for_two(tmp_path: Path) -> None:
+def test_one_column_of_a_file_can_be_mapped_twice(tmp_path: Path) -> None:
     source = open_folder(write(tmp_path), {"events": {"recorded_at": "start", "start": "start"}})
     source.check()
     assert source.events().select(pl.col("recorded_at") == pl.col("start")).to_series().all()
@@ -96,7 +97,7 @@ def test_another_dialect_is_read(tmp_path: Path) -> None:
         telemetry="node;ts;load\nn1;01/02/2024 01:00;1,5\n",
     )
     dialect = Dialect("%d/%m/%Y %H:%M", "Europe/Rome", ("missing",), ",", ";")
-    source = CsvSource(tmp_path, {}, NONE, dialect=dialect)
+    source = CsvSource(tmp_path, {}, NO_DELAY, dialect=dialect)
     source.check()
     assert source.nodes()["observed_from"].to_list() == [START]
     assert source.events().select("start", "end").row(0) == (START + DAY, None)
@@ -127,7 +128,7 @@ def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [batch.height for batch in open_folder(tmp_path).telemetry()] == [2, 2, 2]
 
 
-def test_bad_cells_cost_themselves_and_bad_keys_their_row(tmp_path: Path) -> None:
+def test_a_bad_cell_is_rejected_alone_and_a_bad_key_with_its_row(tmp_path: Path) -> None:
     text = (
         TELEMETRY
         + "n1,2024-02-01T01:00:00Z,hot,cold\nn1,soon,1,2\nn1,2024-02-01T03:00:00Z\nn1,2024-02-01T04:00:00Z,inf,2\n"
@@ -144,9 +145,8 @@ def test_bad_cells_cost_themselves_and_bad_keys_their_row(tmp_path: Path) -> Non
     ]
 
 
-def test_what_could_not_be_read_is_kept_with_its_file_row_and_value(tmp_path: Path) -> None:
-    found = rejected(open_folder(write(tmp_path, events=EVENTS + "n1,yesterday,,failure,fan\n")))
-    ((_, row),) = found
+def test_an_unreadable_cell_is_kept_with_its_file_row_and_value(tmp_path: Path) -> None:
+    ((_, row),) = rejected(open_folder(write(tmp_path, events=EVENTS + "n1,yesterday,,failure,fan\n")))
     assert row["__unreadable"] == [
         {
             "column": "start",
@@ -158,27 +158,27 @@ def test_what_could_not_be_read_is_kept_with_its_file_row_and_value(tmp_path: Pa
     assert row["cause"] == "fan"
 
 
-def test_a_table_of_which_nothing_can_be_read_says_why(tmp_path: Path) -> None:
+def test_a_completely_unreadable_table_is_refused_with_the_reason(tmp_path: Path) -> None:
     source = open_folder(write(tmp_path, nodes="node,observed_from\nn1,1.2.2024\nn2,1.2.2024\n"))
     with pytest.raises(EmptyTableError, match=r"not one of its 2 rows .*observed_from that is no ISO 8601 time"):
         rejected(source)
 
 
-def test_a_column_of_which_nothing_can_be_read_is_named_with_a_value(tmp_path: Path) -> None:
+def test_a_completely_unreadable_column_is_reported_with_a_value(tmp_path: Path) -> None:
     rows = "".join(f"n1,2024-02-01T{hour:02}:00Z,on rack {hour}\n" for hour in range(24))
     write(tmp_path, telemetry="node,ts,note\n" + rows)
     with pytest.raises(ColumnError, match=r"telemetry\.csv: column note .* no number, .* first is 'on rack 0'"):
         open_folder(tmp_path).check()
-    CsvSource(tmp_path, {}, NONE, ("note",)).check()
+    CsvSource(tmp_path, {}, NO_DELAY, ("note",)).check()
 
 
-def test_a_file_of_times_without_an_offset_names_the_setting_that_gives_them_one(tmp_path: Path) -> None:
+def test_the_error_for_times_without_an_offset_names_the_setting(tmp_path: Path) -> None:
     write(tmp_path, telemetry="node,ts,temp\n" + "".join(f"n1,2024-02-01 {hour:02}:00,{hour}\n" for hour in range(24)))
     with pytest.raises(ColumnError, match=r"(?s)column ts .* first is '2024-02-01 00:00'.*source\.csv\.zone"):
         open_folder(tmp_path).check()
 
 
-def test_a_late_row_says_when_it_became_known(tmp_path: Path) -> None:
+def test_a_row_can_contain_when_it_became_available(tmp_path: Path) -> None:
     text = "node,ts,available_at,load\nn1,2024-02-01T00:00Z,2024-02-01T00:01Z,1\nn1,2024-02-02T00:00Z,,1\n"
     source = CsvSource(write(tmp_path, telemetry=text), {}, HOUR)
     assert (only_batch(source)["available_at"] - only_batch(source)["ts"]).to_list() == [MINUTE, HOUR]
@@ -188,19 +188,19 @@ def test_times_are_never_shifted(tmp_path: Path) -> None:
     assert only_batch(open_folder(write(tmp_path)))["ts"].to_list() == [datetime(2024, 2, 1, tzinfo=UTC)] * 2
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceFileError, match=r"nowhere: no such folder\n  → set source\.path"):
         open_folder(tmp_path / "nowhere").check()
 
 
 @pytest.mark.parametrize("table", ["nodes", "events"])
-def test_a_missing_file_is_named(tmp_path: Path, table: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, table: str) -> None:
     (write(tmp_path) / f"{table}.csv").unlink()
     with pytest.raises(SourceFileError, match=rf"{table}\.csv: no such file"):
         open_folder(tmp_path).check()
 
 
-def test_a_link_to_nowhere_is_a_fault(tmp_path: Path) -> None:
+def test_a_broken_link_is_a_missing_file(tmp_path: Path) -> None:
     (write(tmp_path) / "telemetry.csv").unlink()
     (tmp_path / "telemetry.csv").symlink_to(tmp_path / "gone.csv")
     with pytest.raises(SourceFileError, match=r"telemetry\.csv: no such file"):
@@ -209,19 +209,19 @@ def test_a_link_to_nowhere_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_table_in_two_forms_is_refused(tmp_path: Path) -> None:
     (write(tmp_path) / "nodes.csv.gz").write_bytes(gzip.compress(NODES.encode()))
-    with pytest.raises(SourceFileError, match=r"nodes\.csv: is there beside .*nodes\.csv\.gz"):
+    with pytest.raises(SourceFileError, match=r"nodes\.csv: exists next to .*nodes\.csv\.gz"):
         open_folder(tmp_path).check()
 
 
 @pytest.mark.parametrize("table", ["nodes", "telemetry"])
-def test_an_empty_table_is_named(tmp_path: Path, table: str) -> None:
+def test_an_empty_table_is_reported(tmp_path: Path, table: str) -> None:
     file = write(tmp_path) / f"{table}.csv"
     file.write_text(file.read_text().splitlines()[0] + "\n")
     with pytest.raises(EmptyTableError, match=rf"{table}\.csv: holds no row"):
         open_folder(tmp_path).check()
 
 
-def test_a_fleet_in_which_nothing_failed_yet_is_a_source(tmp_path: Path) -> None:
+def test_a_fleet_without_failures_is_a_source(tmp_path: Path) -> None:
     file = write(tmp_path) / "events.csv"
     file.write_text(file.read_text().splitlines()[0] + "\n")
     source = open_folder(tmp_path)
@@ -229,17 +229,17 @@ def test_a_fleet_in_which_nothing_failed_yet_is_a_source(tmp_path: Path) -> None
     assert source.events().is_empty()
 
 
-def test_a_fleet_can_never_have_been_blind(tmp_path: Path) -> None:
+def test_blind_periods_can_be_empty(tmp_path: Path) -> None:
     source = open_folder(write(tmp_path, blind="start,end\n"))
     source.check()
     assert source.blind().height == 0
 
 
-def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+def test_a_missing_column_is_reported_with_the_available_ones(tmp_path: Path) -> None:
     with pytest.raises(ColumnError, match=r"events\.csv: no column kind; it has cause, end, node, start, type"):
         open_folder(write(tmp_path, events=EVENTS.replace("kind,cause", "type,cause"))).check()
 
 
-def test_another_delimiter_shows_in_the_error(tmp_path: Path) -> None:
+def test_the_error_shows_another_delimiter(tmp_path: Path) -> None:
     with pytest.raises(ColumnError, match="it has node;observed_from;rack;slot"):
         open_folder(write(tmp_path, nodes=NODES.replace(",", ";"))).check()

@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 from data.errors import EmptyTableError, SettingsError
 from pipelines.wiring import wiring
 from serving.actuators.base import DrainOrder
-from tests.data.sources.csv_files import as_csv
+from tests.data.sources.csv_files import write_as_csv
 from tests.data.sources.drive_files import write_days
 from tests.pipelines.made_up import DAY, START, ingest_all, settings_of, write_records
 
@@ -123,7 +123,7 @@ def test_drains_are_only_recorded(tmp_path: Path) -> None:
 
 def write_csv(folder: Path) -> None:
     write_records(folder / "parquet")
-    as_csv(folder / "parquet", folder / "records")
+    write_as_csv(folder / "parquet", folder / "records")
 
 
 def test_a_folder_of_csv_files_reads_like_one_of_parquet_files(tmp_path: Path) -> None:

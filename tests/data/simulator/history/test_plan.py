@@ -15,7 +15,7 @@ from tests.data.simulator.plans import START, plan
 @pytest.mark.parametrize(
     ("nodes", "days", "seed", "named"), [(0, 1, 1, "--nodes = 0"), (1, 0, 1, "--days = 0"), (1, 1, -1, "--seed = -1")]
 )
-def test_a_number_out_of_bounds_is_named(nodes: int, days: int, seed: int, named: str) -> None:
+def test_a_number_out_of_bounds_is_reported(nodes: int, days: int, seed: int, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         plan(nodes, days, seed)
 
