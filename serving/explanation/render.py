@@ -119,5 +119,5 @@ def _since(signal: Signal, since: Since | None, context: NodeContext) -> str:
         return ""
     age, is_missing = elapsed(since.when, context.at), math.isnan(signal.value)
     if since.or_earlier:
-        return f"{'' if is_missing else ','} for longer than the {age} looked at"
+        return f"{'' if is_missing else ','} for at least {age}"
     return f", {'last seen' if is_missing else 'since'} {short_time(since.when, context.at)} ({age})"

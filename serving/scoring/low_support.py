@@ -27,15 +27,15 @@ SUPPORT: Final = "support"  # the statistic of such a reason
 DAY: Final = timedelta(days=1)
 
 
-def low_support_reasons(now: View, scored: ScoredRows, trained_until: datetime) -> list[tuple[Reason, ...]]:
+def low_support_reasons(view: View, scored: ScoredRows, trained_until: datetime) -> list[tuple[Reason, ...]]:
     """Return, for each scored row, the reasons why its support is low; none where it is not.
 
     Support is low in a node's first week, while no telemetry from it is known (in a fleet that has some), and if
     its hardware model was observed for less than 30 node-days when the model was trained.
     """
-    nodes = inventory(now, scored.rows.names)[scored.rows.node]
-    ages = (now.at - nodes["observed_from"]).to_list()
-    node_days = _node_days(now.nodes(), trained_until)
+    nodes = inventory(view, scored.rows.names)[scored.rows.node]
+    ages = (view.at - nodes["observed_from"]).to_list()
+    node_days = _node_days(view.nodes(), trained_until)
     has_telemetry = _has_telemetry(scored)
     return [
         (

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def not_reporting_reasons(
-    now: View, names: Sequence[str], nodes: Index, coverage: Coverage, time_slices: TimeSlices
+    view: View, names: Sequence[str], nodes: Index, coverage: Coverage, time_slices: TimeSlices
 ) -> list[Reason]:
     """Return one reason for each of `nodes` (positions in `names`), which send too few samples or none."""
-    ((_, slices),) = read(now, names, [(coverage.metric, "last")], time_slices)
+    ((_, slices),) = read(view, names, [(coverage.metric, "last")], time_slices)
     shares = fleet_ratio(slices.values)
-    joined_at = now.nodes()["observed_from"].to_list()
+    joined_at = view.nodes()["observed_from"].to_list()
     reasons = []
     for node in nodes:
         since = _last_covered(shares[node] >= coverage.share, slices.last[node], joined_at[node], time_slices)

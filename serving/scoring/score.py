@@ -73,24 +73,24 @@ def score(view: View, request: ScoreRequest, window_cache: WindowCache | None = 
         FutureError: if the last cutoff is later than the view.
     """
     request.bundle.require(request.catalogue.names)
-    now = view.narrow(to_datetime(request.cutoffs[-1]))
-    risk = assess(now, request.cutoffs[-1:], request.coverage)
-    at_risk, causes = _score_at_risk(now, request, risk, window_cache)
-    scores = pl.concat([at_risk, _not_reporting(now, request, risk)])
+    view = view.narrow(to_datetime(request.cutoffs[-1]))
+    risk = assess(view, request.cutoffs[-1:], request.coverage)
+    at_risk, causes = _score_at_risk(view, request, risk, window_cache)
+    scores = pl.concat([at_risk, _not_reporting(view, request, risk)])
     if scores.is_empty():
-        raise _nothing_to_score(now, risk)
+        raise _nothing_to_score(view, risk)
     return (
-        scores.join(_data_ages(now, request), on=NODE, how="left")
+        scores.join(_data_ages(view, request), on=NODE, how="left")
         .join(causes, on=NODE, how="left")
         .with_columns(pl.col("cause").fill_null(UNKNOWN), cause_note=pl.coalesce("cause_note", _no_cause_note()))
-        .with_columns(pl.lit(now.at).cast(SCORE_SCHEMA[TS]).alias(TS), model_version=pl.lit(request.model_version))
+        .with_columns(pl.lit(view.at).cast(SCORE_SCHEMA[TS]).alias(TS), model_version=pl.lit(request.model_version))
         .select(*SCORE_SCHEMA)
         .sort(NODE, "horizon_hours")
     )
 
 
 def _score_at_risk(
-    now: View, request: ScoreRequest, risk: AtRisk, window_cache: WindowCache | None
+    view: View, request: ScoreRequest, risk: AtRisk, window_cache: WindowCache | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the scores of the nodes at risk, and their likely causes. A NaN of the model is 'unknown'."""
     rows = risk.rows()
@@ -98,18 +98,18 @@ def _score_at_risk(
         no_probabilities = np.empty((0, len(request.bundle.manifest.horizons_days)))
         return _score_table(request, [], no_probabilities, [], []), _cause_columns([], [])
     features = (
-        batch.compute(request.catalogue, now, risk, rows)
+        batch.compute(request.catalogue, view, risk, rows)
         if window_cache is None
-        else online.compute(request.catalogue, now, risk, rows, window_cache)
+        else online.compute(request.catalogue, view, risk, rows, window_cache)
     )
-    past_risk = assess(now, request.cutoffs, request.coverage)
-    rate = np.full(len(rows), steady_rate(now, past_risk, request.every_days)[-1])
+    past_risk = assess(view, request.cutoffs, request.coverage)
+    rate = np.full(len(rows), steady_rate(view, past_risk, request.every_days)[-1])
     probabilities = request.bundle.probabilities(features, rate)
     contributions = request.bundle.contributions(features)
     scored = ScoredRows(request.catalogue, rows, features, contributions, probabilities[:, -1])
     manifest = request.bundle.manifest
-    doubts = low_support_reasons(now, scored, datetime.fromisoformat(manifest.trained_until))
-    reasons = zip(doubts, explain(now, scored, request.metrics), strict=True)
+    doubts = low_support_reasons(view, scored, datetime.fromisoformat(manifest.trained_until))
+    reasons = zip(doubts, explain(view, scored, request.metrics), strict=True)
     nodes = [rows.names[index] for index in rows.node]
     scores = _score_table(
         request,
@@ -118,7 +118,7 @@ def _score_at_risk(
         [Support.LOW if doubt else manifest.support for doubt in doubts],
         [to_json([*doubt, *explanation]) for doubt, explanation in reasons],
     )
-    return scores, _cause_columns(nodes, request.bundle.likely_causes(now, rows, features))
+    return scores, _cause_columns(nodes, request.bundle.likely_causes(view, rows, features))
 
 
 def _cause_columns(nodes: Sequence[str], likely_causes: Sequence[CauseForecast]) -> pl.DataFrame:
@@ -139,14 +139,14 @@ def _no_cause_note() -> pl.Expr:
     return pl.when(pl.col("cause").is_null()).then(pl.lit("it is not reporting"))
 
 
-def _not_reporting(now: View, request: ScoreRequest, risk: AtRisk) -> pl.DataFrame:
+def _not_reporting(view: View, request: ScoreRequest, risk: AtRisk) -> pl.DataFrame:
     """Return rows without a probability for the nodes that are up as far as is known, but not reporting."""
     nodes = np.flatnonzero(risk.unknown[:, 0])
     probabilities = np.full((len(nodes), len(request.bundle.manifest.horizons_days)), np.nan)
     if not len(nodes) or request.coverage is None:
         return _score_table(request, [], probabilities[:0], [], [])
-    time_slices = TimeSlices.of(now, longest_window(request.catalogue, now.width))
-    reasons = not_reporting_reasons(now, risk.names, nodes, request.coverage, time_slices)
+    time_slices = TimeSlices.of(view, longest_window(request.catalogue, view.width))
+    reasons = not_reporting_reasons(view, risk.names, nodes, request.coverage, time_slices)
     supports = [Support.UNKNOWN] * len(nodes)
     names = [risk.names[index] for index in nodes]
     return _score_table(request, names, probabilities, supports, [to_json([reason]) for reason in reasons])
@@ -173,21 +173,21 @@ def _score_table(
     return rows.with_columns(probability).with_columns(support.alias("support"))
 
 
-def _data_ages(now: View, request: ScoreRequest) -> pl.DataFrame:
+def _data_ages(view: View, request: ScoreRequest) -> pl.DataFrame:
     """Return the hours since each node's newest telemetry, or since the node joined if it never sent any.
 
     Null if all telemetry is sent on change only, since a node without changes then sends nothing.
     """
     if not request.is_sampled:
         return pl.DataFrame(schema={NODE: pl.String, "data_age_hours": pl.Float64})
-    newest = now.buckets([]).group_by(NODE).agg(pl.col(BUCKET_END).max())
-    nodes = now.nodes().select(NODE, "observed_from").join(newest, on=NODE, how="left")
-    age = pl.lit(now.at) - pl.coalesce(BUCKET_END, "observed_from")
+    newest = view.buckets([]).group_by(NODE).agg(pl.col(BUCKET_END).max())
+    nodes = view.nodes().select(NODE, "observed_from").join(newest, on=NODE, how="left")
+    age = pl.lit(view.at) - pl.coalesce(BUCKET_END, "observed_from")
     return nodes.select(NODE, (age.dt.total_microseconds() / MICROSECONDS_AN_HOUR).alias("data_age_hours"))
 
 
-def _nothing_to_score(now: View, risk: AtRisk) -> EmptyTableError:
-    fleet, present = f"the fleet at {now.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
+def _nothing_to_score(view: View, risk: AtRisk) -> EmptyTableError:
+    fleet, present = f"the fleet at {view.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
     if not present:
         return EmptyTableError(fleet, "has no node", fix="ingest an inventory whose nodes are observed at that time")
     why = f"has no node to score: all {present} that are present are down or under repair"

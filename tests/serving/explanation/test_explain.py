@@ -50,7 +50,7 @@ def test_since_is_when_it_broke_to_the_bucket(hour: int, value: float) -> None:
     since = START + hour * HOUR
     (reason,) = told(of(spoiled(healthy(), "n04", since, fan=value)), "n04", FAN)
     assert reason.since is not None
-    if since > NOW - 7 * DAY + 6 * HOUR:  # before, the first bucket that was looked at is out of range already
+    if since > NOW - 7 * DAY + 6 * HOUR:  # before, the first bucket of the window is out of range already
         assert abs(since - reason.since) < 6 * HOUR
         assert not reason.or_earlier
     elif since <= NOW - 7 * DAY - 6 * HOUR:
@@ -59,7 +59,7 @@ def test_since_is_when_it_broke_to_the_bucket(hour: int, value: float) -> None:
 
 def test_what_began_before_the_longest_window_is_said_to_be_older_than_what_was_looked_at() -> None:
     (reason,) = told(of(spoiled(healthy(), "n04", START, fan=2_100.0)), "n04", FAN)
-    assert reason.text == "fan speed 2,100 RPM, normal 5,010–5,990, for longer than the 7 days looked at: odds ×2"
+    assert reason.text == "fan speed 2,100 RPM, normal 5,010–5,990, for at least 7 days: odds ×2"
 
 
 def test_buckets_of_a_day_tell_since_which_day_and_not_since_which_hour() -> None:
@@ -106,7 +106,7 @@ def test_a_sensor_that_fell_silent_is_told_with_when_it_was_last_seen() -> None:
 
 def test_a_sensor_that_was_never_seen_has_been_silent_for_longer_than_was_looked() -> None:
     (reason,) = told(of(spoiled(healthy(), "n04", START, fan=math.nan)), "n04", FAN)
-    assert reason.text.startswith("fan speed: no value for longer than the 7 days looked at, normal 5,100")
+    assert reason.text.startswith("fan speed: no value for at least 7 days, normal 5,100")
 
 
 def test_errors_are_told_by_how_far_they_rose_and_since_when() -> None:

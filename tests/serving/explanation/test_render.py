@@ -91,7 +91,7 @@ def test_the_normal_range_and_since_when_follow_the_value() -> None:
     dated = said(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 5 * DAY))
     assert dated == "inlet temperature 41 °C, normal 20–25, since 27 May (5 days)"
     old = said(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 30 * DAY, or_earlier=True))
-    assert old == "inlet temperature 41 °C, normal 20–25, for longer than the 30 days looked at"
+    assert old == "inlet temperature 41 °C, normal 20–25, for at least 30 days"
 
 
 def test_hardware_is_named_and_a_count_of_one_is_in_the_singular() -> None:
