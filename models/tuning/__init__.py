@@ -1,1 +1,1 @@
-"""Search for better settings of the model, and their confirmation; a fixed setup is judged in models/backtest."""
+"""Search for better settings of the model, and their confirmation; a fixed setup is evaluated in models/backtest."""

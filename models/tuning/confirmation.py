@@ -1,4 +1,4 @@
-"""Compares chosen settings with today's on rows that had no say in the choice, each figure with a paired interval."""
+"""Compares the chosen settings with today's on rows that did not influence the choice, with paired intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.hazard.model import cumulative_probabilities
 from models.metrics.bootstrap import NodeWeekCells, Resampler, draw_resampler
 from models.metrics.estimate import Estimate, divide
 from models.metrics.ranking_bootstrap import cut_segments, resampled_ranking
-from models.tuning.validation_folds import Chosen, Course, Floats, Truth
+from models.tuning.validation_folds import Floats, Indices, IntervalOutcomes, TuningSplit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,123 +37,135 @@ Figures = Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What people want to know beside the likelihood: at which horizon, alarming which share of the nodes."""
+class TuningOptions:
+    """At which horizon and alarm share settings are compared, and the seed of the search and of the resamples."""
 
     horizon_days: float
     alarm_share: float
-    seed: int  # of the search and of the resamples
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsComparison:
-    """Figures of today's settings and of those that were chosen, on the same rows and resamples."""
+    """Figures of today's settings and of the chosen ones, on the same rows and resamples."""
 
-    now: Figures
+    today: Figures
     chosen: Figures
     rows: int
-    failures: int  # that the rows could warn of
+    failures: int  # that follow one of the rows within the horizon
 
     @property
     def gains(self) -> dict[str, Estimate]:
-        """Give how much better each figure became: above 0 is better, whatever the figure."""
-        pairs = {name: (self.now[name], self.chosen[name]) for name in IS_LOSS}
-        return {name: now.minus(new) if IS_LOSS[name] else new.minus(now) for name, (now, new) in pairs.items()}
+        """How much better each figure became: above 0 is better, whatever the figure."""
+        pairs = {name: (self.today[name], self.chosen[name]) for name in IS_LOSS}
+        return {
+            name: today.minus(chosen) if IS_LOSS[name] else chosen.minus(today)
+            for name, (today, chosen) in pairs.items()
+        }
 
     @property
     def is_better(self) -> bool:
-        """Tell whether the likelihood rose beyond chance, and neither the ranking nor the alarms fell beyond it."""
+        """Whether the likelihood rose beyond chance, and neither the ranking nor the alarms became worse beyond it."""
         low = self.gains[LOSS].bounds()[0]
         return low is not None and low > 0 and not self.worse
 
     @property
     def worse(self) -> tuple[str, ...]:
-        """Name the figures that fell beyond chance."""
+        """The figures that became worse beyond chance."""
         highs = {name: gain.bounds()[1] for name, gain in self.gains.items()}
         return tuple(name for name, high in highs.items() if high is not None and high < 0)
 
 
-def compare(course: Course, chosen: Params, question: Question) -> SettingsComparison:
-    """Let both settings sit the newer folds.
+def compare(split: TuningSplit, chosen: Params, options: TuningOptions) -> SettingsComparison:
+    """Compare both settings on the newer folds.
 
     Raises:
-        TooLittleDataError: if none of these can be sat.
+        TooLittleDataError: if there is no such fold.
     """
-    recipes = {"now": course.recipe, "chosen": replace(course.recipe, params=chosen)}
-    tested, truths, answers = list[Chosen](), list[Truth](), {name: list[Floats]() for name in recipes}
-    for exam in course.newer():
-        tested.append(exam.tested)
-        truths.append(exam.truth)
-        for name, recipe in recipes.items():
-            answers[name].append(exam.answer(recipe))
-    if not tested:
+    today_scores, chosen_scores = list[Floats](), list[Floats]()
+    rows, outcomes = list[Indices](), list[IntervalOutcomes]()
+    for fold in split.confirmation_folds():
+        rows.append(fold.test_rows)
+        outcomes.append(fold.outcomes)
+        today_scores.append(fold.scores(split.recipe))
+        chosen_scores.append(fold.scores(replace(split.recipe, params=chosen)))
+    if not rows:
         raise TooLittleDataError("no fold is left to confirm settings on", fix="tune when there are more failures")
-    jury = Jury.of(course, np.concatenate(tested), Truth.joined(truths), question)
-    told = {name: jury.figures(np.concatenate(parts)) for name, parts in answers.items()}
-    return SettingsComparison(told["now"], told["chosen"], len(jury.rows), len(jury.failure_cells.node))
+    confirmation = ConfirmationSet.of(split, np.concatenate(rows), IntervalOutcomes.concatenated(outcomes), options)
+    return SettingsComparison(
+        confirmation.figures(np.concatenate(today_scores)),
+        confirmation.figures(np.concatenate(chosen_scores)),
+        len(confirmation.rows),
+        len(confirmation.failure_cells.node),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Jury:
-    """Sampled rows, what each stands for and came to, and resamples of their nodes and weeks."""
+class ConfirmationSet:
+    """Sampled rows of the newer folds with their weights and outcomes, and resamples of their nodes and weeks."""
 
-    question: Question
-    horizon_at: int  # among all horizons
+    options: TuningOptions
+    horizon_column: int  # of the options' horizon, among all
     rows: Rows
     weight: Floats
-    truth: Truth
-    label: Floats  # at the question's horizon
-    failure: Chosen  # the number of the failure that a row is followed by within the horizon; -1: none
+    outcomes: IntervalOutcomes
+    label: Floats  # at the options' horizon
+    failure: Indices  # the number of the failure that follows a row within the horizon; -1: none
     failure_cells: NodeWeekCells
     resampler: Resampler
 
     @classmethod
-    def of(cls, course: Course, tested: Chosen, truth: Truth, question: Question) -> Jury:
-        """Look up what came of the rows, and draw the resamples: the same for all settings."""
-        training, horizon = course.training, days(question.horizon_days)
-        rows, outcomes = training.rows.take(tested), Outcomes.of(course.view, training.rows.names)
-        told, ahead = label(rows, outcomes, horizon), outcomes.next_failure(rows)
-        node, start, failure = _number(rows, ahead, told == 1)
-        rng = np.random.default_rng(question.seed)
+    def of(
+        cls, split: TuningSplit, test_rows: Indices, outcomes: IntervalOutcomes, options: TuningOptions
+    ) -> ConfirmationSet:
+        """Label the rows by all that is known now, and draw the resamples: the same for all settings."""
+        training, horizon = split.training, days(options.horizon_days)
+        rows, known = training.rows.take(test_rows), Outcomes.of(split.view, training.rows.names)
+        labels = label(rows, known, horizon)
+        node, start, failure = _number_failures(rows, known.next_failure(rows), labels == 1)
+        rng = np.random.default_rng(options.seed)
         resampler = draw_resampler(rows.names, rows.ts.min(), rows.ts.max() + horizon, rng)
         return cls(
-            question,
-            training.periods.horizons_days.index(question.horizon_days),
+            options,
+            training.periods.horizons_days.index(options.horizon_days),
             rows,
-            training.weight[tested],
-            truth,
-            told,
+            training.weight[test_rows],
+            outcomes,
+            labels,
             failure,
             resampler.cells(rows.names, node, start),
             resampler,
         )
 
     def figures(self, score: Floats) -> dict[str, Estimate]:
-        """Judge what a model adds to the base."""
-        probability = cumulative_probabilities(expit(self.truth.base + score))[:, self.horizon_at]
-        found = {LOSS: self._loss(score), PRECISION: self._precision(probability), CAUGHT: self._caught(probability)}
+        """Compute the figures of a model that adds this score to the base."""
+        probability = cumulative_probabilities(expit(self.outcomes.base + score))[:, self.horizon_column]
+        figures = {LOSS: self._loss(score), PRECISION: self._precision(probability), CAUGHT: self._caught(probability)}
         is_enough = len(self.failure_cells.node) >= FEWEST_FAILURES
-        return found if is_enough else {name: Estimate(figure.value) for name, figure in found.items()}
+        return figures if is_enough else {name: Estimate(figure.value) for name, figure in figures.items()}
 
     def _loss(self, score: Floats) -> Estimate:
-        return self._ratio(self.truth.losses(score), self.truth.failures, self._cells(self.rows))
+        return self._ratio(self.outcomes.losses(score), self.outcomes.failures, self._cells(self.rows))
 
     def _precision(self, probability: Floats) -> Estimate:
-        """Give the average precision; rows count for those that they stand for."""
-        known = ~np.isnan(self.label)
-        told, chance, weight = self.label[known], probability[known], self.weight[known]
-        if not told.any():
+        """Compute the average precision; a row counts for as many nodes as its weight says."""
+        is_known = ~np.isnan(self.label)
+        labels, known, weight = self.label[is_known], probability[is_known], self.weight[is_known]
+        if not labels.any():
             return Estimate(None)
-        segments = cut_segments(told, chance)
-        place = segments.of_row + np.where(told == 1, 0, segments.count)
-        matrix = coo_array((weight, (place, np.arange(len(told)))), shape=(2 * segments.count, len(told))).tocsc()
-        sums = self.resampler.sums(matrix, self._cells(self.rows.take(known)))
+        segments = cut_segments(labels, known)
+        row_of_sums = segments.of_row + np.where(labels == 1, 0, segments.count)
+        matrix = coo_array(
+            (weight, (row_of_sums, np.arange(len(labels)))), shape=(2 * segments.count, len(labels))
+        ).tocsc()
+        sums = self.resampler.sums(matrix, self._cells(self.rows.take(is_known)))
         draws = [resampled_ranking(segments, *np.split(block, 2))["pr_auc"] for block in sums]
-        return Estimate(float(average_precision_score(told, chance, sample_weight=weight)), np.concatenate(draws))
+        value = float(average_precision_score(labels, known, sample_weight=weight))
+        return Estimate(value, np.concatenate(draws))
 
     def _caught(self, probability: Floats) -> Estimate:
-        """Give the share of the failures that an alarm came before, of those that any row came before."""
-        warned = self.failure[alarmed(self.rows, probability, self.weight, self.question.alarm_share)]
+        """Compute the share of failures with an alarm before them, among those with any row before them."""
+        warned = self.failure[riskiest(self.rows, probability, self.weight, self.options.alarm_share)]
         count = len(self.failure_cells.node)
         is_caught = np.bincount(warned[warned >= 0], minlength=count) > 0
         return self._ratio(is_caught.astype(np.float64), np.ones(count), self.failure_cells)
@@ -168,24 +180,23 @@ class Jury:
         return self.resampler.cells(rows.names, rows.node.astype(np.int32), rows.ts)
 
 
-def _number(
-    rows: Rows, ahead: NDArray[np.datetime64], is_followed: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], Times, Chosen]:
-    """Number the failures that rows are followed by: their nodes, their starts, and each row's."""
-    pairs = np.column_stack([rows.node[is_followed], ahead[is_followed].astype(np.int64)])
-    failures, place = np.unique(pairs, axis=0, return_inverse=True)
-    number = np.full(len(rows), -1)
-    number[is_followed] = place.ravel()
-    return failures[:, 0].astype(np.int32), failures[:, 1].astype("datetime64[us]"), number
+def _number_failures(
+    rows: Rows, next_failure: NDArray[np.datetime64], is_followed: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], Times, Indices]:
+    """Number the failures that follow rows: each failure's node and start, and each row's failure, -1 for none."""
+    pairs = np.column_stack([rows.node[is_followed], next_failure[is_followed].astype(np.int64)])
+    failures, number = np.unique(pairs, axis=0, return_inverse=True)
+    failure_of_row = np.full(len(rows), -1)
+    failure_of_row[is_followed] = number.ravel()
+    return failures[:, 0].astype(np.int32), failures[:, 1].astype("datetime64[us]"), failure_of_row
 
 
-def alarmed(rows: Rows, probability: Floats, weight: Floats, share: float) -> NDArray[np.bool_]:
-    """Tell which rows are among the riskiest share of their time, when each stands for `weight` nodes."""
+def riskiest(rows: Rows, probability: Floats, weight: Floats, share: float) -> NDArray[np.bool_]:
+    """Select the riskiest share of the rows of each time, if each row stands for `weight` nodes."""
     order = np.lexsort((-probability, rows.cutoff))
     _, first, size = np.unique(rows.cutoff[order], return_index=True, return_counts=True)
-    above = np.cumsum(weight[order]) - weight[order]
-    whole = np.add.reduceat(weight[order], first) if len(first) else np.empty(0)
-    is_in = above - np.repeat(above[first], size) < share * np.repeat(whole, size)
-    out = np.zeros(len(rows), dtype=bool)
-    out[order] = is_in
-    return out
+    riskier = np.cumsum(weight[order]) - weight[order]  # the weight of all rows before each
+    total = np.add.reduceat(weight[order], first) if len(first) else np.empty(0)
+    is_selected = np.zeros(len(rows), dtype=bool)
+    is_selected[order] = riskier - np.repeat(riskier[first], size) < share * np.repeat(total, size)
+    return is_selected

@@ -1,7 +1,8 @@
-"""Searches for better settings of the model, and believes them only on failures that the search has not seen.
+"""Searches for better settings of the model, and accepts them only if failures outside the search confirm them.
 
 The later half of the failures is cut into folds as calibration does. Optuna's tree-structured Parzen estimator
-(Bergstra et al. 2011) chooses on the older folds; what it chose then meets today's settings on the newer ones, once.
+(Bergstra et al. 2011) chooses on the older folds; its choice is then compared with today's settings on the newer ones,
+once.
 """
 
 from __future__ import annotations
@@ -17,72 +18,70 @@ from optuna.trial import TrialState
 
 from data.errors import TooLittleDataError
 from models.hazard.train import count_failures, gather_training_set
-from models.tuning.confirmation import Question, SettingsComparison, compare
-from models.tuning.search_space import changed, given, space
-from models.tuning.validation_folds import Course, Exam, Floats
+from models.tuning.confirmation import SettingsComparison, TuningOptions, compare
+from models.tuning.search_space import search_space, tuned_values, with_values
+from models.tuning.validation_folds import Floats, TuningSplit, ValidationFold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from optuna import Trial
-
     from data.view import View
     from models.setup import Params, Recipe, Setup
 
-    Progress = Callable[[str, int, int], None]  # stage, done, and of how many; 0: not known
+    Progress = Callable[[str, int, int], None]  # stage, done, and of how many; 0: unknown
 
-WARM_UP: Final = 8  # trials that sit every exam, before any is given up early
-CONFIRMING: Final = 4.0  # the newer folds cost so many trials: they sit two settings, and have more to learn from
+WARM_UP_TRIALS: Final = 8  # that are scored on every fold, before any is given up early
+CONFIRMATION_TRIALS: Final = 4.0  # whose time the newer folds take: two settings, and more data to learn from
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: by a clock (seconds), after a number of trials, or both; the clock is asked between trials."""
+    """When to stop: at a time of the clock (seconds), after a number of trials, or both; checked between trials."""
 
     clock: Callable[[], float]
-    until: float = inf
-    trials: int | None = None
+    deadline: float = inf
+    max_trials: int | None = None
 
-    def allows(self, tried: Sequence[Tried]) -> bool:
-        """Tell whether there is room for one more trial and for the confirmation after it; for the first there is."""
-        if not tried:
+    def allows(self, trials: Sequence[SettingsTrial]) -> bool:
+        """Return whether there is time for another trial and the confirmation after it; the first is always allowed."""
+        if not trials:
             return True
-        if self.trials is not None and len(tried) >= self.trials:
+        if self.max_trials is not None and len(trials) >= self.max_trials:
             return False
-        usual = sum(one.seconds for one in tried) / len(tried)
-        return self.clock() + usual + CONFIRMING * tried[0].seconds < self.until
+        mean_seconds = sum(trial.seconds for trial in trials) / len(trials)
+        return self.clock() + mean_seconds + CONFIRMATION_TRIALS * trials[0].seconds < self.deadline
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """Settings that were tried, and their log-loss summed over the folds, after each: nats a failure of all folds."""
+class SettingsTrial:
+    """Settings, and their log-loss summed over the folds, after each fold: nats per failure of all folds."""
 
     number: int
     params: Params
     losses: tuple[float, ...]
-    is_whole: bool  # not given up early
+    is_complete: bool  # not given up early
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
-    """What was tried, and what became of the best of it."""
+class TuningResult:
+    """The trials of a search, and the comparison of the best one with today's settings."""
 
-    course: Course
+    split: TuningSplit
     failures: int  # to learn from
     rows: int
     rate_loss: float  # log-loss of the fleet's rate alone, on the older folds
-    tried: tuple[Tried, ...]
-    comparison: SettingsComparison | None = None  # None: nothing was better than today's settings on the older folds
+    trials: tuple[SettingsTrial, ...]
+    comparison: SettingsComparison | None = None  # None: no trial was better than today's settings on the older folds
 
     @property
-    def best(self) -> Tried:
-        """Give the best trial on the older folds; the first of equals, so today's settings first."""
-        return ranked(self.tried)[0]
+    def best(self) -> SettingsTrial:
+        """The best trial on the older folds; the first of equals, so today's settings first."""
+        return ranked(self.trials)[0]
 
 
-def tune(view: View, setup: Setup, budget: Budget, question: Question, progress: Progress) -> Tuned:
-    """Search within a budget for better settings than the setup's, by what the view knows and no more.
+def tune(view: View, setup: Setup, budget: Budget, options: TuningOptions, progress: Progress) -> TuningResult:
+    """Search within a budget for better settings than the setup's, from what the view knows and no more.
 
     Raises:
         TooLittleDataError: if there are too few failures to learn from, or to be cut in two.
@@ -91,60 +90,68 @@ def tune(view: View, setup: Setup, budget: Budget, question: Question, progress:
     _, _, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
     _require_failures(failures, setup, view)
-    course = Course.of(training, view, setup.recipe)
+    split = TuningSplit.of(training, view, setup.recipe)
     progress("folds", 0, 0)
-    exams = course.older()
-    if not exams:
+    folds = split.selection_folds()
+    if not folds:
         raise TooLittleDataError(
-            f"no failure was known at the start of any fold before {course.confirmed_from:%Y-%m-%d %H:%M} UTC: "
+            f"no failure was known at the start of any fold before {split.confirmation_start:%Y-%m-%d %H:%M} UTC: "
             "failures crowd into too short a time to choose settings on",
             fix="tune when failures are spread over a longer time",
         )
-    tried = search(exams, course.recipe, budget, question.seed, progress)
-    told = Tuned(course, failures, len(training.rows), sum(_loss(exam, 0.0, exams) for exam in exams), tried)
-    if told.best.number == 0:
-        return told
-    exams.clear()
+    trials = run_trials(folds, split.recipe, budget, options.seed, progress)
+    rate_loss = sum(_loss(fold, 0.0, folds) for fold in folds)
+    result = TuningResult(split, failures, len(training.rows), rate_loss, trials)
+    if result.best.number == 0:
+        return result
+    folds.clear()  # their memory, before the newer folds need some
     progress("confirmation", 0, 0)
-    return replace(told, comparison=compare(course, told.best.params, question))
+    return replace(result, comparison=compare(split, result.best.params, options))
 
 
-def ranked(tried: Sequence[Tried]) -> list[Tried]:
-    """Put the trials that sat every exam in order, the best first."""
-    return sorted((one for one in tried if one.is_whole), key=lambda one: one.losses[-1])
+def ranked(trials: Sequence[SettingsTrial]) -> list[SettingsTrial]:
+    """Sort the trials that were scored on every fold, the best first."""
+    return sorted((trial for trial in trials if trial.is_complete), key=lambda trial: trial.losses[-1])
 
 
-def search(exams: Sequence[Exam], recipe: Recipe, budget: Budget, seed: int, progress: Progress) -> tuple[Tried, ...]:
+def run_trials(
+    folds: Sequence[ValidationFold], recipe: Recipe, budget: Budget, seed: int, progress: Progress
+) -> tuple[SettingsTrial, ...]:
     """Try today's settings, then what the sampler proposes; the same seed and number of trials give the same trials."""
-    optuna.logging.disable_default_handler()  # what it logs goes where others' logs go
+    optuna.logging.disable_default_handler()  # its messages go where others' do
     optuna.logging.enable_propagation()
-    study = optuna.create_study(sampler=TPESampler(seed=seed), pruner=MedianPruner(n_startup_trials=WARM_UP))
-    study.enqueue_trial(given(recipe.params))
-    ranges, tried = space(recipe.params), list[Tried]()
-    while budget.allows(tried):
-        progress("trials", len(tried), budget.trials or 0)
-        trial = study.ask(ranges)
-        one = _attempt(trial, exams, recipe, budget.clock)
-        study.tell(trial, one.losses[-1] if one.is_whole else None, None if one.is_whole else TrialState.PRUNED)
-        tried.append(one)
-    return tuple(tried)
+    study = optuna.create_study(sampler=TPESampler(seed=seed), pruner=MedianPruner(n_startup_trials=WARM_UP_TRIALS))
+    study.enqueue_trial(tuned_values(recipe.params))
+    space, trials = search_space(recipe.params), list[SettingsTrial]()
+    while budget.allows(trials):
+        progress("trials", len(trials), budget.max_trials or 0)
+        proposal = study.ask(space)
+        trial = _run_trial(proposal, folds, recipe, budget.clock)
+        if trial.is_complete:
+            study.tell(proposal, trial.losses[-1])
+        else:
+            study.tell(proposal, state=TrialState.PRUNED)
+        trials.append(trial)
+    return tuple(trials)
 
 
-def _attempt(trial: Trial, exams: Sequence[Exam], recipe: Recipe, clock: Callable[[], float]) -> Tried:
-    """Sit the exams in order, up to the one after which the trial is worse than half of those before it."""
-    began, params, losses = clock(), changed(recipe.params, trial.params), list[float]()
-    for step, exam in enumerate(exams):
-        answer = exam.answer(replace(recipe, params=params))
-        losses.append(_loss(exam, answer, exams) + (losses[-1] if losses else 0.0))
-        trial.report(losses[-1], step)
-        if step + 1 < len(exams) and trial.should_prune():
-            return Tried(trial.number, params, tuple(losses), is_whole=False, seconds=clock() - began)
-    return Tried(trial.number, params, tuple(losses), is_whole=True, seconds=clock() - began)
+def _run_trial(
+    proposal: optuna.Trial, folds: Sequence[ValidationFold], recipe: Recipe, clock: Callable[[], float]
+) -> SettingsTrial:
+    """Score settings fold by fold; stop after a fold where they are worse than half of the trials before them."""
+    began, params, losses = clock(), with_values(recipe.params, proposal.params), list[float]()
+    for step, fold in enumerate(folds):
+        scores = fold.scores(replace(recipe, params=params))
+        losses.append(_loss(fold, scores, folds) + (losses[-1] if losses else 0.0))
+        proposal.report(losses[-1], step)
+        if step + 1 < len(folds) and proposal.should_prune():
+            return SettingsTrial(proposal.number, params, tuple(losses), is_complete=False, seconds=clock() - began)
+    return SettingsTrial(proposal.number, params, tuple(losses), is_complete=True, seconds=clock() - began)
 
 
-def _loss(exam: Exam, score: Floats | float, exams: Sequence[Exam]) -> float:
-    """Give what one exam adds to the log-loss a failure of all of them."""
-    return float(exam.truth.losses(score).sum() / sum(one.truth.failures.sum() for one in exams))
+def _loss(fold: ValidationFold, score: Floats | float, folds: Sequence[ValidationFold]) -> float:
+    """Compute one fold's share of the log-loss per failure of all folds."""
+    return float(fold.outcomes.losses(score).sum() / sum(each.outcomes.failures.sum() for each in folds))
 
 
 def _require_failures(failures: int, setup: Setup, view: View) -> None:

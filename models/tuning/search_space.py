@@ -1,4 +1,4 @@
-"""What may be tuned, and how far: few settings in narrow ranges, since few failures can't tell many apart."""
+"""Which settings are tuned, and in which ranges: few and narrow ones, since few failures can't tell many apart."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ INTEGERS: Final = {"trees": (50, 400), "leaves": (4, 24), "min_child": (10, 300)
 POSITIVES: Final = {"learning_rate": (0.01, 0.15), "feature_share": (0.05, 0.6), "l2": (0.3, 100.0)}
 SHARES: Final = {"row_share": (0.4, 1.0), "trees_share": (0.3, 1.0)}
 CHOICES: Final = {
-    "half_life_days": (180.0, 365.0, 730.0, 3650.0),  # a line is fitted once for each: few
-    "bins": (63, 127, 255),  # and rows are binned once for each
+    "half_life_days": (180.0, 365.0, 730.0, 3650.0),  # few: each needs a fit of the linear model
+    "bins": (63, 127, 255),  # few: each needs a binning of the rows
 }
-DIGITS: Final = 3  # of a setting that somebody is to paste
+DIGITS: Final = 3  # of a recommended setting
 
 
-def space(current: Params) -> Space:
-    """Give the range of each setting that is tuned, widened to hold today's value."""
-    own = {name: getattr(current, name) for name in (*INTEGERS, *POSITIVES, *SHARES)}
-    found: Space = {}
+def search_space(current: Params) -> Space:
+    """Return the range of each tuned setting, widened to include today's value."""
+    today = {name: getattr(current, name) for name in (*INTEGERS, *POSITIVES, *SHARES)}
+    space: Space = {}
     for name, (low, high) in INTEGERS.items():
-        found[name] = IntDistribution(min(low, own[name]), max(high, own[name]), log=True)
+        space[name] = IntDistribution(min(low, today[name]), max(high, today[name]), log=True)
     for name, (least, most) in POSITIVES.items():
-        is_log = own[name] > 0  # l2 may be 0
-        found[name] = FloatDistribution(min(least, own[name]), max(most, own[name]), log=is_log)
+        is_log = today[name] > 0  # l2 may be 0
+        space[name] = FloatDistribution(min(least, today[name]), max(most, today[name]), log=is_log)
     for name, (least, most) in SHARES.items():
-        found[name] = FloatDistribution(min(least, own[name]), max(most, own[name]))
+        space[name] = FloatDistribution(min(least, today[name]), max(most, today[name]))
     for name, choices in CHOICES.items():
-        found[name] = CategoricalDistribution(sorted({*choices, getattr(current, name)}))
-    return found
+        space[name] = CategoricalDistribution(sorted({*choices, getattr(current, name)}))
+    return space
 
 
-def given(current: Params) -> dict[str, float]:
-    """Give today's values of the settings that are tuned."""
-    return {name: value for name, value in asdict(current).items() if name in space(current)}
+def tuned_values(current: Params) -> dict[str, float]:
+    """Return today's values of the tuned settings."""
+    return {name: value for name, value in asdict(current).items() if name in search_space(current)}
 
 
-def changed(current: Params, told: Mapping[str, float]) -> Params:
-    """Set what was tuned, rounded as it will be pasted: what is judged is what is recommended."""
-    new: dict[str, Any] = {name: tidy(value) for name, value in told.items() if value != getattr(current, name)}
-    return replace(current, **new)
+def with_values(current: Params, values: Mapping[str, float]) -> Params:
+    """Set tuned values, rounded as they are recommended: the rounded ones are evaluated."""
+    changes: dict[str, Any] = {
+        name: rounded(value) for name, value in values.items() if value != getattr(current, name)
+    }
+    return replace(current, **changes)
 
 
-def tidy(value: float) -> float:
-    """Round to a few digits; whole numbers stay what they are."""
+def rounded(value: float) -> float:
+    """Round to a few significant digits; integers stay as they are."""
     return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
 
 
-def differences(current: Params, other: Params) -> dict[str, float]:
-    """Give the settings that differ, with the other's values."""
-    now, then = asdict(current), asdict(other)
-    return {name: then[name] for name in space(current) if then[name] != now[name]}
+def differences(current: Params, changed: Params) -> dict[str, float]:
+    """Return the changed values of the settings that differ."""
+    before, after = asdict(current), asdict(changed)
+    return {name: after[name] for name in search_space(current) if after[name] != before[name]}

@@ -1,4 +1,4 @@
-"""Examines settings on folds: what a model of each fold's past would have said of the rows that came after it."""
+"""Folds that walk forward in time: settings are chosen on the older half and confirmed on the newer one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from features.grid import Times, to_datetime
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 from models.hazard import fit
-from models.hazard.model import Covariates, base_log_odds, blend
+from models.hazard.logistic_loss import log_loss
+from models.hazard.model import Covariates, base_log_odds, blend, interval_widths
 from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
@@ -26,67 +27,69 @@ if TYPE_CHECKING:
     from models.setup import Recipe
 
 Floats = NDArray[np.float64]
-Chosen = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """What came of some rows, rows x intervals; each interval weighs one failure as one, as calibration does."""
+class IntervalOutcomes:
+    """Outcomes of some rows, rows x intervals; a failure weighs 1 in each interval, as in calibration."""
 
     base: Floats
-    outcome: Floats  # 0 where it is not known, which weighs nothing
+    outcome: Floats  # 0 where unknown, with no weight
     weight: Floats
 
     @classmethod
-    def of(cls, training: TrainingSet, periods: Periods, tested: Chosen, recipe: Recipe) -> Truth:
+    def of(cls, training: TrainingSet, periods: Periods, rows: Indices, recipe: Recipe) -> IntervalOutcomes:
         """Take some rows of a training set, with their outcomes as known at a time."""
-        told, widths = periods.take(tested), np.diff(np.array([0.0, *periods.horizons_days]))
-        weight = training.weight[tested][:, None] * told.exposure / fit.rows_per_failure(widths, recipe)
-        base = base_log_odds(training.fleet_rate[tested][:, None], widths)
-        return cls(base, np.nan_to_num(told.outcome), np.where(np.isnan(told.outcome), 0.0, weight))
+        taken, widths = periods.take(rows), interval_widths(periods.horizons_days)
+        weight = training.weight[rows][:, None] * taken.exposure / fit.rows_per_failure(widths, recipe)
+        base = base_log_odds(training.fleet_rate[rows][:, None], widths)
+        return cls(base, np.nan_to_num(taken.outcome), np.where(np.isnan(taken.outcome), 0.0, weight))
 
     @classmethod
-    def joined(cls, parts: Sequence[Truth]) -> Truth:
-        """Put the truths of several folds one after another."""
-        told = zip(*((part.base, part.outcome, part.weight) for part in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in told))
+    def concatenated(cls, parts: Sequence[IntervalOutcomes]) -> IntervalOutcomes:
+        """Concatenate the outcomes of several folds."""
+        return cls(
+            np.concatenate([part.base for part in parts]),
+            np.concatenate([part.outcome for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+        )
 
     def losses(self, score: Floats | float) -> Floats:
-        """Give each row's negative log-likelihood in nats, under what a model adds to the base."""
-        log_odds = self.base + score
-        return np.asarray((self.weight * (np.logaddexp(0, log_odds) - self.outcome * log_odds)).sum(axis=1))
+        """Compute each row's negative log-likelihood in nats, if a model adds this score to the base."""
+        return np.asarray(log_loss(self.base + score, self.outcome, self.weight).sum(axis=1))
 
     @property
     def failures(self) -> Floats:
-        """Give how much of a failure each row is."""
+        """How many failures each row counts for."""
         return np.asarray((self.weight * self.outcome).sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
-    """A fold's lesson, and the rows that its model is examined on."""
+class ValidationFold:
+    """What a fold's model learns from, and the rows that it is tested on."""
 
-    lesson: FoldData
-    tested: Chosen
-    seen: Covariates
-    truth: Truth
-    lines: dict[float, Floats] = field(default_factory=dict)  # what a line says: its only setting is the half-life
+    data: FoldData
+    test_rows: Indices
+    covariates: Covariates  # of the test rows, as the outcomes are
+    outcomes: IntervalOutcomes
+    linear_scores: dict[float, Floats] = field(default_factory=dict)  # by half-life, the linear model's only setting
 
-    def answer(self, recipe: Recipe) -> Floats:
-        """Give what a model of these settings adds to the base: uncalibrated, rows x intervals."""
-        trees, share = self.lesson.fit_trees(recipe.params).scores(self.seen), recipe.params.trees_share
-        return trees if share == 1 else blend(trees, self._line(recipe), share)
+    def scores(self, recipe: Recipe) -> Floats:
+        """Compute what a model of these settings adds to the base: uncalibrated, rows x intervals."""
+        trees, trees_share = self.data.fit_trees(recipe.params).scores(self.covariates), recipe.params.trees_share
+        return trees if trees_share == 1 else blend(trees, self._linear_scores(recipe), trees_share)
 
-    def _line(self, recipe: Recipe) -> Floats:
+    def _linear_scores(self, recipe: Recipe) -> Floats:
         half_life = recipe.params.half_life_days
-        if half_life not in self.lines:
-            self.lines[half_life] = self.lesson.fit_linear(recipe).scores(self.seen.features)
-        return self.lines[half_life]
+        if half_life not in self.linear_scores:
+            self.linear_scores[half_life] = self.data.fit_linear(recipe).scores(self.covariates.features)
+        return self.linear_scores[half_life]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """Folds that walk forward through a training set: settings are chosen on the older half, confirmed on the newer."""
+class TuningSplit:
+    """Folds of a training set: the older half for the selection of settings, the newer half for their confirmation."""
 
     training: TrainingSet
     view: View
@@ -94,8 +97,8 @@ class Course:
     starts: Times
 
     @classmethod
-    def of(cls, training: TrainingSet, view: View, recipe: Recipe) -> Course:
-        """Cut twice as many folds as calibration does; one seed is enough to compare settings.
+    def of(cls, training: TrainingSet, view: View, recipe: Recipe) -> TuningSplit:
+        """Cut twice as many folds as calibration does; a single seed is enough to compare settings.
 
         Raises:
             TooLittleDataError: if failures come at too few times to be cut in two.
@@ -110,33 +113,33 @@ class Course:
 
     @property
     def half(self) -> int:
-        """Count the folds of the older half."""
+        """How many folds the older half has."""
         return len(self.starts) // 2
 
     @property
-    def chosen_from(self) -> datetime:
-        """Give when the first fold that settings are chosen on begins."""
+    def selection_start(self) -> datetime:
+        """When the first fold of the selection begins."""
         return to_datetime(self.starts[0])
 
     @property
-    def confirmed_from(self) -> datetime:
-        """Give when the newer half begins: nothing that was known later has a say in what is chosen."""
+    def confirmation_start(self) -> datetime:
+        """When the newer half begins: nothing that became known later influences the selection."""
         return to_datetime(self.starts[self.half])
 
-    def older(self) -> list[Exam]:
-        """Prepare the folds that settings are chosen on, labelled by what was known when the newer ones begin."""
-        known = Outcomes.of(self.view.narrow(self.confirmed_from), self.training.rows.names)
+    def selection_folds(self) -> list[ValidationFold]:
+        """Prepare the older folds, labelled by what was known when the newer ones begin."""
+        known = Outcomes.of(self.view.narrow(self.confirmation_start), self.training.rows.names)
         periods = Periods.of(self.training.rows, known, self.training.periods.horizons_days)
-        return list(self._exams(range(1, self.half + 1), periods))
+        return list(self._folds(range(1, self.half + 1), periods))
 
-    def newer(self) -> Iterator[Exam]:
-        """Prepare the folds that settings are confirmed on, one after another."""
-        return self._exams(range(self.half + 1, len(self.starts) + 1), self.training.periods)
+    def confirmation_folds(self) -> Iterator[ValidationFold]:
+        """Prepare the newer folds, one after another."""
+        return self._folds(range(self.half + 1, len(self.starts) + 1), self.training.periods)
 
-    def _exams(self, numbers: range, periods: Periods) -> Iterator[Exam]:
+    def _folds(self, numbers: range, periods: Periods) -> Iterator[ValidationFold]:
         for number in numbers:
             fold = fit.make_fold(self.training, self.view, self.starts, number)
             if fold is not None:
-                seen = fit.covariates_of(self.training).take(fold.test_rows)
-                truth = Truth.of(self.training, periods, fold.test_rows, self.recipe)
-                yield Exam(fold.data, fold.test_rows, seen, truth)
+                covariates = fit.covariates_of(self.training).take(fold.test_rows)
+                outcomes = IntervalOutcomes.of(self.training, periods, fold.test_rows, self.recipe)
+                yield ValidationFold(fold.data, fold.test_rows, covariates, outcomes)

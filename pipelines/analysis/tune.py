@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from models.backtest.result import middle_share
 from models.registry.runs import SearchRun
-from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, Question
-from models.tuning.search import Budget, Tuned, ranked, tune
-from models.tuning.search_space import differences, given
+from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, TuningOptions
+from models.tuning.search import Budget, TuningResult, ranked, tune
+from models.tuning.search_space import differences, tuned_values
 from pipelines.output.json_files import to_json
 from pipelines.output.progress import progress_bars
 from pipelines.wiring import wiring
@@ -29,7 +29,7 @@ MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SearchLimits:
     """How long to search: total minutes, a number of trials, or both; and the seed of the search."""
 
     minutes: float | None
@@ -38,7 +38,7 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TrialReport:
     """Settings that were tried, as far as they differ from today's, and their log-loss on the older folds."""
 
     number: int
@@ -74,7 +74,7 @@ class TuneReport:
     given_up_early: int
     rate_log_loss: float  # of the fleet's failure rate alone
     today: dict[str, float]
-    trials: tuple[Trial, ...]  # those that were evaluated on every fold, today's settings included, the best first
+    trials: tuple[TrialReport, ...]  # those evaluated on every fold, today's settings included, the best first
     confirmation: dict[str, ConfirmedFigure]  # empty: there was nothing to confirm
     confirmed_on: int  # failures
     verdict: str
@@ -82,12 +82,12 @@ class TuneReport:
     notices: tuple[str, ...] = ()
 
     @property
-    def now(self) -> Trial:
+    def now(self) -> TrialReport:
         """Today's settings as they were tried: the first trial, which is evaluated on every fold."""
         return next(trial for trial in self.trials if trial.number == 0)
 
 
-def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneReport:
+def search(settings: Settings, until: datetime | None, limits: SearchLimits) -> TuneReport:
     """Tune on what was known at a time (default: now).
 
     Raises:
@@ -96,16 +96,16 @@ def search(settings: Settings, until: datetime | None, effort: Effort) -> TuneRe
         SettingsError: if the time is in the future.
     """
     began = time.monotonic()
-    deadline = float("inf") if effort.minutes is None else began + effort.minutes * MINUTE
+    deadline = float("inf") if limits.minutes is None else began + limits.minutes * MINUTE
     with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         when = cutoff(settings, records, until)
         notices = staleness_warnings(settings, store, records, when)
         setup = training_setup(settings, store.telemetry.metrics())
-        question = _question(settings, effort.seed)
-        budget = Budget(time.monotonic, deadline, effort.trials)
-        tuned = tune(hindsight_view(store, records).narrow(when), setup, budget, question, progress)
-    return _report(settings, tuned, question, time.monotonic() - began, notices)
+        options = _tuning_options(settings, limits.seed)
+        budget = Budget(time.monotonic, deadline, limits.trials)
+        result = tune(hindsight_view(store, records).narrow(when), setup, budget, options, progress)
+    return _report(settings, result, options, time.monotonic() - began, notices)
 
 
 def track(settings: Settings, report: TuneReport) -> str:
@@ -122,54 +122,54 @@ def track(settings: Settings, report: TuneReport) -> str:
     return wiring.registry(settings).record(run)
 
 
-def _question(settings: Settings, seed: int) -> Question:
+def _tuning_options(settings: Settings, seed: int) -> TuningOptions:
     """Confirm at the horizon nearest to the one that decisions use, and at the middle alarm share."""
     policy_days = settings.policy.horizon_days
     horizon = min(settings.forecast.horizons_days, key=lambda days: (abs(days - policy_days), days))
-    return Question(float(horizon), middle_share(settings.forecast.alarm_shares), seed)
+    return TuningOptions(float(horizon), middle_share(settings.forecast.alarm_shares), seed)
 
 
 def _report(
-    settings: Settings, tuned: Tuned, question: Question, seconds: float, notices: tuple[str, ...]
+    settings: Settings, result: TuningResult, options: TuningOptions, seconds: float, notices: tuple[str, ...]
 ) -> TuneReport:
-    course, comparison, today = tuned.course, tuned.comparison, tuned.course.recipe.params
+    split, comparison, today = result.split, result.comparison, result.split.recipe.params
     trials = tuple(
-        Trial(tried.number, tried.losses[-1], differences(today, tried.params)) for tried in ranked(tuned.tried)
+        TrialReport(trial.number, trial.losses[-1], differences(today, trial.params)) for trial in ranked(result.trials)
     )
     is_better = comparison is not None and comparison.is_better
     return TuneReport(
         fleet=settings.fleet.name,
-        known_until=course.view.at,
-        chosen_from=course.chosen_from,
-        confirmed_from=course.confirmed_from,
-        failures=tuned.failures,
-        rows=tuned.rows,
-        horizon_days=question.horizon_days,
-        alarm_share=question.alarm_share,
+        known_until=split.view.at,
+        chosen_from=split.selection_start,
+        confirmed_from=split.confirmation_start,
+        failures=result.failures,
+        rows=result.rows,
+        horizon_days=options.horizon_days,
+        alarm_share=options.alarm_share,
         seconds=seconds,
-        tried=len(tuned.tried),
-        given_up_early=len(tuned.tried) - len(trials),
-        rate_log_loss=tuned.rate_loss,
-        today=given(today),
+        tried=len(result.trials),
+        given_up_early=len(result.trials) - len(trials),
+        rate_log_loss=result.rate_loss,
+        today=tuned_values(today),
         trials=trials,
         confirmation=_confirmation(comparison) if comparison else {},
         confirmed_on=comparison.failures if comparison else 0,
-        verdict=verdict(tuned),
-        recommended=differences(today, tuned.best.params) if is_better else {},
+        verdict=verdict(result),
+        recommended=differences(today, result.best.params) if is_better else {},
         notices=notices,
     )
 
 
 def _confirmation(comparison: SettingsComparison) -> dict[str, ConfirmedFigure]:
     return {
-        name: ConfirmedFigure(comparison.now[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
+        name: ConfirmedFigure(comparison.today[name].value, comparison.chosen[name].value, gain.value, *gain.bounds())
         for name, gain in comparison.gains.items()
     }
 
 
-def verdict(tuned: Tuned) -> str:
+def verdict(result: TuningResult) -> str:
     """Return whether to change anything, and why."""
-    best, comparison, others = tuned.best.number, tuned.comparison, len(tuned.tried) - 1
+    best, comparison, others = result.best.number, result.comparison, len(result.trials) - 1
     if not others:
         return "Keep today's settings: there was no time to try any others. Give more --minutes."
     if comparison is None:

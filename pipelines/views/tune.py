@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from pipelines.analysis.tune import ConfirmedFigure, Trial, TuneReport
+    from pipelines.analysis.tune import ConfirmedFigure, TrialReport, TuneReport
 
 SHOWN: Final = 5  # trials, in addition to today's settings
 
@@ -61,7 +61,7 @@ def _trials_table(report: TuneReport) -> Table:
     return table
 
 
-def _shown(report: TuneReport) -> list[Trial]:
+def _shown(report: TuneReport) -> list[TrialReport]:
     """Return the best trials, and today's settings whatever their rank."""
     return [trial for rank, trial in enumerate(report.trials) if rank < SHOWN or trial.number == 0]
 

@@ -41,11 +41,11 @@ class Search:
 def tune(search: Search, shared: Shared, until: Until = None) -> None:
     """Search for better settings of the model, and recommend them only if newer failures confirm them."""
     invocation = shared.invoke()
-    from pipelines.analysis.tune import Effort, track
+    from pipelines.analysis.tune import SearchLimits, track
     from pipelines.analysis.tune import search as look
     from pipelines.views.tune import show_tune
 
     minutes = MINUTES if search.minutes is None and search.trials is None else search.minutes
-    report = look(invocation.settings, utc(until), Effort(minutes, search.trials, search.seed))
+    report = look(invocation.settings, utc(until), SearchLimits(minutes, search.trials, search.seed))
     invocation.present(report, show_tune)
     track(invocation.settings, report)

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from models.setup import Params
-from models.tuning.search_space import changed, differences, given, space, tidy
+from models.tuning.search_space import differences, rounded, search_space, tuned_values, with_values
 
 PARAMS = st.builds(
     Params,
@@ -23,48 +23,53 @@ PARAMS = st.builds(
 )
 
 
-def holds(distribution: BaseDistribution, value: float) -> bool:
+def contains(distribution: BaseDistribution, value: float) -> bool:
     return distribution._contains(distribution.to_internal_repr(value))
 
 
-@drawn(PARAMS)
+@given(PARAMS)
 def test_todays_settings_are_in_the_space_wherever_they_are(params: Params) -> None:
-    assert set(space(params)) == set(given(params))
-    assert all(holds(space(params)[name], value) for name, value in given(params).items())
+    space, values = search_space(params), tuned_values(params)
+    assert set(space) == set(values) == set(search_space(Params()))
+    assert [name for name, value in values.items() if not contains(space[name], value)] == []
 
 
-@drawn(PARAMS)
+@given(PARAMS)
 def test_todays_settings_narrow_no_range(params: Params) -> None:
-    for name, usual in space(Params()).items():
-        own = space(params)[name]
-        if isinstance(usual, CategoricalDistribution):
-            assert isinstance(own, CategoricalDistribution)
-            assert set(usual.choices) - {Params().half_life_days} <= set(own.choices)
+    usual, own = search_space(Params()), search_space(params)
+    assert len(usual) == 10
+    for name, distribution in usual.items():
+        if isinstance(distribution, CategoricalDistribution):
+            widened = own[name]
+            assert isinstance(widened, CategoricalDistribution)
+            assert set(distribution.choices) - {Params().half_life_days} <= set(widened.choices)
         else:
-            assert isinstance(usual, IntDistribution | FloatDistribution)
-            assert holds(own, usual.low)
-            assert holds(own, usual.high)
+            assert isinstance(distribution, IntDistribution | FloatDistribution)
+            assert contains(own[name], distribution.low)
+            assert contains(own[name], distribution.high)
 
 
-@drawn(PARAMS, PARAMS)
-def test_what_is_recommended_is_what_was_tried(params: Params, other: Params) -> None:
-    tried = changed(params, given(other))
-    assert changed(params, differences(params, tried)) == tried
+@given(PARAMS, PARAMS)
+def test_what_is_recommended_is_what_was_tried(params: Params, proposed: Params) -> None:
+    tried = with_values(params, tuned_values(proposed))
+    assert with_values(params, differences(params, tried)) == tried
 
 
-@drawn(PARAMS)
+@given(PARAMS)
 def test_todays_settings_are_not_even_rounded(params: Params) -> None:
-    assert changed(params, given(params)) == params
+    assert with_values(params, tuned_values(params)) == params
     assert differences(params, params) == {}
 
 
-@pytest.mark.parametrize(("value", "told"), [(0.0512345, 0.0512), (98.765, 98.8), (3650.0, 3650.0), (12_345, 12_345)])
-def test_settings_are_short_enough_to_paste(value: float, told: float) -> None:
-    assert tidy(value) == told
-    assert isinstance(tidy(value), type(value))
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.0512345, 0.0512), (98.765, 98.8), (3650.0, 3650.0), (12_345, 12_345)]
+)
+def test_settings_are_short_enough_to_paste(value: float, expected: float) -> None:
+    assert rounded(value) == expected
+    assert isinstance(rounded(value), type(value))
 
 
-def test_without_l2_its_range_begins_at_none() -> None:
-    own = space(replace(Params(), l2=0.0))["l2"]
-    assert isinstance(own, FloatDistribution)
-    assert (own.low, own.log) == (0.0, False)
+def test_without_l2_its_range_begins_at_zero() -> None:
+    l2 = search_space(replace(Params(), l2=0.0))["l2"]
+    assert isinstance(l2, FloatDistribution)
+    assert (l2.low, l2.log) == (0.0, False)

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from models.metrics.estimate import Estimate
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, SettingsComparison
-from models.tuning.search import Tried, Tuned
-from models.tuning.search_space import space
-from pipelines.analysis.tune import ConfirmedFigure, Trial, TuneReport, settings_snippet, verdict
+from models.tuning.search import SettingsTrial, TuningResult
+from models.tuning.search_space import search_space
+from pipelines.analysis.tune import ConfirmedFigure, TrialReport, TuneReport, settings_snippet, verdict
 from pipelines.main import main
 from pipelines.settings.load import load
 from pipelines.settings.schema import ModelSettings, Settings
@@ -22,7 +22,7 @@ from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import training_setup
 from tests.features.fleets import START
 from tests.models.audit.plants import clean
-from tests.models.tuning.test_search import course
+from tests.models.tuning.test_search import split
 from tests.pipelines.analysis.test_audit import ingested
 
 FAST = ("--set", "model.folds=1", "--set", "model.trees=1", "--set", "model.trees_share=1", "--set", "model.leaves=2")
@@ -118,18 +118,18 @@ def test_a_state_without_records_is_refused(tmp_path: Path, capsys: pytest.Captu
 
 def test_every_tuned_setting_is_in_the_settings_file_with_its_default() -> None:
     params = training_setup(Settings(), ()).recipe.params
-    assert set(space(params)) <= set(ModelSettings.model_fields)
-    assert space(params)
-    assert [name for name in space(params) if getattr(params, name) != getattr(ModelSettings(), name)] == []
+    assert set(search_space(params)) <= set(ModelSettings.model_fields)
+    assert search_space(params)
+    assert [name for name in search_space(params) if getattr(params, name) != getattr(ModelSettings(), name)] == []
 
 
-BEST = Tried(1, course().recipe.params, (1.0,), is_whole=True, seconds=1.0)
-NOW = Tried(0, course().recipe.params, (2.0,), is_whole=True, seconds=1.0)
+BEST = SettingsTrial(1, split().recipe.params, (1.0,), is_complete=True, seconds=1.0)
+NOW = SettingsTrial(0, split().recipe.params, (2.0,), is_complete=True, seconds=1.0)
 EVEN = dict.fromkeys((LOSS, PRECISION, CAUGHT), Estimate(1.0, np.ones(10)))
 
 
-def verdict_of(tried: tuple[Tried, ...], comparison: SettingsComparison | None) -> str:
-    return verdict(Tuned(course(), 50, 100, 3.0, tried, comparison))
+def verdict_of(trials: tuple[SettingsTrial, ...], comparison: SettingsComparison | None) -> str:
+    return verdict(TuningResult(split(), 50, 100, 3.0, trials, comparison))
 
 
 def test_the_verdict_says_why() -> None:
@@ -151,7 +151,8 @@ def test_the_verdict_says_why() -> None:
 
 def report(**more: object) -> TuneReport:
     trials = tuple(
-        Trial(number, 3.0 + number / 10, {"trees": 100 + number} if number else {}) for number in (7, 6, 5, 4, 3, 2, 0)
+        TrialReport(number, 3.0 + number / 10, {"trees": 100 + number} if number else {})
+        for number in (7, 6, 5, 4, 3, 2, 0)
     )
     report = TuneReport(
         fleet="made up",
