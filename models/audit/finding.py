@@ -1,32 +1,32 @@
-"""What one test of the records came to, so that every claim carries its number, its threshold and its remedy."""
+"""The result of one check of the records: a verdict with its number, its threshold and its remedy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-SHOWN = 5  # examples of a finding
+MOST_EXAMPLES = 5  # of a finding
 
 
 class Severity(StrEnum):
-    """How a test ended.
+    """How a check ended.
 
-    `suspicious`: beyond chance, but an honest fleet can look like that. `found`: it makes forecasts look better
+    `suspicious`: beyond chance, but correct records can look like that. `found`: it makes forecasts look better
     than they are.
     """
 
     CLEAR = "clear"
     SUSPICIOUS = "suspicious"
     FOUND = "found"
-    INCONCLUSIVE = "can't tell"  # too little data for the test
+    INCONCLUSIVE = "can't tell"  # too little data for the check
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One test: its verdict, the figure behind it in words, and the same as numbers.
+    """One check: its verdict, the figure behind it in words, and the same as numbers.
 
-    `statistic` is held against `threshold`; which of them is exceeded, the figure says. `examples` are nodes,
-    times or columns; `mend` is empty where there is nothing to mend.
+    `statistic` is compared with `threshold`; `figure` states which of the two is exceeded. `examples` are nodes,
+    times or columns; `mend` is how to fix the records, empty where there is nothing to fix.
     """
 
     name: str
@@ -39,5 +39,5 @@ class Finding:
 
 
 def inconclusive(name: str, why: str) -> Finding:
-    """Say that a test could not be made, and why."""
+    """Return the finding of a check that could not be made, with the reason."""
     return Finding(name, Severity.INCONCLUSIVE, why)

@@ -1,4 +1,4 @@
-"""A small forecast, trained before a time and told after it, for the tests that need one to look at."""
+"""A small forecast, trained before a time and made after it, for the checks that examine a forecast."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from features.events.base_rates import steady_rate
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
 from models.backtest.replay import BacktestWindow, Replay, label_cases, window_cutoffs
+from models.evaluation.evaluate import MODEL
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates
 from models.hazard.train import train
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from data.schema import MetricKind
     from data.view import View
+    from features.grid import Array, Index
     from features.population.at_risk import Rows
     from features.training.person_periods import Periods
+    from features.training.training_set import TrainingSet
     from models.evaluation.evaluation_set import EvaluationSet
     from models.setup import Setup
 
@@ -38,57 +41,67 @@ class ProbeForecast:
     replay: Replay
     view: View  # at the end of the test
     features: NDArray[np.float32]
-    rate: NDArray[np.float64]
+    fleet_rate: Array  # failures a node-day, of each row
     cases: EvaluationSet
-    judged: NDArray[np.int64]  # rows of the cases, among the replay's
+    case_rows: Index  # the row of each case, among the replay's
+
+    @property
+    def training(self) -> TrainingSet:
+        """Return what the model was trained on."""
+        return self.replay.trained.training
 
     @property
     def horizon_days(self) -> float:
-        """Give the horizon that the tests look at."""
-        return middle(self.replay.setup)
+        """Return the horizon that the checks examine."""
+        return middle_horizon(self.replay.setup)
 
     @property
-    def scores(self) -> NDArray[np.float64]:
-        """Give the forecast for the rows of the cases."""
-        return self.replay.of_horizon(self.horizon_days)[1]["model"]
+    def scores(self) -> Array:
+        """Return the forecast for the rows of the cases."""
+        return self.replay.of_horizon(self.horizon_days)[1][MODEL]
 
     @property
     def rows(self) -> Rows:
-        """Give the rows of the cases."""
-        return self.replay.rows.take(self.judged)
+        """Return the rows of the cases."""
+        return self.replay.rows.take(self.case_rows)
 
-    def newest(self, rows: Rows, *kinds: MetricKind) -> NDArray[np.float32]:
-        """Give the newest value of each metric, or of those of some kinds, for some rows."""
-        wanted = [metric for metric in self.replay.setup.metrics if not kinds or metric.kind in kinds]
-        return batch.compute(newest_values(wanted, self.replay.setup.windows[0]), self.view, self.replay.risk, rows)
+    def newest_values(self, rows: Rows, *kinds: MetricKind) -> NDArray[np.float32]:
+        """Return the newest value of each metric, or of those of some kinds, for some rows."""
+        metrics = [metric for metric in self.replay.setup.metrics if not kinds or metric.kind in kinds]
+        catalogue = newest_values(metrics, self.replay.setup.windows[0])
+        return batch.compute(catalogue, self.view, self.replay.risk, rows)
 
-    def learn(
+    def refit(
         self,
-        seen: NDArray[np.float32],
-        told: tuple[NDArray[np.float32], NDArray[np.int64]],
+        training_features: NDArray[np.float32],
+        features: NDArray[np.float32],
+        cases: Index,
         periods: Periods | None = None,
-    ) -> NDArray[np.float64]:
-        """Train on other features of the same training rows, or other outcomes, and score some rows of the cases."""
-        training, setup = self.replay.trained.training, self.replay.setup
-        features, chosen = told
+    ) -> Array:
+        """Score some cases by a model fitted to other features of the same training rows, or to other outcomes.
+
+        `features` are those of the cases.
+        """
+        training, setup = self.training, self.replay.setup
         model = fit(
-            Covariates(seen, training.fleet_rate),
+            Covariates(training_features, training.fleet_rate),
             periods or training.periods,
             training.weight,
-            tuple(f"f{at}" for at in range(seen.shape[1])),
+            tuple(f"f{column}" for column in range(training_features.shape[1])),
             setup.recipe.params,
         )
+        fleet_rate = self.fleet_rate[self.case_rows[cases]]
         column = setup.design.horizons_days.index(self.horizon_days)
-        return model.probabilities(Covariates(features, self.rate[self.judged[chosen]]))[:, column]
+        return model.probabilities(Covariates(features, fleet_rate))[:, column]
 
 
-def middle(setup: Setup) -> float:
-    """Give the middle one of the horizons of whole days, which is what forecasts are judged over."""
+def middle_horizon(setup: Setup) -> float:
+    """Return the middle one of the horizons of whole days, in days: forecasts are judged over whole days."""
     whole = [days for days in setup.design.horizons_days if days == int(days)]
     return whole[len(whole) // 2]
 
 
-def rehearse(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeForecast:
+def make_probe(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeForecast:
     """Train a small, uncalibrated model at the window's start and forecast at every step of it.
 
     Raises:
@@ -102,11 +115,12 @@ def rehearse(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeFore
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)
-    rate = steady_rate(view, risk, small.design.every_days)[rows.cutoff]
-    told = {"model": trained.model.probabilities(Covariates(features, rate))}
-    replay = Replay(window, small, trained, risk, rows, told)
-    judged = np.flatnonzero(replay.is_judged(middle(small)))
-    return ProbeForecast(replay, view, features, rate, label_cases(replay, hindsight, middle(small)), judged)
+    fleet_rate = steady_rate(view, risk, small.design.every_days)[rows.cutoff]
+    probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
+    replay = Replay(window, small, trained, risk, rows, probabilities)
+    horizon = middle_horizon(small)
+    cases = label_cases(replay, hindsight, horizon)
+    return ProbeForecast(replay, view, features, fleet_rate, cases, np.flatnonzero(replay.is_judged(horizon)))
 
 
 def _small(setup: Setup) -> Setup:

@@ -1,4 +1,4 @@
-"""Every test of the audit by name, and how each of them gets what it looks at."""
+"""Every check of the audit by name, and how each of them gets its data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
 from features.catalogue import idle_spells
 from features.feature import Origin
 from features.grid import Grid, days, locate, to_numpy, to_times
-from models.audit import arrivals
+from models.audit.arrivals import count_features, reporting_nodes, time_features
 from models.audit.checks import (
     already_failing,
     collection_only,
@@ -34,169 +34,183 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ADVANCING: Final = (MetricKind.BOOT_TIME, MetricKind.AGE)  # one sensor's last value is the next one's first
+    from features.grid import Array
+
+ADVANCING: Final = (MetricKind.BOOT_TIME, MetricKind.AGE)  # the last value of one is the first value of another
 MIRROR_NODES: Final = 64
 MIRROR_BUCKETS: Final = 500
 USUAL_SHARE: Final = 0.9  # of the samples of the median node, where no coverage metric is named
 
 
 def audit(material: AuditMaterial, progress: Callable[[str], None], only: Collection[str] = ()) -> tuple[Finding, ...]:
-    """Run every test, or some; one that the records are too few for says so."""
-    bench = AuditContext(material)
-    return tuple(_run(name, bench, progress) for name in TESTS if not only or name in only)
+    """Run every check, or those named in `only`; one for which there is too little data is inconclusive."""
+    context = AuditContext(material)
+    return tuple(_run(name, context, progress) for name in CHECKS if not only or name in only)
 
 
-def _run(name: str, bench: AuditContext, progress: Callable[[str], None]) -> Finding:
+def _run(name: str, context: AuditContext, progress: Callable[[str], None]) -> Finding:
     progress(name)
-    if name in OF_TELEMETRY and not bench.metrics:
+    if name in OF_TELEMETRY and not context.metrics:
         return inconclusive(name, "there is no telemetry")
     try:
-        return TESTS[name](bench)
+        return CHECKS[name](context)
     except TooLittleDataError as error:
         return inconclusive(name, error.what)
 
 
-def _future(bench: AuditContext) -> Finding:
-    return shuffled_failures.shuffled_future(bench.marks, bench.scores, bench.rng())
+def _shuffled_future(context: AuditContext) -> Finding:
+    return shuffled_failures.check_future(context.labelled, context.scores, context.rng())
 
 
-def _past(bench: AuditContext) -> Finding:
-    return shuffled_failures.shuffled_past(
-        bench.marks, shuffled_failures.learner(bench.rehearsal, bench.marks), bench.rng()
-    )
+def _shuffled_past(context: AuditContext) -> Finding:
+    refit = shuffled_failures.permuted_refit(context.probe, context.labelled)
+    return shuffled_failures.check_past(context.labelled, refit, context.rng())
 
 
-def _columns(bench: AuditContext) -> Finding:
-    return revealing_columns.too_much(_listed(bench), bench.marks, bench.scores, bench.rng())
+def _revealing_columns(context: AuditContext) -> Finding:
+    return revealing_columns.check(_columns(context), context.labelled, context.scores, context.rng())
 
 
-def _listed(bench: AuditContext) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    rehearsal, rows = bench.rehearsal, bench.marks.row
-    newest = rehearsal.newest(rehearsal.rows.take(rows))
-    for at, metric in enumerate(bench.metrics):
-        yield metric, newest[:, at]
-    for at, feature in enumerate(rehearsal.replay.trained.training.catalogue.features):
+def _columns(context: AuditContext) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield each metric's newest value and each feature that is not computed from events, for the labelled rows."""
+    probe, rows = context.probe, context.labelled.row
+    newest = probe.newest_values(probe.rows.take(rows))
+    for column, metric in enumerate(context.metrics):
+        yield metric, newest[:, column]
+    for column, feature in enumerate(probe.training.catalogue.features):
         if feature.origin is not Origin.HISTORY:
-            yield feature.name, rehearsal.features[rehearsal.judged[rows], at]
+            yield feature.name, probe.features[probe.case_rows[rows], column]
 
 
-def _timestamps(bench: AuditContext) -> Finding:
-    rehearsal, rows = bench.rehearsal, bench.marks.row
-    before = arrivals.timing(bench.seen, rehearsal.replay.trained.training.rows)
-    after = arrivals.timing(bench.seen, rehearsal.rows.take(rows))
-    learned = rehearsal.learn(before, (after, rows))
-    return collection_only.blindfold(collection_only.TIMES, learned, bench.scores, bench.marks, bench.rng())
+def _timestamps_alone(context: AuditContext) -> Finding:
+    probe, rows = context.probe, context.labelled.row
+    in_training = time_features(context.arrivals, probe.training.rows)
+    in_test = time_features(context.arrivals, probe.rows.take(rows))
+    scores = probe.refit(in_training, in_test, rows)
+    return collection_only.check(collection_only.TIMES, scores, context.scores, context.labelled, context.rng())
 
 
-def _counts(bench: AuditContext) -> Finding:
-    rehearsal, rows = bench.rehearsal, bench.marks.row
-    training, counted = rehearsal.replay.trained.training, _count_features(bench)
-    before = arrivals.counting(bench.seen, training.rows, bench.every_days, bench.width)
-    after = arrivals.counting(bench.seen, rehearsal.rows.take(rows), bench.every_days, bench.width)
-    own = rehearsal.features[rehearsal.judged[rows]][:, counted]
-    learned = rehearsal.learn(np.hstack([before, training.features[:, counted]]), (np.hstack([after, own]), rows))
-    return collection_only.blindfold(collection_only.COUNTS, learned, bench.scores, bench.marks, bench.rng())
+def _row_counts_alone(context: AuditContext) -> Finding:
+    probe, rows, columns = context.probe, context.labelled.row, _sample_count_columns(context)
+    in_training = count_features(context.arrivals, probe.training.rows, context.every_days, context.width)
+    in_test = count_features(context.arrivals, probe.rows.take(rows), context.every_days, context.width)
+    scores = probe.refit(
+        np.hstack([in_training, probe.training.features[:, columns]]),
+        np.hstack([in_test, probe.features[probe.case_rows[rows]][:, columns]]),
+        rows,
+    )
+    return collection_only.check(collection_only.COUNTS, scores, context.scores, context.labelled, context.rng())
 
 
-def _count_features(bench: AuditContext) -> list[int]:
-    """Give the features that tell how many samples were received."""
-    counts = {metric.name for metric in bench.material.setup.metrics if metric.kind is MetricKind.COUNT}
-    catalogue = bench.rehearsal.replay.trained.training.catalogue
-    return [at for at, feature in enumerate(catalogue.features) if feature.metric in counts]
+def _sample_count_columns(context: AuditContext) -> list[int]:
+    """Return the columns of the features that depend on how many samples were received."""
+    counts = {metric.name for metric in context.material.setup.metrics if metric.kind is MetricKind.COUNT}
+    features = context.probe.training.catalogue.features
+    return [column for column, feature in enumerate(features) if feature.metric in counts]
 
 
-def _under_way(bench: AuditContext) -> Finding:
-    rehearsal, design = bench.rehearsal, bench.material.setup.design
-    ill = already_failing.unrecorded(bench.events, rehearsal.rows)
-    if not bench.is_sparse:
-        step = max(int(days(design.every_days) // bench.width), 1)
+def _already_failing(context: AuditContext) -> Finding:
+    probe, design = context.probe, context.material.setup.design
+    is_degraded = already_failing.in_unrecorded_event(context.events, probe.rows)
+    if not context.is_sparse:
+        step = max(int(days(design.every_days) // context.width), 1)
         share = design.coverage.share if design.coverage else USUAL_SHARE
-        ill |= already_failing.badly_seen(bench.seen.count(rehearsal.rows, step), rehearsal.rows.cutoff, share)
-        samples = np.nan_to_num(rehearsal.newest(rehearsal.rows, MetricKind.COUNT).astype(np.float64)).T
-        if len(samples):  # by no sensor well: one that is dead tells little
-            thin = [already_failing.badly_seen(counts, rehearsal.rows.cutoff, share) for counts in samples]
-            ill |= np.all(thin, axis=0)
-    return already_failing.under_way(rehearsal.cases, rehearsal.scores, ill, bench.material.alarm_share)
+        counts = context.arrivals.count(probe.rows, step)
+        is_degraded |= already_failing.has_few_samples(counts, probe.rows.cutoff, share)
+        samples = np.nan_to_num(probe.newest_values(probe.rows, MetricKind.COUNT).astype(np.float64)).T
+        if len(samples):  # few by every sensor: a single one that is broken means little
+            by_sensor = [already_failing.has_few_samples(counts, probe.rows.cutoff, share) for counts in samples]
+            is_degraded |= np.all(by_sensor, axis=0)
+    return already_failing.check(probe.cases, probe.scores, is_degraded, context.material.alarm_share)
 
 
-def _idle(bench: AuditContext) -> Finding:
-    rehearsal = bench.rehearsal
-    told = idle_spells.of_rows(rehearsal.replay.trained.training.catalogue, rehearsal.features)
-    return idle_failures.of_idle_nodes(rehearsal.cases, None if told is None else told[rehearsal.judged])
+def _idle_failures(context: AuditContext) -> Finding:
+    probe = context.probe
+    idle = idle_spells.of_rows(probe.training.catalogue, probe.features)
+    return idle_failures.check(probe.cases, None if idle is None else idle[probe.case_rows])
 
 
-def _lives(bench: AuditContext) -> inventory.Lives:
-    return inventory.Lives.of(bench.known.nodes(), bench.failures, to_numpy(bench.material.window.end))
+def _lifetimes(context: AuditContext) -> inventory.NodeLifetimes:
+    end = to_numpy(context.material.window.end)
+    return inventory.NodeLifetimes.of(context.known.nodes(), context.failures, end)
 
 
-def _fleet(bench: AuditContext) -> planned_work.FailureStarts:
-    return planned_work.FailureStarts.of(bench.known.nodes(), bench.failures)
+def _fleet_failures(context: AuditContext) -> planned_work.FleetFailures:
+    return planned_work.FleetFailures.of(context.known.nodes(), context.failures)
 
 
-def _outages(bench: AuditContext) -> Finding:
-    blind, step = bench.material.hindsight.blind(), days(bench.every_days)
-    spans = to_times(blind["start"]), to_times(blind["end"])
-    if not bench.is_sparse:
-        step = min(step, bench.width)
-        dips = collector_outages.dips(*arrivals.reporting(bench.table), bench.width)
-        spans = np.concatenate([spans[0], dips[0]]), np.concatenate([spans[1], dips[1]])
-        if not len(spans[0]):
-            return collector_outages.none_there(bench.table[BUCKET_END].n_unique())
-    told = bench.failures[NODE].to_list(), to_times(bench.failures["start"])
-    return collector_outages.coincide(told, spans, step, bench.rng())
+def _collector_outages(context: AuditContext) -> Finding:
+    blind, step = context.material.hindsight.blind(), days(context.every_days)
+    outages = to_times(blind["start"]), to_times(blind["end"])
+    if not context.is_sparse:
+        step = min(step, context.width)
+        start, end = collector_outages.find_outages(*reporting_nodes(context.row_counts), context.width)
+        outages = np.concatenate([outages[0], start]), np.concatenate([outages[1], end])
+        if not len(outages[0]):
+            return collector_outages.no_outages(context.row_counts[BUCKET_END].n_unique())
+    failures = context.failures[NODE].to_list(), to_times(context.failures["start"])
+    return collector_outages.check(failures, outages, step, context.rng())
 
 
-def _constant(bench: AuditContext) -> Finding:
-    told = {}
-    for metric in bench.metrics:
+def _column_lifetimes(context: AuditContext) -> Finding:
+    return column_lifetimes.check_lifetimes(context.row_counts_in_training, context.material.setup.metrics)
+
+
+def _constant_columns(context: AuditContext) -> Finding:
+    ranges = {}
+    for metric in context.metrics:
         low, high = (bucket_column(metric, part) for part in ("min", "max"))
-        row = bench.known.buckets([low, high]).select(pl.col(low).drop_nans().min(), pl.col(high).drop_nans().max())
-        told[metric] = row.row(0)
-    return column_lifetimes.constant(told)
+        values = context.known.buckets([low, high])
+        ranges[metric] = values.select(pl.col(low).drop_nans().min(), pl.col(high).drop_nans().max()).row(0)
+    return column_lifetimes.check_constant(ranges)
 
 
-def _panels(bench: AuditContext) -> dict[str, NDArray[np.float64]]:
-    """Lay some nodes' last values out, nodes x buckets."""
-    names, end = bench.known.nodes()[NODE].to_numpy(), bench.material.window.end
-    some = sorted(bench.rng().choice(names, min(MIRROR_NODES, len(names)), replace=False).tolist())
-    since = end - MIRROR_BUCKETS * bench.known.width
-    grid = Grid.spanning(to_numpy(since), to_numpy(end), bench.known.width)
-    out = {}
-    for metric in bench.material.setup.metrics:
+def _mirrored_columns(context: AuditContext) -> Finding:
+    return mirrored_columns.check(_panels(context))
+
+
+def _panels(context: AuditContext) -> dict[str, Array]:
+    """Return the last values of some nodes by metric, nodes x buckets."""
+    names, end = context.known.nodes()[NODE].to_numpy(), context.material.window.end
+    nodes = sorted(context.rng().choice(names, min(MIRROR_NODES, len(names)), replace=False).tolist())
+    start = end - MIRROR_BUCKETS * context.known.width
+    grid = Grid.spanning(to_numpy(start), to_numpy(end), context.known.width)
+    panels = {}
+    for metric in context.material.setup.metrics:
         if metric.kind in ADVANCING:
             continue
         column = bucket_column(metric.name, "last")
-        table = bench.known.buckets([column], grid.start).filter(pl.col(NODE).is_in(some))
-        panel = np.full((len(some), grid.count), np.nan)
-        panel[locate(table[NODE], some), grid.position(to_times(table[BUCKET_END]))] = table[column].to_numpy()
-        out[metric.name] = panel
-    return out
+        table = context.known.buckets([column], grid.start).filter(pl.col(NODE).is_in(nodes))
+        panel = np.full((len(nodes), grid.count), np.nan)
+        panel[locate(table[NODE], nodes), grid.position(to_times(table[BUCKET_END]))] = table[column].to_numpy()
+        panels[metric.name] = panel
+    return panels
 
 
-TESTS: Final[dict[str, Callable[[AuditContext], Finding]]] = {
-    shuffled_failures.FUTURE: _future,
-    shuffled_failures.PAST: _past,
-    revealing_columns.NAME: _columns,
-    collection_only.TIMES: _timestamps,
-    collection_only.COUNTS: _counts,
-    already_failing.NAME: _under_way,
-    idle_failures.NAME: _idle,
-    inventory.ONLY_FAILING: lambda bench: inventory.only_failing(_lives(bench)),
-    inventory.COMES_WITH: lambda bench: inventory.comes_with_failure(_lives(bench), bench.every_days),
-    inventory.LEAVES_WITH: lambda bench: inventory.leaves_with_failure(_lives(bench), bench.every_days),
-    recording_delays.AT_ONCE: lambda bench: recording_delays.at_once(bench.events),
-    recording_delays.AHEAD: lambda bench: recording_delays.ahead(bench.events),
-    recording_delays.IN_BULK: lambda bench: recording_delays.in_bulk(bench.events, bench.longest),
-    recording_delays.TELEMETRY: lambda bench: recording_delays.telemetry_early(bench.material.arrivals),
-    recording_delays.TELEMETRY_IN_BULK: lambda bench: recording_delays.telemetry_in_bulk(
-        bench.material.arrivals, bench.longest
+CHECKS: Final[dict[str, Callable[[AuditContext], Finding]]] = {
+    shuffled_failures.FUTURE: _shuffled_future,
+    shuffled_failures.PAST: _shuffled_past,
+    revealing_columns.NAME: _revealing_columns,
+    collection_only.TIMES: _timestamps_alone,
+    collection_only.COUNTS: _row_counts_alone,
+    already_failing.NAME: _already_failing,
+    idle_failures.NAME: _idle_failures,
+    inventory.ONLY_FAILING: lambda context: inventory.check_only_failing(_lifetimes(context)),
+    inventory.COMES_WITH: lambda context: inventory.check_comes_with_failure(_lifetimes(context), context.every_days),
+    inventory.LEAVES_WITH: lambda context: inventory.check_leaves_with_failure(_lifetimes(context), context.every_days),
+    recording_delays.AT_ONCE: lambda context: recording_delays.check_at_once(context.events),
+    recording_delays.AHEAD: lambda context: recording_delays.check_ahead(context.events),
+    recording_delays.IN_BULK: lambda context: recording_delays.check_in_bulk(context.events, context.longest),
+    recording_delays.TELEMETRY: lambda context: recording_delays.check_early_telemetry(context.material.arrivals),
+    recording_delays.TELEMETRY_IN_BULK: lambda context: recording_delays.check_telemetry_in_bulk(
+        context.material.arrivals, context.longest
     ),
-    collector_outages.NAME: _outages,
-    planned_work.GROUPS: lambda bench: planned_work.in_groups(_fleet(bench)),
-    planned_work.HOURS: lambda bench: planned_work.at_peoples_hours(_fleet(bench)),
-    column_lifetimes.NAME: lambda bench: column_lifetimes.beginning(bench.trained_table, bench.material.setup.metrics),
-    column_lifetimes.CONSTANT: _constant,
-    mirrored_columns.NAME: lambda bench: mirrored_columns.running_ahead(_panels(bench)),
+    collector_outages.NAME: _collector_outages,
+    planned_work.GROUPS: lambda context: planned_work.check_groups(_fleet_failures(context)),
+    planned_work.HOURS: lambda context: planned_work.check_hours(_fleet_failures(context)),
+    column_lifetimes.NAME: _column_lifetimes,
+    column_lifetimes.CONSTANT: _constant_columns,
+    mirrored_columns.NAME: _mirrored_columns,
 }
 OF_TELEMETRY: Final = frozenset(
     {

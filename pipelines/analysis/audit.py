@@ -15,7 +15,7 @@ from data.schema import AVAILABLE_AT, NODE, TS
 from data.validation.rows import TOO_EARLY
 from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial
-from models.audit.finding import SHOWN, Finding, Severity
+from models.audit.finding import MOST_EXAMPLES, Finding, Severity
 from models.audit.run_all import audit as run
 from models.backtest.result import middle_share
 from pipelines.output.progress import progress_bars
@@ -85,5 +85,5 @@ def arrivals(store: Store, longest: timedelta) -> Arrivals:
     count, at_once = rows.select(rows=pl.len(), at_once=is_at_once.sum()).collect().row(0)
     groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())
     bulk = groups.filter(pl.col("span") > longest).select(pl.col("rows").sum()).collect().item()
-    examples = tuple(early.select(NODE, TS).head(SHOWN).rows())
+    examples = tuple(early.select(NODE, TS).head(MOST_EXAMPLES).rows())
     return Arrivals(count + early.height, early.height, at_once, int(bulk or 0), examples)

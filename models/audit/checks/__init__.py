@@ -1,1 +1,1 @@
-"""One trap in the records a module, each with its figure; what several of them need is models/audit."""
+"""The checks, one problem in the records for each module; what several of them use is in models/audit."""

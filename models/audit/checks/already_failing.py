@@ -10,102 +10,109 @@ import polars as pl
 
 from data.schema import NODE, EventKind
 from features.grid import locate, to_times
-from models.audit.finding import SHOWN, Finding, Severity, inconclusive
-from models.audit.significance import LEVEL, at_least, judge, p_words
+from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
+from models.audit.significance import LEVEL, binomial_p_value, format_p, severity
 from models.evaluation.alarms import RowsByTime, alarmed_rows, earliest_warnings
 from models.evaluation.evaluation_set import ScoringTimes, window_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from features.grid import Array, Index, Times
     from features.population.at_risk import Rows
     from models.evaluation.evaluation_set import EvaluationSet, Failures
 
 NAME: Final = "failures under way at the alarm"
-MEND: Final = "name forecast.coverage_metric, so that nodes that are not seen are unknown"
+FIX: Final = "name forecast.coverage_metric, so that nodes that are not reporting are unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class _Caught:
+class _Warnings:
+    """The first alarm before each failure: of all alarms, and of those on nodes that were not degraded."""
+
     failures: Failures
-    all_told: NDArray[np.datetime64]
-    ahead: NDArray[np.datetime64]  # by alarms on nodes that were well
+    first: Times
+    first_on_healthy: Times
 
     @property
-    def detected(self) -> NDArray[np.bool_]:
-        return ~np.isnat(self.all_told) & np.isnat(self.ahead)
+    def is_caught(self) -> NDArray[np.bool_]:
+        return ~np.isnat(self.first)
+
+    @property
+    def is_detected(self) -> NDArray[np.bool_]:
+        return self.is_caught & np.isnat(self.first_on_healthy)
 
 
-def under_way(cases: EvaluationSet, scores: NDArray[np.float64], is_ill: NDArray[np.bool_], share: float) -> Finding:
-    """Count caught failures whose every alarm came when the node was ill already, beside what chance would give.
+def check(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], share: float) -> Finding:
+    """Count caught failures all of whose alarms came when the node was degraded already, against chance.
 
-    `is_ill` tells of each row of the cases whether its node was silent, badly seen, or in an event that nobody had
-    recorded yet. Chance: each caught failure is of the kind with the probability of any row at risk.
+    `is_degraded` marks the rows of the cases whose node was not reporting, sent too few samples, or was in an event
+    that was not recorded yet. Chance: each caught failure is of this kind with the probability of any row at risk.
     """
-    caught = _catch(cases, scores, is_ill, share)
-    total, hits = len(caught.failures.start), int(np.count_nonzero(~np.isnat(caught.all_told)))
-    if not hits:
+    warnings = _warnings(cases, scores, is_degraded, share)
+    total, caught = len(warnings.failures.start), int(np.count_nonzero(warnings.is_caught))
+    if not caught:
         return inconclusive(NAME, f"none of {total:,} failures was caught")
-    detected = int(np.count_nonzero(caught.detected))
-    usual = float(is_ill.mean())
-    p = at_least(detected, hits, usual)
-    verdict = judge(p, detected / hits)
+    detected = int(np.count_nonzero(warnings.is_detected))
+    usual = float(is_degraded.mean())
+    p = binomial_p_value(detected, caught, usual)
+    verdict = severity(p, detected / caught)
     return Finding(
         NAME,
         verdict,
-        f"{hits:,} of {total:,} failures caught ({hits / total:.3f}) by alarms on {share:.1%} of the nodes: "
-        f"{detected:,} detected, {hits - detected:,} predicted ({(hits - detected) / total:.3f}); "
-        f"{usual:.2%} of all rows at risk are as ill, {p_words(p)} against {LEVEL:g}",
+        f"{caught:,} of {total:,} failures caught ({caught / total:.3f}) by alarms on {share:.1%} of the nodes: "
+        f"{detected:,} detected, {caught - detected:,} predicted ({(caught - detected) / total:.3f}); "
+        f"{usual:.2%} of all rows at risk are as degraded, {format_p(p)} against {LEVEL:g}",
         p,
         LEVEL,
-        tuple(_examples(cases, caught)) if verdict is not Severity.CLEAR else (),
-        "" if verdict is Severity.CLEAR else MEND,
+        tuple(_examples(cases, warnings)) if verdict is not Severity.CLEAR else (),
+        "" if verdict is Severity.CLEAR else FIX,
     )
 
 
-def _catch(cases: EvaluationSet, scores: NDArray[np.float64], is_ill: NDArray[np.bool_], share: float) -> _Caught:
-    line, failures = ScoringTimes.of(cases), window_failures(cases)
-    alarmed = alarmed_rows(RowsByTime.of(cases, line), scores, (share,))[share]
-    well = alarmed[~is_ill[alarmed]]
-    return _Caught(
+def _warnings(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], share: float) -> _Warnings:
+    scoring_times, failures = ScoringTimes.of(cases), window_failures(cases)
+    alarmed = alarmed_rows(RowsByTime.of(cases, scoring_times), scores, (share,))[share]
+    healthy = alarmed[~is_degraded[alarmed]]
+    return _Warnings(
         failures,
-        earliest_warnings(alarmed, failures, line, cases.horizon),
-        earliest_warnings(well, failures, line, cases.horizon),
+        earliest_warnings(alarmed, failures, scoring_times, cases.horizon),
+        earliest_warnings(healthy, failures, scoring_times, cases.horizon),
     )
 
 
-def _examples(cases: EvaluationSet, caught: _Caught) -> list[str]:
+def _examples(cases: EvaluationSet, warnings: _Warnings) -> list[str]:
     return [
-        f"{cases.names[caught.failures.node[at]]}: alarm {np.datetime_as_string(caught.all_told[at], 'h')}, "
-        f"failure {np.datetime_as_string(caught.failures.start[at], 'h')}"
-        for at in np.flatnonzero(caught.detected)[:SHOWN]
+        f"{cases.names[warnings.failures.node[i]]}: alarm {np.datetime_as_string(warnings.first[i], 'h')}, "
+        f"failure {np.datetime_as_string(warnings.failures.start[i], 'h')}"
+        for i in np.flatnonzero(warnings.is_detected)[:MOST_EXAMPLES]
     ]
 
 
-def unrecorded(events: pl.DataFrame, rows: Rows) -> NDArray[np.bool_]:
-    """Tell which rows lie inside a failure or maintenance that nobody had recorded by then."""
-    own = events.filter(
+def in_unrecorded_event(events: pl.DataFrame, rows: Rows) -> NDArray[np.bool_]:
+    """Mark the rows inside a failure or maintenance that was not recorded by then."""
+    late = events.filter(
         pl.col("kind").is_in([EventKind.FAILURE, EventKind.MAINTENANCE]) & (pl.col("recorded_at") > pl.col("start"))
     )
-    until = own.select(pl.min_horizontal("recorded_at", pl.col("end").fill_null(pl.col("recorded_at"))))
+    until = late.select(pl.min_horizontal("recorded_at", pl.col("end").fill_null(pl.col("recorded_at"))))
     bounds = zip(
-        locate(own[NODE], rows.names),
-        np.searchsorted(rows.cutoffs, to_times(own["start"])),
+        locate(late[NODE], rows.names),
+        np.searchsorted(rows.cutoffs, to_times(late["start"])),
         np.searchsorted(rows.cutoffs, to_times(until.to_series())),
         strict=True,
     )
-    inside = np.zeros((len(rows.names), len(rows.cutoffs)), dtype=bool)
+    is_inside = np.zeros((len(rows.names), len(rows.cutoffs)), dtype=bool)
     for node, first, last in bounds:
         if node >= 0:
-            inside[node, first:last] = True
-    return np.asarray(inside[rows.node, rows.cutoff])
+            is_inside[node, first:last] = True
+    return np.asarray(is_inside[rows.node, rows.cutoff])
 
 
-def badly_seen(counts: NDArray[np.float64], cutoff: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Tell which rows have fewer samples than a share of the median row of their time."""
-    out = np.zeros(len(counts), dtype=bool)
+def has_few_samples(counts: Array, cutoff: Index, share: float) -> NDArray[np.bool_]:
+    """Mark the rows that have fewer samples than a share of the median row of their time."""
+    is_few = np.zeros(len(counts), dtype=bool)
     order = np.argsort(cutoff, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(cutoff[order])) + 1):
         if len(rows):
-            out[rows] = counts[rows] < share * np.nanmedian(counts[rows])
-    return out
+            is_few[rows] = counts[rows] < share * np.nanmedian(counts[rows])
+    return is_few

@@ -9,55 +9,56 @@ import polars as pl
 
 from features.grid import days
 from models.audit.finding import Finding, Severity, inconclusive
-from models.audit.significance import LEVEL, at_least, p_words
+from models.audit.significance import LEVEL, binomial_p_value, format_p
 from models.evaluation.evaluation_set import window_failures
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from features.grid import Array
     from models.evaluation.evaluation_set import EvaluationSet
 
 NAME: Final = "failures of idle nodes"
-MOST: Final = 0.5  # of the failures: beyond that, what is forecast is mostly idle nodes
-MEND: Final = (
+HALF: Final = 0.5  # of the failures: from there on, most of what is forecast are failures of idle nodes
+FIX: Final = (
     "see whether they are reboots by hand, and record those as maintenance; "
-    "judge by the failures of nodes at work, which the report sets apart"
+    "judge by the failures of nodes at work, which the report lists separately"
 )
 
 
-def of_idle_nodes(cases: EvaluationSet, idle: NDArray[np.float64] | None) -> Finding:
-    """Count the failures whose node was idle at the last forecast within the horizon before, beside all rows at risk.
+def check(cases: EvaluationSet, idle: Array | None) -> Finding:
+    """Count the failures whose node was idle at the last forecast within the horizon before, against all rows at risk.
 
-    `idle`: of each row of the cases, 1 where its node had no work, 0 where it had, NaN where nobody knows.
-    Chance: each node's first failure in the window strikes an idle node with the probability of any row (binomial).
+    `idle`: of each row of the cases, 1 where its node had no work, 0 where it had, NaN where this is unknown.
+    Chance: each node's first failure in the window is that of an idle node with the probability of any row (binomial).
     """
     if idle is None:
         return inconclusive(NAME, "no metric says below which value a node is idle (metrics.columns.<name>.idle_below)")
-    struck = _before(cases, idle)
-    if struck.is_empty():
-        return inconclusive(NAME, "of no failure is it known whether its node had work")
-    usual, hits = float(np.nanmean(idle)), int(struck["idle"].sum())
-    first = struck.unique("node", keep="first", maintain_order=True)["idle"]
-    share, p = hits / len(struck), at_least(int(first.sum()), len(first), usual)
-    verdict = Severity.CLEAR if p >= LEVEL else Severity.FOUND if share >= MOST else Severity.SUSPICIOUS
+    failures = _idle_before(cases, idle)
+    if failures.is_empty():
+        return inconclusive(NAME, "for no failure is it known whether its node had work")
+    usual, hits = float(np.nanmean(idle)), int(failures["idle"].sum())
+    first = failures.unique("node", keep="first", maintain_order=True)["idle"]
+    share, p = hits / len(failures), binomial_p_value(int(first.sum()), len(first), usual)
+    verdict = Severity.CLEAR if p >= LEVEL else Severity.FOUND if share >= HALF else Severity.SUSPICIOUS
     return Finding(
         NAME,
         verdict,
-        f"{hits:,} of {len(struck):,} failures ({share:.0%}) struck nodes that were idle at the last forecast before, "
-        f"found from {MOST:.0%} on; {usual:.1%} of all rows at risk are idle, {p_words(p)} against {LEVEL:g} for each "
+        f"{hits:,} of {len(failures):,} failures ({share:.0%}) hit nodes that were idle at the last forecast before, "
+        f"found from {HALF:.0%} on; {usual:.1%} of all rows at risk are idle, {format_p(p)} against {LEVEL:g} for each "
         "node's first failure",
         p,
         LEVEL,
-        mend="" if verdict is Severity.CLEAR else MEND,
+        mend="" if verdict is Severity.CLEAR else FIX,
     )
 
 
-def _before(cases: EvaluationSet, idle: NDArray[np.float64]) -> pl.DataFrame:
-    """Give the node, start and idleness of each failure of the window for which it is known, by start."""
-    failures = window_failures(cases)
+def _idle_before(cases: EvaluationSet, idle: Array) -> pl.DataFrame:
+    """Return node, start and idleness of each failure of the window for which it is known, by start."""
+    window = window_failures(cases)
     rows = pl.DataFrame({"node": cases.node, "ts": cases.ts, "idle": idle}).sort("ts")
-    told = pl.DataFrame({"node": failures.node, "start": failures.start}).sort("start")
-    told = told.with_columns(before=pl.col("start") - pl.duration(microseconds=1))
+    failures = pl.DataFrame({"node": window.node, "start": window.start}).sort("start")
+    failures = failures.with_columns(before=pl.col("start") - pl.duration(microseconds=1))
     horizon = days(cases.horizon_days).astype(object)
-    joined = told.join_asof(rows, left_on="before", right_on="ts", by="node", tolerance=horizon, check_sortedness=False)
+    joined = failures.join_asof(
+        rows, left_on="before", right_on="ts", by="node", tolerance=horizon, check_sortedness=False
+    )
     return joined.filter(pl.col("idle").is_not_nan()).drop_nulls("idle")

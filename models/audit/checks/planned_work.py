@@ -1,4 +1,4 @@
-"""Planned work that was recorded as failures: it comes in groups, in order, and at people's hours."""
+"""Planned work that was recorded as failures: it comes in groups, in an order, and at working hours."""
 
 from __future__ import annotations
 
@@ -10,119 +10,128 @@ from scipy.stats import binom, kendalltau
 
 from data.schema import NODE
 from features.grid import locate, to_times
-from models.audit.failure_clusters import DAY, FEWEST, Starts, groups, rayleigh
-from models.audit.finding import SHOWN, Finding, Severity, inconclusive
-from models.audit.significance import LEVEL, MATTERS, p_words
+from models.audit.failure_clusters import DAY, FEWEST, FailureTimes, find_clusters, rayleigh
+from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
+from models.audit.significance import LEVEL, RELEVANT_SHARE, format_p
 
 if TYPE_CHECKING:
     import polars as pl
-    from numpy.typing import NDArray
+
+    from features.grid import Index
 
 GROUPS: Final = "planned work in groups"
 HOURS: Final = "failures at people's hours"
 WEEK: Final = 7 * DAY
 WORKDAYS: Final = 5 / 7
 OFFICE: Final = 0.738  # mean resultant length of times spread over ten hours of a day: sin(x) / x at x = 10/24 pi
-MENDED: Final = "record planned work as maintenance; merge what one cause did to many nodes"
+HALF: Final = 0.5  # of the failures
+FIX_GROUPS: Final = "record planned work as maintenance; merge what one cause did to many nodes"
+FIX_HOURS: Final = "separate planned reboots from crashes, by who requested them; see whether load explains it"
 
 
 @dataclass(frozen=True, slots=True)
-class FailureStarts:
-    """Failures in the order of their starts, and where each node stands."""
+class FleetFailures:
+    """A fleet's failures in the order of their starts, and the rack of each node."""
 
     names: tuple[str, ...]
-    rack: NDArray[np.int64]  # of each node; -1: none
-    starts: Starts
+    rack: Index  # of each node; -1: none
+    times: FailureTimes
 
     @classmethod
-    def of(cls, nodes: pl.DataFrame, failures: pl.DataFrame) -> FailureStarts:
+    def of(cls, nodes: pl.DataFrame, failures: pl.DataFrame) -> FleetFailures:
         """Read them from an inventory and merged failures."""
         nodes, failures = nodes.sort(NODE), failures.sort("start", NODE)
         names = tuple(nodes[NODE].to_list())
         racks = nodes["rack"].unique().drop_nulls().sort()
         node = locate(failures[NODE], names)
-        return cls(names, locate(nodes["rack"], racks), Starts(to_times(failures["start"])[node >= 0], node[node >= 0]))
+        times = FailureTimes(to_times(failures["start"])[node >= 0], node[node >= 0])
+        return cls(names, locate(nodes["rack"], racks), times)
 
 
-def in_groups(fleet: FailureStarts) -> Finding:
-    """Look for groups of failures in time, and for what planned work looks like among them."""
-    starts = fleet.starts
-    if len(starts.start) < FEWEST:
-        return inconclusive(GROUPS, f"{len(starts.start)} of {FEWEST} failures that are needed")
-    found = groups(starts)
-    count = sum(one.stop - one.start for one in found)
-    share, marks = count / len(starts.start), _marks(fleet, found)
-    planned = [f"{what} ({p_words(p)})" for what, p in marks.items() if p < LEVEL / len(marks)]
-    apart = sum(_spans_racks(fleet, one) for one in found)
+def check_groups(fleet: FleetFailures) -> Finding:
+    """Look for groups of failures in time, and for the signs of planned work among them."""
+    total = len(fleet.times.start)
+    if total < FEWEST:
+        return inconclusive(GROUPS, f"{total} of {FEWEST} failures that are needed")
+    clusters = find_clusters(fleet.times)
+    count = sum(cluster.stop - cluster.start for cluster in clusters)
+    share, signs = count / total, _signs_of_planning(fleet, clusters)
+    planned = [f"{sign} ({format_p(p)})" for sign, p in signs.items() if p < LEVEL / len(signs)]
+    across_racks = sum(_spans_racks(fleet, cluster) for cluster in clusters)
     verdict = Severity.CLEAR
     if planned:
-        verdict = Severity.FOUND if share >= MATTERS else Severity.SUSPICIOUS
-    elif apart:
+        verdict = Severity.FOUND if share >= RELEVANT_SHARE else Severity.SUSPICIOUS
+    elif across_racks:
         verdict = Severity.SUSPICIOUS
-    held = f"{count:,} of {len(starts.start):,} failures ({share:.1%})"
-    told = f"{len(found):,} groups hold {held}, {apart:,} of them not of one rack"
-    how = f"; they come {', '.join(planned)}" if planned else ""
+    signs_in_words = f"; they come {', '.join(planned)}" if planned else ""
+    largest = sorted(clusters, key=lambda cluster: cluster.start - cluster.stop)[:MOST_EXAMPLES]
     return Finding(
         GROUPS,
         verdict,
-        f"{told}{how}; a group is p < {LEVEL:g} against a Poisson process, found from {MATTERS:.0%} on if planned",
+        f"{len(clusters):,} groups hold {count:,} of {total:,} failures ({share:.1%}), {across_racks:,} of them not of "
+        f"one rack{signs_in_words}; a group is p < {LEVEL:g} against a Poisson process, found from "
+        f"{RELEVANT_SHARE:.0%} on if planned",
         share,
-        MATTERS,
-        tuple(_group_words(fleet, one) for one in sorted(found, key=lambda one: one.start - one.stop)[:SHOWN]),
-        "" if verdict is Severity.CLEAR else MENDED,
+        RELEVANT_SHARE,
+        tuple(_in_words(fleet, cluster) for cluster in largest),
+        "" if verdict is Severity.CLEAR else FIX_GROUPS,
     )
 
 
-def _marks(fleet: FailureStarts, found: list[slice]) -> dict[str, float]:
-    """Test what tells planned work: p by mark."""
-    begins = fleet.starts.start[[one.start for one in found]] if found else fleet.starts.start[:0]
-    in_order = min([_order(fleet.starts, one) for one in found], default=1.0) * max(len(found), 1)
-    told = {"in the order of the nodes' names": min(in_order, 1.0)}
-    if not fleet.starts.is_dated:
-        told |= {"at one time of the day": rayleigh(begins, DAY)[1]}
-    return told | {"on one day of the week": rayleigh(begins, WEEK)[1]}
+def _signs_of_planning(fleet: FleetFailures, clusters: list[slice]) -> dict[str, float]:
+    """Return the p-value of each sign of planned work."""
+    times = fleet.times
+    begins = times.start[[cluster.start for cluster in clusters]] if clusters else times.start[:0]
+    in_order = min([_p_of_order(times, cluster) for cluster in clusters], default=1.0) * max(len(clusters), 1)
+    signs = {"in the order of the nodes' names": min(in_order, 1.0)}
+    if not times.has_dates_only:
+        signs |= {"at one time of the day": rayleigh(begins, DAY)[1]}
+    return signs | {"on one day of the week": rayleigh(begins, WEEK)[1]}
 
 
-def _order(starts: Starts, group: slice) -> float:
-    """Test whether nodes follow one another by name (Kendall's tau, exact for small groups)."""
-    node, first = np.unique(starts.node[group], return_index=True)
-    moments = starts.start[group][first].astype(np.int64)
-    if len(np.unique(moments)) < FEWEST:
+def _p_of_order(times: FailureTimes, cluster: slice) -> float:
+    """Test whether nodes fail in the order of their names (Kendall's tau, exact for small groups)."""
+    node, first = np.unique(times.node[cluster], return_index=True)
+    starts = times.start[cluster][first].astype(np.int64)
+    if len(np.unique(starts)) < FEWEST:
         return 1.0
-    return float(kendalltau(np.arange(len(node)), moments).pvalue)
+    return float(kendalltau(np.arange(len(node)), starts).pvalue)
 
 
-def _spans_racks(fleet: FailureStarts, group: slice) -> bool:
-    racks = fleet.rack[fleet.starts.node[group]]
+def _spans_racks(fleet: FleetFailures, cluster: slice) -> bool:
+    racks = fleet.rack[fleet.times.node[cluster]]
     return len(np.unique(racks)) > 1 or bool(np.any(racks < 0))
 
 
-def _group_words(fleet: FailureStarts, group: slice) -> str:
-    node = np.unique(fleet.starts.node[group])
-    start, last = (np.datetime_as_string(fleet.starts.start[at], "m") for at in (group.start, group.stop - 1))
+def _in_words(fleet: FleetFailures, cluster: slice) -> str:
+    node = np.unique(fleet.times.node[cluster])
+    bounds = (cluster.start, cluster.stop - 1)
+    start, last = (np.datetime_as_string(fleet.times.start[i], "m") for i in bounds)
     return f"{start} to {last}: {len(node)} nodes, {fleet.names[node[0]]} to {fleet.names[node[-1]]}"
 
 
-def at_peoples_hours(fleet: FailureStarts) -> Finding:
-    """Test whether single failures keep office hours: work, or somebody who typed them in."""
-    starts = fleet.starts
-    if len(starts.start) < FEWEST:
-        return inconclusive(HOURS, f"{len(starts.start)} of {FEWEST} failures that are needed")
-    length, by_hour = (0.0, 1.0) if starts.is_dated else rayleigh(starts.timed, DAY)
-    workdays = int(np.count_nonzero(np.is_busday(starts.start.astype("datetime64[D]"))))
-    by_day = float(binom.sf(workdays - 1, len(starts.start), WORKDAYS))
-    p = min(2 * min(by_hour, by_day), 1.0)
-    weekly = (workdays / len(starts.start) - WORKDAYS) / (1 - WORKDAYS)
-    share = min(max(length / OFFICE, weekly, 0.0), 1.0)
-    verdict = Severity.CLEAR if p >= LEVEL else Severity.FOUND if share >= 1 / 2 else Severity.SUSPICIOUS
-    hours = "their times of day are not known" if starts.is_dated else f"{length / OFFICE:.0%} by the hour"
+def check_hours(fleet: FleetFailures) -> Finding:
+    """Test whether single failures happen at working hours: planned work, or times that a person typed in."""
+    times = fleet.times
+    total = len(times.start)
+    if total < FEWEST:
+        return inconclusive(HOURS, f"{total} of {FEWEST} failures that are needed")
+    length, p_of_hours = (0.0, 1.0) if times.has_dates_only else rayleigh(times.with_time_of_day, DAY)
+    workdays = int(np.count_nonzero(np.is_busday(times.start.astype("datetime64[D]"))))
+    p_of_days = float(binom.sf(workdays - 1, total, WORKDAYS))
+    p = min(2 * min(p_of_hours, p_of_days), 1.0)
+    by_weekday = (workdays / total - WORKDAYS) / (1 - WORKDAYS)
+    share = min(max(length / OFFICE, by_weekday, 0.0), 1.0)
+    verdict = Severity.CLEAR if p >= LEVEL else Severity.FOUND if share >= HALF else Severity.SUSPICIOUS
+    by_hour = "their times of day are not known" if times.has_dates_only else f"{length / OFFICE:.0%} by the hour"
     return Finding(
         HOURS,
         verdict,
-        f"as many failures too many at one time as if {share:.0%} kept to ten hours of a day or to workdays "
-        f"({hours}, {max(weekly, 0):.0%} by the weekday); {p_words(p)} against {LEVEL:g}, found from 50% on",
+        f"the failures are as unevenly spread as if {share:.0%} were kept to ten hours of a day or to workdays "
+        f"({by_hour}, {max(by_weekday, 0):.0%} by the weekday); {format_p(p)} against {LEVEL:g}, found from "
+        f"{HALF:.0%} on",
         share,
-        0.5,
+        HALF,
         (),
-        "" if p >= LEVEL else "tell planned reboots from crashes, by who asked for them; see whether load explains it",
+        "" if p >= LEVEL else FIX_HOURS,
     )

@@ -1,4 +1,4 @@
-"""A clean made-up fleet that can be forecast, and the same fleet with one trap planted in it."""
+"""A clean made-up fleet that can be forecast, and functions that plant one problem in its records."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def clean() -> Fleet:
 def inventory() -> pl.DataFrame:
     rows = {
         "node": names(),
-        "rack": [f"r{at // 10}" for at in range(NODES)],
+        "rack": [f"r{node // 10}" for node in range(NODES)],
         "observed_from": [START - 30 * DAY] * NODES,
     }
     return pl.DataFrame(rows, schema_overrides={"observed_from": NODE_SCHEMA["observed_from"]}).select(
@@ -63,7 +63,7 @@ def inventory() -> pl.DataFrame:
 
 def failures(node: NDArray[np.str_], day: NDArray[np.float64], late_hours: NDArray[np.float64]) -> pl.DataFrame:
     """Record failures of two hours each, so many hours late."""
-    start = [START + timedelta(days=float(at)) for at in day]
+    start = [START + timedelta(days=float(begin)) for begin in day]
     late = [timedelta(hours=float(hours)) for hours in late_hours]
     rows = [
         {
@@ -88,15 +88,15 @@ def _events(rng: np.random.Generator) -> pl.DataFrame:
 def _telemetry(rng: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame:
     node, day = (axis.ravel() for axis in np.meshgrid(np.arange(NODES), np.arange(DAYS + 1), indexing="ij"))
     warmth = rng.normal(40, 2, len(node))
-    number = {name: at for at, name in enumerate(names().tolist())}
-    spells = [(number[name], (start - START) / DAY) for name, start in merge_failures(events).iter_rows()]
+    index = {name: i for i, name in enumerate(names().tolist())}
+    spells = [(index[name], (start - START) / DAY) for name, start in merge_failures(events).iter_rows()]
     spells += zip(
         rng.integers(0, NODES, FALSE_ALARMS).tolist(), rng.uniform(0, DAYS, FALSE_ALARMS).tolist(), strict=True
     )
-    for number_of, end in spells:
-        own = (node == number_of) & (end > day) & (end - day < WARM / DAY)
-        warmth[own] += 7 * (rng.random() < 1 / 2)
-    moments = [START + int(at) * DAY for at in day]
+    for warm_node, end in spells:
+        in_spell = (node == warm_node) & (end > day) & (end - day < WARM / DAY)
+        warmth[in_spell] += 7 * (rng.random() < 1 / 2)
+    moments = [START + int(number) * DAY for number in day]
     return pl.DataFrame(
         {
             "node": names()[node],
@@ -111,7 +111,7 @@ def _telemetry(rng: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def ahead_of_failure(fleet: Fleet, days: float) -> pl.Series:
-    """Tell of each row of telemetry whether its node fails within so many days."""
+    """Mark the rows of telemetry whose node fails within so many days."""
     begins = merge_failures(fleet.events).select("node", pl.col("start").alias("next")).sort("next")
     rows = fleet.telemetry.with_row_index("row").sort(TS)
     joined = rows.join_asof(begins, left_on=TS, right_on="next", by="node", strategy="forward", check_sortedness=False)

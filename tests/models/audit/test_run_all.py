@@ -22,8 +22,8 @@ from models.audit.checks import (
     shuffled_failures,
 )
 from models.audit.finding import Finding, Severity
-from models.audit.probe_forecast import middle
-from models.audit.run_all import TESTS, audit
+from models.audit.probe_forecast import middle_horizon
+from models.audit.run_all import CHECKS, audit
 from models.backtest.replay import BacktestWindow
 from tests.features.fleets import DAY, START, Fleet
 from tests.models.audit.plants import (
@@ -45,8 +45,8 @@ def findings(fleet: Fleet, *names: str, window: BacktestWindow = WINDOW) -> tupl
 
 
 def finding(fleet: Fleet, name: str) -> Finding:
-    (told,) = findings(fleet, name)
-    return told
+    (result,) = findings(fleet, name)
+    return result
 
 
 @cache
@@ -71,98 +71,97 @@ def of_clean() -> tuple[Finding, ...]:
 
 
 def test_a_clean_fleet_is_clear() -> None:
-    assert len(of_clean()) == len(TESTS) == 21
-    assert {finding.verdict for finding in of_clean()} == {Severity.CLEAR}
+    assert len(of_clean()) == len(CHECKS) == 21
+    assert {result.verdict for result in of_clean()} == {Severity.CLEAR}
 
 
 def test_a_simulated_fleet_is_clear() -> None:
-    told = findings(simulated(), window=BacktestWindow(START + 80 * DAY, START + 120 * DAY))
-    assert [finding for finding in told if finding.verdict in (Severity.FOUND, Severity.SUSPICIOUS)] == []
+    results = findings(simulated(), window=BacktestWindow(START + 80 * DAY, START + 120 * DAY))
+    assert len(results) == len(CHECKS)
+    assert [result for result in results if result.verdict in (Severity.FOUND, Severity.SUSPICIOUS)] == []
 
 
 def test_every_finding_has_its_figure() -> None:
-    for finding in of_clean():
-        assert any(letter.isdigit() for letter in finding.figure) or finding.verdict is Severity.INCONCLUSIVE
+    conclusive = [result for result in of_clean() if result.verdict is not Severity.INCONCLUSIVE]
+    assert len(conclusive) == len(CHECKS)
+    assert [result.name for result in conclusive if not any(letter.isdigit() for letter in result.figure)] == []
 
 
-def test_the_same_records_are_told_the_same() -> None:
+def test_the_same_records_give_the_same_findings() -> None:
     names = (shuffled_failures.FUTURE, revealing_columns.NAME, collector_outages.NAME)
-    assert findings(clean(), *names) == tuple(one for one in of_clean() if one.name in names)
+    assert findings(clean(), *names) == tuple(result for result in of_clean() if result.name in names)
 
 
 def test_a_flag_that_is_set_before_the_failure_is_found() -> None:
     flag = ahead_of_failure(clean(), 5).cast(pl.Float64)
-    told = finding(with_metric(clean(), "is_failed", flag), revealing_columns.NAME)
-    assert told.verdict is Severity.FOUND
-    assert told.examples[0].startswith("is_failed")
+    result = finding(with_metric(clean(), "is_failed", flag), revealing_columns.NAME)
+    assert result.verdict is Severity.FOUND
+    assert result.examples[0].startswith("is_failed")
 
 
 def with_work(fleet: Fleet, use: pl.Series) -> Fleet:
-    told = with_metric(fleet, "use", use)
     others = (replace(metric, idle_below=None) for metric in fleet.metrics)
-    return replace(told, metrics=(*others, Metric("use", idle_below=5.0)))
+    return replace(with_metric(fleet, "use", use), metrics=(*others, Metric("use", idle_below=5.0)))
 
 
 def test_failures_of_nodes_that_work_was_kept_off_before_are_found() -> None:
     kept_off = ahead_of_failure(clean(), 2).to_numpy()
-    told = finding(with_work(clean(), pl.Series(np.where(kept_off, 0.0, 60.0))), idle_failures.NAME)
-    assert told.verdict is Severity.FOUND
-    assert "struck nodes that were idle" in told.figure
+    result = finding(with_work(clean(), pl.Series(np.where(kept_off, 0.0, 60.0))), idle_failures.NAME)
+    assert result.verdict is Severity.FOUND
+    assert "hit nodes that were idle" in result.figure
 
 
 def test_nodes_that_are_idle_whether_they_fail_or_not_are_clear() -> None:
     number = clean().telemetry[NODE].str.slice(1).cast(pl.Int64)
     use = pl.Series(np.where(number % 3 == 0, 0.0, 60.0))
-    told = finding(with_work(clean(), use), idle_failures.NAME)
-    assert told.verdict is Severity.CLEAR
+    result = finding(with_work(clean(), use), idle_failures.NAME)
+    assert result.verdict is Severity.CLEAR
 
 
 def test_a_repair_ticket_number_of_some_failures_is_found() -> None:
     fleet, rng = clean(), np.random.default_rng(5)
     fails = ahead_of_failure(fleet, 3).to_numpy() & (rng.random(fleet.telemetry.height) < 0.6)
     ticket = pl.Series(np.where(fails, 7000.0 + np.arange(len(fails)), np.nan))
-    told = finding(with_metric(fleet, "ticket", ticket), revealing_columns.NAME)
-    assert told.verdict is Severity.FOUND
-    assert any("ticket" in example for example in told.examples)
+    result = finding(with_metric(fleet, "ticket", ticket), revealing_columns.NAME)
+    assert result.verdict is Severity.FOUND
+    assert any("ticket" in example for example in result.examples)
 
 
 def test_rows_that_are_written_more_often_before_a_failure_are_found() -> None:
     fleet = clean()
     extra = fleet.telemetry.filter(ahead_of_failure(fleet, 5)).with_columns(pl.col(TS) - pl.duration(hours=3))
-    told = findings(
-        replace(fleet, telemetry=pl.concat([fleet.telemetry, extra])), collection_only.COUNTS, collection_only.TIMES
-    )
-    assert named(told, collection_only.COUNTS).verdict is Severity.FOUND
-    assert named(told, collection_only.TIMES).verdict is Severity.CLEAR
+    with_extra = replace(fleet, telemetry=pl.concat([fleet.telemetry, extra]))
+    results = findings(with_extra, collection_only.COUNTS, collection_only.TIMES)
+    assert named(results, collection_only.COUNTS).verdict is Severity.FOUND
+    assert named(results, collection_only.TIMES).verdict is Severity.CLEAR
 
 
 def test_rows_that_are_written_at_another_minute_before_a_failure_are_found() -> None:
     fleet = clean()
     late = pl.when(ahead_of_failure(fleet, 5)).then(pl.col(TS) - pl.duration(minutes=23)).otherwise(pl.col(TS))
     late_fleet = replace(fleet, telemetry=fleet.telemetry.with_columns(late.alias(TS)))
-    told = findings(late_fleet, collection_only.COUNTS, collection_only.TIMES)
-    assert named(told, collection_only.TIMES).verdict is Severity.FOUND
-    assert named(told, collection_only.COUNTS).verdict is Severity.CLEAR
+    results = findings(late_fleet, collection_only.COUNTS, collection_only.TIMES)
+    assert named(results, collection_only.TIMES).verdict is Severity.FOUND
+    assert named(results, collection_only.COUNTS).verdict is Severity.CLEAR
 
 
 def test_nodes_that_are_silent_long_before_their_failure_are_detections() -> None:
     fleet = clean()
-    found = finding(replace(fleet, telemetry=fleet.telemetry.filter(~ahead_of_failure(fleet, 4))), already_failing.NAME)
-    assert found.verdict is Severity.FOUND
-    assert found.examples
-    assert "predicted" in found.figure
+    silent = replace(fleet, telemetry=fleet.telemetry.filter(~ahead_of_failure(fleet, 4)))
+    result = finding(silent, already_failing.NAME)
+    assert result.verdict is Severity.FOUND
+    assert result.examples
+    assert "predicted" in result.figure
 
 
-def test_nodes_that_are_badly_seen_long_before_their_failure_are_detections() -> None:
+def test_nodes_with_few_samples_long_before_their_failure_are_detections() -> None:
     fleet = clean()
-    thin = pl.when(ahead_of_failure(fleet, 5)).then(40.0).otherwise("seen").alias("seen")
-    assert (
-        finding(replace(fleet, telemetry=fleet.telemetry.with_columns(thin)), already_failing.NAME).verdict
-        is Severity.FOUND
-    )
+    few = pl.when(ahead_of_failure(fleet, 5)).then(40.0).otherwise("seen").alias("seen")
+    with_few = replace(fleet, telemetry=fleet.telemetry.with_columns(few))
+    assert finding(with_few, already_failing.NAME).verdict is Severity.FOUND
 
 
-def test_failures_inside_an_event_that_nobody_had_recorded_are_detections() -> None:
+def test_failures_inside_an_event_that_was_not_recorded_yet_are_detections() -> None:
     fleet = clean()
     begun = fleet.events.with_columns(
         kind=pl.lit("maintenance"),
@@ -170,23 +169,22 @@ def test_failures_inside_an_event_that_nobody_had_recorded_are_detections() -> N
         end="start",
         end_recorded_at="recorded_at",
     )
-    assert (
-        finding(replace(fleet, events=pl.concat([fleet.events, begun])), already_failing.NAME).verdict is Severity.FOUND
-    )
+    with_begun = replace(fleet, events=pl.concat([fleet.events, begun]))
+    assert finding(with_begun, already_failing.NAME).verdict is Severity.FOUND
 
 
-def test_a_column_that_begins_for_everyone_is_found() -> None:
+def test_a_column_that_begins_for_all_nodes_is_found() -> None:
     later = pl.when(pl.col(TS) >= at(70)).then(pl.col("load") + 1)
-    told = finding(with_metric(clean(), "new_sensor", later), column_lifetimes.NAME)
-    assert told.verdict is Severity.FOUND
-    assert told.examples == ("new_sensor begins 2021-03-12 at 100 of 100 nodes",)
+    result = finding(with_metric(clean(), "new_sensor", later), column_lifetimes.NAME)
+    assert result.verdict is Severity.FOUND
+    assert result.examples == ("new_sensor begins 2021-03-12 at 100 of 100 nodes",)
 
 
-def test_a_column_that_ends_for_everyone_is_found() -> None:
+def test_a_column_that_ends_for_all_nodes_is_found() -> None:
     sooner = pl.when(pl.col(TS) < at(70)).then(pl.col("load") + 1)
-    told = finding(with_metric(clean(), "old_sensor", sooner), column_lifetimes.NAME)
-    assert told.verdict is Severity.FOUND
-    assert told.examples == ("old_sensor ends 2021-03-11 at 100 of 100 nodes",)
+    result = finding(with_metric(clean(), "old_sensor", sooner), column_lifetimes.NAME)
+    assert result.verdict is Severity.FOUND
+    assert result.examples == ("old_sensor ends 2021-03-11 at 100 of 100 nodes",)
 
 
 def test_a_column_of_nodes_that_came_later_is_clear() -> None:
@@ -204,9 +202,9 @@ def test_a_column_that_is_often_missing_is_clear() -> None:
 
 def test_a_copy_from_the_future_is_found() -> None:
     shifted = clean().telemetry.select(pl.col("load").shift(-2).over("node", order_by=TS)).to_series()
-    told = finding(with_metric(clean(), "forecast", shifted), mirrored_columns.NAME)
-    assert told.verdict is Severity.FOUND
-    assert told.examples[0].startswith("forecast is load of 2 buckets later")
+    result = finding(with_metric(clean(), "forecast", shifted), mirrored_columns.NAME)
+    assert result.verdict is Severity.FOUND
+    assert result.examples[0].startswith("forecast is load of 2 buckets later")
 
 
 def test_a_copy_without_a_shift_is_clear() -> None:
@@ -214,13 +212,13 @@ def test_a_copy_without_a_shift_is_clear() -> None:
 
 
 def test_a_constant_column_is_listed() -> None:
-    told = finding(with_metric(clean(), "dead", pl.lit(3.0)), column_lifetimes.CONSTANT)
-    assert told.examples == ("dead: always 3",)
+    result = finding(with_metric(clean(), "dead", pl.lit(3.0)), column_lifetimes.CONSTANT)
+    assert result.examples == ("dead: always 3",)
 
 
 def test_records_without_a_failure_before_the_test_can_still_be_audited() -> None:
     fleet = clean()
-    told = findings(replace(fleet, events=fleet.events.filter(pl.col("start") > at(TEST + 1))))
+    results = findings(replace(fleet, events=fleet.events.filter(pl.col("start") > at(TEST + 1))))
     for name in (
         shuffled_failures.FUTURE,
         shuffled_failures.PAST,
@@ -228,13 +226,13 @@ def test_records_without_a_failure_before_the_test_can_still_be_audited() -> Non
         collection_only.TIMES,
         already_failing.NAME,
     ):
-        assert named(told, name).verdict is Severity.INCONCLUSIVE
+        assert named(results, name).verdict is Severity.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("metrics", [(), METRICS[:1]])
 def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) -> None:
     fleet = replace(clean(), metrics=METRICS[: len(metrics)])
-    told = findings(
+    results = findings(
         fleet,
         shuffled_failures.FUTURE,
         already_failing.NAME,
@@ -242,15 +240,15 @@ def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) 
         column_lifetimes.NAME,
         mirrored_columns.NAME,
     )
-    assert Severity.FOUND not in {finding.verdict for finding in told}
-    assert named(told, mirrored_columns.NAME).verdict is Severity.INCONCLUSIVE
+    assert Severity.FOUND not in {result.verdict for result in results}
+    assert named(results, mirrored_columns.NAME).verdict is Severity.INCONCLUSIVE
 
 
 def test_the_middle_one_of_the_horizons_of_whole_days_is_judged() -> None:
     hourly = replace(setup_of(), design=replace(setup_of().design, horizons_days=(0.25, 0.5, 1.0)))
-    (told,) = audit(replace(material(clean()), setup=hourly), lambda _: None, [shuffled_failures.FUTURE])
-    assert middle(hourly) == 1
-    assert told.verdict is Severity.CLEAR
+    (result,) = audit(replace(material(clean()), setup=hourly), lambda _: None, [shuffled_failures.FUTURE])
+    assert middle_horizon(hourly) == 1
+    assert result.verdict is Severity.CLEAR
 
 
 def test_the_setup_of_the_tests_knows_all_metrics() -> None:

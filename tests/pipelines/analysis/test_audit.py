@@ -11,7 +11,7 @@ import pytest
 from data.schema import AVAILABLE_AT, TS
 from models.audit.checks import column_lifetimes, idle_failures, planned_work, recording_delays, revealing_columns
 from models.audit.finding import Severity
-from models.audit.run_all import TESTS
+from models.audit.run_all import CHECKS
 from pipelines.analysis.audit import arrivals, audit
 from pipelines.main import main
 from pipelines.settings.load import load
@@ -70,7 +70,7 @@ def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.Ca
     assert run(tmp_path, "--strict", "--json", str(tmp_path / "audit.json")) == 0
     others = {name: verdict for name, verdict in verdicts(tmp_path).items() if verdict != "clear"}
     assert others == {idle_failures.NAME: "can't tell"}, "no metric says when a node is idle"
-    assert list(verdicts(tmp_path)) == list(TESTS)
+    assert list(verdicts(tmp_path)) == list(CHECKS)
     assert "tests of the forecasts from 2021-04-21 to 2021-06-10" in capsys.readouterr().out
 
 

@@ -2,53 +2,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.training.person_periods import Periods
-from models.audit.checks.shuffled_failures import exchanged, shuffled_future, shuffled_past
+from models.audit.checks.shuffled_failures import check_future, check_past, permuted_periods
 from models.audit.finding import Severity
 from models.audit.permutation import LabelledRows
 from models.hazard.train import train
 from tests.models.audit.plants import WINDOW, clean, setup_of
-from tests.models.audit.test_permutation import some_marks
+from tests.models.audit.test_permutation import labelled_rows
 
 
-def truth(own: LabelledRows) -> NDArray[np.float64]:
-    return own.failing[own.node, own.step].astype(np.float64)
+def truth(rows: LabelledRows) -> NDArray[np.float64]:
+    return rows.failing[rows.node, rows.step].astype(np.float64)
 
 
-def test_a_forecast_that_learned_from_shuffles_and_still_knows_is_found() -> None:
-    own = some_marks(1, nodes=60, steps=10)
+def test_a_forecast_fitted_to_permuted_failures_that_still_has_skill_is_found() -> None:
+    rows = labelled_rows(1, nodes=60, steps=10)
 
     def leaky(rng: np.random.Generator) -> NDArray[np.float64]:
-        return truth(own) + rng.normal(0, 1, len(own.row))
+        return truth(rows) + rng.normal(0, 1, len(rows.row))
 
-    told = shuffled_past(own, leaky, np.random.default_rng(1))
-    assert told.verdict is Severity.FOUND
-    assert told.mend
-
-
-def test_a_forecast_that_learned_from_shuffles_and_knows_nothing_is_clear() -> None:
-    own = some_marks(1, nodes=60, steps=10)
-    told = shuffled_past(own, lambda rng: rng.random(len(own.row)), np.random.default_rng(1))
-    assert told.verdict is Severity.CLEAR
+    finding = check_past(rows, leaky, np.random.default_rng(1))
+    assert finding.verdict is Severity.FOUND
+    assert finding.mend
 
 
-def test_no_honest_score_ranks_exchanged_futures() -> None:
-    own = some_marks(2, nodes=60, steps=10)
-    told = shuffled_future(own, truth(own), np.random.default_rng(1))
-    assert told.verdict is Severity.CLEAR
-    assert "1.000 on the real one" in told.figure
+def test_a_forecast_fitted_to_permuted_failures_without_skill_is_clear() -> None:
+    rows = labelled_rows(1, nodes=60, steps=10)
+    finding = check_past(rows, lambda rng: rng.random(len(rows.row)), np.random.default_rng(1))
+    assert finding.verdict is Severity.CLEAR
 
 
-def test_few_failing_nodes_can_not_be_told() -> None:
-    own = some_marks(2, nodes=5)
-    assert shuffled_future(own, truth(own), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
-    assert shuffled_past(own, lambda _: truth(own), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
+def test_no_honest_score_ranks_permuted_futures() -> None:
+    rows = labelled_rows(2, nodes=60, steps=10)
+    finding = check_future(rows, truth(rows), np.random.default_rng(1))
+    assert finding.verdict is Severity.CLEAR
+    assert "1.000 on the real one" in finding.figure
 
 
-def test_the_shuffled_past_is_another_one_of_the_same_rows() -> None:
+def test_with_few_failing_nodes_there_is_no_verdict() -> None:
+    rows = labelled_rows(2, nodes=5)
+    assert check_future(rows, truth(rows), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
+    assert check_past(rows, lambda _: truth(rows), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
+
+
+def test_a_permuted_past_has_other_outcomes_of_the_same_rows() -> None:
     trained = train(clean().view(WINDOW.start), setup_of())
-    told = exchanged(trained, np.random.default_rng(1))
-    own = trained.training.periods
-    assert told.outcome.shape == own.outcome.shape
-    assert 0.2 * own.fails.sum() < told.fails.sum() < own.fails.sum()
-    assert np.mean(told.fails[own.fails]) < 0.5
-    assert isinstance(told, Periods)
+    permuted = permuted_periods(trained, np.random.default_rng(1))
+    periods = trained.training.periods
+    assert permuted.outcome.shape == periods.outcome.shape
+    assert 0.2 * periods.fails.sum() < permuted.fails.sum() < periods.fails.sum()
+    assert np.mean(permuted.fails[periods.fails]) < 0.5
+    assert isinstance(permuted, Periods)
