@@ -1,1 +1,1 @@
-"""From a source into the state: checked, merged, quarantined; files are read in data/readers."""
+"""Moves records from a source into the state: checks, merges and quarantines them; data/readers reads the files."""

@@ -1,4 +1,4 @@
-"""Says what a person should know of an ingest: metrics that came or went, names that were not as_nodeward_error."""
+"""Writes the remarks on an ingest: new and missing metrics, and unknown names."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 def notices(
-    found: Preflight, before: Collection[str], telemetry: Telemetry, named: Mapping[str, str]
+    preflight: Preflight, before: Collection[str], telemetry: Telemetry, named: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Return remarks on the nodes and metrics of a source.
 
     `before` are the metrics that telemetry had; `named` as in unknown_metrics.
     """
-    told = found.telemetry
-    lines = [f"telemetry: {metric} holds no value in any row" for metric in sorted(told.silent)]
-    if told.rows and before:
-        lines += _new(sorted(told.metrics - told.silent - set(before)), telemetry)
-        lines += _gone(sorted(set(before) - told.metrics), telemetry)
-    if told.rows:
-        lines += unknown_metrics(named, {*before, *told.metrics})
-    return (*lines, *_names(found))
+    summary = preflight.telemetry
+    lines = [f"telemetry: {metric} holds no value in any row" for metric in sorted(summary.empty_metrics)]
+    if summary.rows and before:
+        lines += _new(sorted(summary.metrics - summary.empty_metrics - set(before)), telemetry)
+        lines += _missing(sorted(set(before) - summary.metrics), telemetry)
+    if summary.rows:
+        lines += unknown_metrics(named, {*before, *summary.metrics})
+    return (*lines, *_names(preflight))
 
 
 def expired(rows: int, dropped_until: datetime | None) -> tuple[str, ...]:
-    """Say how many rows were left out since retention has dropped the telemetry of their time."""
+    """Return the remark on rows that were not merged because retention has deleted the telemetry of their time."""
     if not rows:
         return ()
     return (f"telemetry: {rows:,} rows up to {dropped_until:%Y-%m-%d %H:%M} were left out: older than retention keeps",)
 
 
 def unknown_metrics(named: Mapping[str, str], metrics: Collection[str]) -> list[str]:
-    """Name the metrics that the settings speak of, as {key: metric}, and telemetry does not have."""
+    """Return a remark on each metric of {settings key: metric} that telemetry does not have."""
     return [
         f"{key} names no metric of telemetry" + (f" (nearest: {close[0]})" if close else "")
         for key, metric in named.items()
@@ -61,29 +61,29 @@ def _new(metrics: Iterable[str], telemetry: Telemetry) -> Iterator[str]:
         )
 
 
-def _gone(metrics: Iterable[str], telemetry: Telemetry) -> Iterator[str]:
+def _missing(metrics: Iterable[str], telemetry: Telemetry) -> Iterator[str]:
     for metric in metrics:
         _, last = _span(telemetry, metric)
         yield f"telemetry: {metric} was there before and is not in this source; its values end at {_day(last)}"
 
 
 def _span(telemetry: Telemetry, metric: str) -> tuple[datetime | None, datetime | None]:
-    """Give the times of a metric's first and last value."""
-    valued = telemetry.table.select([metric]).filter(pl.col(metric).is_not_null())
-    first, last = valued.select(low=pl.col(TS).min(), high=pl.col(TS).max()).collect().row(0)
+    """Return the times of the first and the last value of a metric."""
+    rows = telemetry.table.select([metric]).filter(pl.col(metric).is_not_null())
+    first, last = rows.select(low=pl.col(TS).min(), high=pl.col(TS).max()).collect().row(0)
     return first, last
 
 
-def _names(found: Preflight) -> Iterator[str]:
-    names = found.names
-    if respelt := names.respelt:
-        own = min(respelt)
-        yield f"{len(respelt):,} names were read as the inventory spells them, such as {own!r} as {respelt[own]!r}"
-    unknown = found.named_nodes - names.nodes
+def _names(preflight: Preflight) -> Iterator[str]:
+    names = preflight.names
+    if renamed := names.renamed:
+        name = min(renamed)
+        yield f"{len(renamed):,} names were read as the inventory spells them, such as {name!r} as {renamed[name]!r}"
+    unknown = preflight.named_nodes - names.nodes
     if unknown:
-        counts = f"{len(unknown):,} of {len(found.named_nodes):,}"
+        counts = f"{len(unknown):,} of {len(preflight.named_nodes):,}"
         yield f"{counts} nodes are not in the inventory: {describe_unknown(names, unknown)}"
 
 
-def _day(moment: datetime | None) -> str:
-    return "no time" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+def _day(time: datetime | None) -> str:
+    return "no time" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

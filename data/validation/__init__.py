@@ -1,1 +1,1 @@
-"""What is wrong with a name, a cell or a row, and what it should be; what becomes of it is data/ingest."""
+"""Checks of names, cells and rows, and their corrections; data/ingest decides what happens with invalid ones."""

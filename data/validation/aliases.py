@@ -1,6 +1,6 @@
-"""Reads what an inventory says of names: which of its rows are known nodes, and what else they are called.
+"""Reads the names in an inventory: which of its rows are known nodes, and what their aliases are.
 
-A node keeps the name under which it first came, so that its history stays one.
+A node keeps the name under which it was first listed, so that its history is not split.
 """
 
 from __future__ import annotations
@@ -18,102 +18,106 @@ from data.validation.node_names import SHOWN, NodeNames, ambiguous_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from data.validation.node_names import Spelling
+    from data.validation.node_names import SpellingRules
 
 ALIASES: Final = "aliases"  # a column of the inventory, kept among its labels
 RACK: Final = "rack"
 PLACE: Final = (RACK, "hardware", "partition", "observed_from")
-BETWEEN: Final = re.compile(r"[\s,;]+")
+SEPARATORS: Final = re.compile(r"[\s,;]+")
 
 
-def known_nodes(spelling: Spelling, stored: pl.DataFrame) -> NodeNames:
-    """List the nodes of the stored inventory; an alias that has moved belongs to the newer one of two nodes."""
-    return NodeNames(spelling, stored[NODE], {alias: node for node, alias in _told(stored.sort("as_of", NODE))})
+def stored_names(spelling: SpellingRules, stored: pl.DataFrame) -> NodeNames:
+    """Return the names of a stored inventory; an alias of two nodes belongs to the one with the newer row."""
+    aliases = {alias: node for node, alias in _listed_aliases(stored.sort("as_of", NODE))}
+    return NodeNames(spelling, stored[NODE], aliases)
 
 
-def recognise(rows: pl.DataFrame, known: NodeNames) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Spell an inventory's nodes as the known ones are; give the aliases, known ones and those that it tells.
-
-    Raises:
-        DataError: if two nodes of the inventory would be one, or an alias stands for two of them.
-    """
-    aliases = _unmistakable(_told(rows))
-    others: dict[str, list[str]] = {}
-    for alias, node in aliases.items():
-        others.setdefault(node, []).append(alias)
-    listed = {own for own in rows[NODE].unique() if own}
-    spelt = {own: _spelt(own, others.get(own, []), known, listed) for own in sorted(listed)}
-    _require_one_each(spelt)
-    changed = {own: node for own, node in spelt.items() if own != node}
-    renamed = rows.with_columns(pl.col(NODE).replace(changed)) if changed else rows
-    told = {alias: spelt[node] for alias, node in aliases.items()}
-    return renamed, {**known.aliases, **told, **{own.lower(): node for own, node in changed.items()}}
-
-
-def require_no_renaming(rows: pl.DataFrame, stored: pl.DataFrame, most: float) -> None:
-    """Check that an inventory's new nodes are not known ones under new names, in the same racks since the same time.
+def recognise_nodes(rows: pl.DataFrame, known: NodeNames) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Rename an inventory's nodes to the known ones; return the rows, and all aliases as {alias: node}.
 
     Raises:
-        DataError: if that looks so for more than the share `most` of the known nodes, and more than one.
+        DataError: if two nodes of the inventory would become one, or an alias belongs to two nodes.
     """
-    gone = stored.join(rows, on=NODE, how="anti").filter(pl.col(RACK).is_not_null())
+    by_alias = _unambiguous(_listed_aliases(rows))
+    aliases: dict[str, list[str]] = {}
+    for alias, name in by_alias.items():
+        aliases.setdefault(name, []).append(alias)
+    listed = {name for name in rows[NODE].unique() if name}
+    nodes = {name: _known_node(name, aliases.get(name, []), known, listed) for name in sorted(listed)}
+    _require_different(nodes)
+    renamings = {name: node for name, node in nodes.items() if name != node}
+    renamed = rows.with_columns(pl.col(NODE).replace(renamings)) if renamings else rows
+    new_aliases = {alias: nodes[name] for alias, name in by_alias.items()}
+    return renamed, {**known.aliases, **new_aliases, **{name.lower(): node for name, node in renamings.items()}}
+
+
+def require_no_renaming(rows: pl.DataFrame, stored: pl.DataFrame, max_share: float) -> None:
+    """Check that an inventory's new nodes are not known ones under new names: at the same place since the same time.
+
+    Raises:
+        DataError: if that seems so for more than the share `max_share` of the known nodes, and for more than one.
+    """
+    missing = stored.join(rows, on=NODE, how="anti").filter(pl.col(RACK).is_not_null())
     new = rows.join(stored, on=NODE, how="anti")
-    turn = pl.col(NODE).rank("ordinal").over(PLACE).alias("turn")
-    on = (*PLACE, "turn")
-    pairs = gone.with_columns(turn).join(new.with_columns(turn), on=on, suffix="_new", nulls_equal=True)
-    if pairs.height <= max(1.0, most * stored.height):
+    rank = pl.col(NODE).rank("ordinal").over(PLACE).alias("rank")
+    on = (*PLACE, "rank")
+    pairs = missing.with_columns(rank).join(new.with_columns(rank), on=on, suffix="_new", nulls_equal=True)
+    if pairs.height <= max(1.0, max_share * stored.height):
         return
-    shown = pairs.sort(NODE).select(NODE, f"{NODE}_new").head(SHOWN).iter_rows()
+    examples = pairs.sort(NODE).select(NODE, f"{NODE}_new").head(SHOWN).iter_rows()
     raise DataError(
-        f"{pairs.height:,} of the {stored.height:,} known nodes are not in this inventory, and as many that were never "
-        "heard of stand in their racks since the same time, as if they had been renamed: "
-        + ", ".join(f"{old!r} is gone, {name!r} is new" for old, name in shown),
+        f"{pairs.height:,} of the {stored.height:,} known nodes are not in this inventory, and as many unknown nodes "
+        "are in their racks since the same time, as if they had been renamed: "
+        + ", ".join(f"{old!r} is gone, {name!r} is new" for old, name in examples),
         fix="give each node's old name in the inventory's column 'aliases', so that its history stays with it; "
-        f"if they are other machines, raise identity.max_unknown_share (now {most:g})",
+        f"if they are other machines, raise identity.max_unknown_share (now {max_share:g})",
     )
 
 
-def _told(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Read what nodes are called as well, as (node, alias): from a list, or a text of several."""
+def _listed_aliases(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield the aliases in an inventory as (node, alias)."""
     labels = pl.col("labels").str.json_path_match(f"$.{ALIASES}").alias(ALIASES)
     for node, text in rows.select(NODE, labels).drop_nulls().iter_rows():
-        yield from ((node, alias) for alias in _parted(text))
+        yield from ((node, alias) for alias in _split(text))
 
 
-def _unmistakable(told: Iterator[tuple[str, str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node, alias in told:
-        if found.setdefault(alias, node) != node:
-            raise ambiguous_name(alias, [found[alias], node])
-    return found
+def _unambiguous(aliases: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Return {alias: node}; raise DataError if an alias belongs to two nodes."""
+    nodes: dict[str, str] = {}
+    for node, alias in aliases:
+        if nodes.setdefault(alias, node) != node:
+            raise ambiguous_name(alias, [nodes[alias], node])
+    return nodes
 
 
-def _parted(text: str) -> list[str]:
-    return [str(part).strip().lower() for part in _listed(text) or BETWEEN.split(text) if part]
+def _split(text: str) -> list[str]:
+    """Split a JSON list or a text with separators into aliases."""
+    return [str(alias).strip().lower() for alias in _json_list(text) or SEPARATORS.split(text) if alias]
 
 
-def _listed(text: str) -> list[object]:
-    """Read a JSON list; nothing of what is none, such as [::1]:9100."""
+def _json_list(text: str) -> list[object]:
+    """Parse a JSON list; a text that is none, such as [::1]:9100, gives an empty list."""
     try:
-        parts = json.loads(text) if text.startswith("[") else []
+        items = json.loads(text) if text.startswith("[") else []
     except ValueError:
         return []
-    return parts if isinstance(parts, list) else []
+    return items if isinstance(items, list) else []
 
 
-def _spelt(own: str, aliases: list[str], known: NodeNames, listed: Collection[str]) -> str:
-    """Give the known node that a row of an inventory speaks of, by its name or an alias; or its own name.
+def _known_node(name: str, aliases: list[str], known: NodeNames, listed: Collection[str]) -> str:
+    """Return the known node that has this name or one of these aliases, else the name itself.
 
-    What an inventory lists beside each other are nodes of their own.
+    Two names that one inventory lists are always different nodes.
     """
-    if own in known.nodes:
-        return own
-    candidates = (known.canonical(name) for name in (own, *aliases))
-    return next((node for node in candidates if node in known.nodes and node not in listed), own)
+    if name in known.nodes:
+        return name
+    candidates = (known.canonical(each) for each in (name, *aliases))
+    return next((node for node in candidates if node in known.nodes and node not in listed), name)
 
 
-def _require_one_each(spelt: Mapping[str, str]) -> None:
-    taken: dict[str, str] = {}
-    for own, node in spelt.items():
-        if (other := taken.setdefault(node, own)) != own:
-            raise ambiguous_name(node, [other, own])
+def _require_different(nodes: Mapping[str, str]) -> None:
+    """Raise DataError if two names of {name: node} are one node."""
+    names: dict[str, str] = {}
+    for name, node in nodes.items():
+        if (first := names.setdefault(node, name)) != name:
+            raise ambiguous_name(node, [first, name])

@@ -1,4 +1,4 @@
-"""Refuses names of columns and metrics that tables, expressions or features would take for something else."""
+"""Refuses names of columns and metrics that tables, expressions or features would misinterpret."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RESERVED: Final = frozenset({COUNTERS, MONTH, *TELEMETRY_KEYS})
-EXPRESSION: Final = re.compile(r"\*|\^.*\$", re.DOTALL)  # polars reads these as many columns
-PANDAS_INDEX: Final = re.compile(r"__index_level_\d+__")  # how pandas writes the numbers of rows
+EXPRESSION: Final = re.compile(r"\*|\^.*\$", re.DOTALL)  # polars interprets these as many columns
+PANDAS_INDEX: Final = re.compile(r"__index_level_\d+__")  # the name that pandas gives to row numbers
 
 
 def is_row_number(column: str) -> bool:
-    """Say whether a column holds no more than pandas' numbers of rows."""
+    """Return whether a column has pandas' row numbers."""
     return PANDAS_INDEX.fullmatch(column) is not None
 
 
 def require_columns(where: object, columns: Iterable[str]) -> None:
-    """Check that each column of a file has a name that stands for itself.
+    """Check that each column of a file has a name that stands for one column.
 
     Raises:
-        ColumnError: if one has no name, or one that stands for many columns.
+        ColumnError: if a column has no name, or one that stands for many columns.
     """
     for name in columns:
         fault = _column_fault(name)
@@ -42,25 +42,25 @@ def _column_fault(name: str) -> str | None:
 
 
 def require_metrics(where: object, metrics: Iterable[str]) -> None:
-    """Check the names of metrics, each on its own and beside the others.
+    """Check the names of metrics.
 
     Raises:
-        ColumnError: if one can't be a metric's name, or two differ in upper and lower case alone.
+        ColumnError: if a name is not allowed, or two names differ only in upper and lower case.
     """
-    seen: dict[str, str] = {}
+    by_lower_case: dict[str, str] = {}
     for name in sorted(metrics):
-        fault = _fault(name, seen.get(name.lower()))
+        fault = _metric_fault(name, by_lower_case.get(name.lower()))
         if fault is not None:
             raise ColumnError(
                 f"{where}: metric {name!r} {fault}",
                 fix="give it another name, in the file or under [source.columns.telemetry] in the settings",
             )
-        seen[name.lower()] = name
+        by_lower_case[name.lower()] = name
 
 
-def _fault(name: str, twin: str | None) -> str | None:
+def _metric_fault(name: str, twin: str | None) -> str | None:
     if SEPARATOR in name:
-        return f"has {SEPARATOR!r} in its name, which parts a metric from its statistics"
+        return f"has {SEPARATOR!r} in its name, which separates a metric from its statistics"
     if name.lower() in RESERVED:
-        return "has a name that tables or features need for themselves"
-    return None if twin is None else f"differs from {twin!r} in upper and lower case alone, which tables can't tell"
+        return "has a name that tables or features use"
+    return None if twin is None else f"differs from {twin!r} only in upper and lower case, which tables ignore"

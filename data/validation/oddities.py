@@ -1,4 +1,4 @@
-"""Counts what is odd in telemetry and yet no fault: it costs no row, but a person may want to know."""
+"""Counts oddities of telemetry that invalidate no row but are worth a remark."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ JUMPED_BACK: Final = (
 )
 
 
-def count_oddities(rows: pl.DataFrame, good: pl.DataFrame, describe: Callable[[str], Metric]) -> Counter[str]:
-    """Count rows as they came that go back in time, and falls of counters in the good ones, by what they are."""
-    found = Counter({JUMPED_BACK: _jumps_back(rows)})
-    counters = [name for name in metrics_of(good) if describe(name).kind is MetricKind.COUNTER]
-    ordered = good.select(NODE, TS, *counters).sort(NODE, TS) if counters else good
+def count_oddities(rows: pl.DataFrame, valid: pl.DataFrame, describe: Callable[[str], Metric]) -> Counter[str]:
+    """Count jumps back in time in the rows as read and falls of counters in the valid rows, by their description."""
+    oddities = Counter({JUMPED_BACK: _jumps_back(rows)})
+    counters = [name for name in metrics_of(valid) if describe(name).kind is MetricKind.COUNTER]
+    ordered = valid.select(NODE, TS, *counters).sort(NODE, TS) if counters else valid
     for name in counters:
-        found[fell(name)] = _falls(ordered.select(NODE, name).drop_nulls(), name)
-    return +found
+        oddities[describe_falls(name)] = _falls(ordered.select(NODE, name).drop_nulls(), name)
+    return +oddities
 
 
-def fell(metric: str) -> str:
-    """Say what a counter's falls mean."""
+def describe_falls(metric: str) -> str:
+    """Return the description of falls of a counter."""
     return f"values of {metric} fell, as a counter does when it is reset: it counts on from zero"
 
 
 def _jumps_back(rows: pl.DataFrame) -> int:
-    """Count the rows, in the order of the source, that are older than the one before of their node."""
+    """Count the rows, in the order of the source, that are older than the previous row of their node."""
     if rows[TS].is_sorted():
         return 0
     times = pl.col(TS).to_physical()

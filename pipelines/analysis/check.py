@@ -87,14 +87,14 @@ def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:
     tables = validate_small_tables(source, bounds, NodeNames(options.spelling, no_nodes))
     _check_names(source, tables, named_metrics(settings))
     events, nodes, blind = tables.events, tables.nodes, tables.blind
-    evidence = evidence_of(events.good, nodes.good, settings.model.min_failures)
-    if sum(evidence.ignored_kinds.values()) == events.good.height > 0:
+    evidence = evidence_of(events.valid, nodes.valid, settings.model.min_failures)
+    if sum(evidence.ignored_kinds.values()) == events.valid.height > 0:
         kinds = ", ".join(map(repr, evidence.ignored_kinds))
         raise DataError(
             f"no event is of a kind that Nodeward knows: the kinds are {kinds}",
             fix="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
         )
-    on_evidence(_with_learnable(evidence, RecordFrames(events.good, nodes.good, blind.good), settings))
+    on_evidence(_with_learnable(evidence, RecordFrames(events.valid, nodes.valid, blind.valid), settings))
     unusable = "; ".join(
         f"{pluralize(count, 'row')} of {name}, since a row {reason}"
         for name, table in (("nodes", nodes), ("events", events), ("blind", blind))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data.ingest.ingest import ExpectedMetrics, IngestOptions, no_progress
-from data.validation.node_names import Spelling
+from data.validation.node_names import SpellingRules
 from pipelines.settings.translation import into
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def ingest_options(settings: Settings, progress: Progress = no_progress) -> IngestOptions:
     """Return how the records of a source are checked and stored."""
     expected = ExpectedMetrics(settings.metrics.metric, named_metrics(settings))
-    return IngestOptions(progress=progress, spelling=into(Spelling, settings.identity), expected=expected)
+    return IngestOptions(progress=progress, spelling=into(SpellingRules, settings.identity), expected=expected)
 
 
 def named_metrics(settings: Settings) -> dict[str, str]:

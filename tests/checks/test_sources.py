@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from data.ingest.preflight import survey
+from data.ingest.preflight import run_preflight
 from data.schema import BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TELEMETRY_KEYS
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
@@ -114,14 +114,14 @@ def test_every_end_has_a_time_at_which_it_was_known(any_source: Source) -> None:
 
 def test_no_row_of_a_valid_source_is_rejected(any_source: Source) -> None:
     bounds = Bounds(any_source.name, NOW, pl.Series("node", [], dtype=pl.String))
-    preflight = survey(any_source, bounds)
+    preflight = run_preflight(any_source, bounds)
     assert preflight.nodes.rejected.height + preflight.events.rejected.height + preflight.blind.rejected.height == 0
     assert preflight.telemetry.rows == sum(batch.height for batch in any_source.telemetry())
-    assert preflight.nodes.good["as_of"].null_count() == 0
+    assert preflight.nodes.valid["as_of"].null_count() == 0
 
 
 def test_a_later_preflight_of_the_same_source_finds_the_same_inventory(any_source: Source) -> None:
     no_nodes = pl.Series("node", [], dtype=pl.String)
     later = (NOW + 40_000 * DAY, NOW + 41_000 * DAY)  # than the times at which the files were written
-    once, again = (survey(any_source, Bounds(any_source.name, latest, no_nodes)) for latest in later)
-    assert_frame_equal(once.nodes.good, again.nodes.good)
+    once, again = (run_preflight(any_source, Bounds(any_source.name, latest, no_nodes)) for latest in later)
+    assert_frame_equal(once.nodes.valid, again.nodes.valid)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from data.ingest.preflight import survey
+from data.ingest.preflight import run_preflight
 from data.schema import NODE, TS
 from data.simulator.writer import write_fleet
 from data.sources.parquet_folder import ParquetSource
@@ -35,11 +35,11 @@ for nodes in (20, 400):
 def test_the_folder_is_a_source_of_which_no_row_is_rejected(tmp_path: Path) -> None:
     counts = write_fleet(PLAN, tmp_path)
     source = ParquetSource(tmp_path, {}, timedelta(0))
-    found = survey(source, Bounds("simulated", PLAN.end, pl.Series([], dtype=pl.String)))
+    found = run_preflight(source, Bounds("simulated", PLAN.end, pl.Series([], dtype=pl.String)))
     assert found.nodes.rejected.height == found.events.rejected.height == found.blind.rejected.height == 0
     assert found.telemetry.rows == counts["telemetry"]
     assert found.newest == PLAN.end
-    assert found.telemetry.silent == frozenset()
+    assert found.telemetry.empty_metrics == frozenset()
 
 
 def test_the_counts_are_those_of_the_files_and_nothing_else_is_left(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.errors import ColumnError, EmptyTableError, SourceFileError
-from data.ingest.preflight import survey
+from data.ingest.preflight import run_preflight
 from data.readers.csv_values import Dialect
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
-from data.validation.rows import Bounds, sift_telemetry
+from data.validation.rows import Bounds, validate_telemetry
 from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, blind, write_folder
 from tests.data.sources.csv_files import write_as_csv
 
@@ -49,8 +49,8 @@ def only_batch(source: CsvSource) -> pl.DataFrame:
 
 
 def rejected(source: CsvSource) -> list[tuple[str, dict[str, object]]]:
-    preflight = survey(source, Bounds(source.name, NOW, pl.Series("node", [], dtype=pl.String)))
-    telemetry = [sift_telemetry(batch, preflight.bounds).rejected for batch in source.telemetry()]
+    preflight = run_preflight(source, Bounds(source.name, NOW, pl.Series("node", [], dtype=pl.String)))
+    telemetry = [validate_telemetry(batch, preflight.bounds).rejected for batch in source.telemetry()]
     small = [table.rejected for table in (preflight.nodes, preflight.events, preflight.blind)]
     return [(row["reason"], json.loads(row["row"])) for row in pl.concat([*small, *telemetry]).iter_rows(named=True)]
 

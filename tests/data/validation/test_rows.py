@@ -12,14 +12,14 @@ from data.validation.rows import (
     Bounds,
     count_reasons,
     require_usable,
-    sift_blind,
-    sift_events,
-    sift_nodes,
-    sift_telemetry,
+    validate_blind,
+    validate_events,
+    validate_nodes,
+    validate_telemetry,
 )
 from tests.data.made_up import DAY, HOUR, NOW, START, blind, events, nodes, telemetry
 
-NONE = timedelta(0)
+NO_DELAY = timedelta(0)
 LATER = NOW + HOUR
 BOUNDS = Bounds("made up", NOW, pl.Series("node", ["n1", "n2"]))
 INFINITY = float("inf")
@@ -29,23 +29,23 @@ def reasons(rejected: pl.DataFrame) -> list[str]:
     return rejected["reason"].to_list()
 
 
-def test_sound_rows_pass_unchanged() -> None:
-    rows = telemetry([("n1", HOUR, HOUR, 1.0), ("n2", HOUR, NONE, None)])
-    for sifted, table in (
-        (sift_telemetry(rows, BOUNDS), rows),
-        (sift_events(events([{}]), BOUNDS), events([{}])),
-        (sift_nodes(nodes([{}]), BOUNDS), nodes([{}])),
-        (sift_blind(blind((NONE, HOUR)), BOUNDS), blind((NONE, HOUR))),
+def test_valid_rows_pass_unchanged() -> None:
+    rows = telemetry([("n1", HOUR, HOUR, 1.0), ("n2", HOUR, NO_DELAY, None)])
+    for validated, table in (
+        (validate_telemetry(rows, BOUNDS), rows),
+        (validate_events(events([{}]), BOUNDS), events([{}])),
+        (validate_nodes(nodes([{}]), BOUNDS), nodes([{}])),
+        (validate_blind(blind((NO_DELAY, HOUR)), BOUNDS), blind((NO_DELAY, HOUR))),
     ):
-        assert sifted.good.equals(table)
-        assert (sifted.rejected.height, sifted.duplicates, sifted.outdated) == (0, 0, 0)
-        assert dict(sifted.rejected.schema) == QUARANTINE_SCHEMA
+        assert validated.valid.equals(table)
+        assert (validated.rejected.height, validated.duplicates, validated.outdated) == (0, 0, 0)
+        assert dict(validated.rejected.schema) == QUARANTINE_SCHEMA
 
 
-def test_no_row_is_no_fault() -> None:
-    sifted = sift_telemetry(telemetry([]), BOUNDS)
-    assert (sifted.good.height, sifted.rejected.height) == (0, 0)
-    assert sift_telemetry(telemetry([]).select("node", "ts", "available_at"), BOUNDS).good.height == 0
+def test_empty_telemetry_is_allowed() -> None:
+    validated = validate_telemetry(telemetry([]), BOUNDS)
+    assert (validated.valid.height, validated.rejected.height) == (0, 0)
+    assert validate_telemetry(telemetry([]).select("node", "ts", "available_at"), BOUNDS).valid.height == 0
 
 
 @pytest.mark.parametrize(
@@ -61,49 +61,51 @@ def test_no_row_is_no_fault() -> None:
         ("available_at", START, "became available before its ts"),
     ],
 )
-def test_a_faulty_row_of_telemetry_is_quarantined_with_its_reason(column: str, value: object, reason: str) -> None:
-    sound = telemetry([("n1", HOUR, NONE, 1.5), ("n2", HOUR, NONE, 2.5)])
-    kind = sound.schema[column]
-    rows = sound.with_columns(pl.when(pl.col("node") == "n1").then(pl.lit(value, kind)).otherwise(column).alias(column))
-    sifted = sift_telemetry(rows, BOUNDS)
-    assert sifted.good.equals(sound[1:])
-    assert reasons(sifted.rejected) == [reason]
-    assert json.loads(sifted.rejected["row"][0])["load"] == 1.5
-    assert sifted.rejected.select("table", "source").row(0) == ("telemetry", "made up")
+def test_a_invalid_row_of_telemetry_is_quarantined_with_its_reason(column: str, value: object, reason: str) -> None:
+    valid = telemetry([("n1", HOUR, NO_DELAY, 1.5), ("n2", HOUR, NO_DELAY, 2.5)])
+    dtype = valid.schema[column]
+    rows = valid.with_columns(
+        pl.when(pl.col("node") == "n1").then(pl.lit(value, dtype)).otherwise(column).alias(column)
+    )
+    validated = validate_telemetry(rows, BOUNDS)
+    assert validated.valid.equals(valid[1:])
+    assert reasons(validated.rejected) == [reason]
+    assert json.loads(validated.rejected["row"][0])["load"] == 1.5
+    assert validated.rejected.select("table", "source").row(0) == ("telemetry", "made up")
 
 
-def test_a_clock_may_run_ahead_up_to_the_bound() -> None:
-    at_bound = telemetry([("n1", NOW - START, NONE, 1.0)])
-    assert sift_telemetry(at_bound, BOUNDS).rejected.height == 0
+def test_a_clock_may_be_ahead_up_to_the_bound() -> None:
+    at_bound = telemetry([("n1", NOW - START, NO_DELAY, 1.0)])
+    assert validate_telemetry(at_bound, BOUNDS).rejected.height == 0
 
 
 @pytest.mark.parametrize("value", [INFINITY, -INFINITY])
 def test_an_infinite_cell_becomes_null_and_the_rest_of_its_row_is_kept(value: float) -> None:
-    rows = telemetry([("n1", HOUR, NONE, value), ("n2", HOUR, NONE, 1.0)]).with_columns(fan=pl.lit(3.0))
-    sifted = sift_telemetry(rows, BOUNDS)
-    assert sifted.good.select("load", "fan").rows() == [(None, 3.0), (1.0, 3.0)]
-    assert reasons(sifted.rejected) == ["holds an infinite value"]
-    assert sifted.rejected.select("node", "ts").row(0) == ("n1", START + HOUR)
-    assert json.loads(sifted.rejected["row"][0]) | {"metric": "load", "value": str(value)} == json.loads(
-        sifted.rejected["row"][0]
+    rows = telemetry([("n1", HOUR, NO_DELAY, value), ("n2", HOUR, NO_DELAY, 1.0)]).with_columns(fan=pl.lit(3.0))
+    validated = validate_telemetry(rows, BOUNDS)
+    assert validated.valid.select("load", "fan").rows() == [(None, 3.0), (1.0, 3.0)]
+    assert reasons(validated.rejected) == ["holds an infinite value"]
+    assert validated.rejected.select("node", "ts").row(0) == ("n1", START + HOUR)
+    assert json.loads(validated.rejected["row"][0]) | {"metric": "load", "value": str(value)} == json.loads(
+        validated.rejected["row"][0]
     )
 
 
-def test_a_nan_becomes_null_without_a_word() -> None:
-    sifted = sift_telemetry(telemetry([("n1", HOUR, NONE, float("nan"))]), BOUNDS)
-    assert sifted.good["load"].to_list() == [None]
-    assert sifted.rejected.height == 0
+def test_a_nan_becomes_null_without_a_rejection() -> None:
+    validated = validate_telemetry(telemetry([("n1", HOUR, NO_DELAY, float("nan"))]), BOUNDS)
+    assert validated.valid["load"].to_list() == [None]
+    assert validated.rejected.height == 0
 
 
 def test_duplicates_are_dropped_and_counted_apart_from_outdated_rows() -> None:
-    row = ("n1", HOUR, NONE, 1.0)
-    sifted = sift_telemetry(telemetry([row, row, ("n1", HOUR, HOUR, 2.0), ("n2", HOUR, NONE, 1.0)]), BOUNDS)
-    assert sorted(sifted.good["load"]) == [1.0, 2.0]
-    assert (sifted.duplicates, sifted.outdated) == (1, 1)
+    row = ("n1", HOUR, NO_DELAY, 1.0)
+    validated = validate_telemetry(telemetry([row, row, ("n1", HOUR, HOUR, 2.0), ("n2", HOUR, NO_DELAY, 1.0)]), BOUNDS)
+    assert sorted(validated.valid["load"]) == [1.0, 2.0]
+    assert (validated.duplicates, validated.outdated) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "reason"),
+    ("invalid", "reason"),
     [
         ({"node": None}, "has no node"),
         ({"node": "stranger"}, "is of a node that the inventory does not list"),
@@ -119,14 +121,14 @@ def test_duplicates_are_dropped_and_counted_apart_from_outdated_rows() -> None:
         ({"start": START - 20_000 * DAY}, "lies before 1990"),
     ],
 )
-def test_a_faulty_event_is_quarantined_with_its_reason(spoilt: dict[str, object], reason: str) -> None:
-    sifted = sift_events(events([spoilt, {"node": "n2"}]), BOUNDS)
-    assert reasons(sifted.rejected) == [reason]
-    assert sifted.good["node"].to_list() == ["n2"]
+def test_a_invalid_event_is_quarantined_with_its_reason(invalid: dict[str, object], reason: str) -> None:
+    validated = validate_events(events([invalid, {"node": "n2"}]), BOUNDS)
+    assert reasons(validated.rejected) == [reason]
+    assert validated.valid["node"].to_list() == ["n2"]
 
 
 @pytest.mark.parametrize(
-    "sound",
+    "valid",
     [
         {"end": START, "end_recorded_at": START},
         {"end": None, "end_recorded_at": None},
@@ -136,12 +138,12 @@ def test_a_faulty_event_is_quarantined_with_its_reason(spoilt: dict[str, object]
     ],
     ids=["instant", "open", "of another kind", "planned", "recorded after it ended"],
 )
-def test_an_unusual_event_is_kept(sound: dict[str, object]) -> None:
-    assert sift_events(events([sound]), BOUNDS).rejected.height == 0
+def test_an_unusual_event_is_kept(valid: dict[str, object]) -> None:
+    assert validate_events(events([valid]), BOUNDS).rejected.height == 0
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "reason"),
+    ("invalid", "reason"),
     [
         ({"node": None}, "has no node"),
         ({"observed_from": None}, "has no observed_from"),
@@ -152,54 +154,54 @@ def test_an_unusual_event_is_kept(sound: dict[str, object]) -> None:
         ({"as_of": LATER}, "lies in the future"),
     ],
 )
-def test_a_faulty_node_is_quarantined_with_its_reason(spoilt: dict[str, object], reason: str) -> None:
-    sifted = sift_nodes(nodes([spoilt, {"node": "n2"}]), BOUNDS)
-    assert reasons(sifted.rejected) == [reason]
-    assert sifted.good["node"].to_list() == ["n2"]
+def test_a_invalid_node_is_quarantined_with_its_reason(invalid: dict[str, object], reason: str) -> None:
+    validated = validate_nodes(nodes([invalid, {"node": "n2"}]), BOUNDS)
+    assert reasons(validated.rejected) == [reason]
+    assert validated.valid["node"].to_list() == ["n2"]
 
 
 @pytest.mark.parametrize("microseconds", [16 * 10**17, 92 * 10**17, -92 * 10**17])  # years 52671, 293508 and -289569
 @pytest.mark.parametrize("column", ["ts", "available_at"])
-def test_a_time_that_no_calendar_has_is_quarantined_as_it_was_read(column: str, microseconds: int) -> None:
-    rows = telemetry([("n1", HOUR, NONE, 1.0), ("n2", HOUR, NONE, 1.0)])
+def test_a_time_off_the_calendar_is_quarantined_as_it_was_read(column: str, microseconds: int) -> None:
+    rows = telemetry([("n1", HOUR, NO_DELAY, 1.0), ("n2", HOUR, NO_DELAY, 1.0)])
     off = pl.when(pl.col("node") == "n1").then(pl.lit(microseconds).cast(rows.schema[column])).otherwise(column)
-    sifted = sift_telemetry(rows.with_columns(off.alias(column)), BOUNDS)
-    assert sifted.good["node"].to_list() == ["n2"]
-    assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
-    assert json.loads(sifted.rejected["row"][0])[column] == microseconds
-    assert sifted.rejected["ts"].to_list() == [None if column == "ts" else START + HOUR]
+    validated = validate_telemetry(rows.with_columns(off.alias(column)), BOUNDS)
+    assert validated.valid["node"].to_list() == ["n2"]
+    assert reasons(validated.rejected) == ["holds a time outside the years 1 to 9999"]
+    assert json.loads(validated.rejected["row"][0])[column] == microseconds
+    assert validated.rejected["ts"].to_list() == [None if column == "ts" else START + HOUR]
 
 
 @pytest.mark.parametrize("column", ["start", "end", "recorded_at", "end_recorded_at"])
 @pytest.mark.parametrize("kind", ["failure", "maintenance"])
 def test_an_event_off_the_calendar_is_quarantined_even_if_planned(kind: str, column: str) -> None:
     off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC")).alias(column)
-    sifted = sift_events(events([{"kind": kind}]).with_columns(off), BOUNDS)
-    assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
+    validated = validate_events(events([{"kind": kind}]).with_columns(off), BOUNDS)
+    assert reasons(validated.rejected) == ["holds a time outside the years 1 to 9999"]
 
 
 def test_a_node_or_a_blind_period_off_the_calendar_is_quarantined() -> None:
     off = pl.lit(16 * 10**17).cast(pl.Datetime("us", "UTC"))
-    for sifted in (
-        sift_nodes(nodes([{}]).with_columns(observed_until=off), BOUNDS),
-        sift_blind(blind((NONE, HOUR)).with_columns(start=off), BOUNDS),
+    for validated in (
+        validate_nodes(nodes([{}]).with_columns(observed_until=off), BOUNDS),
+        validate_blind(blind((NO_DELAY, HOUR)).with_columns(start=off), BOUNDS),
     ):
-        assert reasons(sifted.rejected) == ["holds a time outside the years 1 to 9999"]
+        assert reasons(validated.rejected) == ["holds a time outside the years 1 to 9999"]
 
 
 @pytest.mark.parametrize("span", [(HOUR, HOUR), (2 * HOUR, HOUR), (HOUR, LATER - START)])
-def test_a_faulty_blind_period_is_quarantined(span: tuple[timedelta, timedelta]) -> None:
-    sifted = sift_blind(blind(span, (NONE, HOUR)), BOUNDS)
-    assert (sifted.rejected.height, sifted.good.height) == (1, 1)
+def test_a_invalid_blind_period_is_quarantined(span: tuple[timedelta, timedelta]) -> None:
+    validated = validate_blind(blind(span, (NO_DELAY, HOUR)), BOUNDS)
+    assert (validated.rejected.height, validated.valid.height) == (1, 1)
 
 
-def test_a_table_of_faulty_rows_only_is_as_good_as_empty_and_names_the_commonest_fault() -> None:
-    rows = [("x", HOUR, NONE, 1.0), ("y", HOUR, NONE, 1.0), (None, HOUR, NONE, 1.0)]
-    sifted = sift_telemetry(telemetry(rows), BOUNDS)  # type: ignore[arg-type]  # a null node is the point
+def test_a_table_of_invalid_rows_is_an_error_with_the_most_frequent_reason() -> None:
+    rows = [("x", HOUR, NO_DELAY, 1.0), ("y", HOUR, NO_DELAY, 1.0), (None, HOUR, NO_DELAY, 1.0)]
+    validated = validate_telemetry(telemetry(rows), BOUNDS)  # type: ignore[arg-type]  # the null node is intended
     with pytest.raises(EmptyTableError, match="not one of its 3 rows can be used; 2 of them: a row is of a node that"):
-        require_usable("telemetry", sifted.good.height, count_reasons(sifted.rejected))
+        require_usable("telemetry", validated.valid.height, count_reasons(validated.rejected))
 
 
-def test_a_usable_row_or_no_row_at_all_is_no_error() -> None:
+def test_a_usable_row_or_an_empty_table_is_no_error() -> None:
     require_usable("telemetry", 1, {"has no ts": 9})
     require_usable("telemetry", 0, {})

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from data.schema import Metric, MetricKind
-from data.validation.value_ranges import possible
+from data.validation.value_ranges import possible_range
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ from data.validation.value_ranges import possible
 def test_the_settings_come_before_the_unit_and_the_unit_before_the_kind(
     metric: Metric, span: tuple[float, float]
 ) -> None:
-    assert possible(metric) == span
+    assert possible_range(metric) == span

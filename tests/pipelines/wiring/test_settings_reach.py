@@ -18,7 +18,7 @@ from data.schema import Metric
 from data.sources.csv_folder import CsvSource
 from data.sources.parquet_folder import ParquetSource
 from data.sources.public.backblaze import BackblazeSource
-from data.validation.node_names import Spelling
+from data.validation.node_names import SpellingRules
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
 from models.backtest.run import EvaluationOptions
@@ -173,7 +173,7 @@ SOURCES: list[tuple[type[DataclassInstance], tuple[type[BaseModel], ...]]] = [
     (Costs, (schema.PolicySettings,)),
     (Limits, (schema.LimitSettings,)),
     (Policy, (schema.PolicySettings,)),
-    (Spelling, (schema.IdentitySettings,)),
+    (SpellingRules, (schema.IdentitySettings,)),
     (Dialect, (schema.CsvSettings,)),
     (Retention, (schema.RetentionSettings,)),
     (Metric, (schema.MetricColumn,)),

@@ -11,10 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.errors import ColumnError, EmptyTableError, SourceFileError
-from data.ingest.preflight import survey
+from data.ingest.preflight import run_preflight
 from data.schema import EVENT_SCHEMA, NODE_SCHEMA
 from data.sources.public.backblaze import BackblazeSource
-from data.validation.rows import Bounds, sift_telemetry
+from data.validation.rows import Bounds, validate_telemetry
 from tests.data.real import DATASETS
 from tests.data.sources.drive_files import COLUMNS, daily_csv, snapshots, write_days, write_quarter
 
@@ -179,8 +179,8 @@ def test_unreadable_rows_are_rejected_and_the_others_kept(tmp_path: Path) -> Non
     )
     source = BackblazeSource(tmp_path, smart=(5,))
     (batch,) = source.telemetry()
-    sifted = sift_telemetry(batch, Bounds("b", AFTER, pl.Series(["a", "b"])))
-    assert sorted(sifted.good["node"]) == ["a", "b"]
+    sifted = validate_telemetry(batch, Bounds("b", AFTER, pl.Series(["a", "b"])))
+    assert sorted(sifted.valid["node"]) == ["a", "b"]
     assert sorted(sifted.rejected["reason"]) == [
         "has a date that is not its file's",
         "has a value of smart_5_raw that is no number",
@@ -194,8 +194,8 @@ def test_unreadable_rows_are_rejected_and_the_others_kept(tmp_path: Path) -> Non
 def test_an_unreadable_failure_mark_is_a_rejected_event(tmp_path: Path) -> None:
     text = daily_csv("2013-04-10", [("a", 0, 1, 1), ("b", 1, 1, 1)]).replace("4000787030016,0", "4000787030016,maybe")
     (tmp_path / "2013-04-10.csv").write_text(text)
-    preflight = survey(BackblazeSource(tmp_path), Bounds("b", AFTER, pl.Series([], dtype=pl.String)))
-    assert preflight.events.good["node"].to_list() == ["b"]
+    preflight = run_preflight(BackblazeSource(tmp_path), Bounds("b", AFTER, pl.Series([], dtype=pl.String)))
+    assert preflight.events.valid["node"].to_list() == ["b"]
     assert preflight.events.rejected["reason"].to_list() == ["has a value of failure that is no number"]
 
 
