@@ -22,7 +22,7 @@ def pack(
     tables: Mapping[str, int],
     causes: CauseModel | None = None,
 ) -> Bundle:
-    """Pack a trained model with what is needed to score by it."""
+    """Pack a trained model with everything that scoring needs."""
     model, setup, capabilities = trained.model, trained.setup, trained.capabilities
     manifest = Manifest(
         format=FORMAT,
@@ -33,7 +33,7 @@ def pack(
         has_hardware=capabilities.has_hardware,
         causes=capabilities.causes,
         horizons_days=model.horizons_days,
-        boosters=tuple(f"booster-{at}.txt" for at in range(len(model.boosters))),
+        boosters=tuple(f"booster-{seed}.txt" for seed in range(len(model.boosters))),
         calibration_offset=tuple(model.calibration.offset.tolist()),
         calibration_scale=tuple(model.calibration.scale.tolist()),
         support=trained.support,

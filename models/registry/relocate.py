@@ -1,4 +1,4 @@
-"""Lets a state folder be moved: MLflow writes down where files are as whole paths, and these must follow."""
+"""Lets a state folder be moved: MLflow stores absolute paths of files, which have to be changed then."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ LOCATIONS: Final = (
 )
 
 
-def follow(database: Path, experiment: str, artifacts: str) -> bool:
-    """Have MLflow's SQLite file find an experiment's files in `artifacts`; say whether it had to be changed.
+def relocate(database: Path, experiment: str, artifacts: str) -> bool:
+    """Change an experiment's locations in MLflow's SQLite file to `artifacts`; return whether that was necessary.
 
-    Only where both lie in one folder do they move together; a file of another folder's is left as it is.
+    Only if file and artifacts are in one folder do they move together; otherwise the file is left as it is.
     """
     if database.absolute().parent.as_uri() != artifacts.rpartition("/")[0] or not urlsplit(artifacts).path:
         return False
     with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
-        found = connection.execute("SELECT artifact_location FROM experiments WHERE name = ?", (experiment,)).fetchone()
-        if found is None or found[0] == artifacts:
+        row = connection.execute("SELECT artifact_location FROM experiments WHERE name = ?", (experiment,)).fetchone()
+        if row is None or row[0] == artifacts:
             return False
+        (old,) = row
+        rest = len(old) + 1  # where a location goes on after the old one, counted from 1; its length with a slash
         connection.execute("BEGIN IMMEDIATE")
         for table, column in LOCATIONS:
-            whole = f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608  - names from the list above
-            start = len(found[0]) + 1
-            below = (artifacts, start, found[0], start, f"{found[0]}/")
-            connection.execute(f"{whole} WHERE {column} = ? OR substr({column}, 1, ?) = ?", below)
+            update = f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608  - names from the list above
+            is_below = f"{column} = ? OR substr({column}, 1, ?) = ?"
+            connection.execute(f"{update} WHERE {is_below}", (artifacts, rest, old, rest, f"{old}/"))
         connection.execute("COMMIT")
     return True

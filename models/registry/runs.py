@@ -1,4 +1,4 @@
-"""What a training run leaves behind, and what is told of a registered model: values, free of any registry."""
+"""Training runs, searches and registered models as values, independent of any registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DOTS_PER_INCH: Final = 150
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """What one training run leaves behind."""
+    """What is tracked of a training run: its model, parameters, metrics, plots and tags."""
 
     bundle: Bundle
     params: Mapping[str, object]
@@ -39,31 +39,35 @@ class TrainingRun:
     @classmethod
     def of(cls, bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
         """Take everything but the figures from the bundle's manifest."""
-        told = bundle.manifest
-        horizons = ", ".join(f"{days:g}" for days in told.horizons_days)
-        params = {**told.params, "horizons_days": horizons, "features": len(told.features), "failures": told.failures}
-        tags = {"fleet": told.fleet, TRAINED_UNTIL: told.trained_until, SUPPORT: told.support}
-        return cls(bundle, params, told.metrics, figures, told.tables, tags)
+        manifest = bundle.manifest
+        params = {
+            **manifest.params,
+            "horizons_days": ", ".join(f"{days:g}" for days in manifest.horizons_days),
+            "features": len(manifest.features),
+            "failures": manifest.failures,
+        }
+        tags = {"fleet": manifest.fleet, TRAINED_UNTIL: manifest.trained_until, SUPPORT: manifest.support}
+        return cls(bundle, params, manifest.metrics, figures, manifest.tables, tags)
 
     @property
     def title(self) -> str:
-        """Name the run for people."""
-        told = self.bundle.manifest
-        return f"{told.fleet} until {datetime.fromisoformat(told.trained_until):%Y-%m-%d %H:%M}"
+        """The run's name."""
+        manifest = self.bundle.manifest
+        return f"{manifest.fleet} until {datetime.fromisoformat(manifest.trained_until):%Y-%m-%d %H:%M}"
 
     @property
     def description(self) -> str:
-        """Say what was trained, and what its figures and plots are of."""
-        told = self.bundle.manifest
+        """What was trained, and which rows the metrics and plots are of."""
+        manifest = self.bundle.manifest
         trained = (
-            f"Trained on what was known of {told.fleet} at {told.trained_until}: {told.failures} failures to learn "
-            f"from, {len(told.features)} features, support {told.support!r}."
+            f"Trained on what was known of {manifest.fleet} at {manifest.trained_until}: {manifest.failures} failures "
+            f"to learn from, {len(manifest.features)} features, support {manifest.support!r}."
         )
-        judged = "Its metrics, named <measure>_<horizon>, are of walk-forward folds that it had not seen."
-        return f"{trained} {judged}" if told.metrics else trained
+        evaluated = "Its metrics, named <measure>_<horizon>, are of walk-forward folds that it had not seen."
+        return f"{trained} {evaluated}" if manifest.metrics else trained
 
     def write(self, folder: Path) -> None:
-        """Write plots and model as files, each kind in a folder of its own."""
+        """Write model and plots as files, in a folder each."""
         bundles.save(self.bundle, folder / MODEL)
         (folder / PLOTS).mkdir()
         for name, figure in self.figures.items():
@@ -72,7 +76,7 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class SearchRun:
-    """What a search for settings leaves behind: figures, and no model."""
+    """What is tracked of a search for settings: parameters, metrics and a report, but no model."""
 
     title: str
     description: str

@@ -1,4 +1,4 @@
-"""The figures and plots of a training run: how well it forecast what it had not seen."""
+"""The metrics and plots of a training run: how well the model forecast rows that it had not learned from."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ BUDGETS = (0.005, 0.01, 0.02)
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """Figures by name, and plots by name."""
+class TrainingReview:
+    """Metrics by name, and plots by name."""
 
     metrics: dict[str, float]
     figures: dict[str, Figure]
 
 
-def review(trained: Trained) -> Review:
-    """Judge a trained model by its folds, and draw what people ask first."""
-    told = forecasts(trained)
+def review_training(trained: Trained) -> TrainingReview:
+    """Compute a trained model's out-of-fold metrics, and draw its plots."""
+    by_horizon = forecasts(trained)
     figures = {"importance": plots.draw_importance(gains(trained.model), "What the trees gained most by")}
-    if told:
+    if by_horizon:
         curves = {
-            "1 day" if horizon == 1 else f"{horizon:g} days": plots.curve(forecast)
-            for horizon, forecast in told.items()
+            "1 day" if horizon == 1 else f"{horizon:g} days": plots.capture_curve(forecast)
+            for horizon, forecast in by_horizon.items()
         }
-        figures["reliability"] = plots.draw_reliability(told, "Forecast against what happened, on unseen folds")
+        figures["reliability"] = plots.draw_reliability(by_horizon, "Forecast against what happened, on unseen folds")
         figures["caught"] = plots.draw_curves(curves, "Failing node-days caught, on unseen folds", BUDGETS)
     starts = to_times(merge_failures(trained.view.events())["start"])
-    figures["failures"] = plots.draw_timeline(
-        starts, {"trained until": to_numpy(trained.view.at)}, "Failures in the records"
-    )
-    return Review(metrics(told), figures)
+    marks = {"trained until": to_numpy(trained.view.at)}
+    figures["failures"] = plots.draw_timeline(starts, marks, "Failures in the records")
+    return TrainingReview(metrics(by_horizon), figures)
 
 
 def gains(model: HazardModel) -> dict[str, float]:
-    """Give what each feature gained the trees of all seeds together."""
+    """Sum what each feature gained the trees, over all seeds."""
     total = np.zeros(len(model.feature_names))
     for booster in model.boosters:
         total += booster.feature_importance("gain")[: len(total)]

@@ -119,7 +119,7 @@ def track(settings: Settings, report: TuneReport) -> str:
         metrics={name: value for name, value in {**losses, **gains}.items() if value is not None},
         report=json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False),
     )
-    return wiring.registry(settings).record(run)
+    return wiring.registry(settings).log_search(run)
 
 
 def _tuning_options(settings: Settings, seed: int) -> TuningOptions:

@@ -33,7 +33,7 @@ def maintain(config: str, overrides: list[str]) -> MaintainReport:
 @step("maintain")
 def keep_in_order(settings: Settings) -> MaintainReport:
     """Keep the tables and the database in order; versions that models cite are asked for before anything is removed."""
-    cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
+    cited = wiring.registry(settings).cited_tables() if wiring.has_models(settings) else {}
     with wiring.records(settings) as records:
         now = wiring.clock(settings, records)()
         plan = RetentionPlan(into(Retention, settings.retention), now, cited)

@@ -59,10 +59,10 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         trained = train.train(
             hindsight_view(store, records).narrow(when), training_setup(settings, store.telemetry.metrics())
         )
-    found = training_review.review(trained)
+    review = training_review.review_training(trained)
     causes = fit_cause_model(trained)
-    bundle = pack.pack(trained, settings.fleet.name, found.metrics, tables, causes)
-    registered = wiring.registry(settings).log(wiring.training_run(bundle, found.figures))
+    bundle = pack.pack(trained, settings.fleet.name, review.metrics, tables, causes)
+    registered = wiring.registry(settings).log(wiring.training_run(bundle, review.figures))
     return TrainReport(
         trained_until=when,
         version=registered.version,
@@ -72,7 +72,7 @@ def train_and_register(settings: Settings, until: datetime | None) -> TrainRepor
         min_failures=trained.setup.min_failures,
         rows=len(trained.training.rows),
         features=len(trained.training.catalogue.names),
-        metrics=found.metrics,
+        metrics=review.metrics,
         tables=tables,
         notices=notices,
         causes=causes.summary,

@@ -30,7 +30,7 @@ def check_archive(file: Path, settings: Settings) -> str:
 def backup(settings: Settings, file: Path) -> BackupReport:
     """Write the whole state into a file, which is there only once it is whole."""
     codec = check_archive(file, settings)
-    cited = wiring.registry(settings).cited() if wiring.has_models(settings) else {}
+    cited = wiring.registry(settings).cited_tables() if wiring.has_models(settings) else {}
     made_at = wiring.wall_clock().isoformat(timespec="seconds")
     told = {"made_at": made_at, "made_by": f"nodeward {version('nodeward')}", "fleet": settings.fleet.name}
     with wiring.records(settings) as records, atomic_file(file) as part:

@@ -72,7 +72,7 @@ def score(view: View, request: ScoreRequest, window_cache: WindowCache | None = 
         EmptyTableError: if there is no node to score.
         FutureError: if the last cutoff is later than the view.
     """
-    request.bundle.require(request.catalogue.names)
+    request.bundle.require_features(request.catalogue.names)
     view = view.narrow(to_datetime(request.cutoffs[-1]))
     risk = assess(view, request.cutoffs[-1:], request.coverage)
     at_risk, causes = _score_at_risk(view, request, risk, window_cache)

@@ -37,7 +37,7 @@ def _registry(folder: Path, model_name: str = "nodeward") -> Registry:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder whose name must be quoted in a URI, where a process was killed as it made the store."""
+    """Make a folder whose name must be quoted in a URI, where a process was killed while it created the store."""
     folder = tmp_path_factory.mktemp("a state #")
     (folder / "mlflow.new").mkdir()
     (folder / "mlflow.new" / "mlflow.db").write_bytes(b"half a database")
@@ -94,7 +94,7 @@ class _Unsaved(Figure):
         raise self._stop
 
 
-def test_a_store_that_was_never_written_to_holds_nothing_and_stays_unwritten(tmp_path: Path) -> None:
+def test_a_store_that_does_not_exist_holds_nothing_and_is_not_created_by_reading(tmp_path: Path) -> None:
     registry = _registry(tmp_path)
     assert registry.versions() == ()
     with pytest.raises(DataError, match=r"no model 'champion' of 'nodeward'(?s:.)*run `nodeward train` first"):
@@ -108,7 +108,7 @@ def test_the_first_model_is_champion_and_challenger(registry: Registry, bundle: 
     assert (logged.trained_until, logged.support, logged.metrics) == (TRAINED_UNTIL, "ok", {"pr_auc_7d": 0.25})
 
 
-def test_a_store_that_was_left_half_made_is_made_anew(registry: Registry, bundle: Bundle, store: Path) -> None:
+def test_a_store_that_was_left_half_created_is_created_again(registry: Registry, bundle: Bundle, store: Path) -> None:
     registry.log(_run(bundle))
     assert {path.name for path in store.iterdir()} == {"mlflow", "mlflow.db", "mlflow.lock"}
 
@@ -116,9 +116,10 @@ def test_a_store_that_was_left_half_made_is_made_anew(registry: Registry, bundle
 def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bundle: Bundle) -> None:
     for _ in range(2):
         registry.log(_run(bundle))
-    assert [(one.version, one.aliases) for one in registry.versions()] == [("2", ("challenger",)), ("1", ("champion",))]
+    assert {model.version: model.aliases for model in registry.versions()} == {"2": ("challenger",), "1": ("champion",)}
     registry.promote("2")
-    assert [(one.version, one.aliases) for one in registry.versions()] == [("2", ("challenger", "champion")), ("1", ())]
+    aliases = [(model.version, model.aliases) for model in registry.versions()]
+    assert aliases == [("2", ("challenger", "champion")), ("1", ())]
 
 
 def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
@@ -136,11 +137,12 @@ def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
 
 def test_a_model_comes_back_as_it_was_by_alias_and_by_version(registry: Registry, bundle: Bundle) -> None:
     registry.log(_run(bundle))
-    seen = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), np.full(20, 0.001))
-    for wanted in ("champion", "challenger", "1"):
-        version, loaded = registry.load(wanted)
+    covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), np.full(20, 0.001))
+    for name in ("champion", "challenger", "1"):
+        version, loaded = registry.load(name)
         assert (version, loaded.manifest) == ("1", bundle.manifest)
-        np.testing.assert_array_equal(loaded.model.probabilities(seen), bundle.model.probabilities(seen))
+        expected = bundle.model.probabilities(covariates)
+        np.testing.assert_array_equal(loaded.model.probabilities(covariates), expected)
 
 
 def test_a_run_keeps_parameters_metrics_plots_table_versions_and_no_pickle(
@@ -158,19 +160,19 @@ def test_a_run_keeps_parameters_metrics_plots_table_versions_and_no_pickle(
     assert (store / "mlflow" / run_id / "artifacts/plots/reliability.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_runs_and_versions_say_in_words_what_they_are(registry: Registry, bundle: Bundle, store: Path) -> None:
+def test_runs_and_versions_have_a_title_and_a_description(registry: Registry, bundle: Bundle, store: Path) -> None:
     registry.log(_run(bundle))
-    told = _run(bundle)
-    assert told.title == "m100 until 2021-07-01 00:00"
-    assert "77 failures to learn from, 2 features, support 'ok'. Its metrics" in told.description
+    run = _run(bundle)
+    assert run.title == "m100 until 2021-07-01 00:00"
+    assert "77 failures to learn from, 2 features, support 'ok'. Its metrics" in run.description
     assert "metrics" not in _run(Bundle(bundle.model, replace(bundle.manifest, metrics={}))).description
     with closing(sqlite3.connect(store / "mlflow.db")) as database:
         runs = database.execute("SELECT name FROM runs").fetchall()
         notes = database.execute("SELECT value FROM tags WHERE key = 'mlflow.note.content'").fetchall()
         versions = database.execute("SELECT description FROM model_versions").fetchall()
-    assert (told.title,) in runs
-    assert (told.description,) in notes
-    assert (told.description,) in versions
+    assert (run.title,) in runs
+    assert (run.description,) in notes
+    assert (run.description,) in versions
 
 
 @pytest.mark.parametrize("stop", [ValueError("no such font"), KeyboardInterrupt()], ids=["fails", "interrupted"])
@@ -212,13 +214,13 @@ def test_versions_of_tables_that_the_champion_the_challenger_or_a_late_run_read_
     tmp_path: Path, bundle: Bundle
 ) -> None:
     registry = _registry(tmp_path)
-    assert registry.cited() == {}
+    assert registry.cited_tables() == {}
     for version in range(9):
         tables = {"telemetry": version, "buckets": 10 * version}
         registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, tables=tables))))
     registry.promote("2")
-    assert registry.cited()["telemetry"] == {1, 4, 5, 6, 7, 8}
-    assert registry.cited()["buckets"] == {10, 40, 50, 60, 70, 80}
+    assert registry.cited_tables()["telemetry"] == {1, 4, 5, 6, 7, 8}
+    assert registry.cited_tables()["buckets"] == {10, 40, 50, 60, 70, 80}
 
 
 def test_models_are_found_after_the_folder_was_moved_or_copied(tmp_path: Path, bundle: Bundle) -> None:
@@ -232,10 +234,11 @@ def test_models_are_found_after_the_folder_was_moved_or_copied(tmp_path: Path, b
     new.rename(tmp_path / "newer")
     assert [_registry(tmp_path / "newer").load(version)[0] for version in ("1", "2")] == ["1", "2"]
     with closing(sqlite3.connect(tmp_path / "newer" / "mlflow.db")) as database:
-        told = ("artifact_uri FROM runs", "source FROM model_versions", "storage_location FROM model_versions")
-        locations = {row[0] for one in told for row in database.execute(f"SELECT {one}")}
+        columns = ("artifact_uri FROM runs", "source FROM model_versions", "storage_location FROM model_versions")
+        locations = {location for column in columns for (location,) in database.execute(f"SELECT {column}")}
     assert len(locations) == 4
-    assert all(location.startswith((tmp_path / "newer" / "mlflow").as_uri()) for location in locations)
+    new_uri = (tmp_path / "newer" / "mlflow").as_uri()
+    assert [location for location in locations if not location.startswith(new_uri)] == []
 
 
 def test_a_server_that_is_down_is_named(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +255,7 @@ def test_a_file_that_is_no_database_is_named(registry: Registry, tmp_path: Path)
         replace(registry, uri=f"sqlite:///{tmp_path}/mlflow.db").versions()
 
 
-def test_what_is_quiet_writes_nothing(registry: Registry, bundle: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_registry_prints_nothing(registry: Registry, bundle: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
     registry.log(_run(bundle))
     registry.load("champion")
     assert capfd.readouterr() == ("", "")

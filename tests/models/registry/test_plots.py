@@ -1,4 +1,4 @@
-"""Plots are looked at by people; here they are held to their data, and to odd input."""
+"""Plots show their data, whatever the input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from models.hazard.out_of_fold import OutOfFoldForecast
 from models.registry import plots
-from models.registry.plots import Curve
+from models.registry.plots import CaptureCurve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ ROWS = st.lists(
 
 
 def forecast_of(rows: list[tuple[float, bool, float]]) -> OutOfFoldForecast:
-    """Make a forecast of these rows, one of them failing in any case."""
+    """Make a forecast of these rows, and of another one that fails."""
     probability, label, weight = np.array([*rows, (0.02, True, 1.0)]).T
     return OutOfFoldForecast(probability, label, weight)
 
@@ -42,9 +42,9 @@ def made_up(rows: int, base: float) -> OutOfFoldForecast:
 
 
 def png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=50)
-    return out.getvalue()
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=50)
+    return file.getvalue()
 
 
 def bars(figure: Figure) -> list[Rectangle]:
@@ -54,25 +54,25 @@ def bars(figure: Figure) -> list[Rectangle]:
 @given(ROWS)
 def test_the_area_under_the_curve_is_the_roc_areas_relative(rows: list[tuple[float, bool, float]]) -> None:
     forecast = forecast_of([*rows, (0.01, False, 1.0)])
-    told = plots.curve(forecast)
+    curve = plots.capture_curve(forecast)
     share = np.average(forecast.label, weights=forecast.weight)
     roc_auc = roc_auc_score(forecast.label, forecast.probability, sample_weight=forecast.weight)
-    area = float(np.trapezoid(told.caught, told.alarmed))
+    area = float(np.trapezoid(curve.caught, curve.alarmed))
     assert area == pytest.approx(share / 2 + (1 - share) * roc_auc)
 
 
 def test_rows_of_equal_risk_are_alarmed_together() -> None:
-    told = plots.curve(
+    curve = plots.capture_curve(
         OutOfFoldForecast(np.array([0.1, 0.9, 0.1]), np.array([0.0, 1.0, 1.0]), np.array([1.0, 1.0, 2.0]))
     )
-    np.testing.assert_allclose(told.alarmed, [0, 0.25, 1])
-    np.testing.assert_allclose(told.caught, [0, 1 / 3, 1])
+    np.testing.assert_allclose(curve.alarmed, [0, 0.25, 1])
+    np.testing.assert_allclose(curve.caught, [0, 1 / 3, 1])
 
 
 @given(ROWS, st.integers(1, 20))
 def test_bins_keep_every_row_and_every_failure(rows: list[tuple[float, bool, float]], count: int) -> None:
     forecast = forecast_of(rows)
-    bins = plots.reliability(forecast, count)
+    bins = plots.reliability_bins(forecast, count)
     assert np.all(np.diff(bins.forecast) >= 0)
     np.testing.assert_allclose(bins.weight.sum(), forecast.weight.sum())
     np.testing.assert_allclose(bins.weight @ bins.observed, forecast.weight @ forecast.label)
@@ -80,7 +80,7 @@ def test_bins_keep_every_row_and_every_failure(rows: list[tuple[float, bool, flo
 
 
 def test_bins_expect_equally_many_failures() -> None:
-    bins = plots.reliability(made_up(20_000, 0.02), 10)
+    bins = plots.reliability_bins(made_up(20_000, 0.02), 10)
     np.testing.assert_allclose(bins.weight * bins.forecast, np.full(10, (bins.weight @ bins.forecast) / 10), rtol=0.05)
 
 
@@ -93,12 +93,14 @@ def test_reliability_has_a_panel_and_a_histogram_for_each_horizon() -> None:
 
 @given(ROWS)
 @settings(max_examples=20)
-def test_every_bin_with_a_failure_lies_within_the_axes(rows: list[tuple[float, bool, float]]) -> None:
+def test_every_bin_with_a_failure_is_within_the_axes(rows: list[tuple[float, bool, float]]) -> None:
     forecast = forecast_of(rows)
-    bins, axes = plots.reliability(forecast), plots.draw_reliability({1.0: forecast}, "").axes[0]
+    bins, axes = plots.reliability_bins(forecast), plots.draw_reliability({1.0: forecast}, "").axes[0]
     low, high = axes.get_ylim()
     assert 0 < low < high <= 1
-    assert all(low <= part <= high for part in bins.observed[bins.observed > 0])
+    observed = bins.observed[bins.observed > 0]
+    assert len(observed)
+    assert low <= observed.min() <= observed.max() <= high
 
 
 def test_the_whole_forecast_is_in_the_histogram() -> None:
@@ -118,27 +120,27 @@ def test_a_bin_without_a_failure_is_an_open_mark_at_the_edge() -> None:
 
 
 def test_curves_are_drawn_in_the_order_given_and_ties_are_broken_by_chance() -> None:
-    half = Curve(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 1.0]))
+    half = CaptureCurve(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 1.0]))
     figure = plots.draw_curves({"history": half, "model": half}, "Caught", (0.01,))
     legend = figure.axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["by chance", "history", "model"]
     line = figure.axes[0].get_lines()[-1]
-    share, caught = (np.asarray(part, dtype=float) for part in line.get_data())
+    share, caught = (np.asarray(coordinates, dtype=float) for coordinates in line.get_data())
     np.testing.assert_allclose(caught, np.minimum(2 * share, 1))
     assert figure.axes[0].get_xlabel() == "share of node-days alarmed (dotted: 1%)"
     assert png(figure)
 
 
 def test_more_curves_than_colours_all_differ() -> None:
-    line = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-    lines = plots.draw_curves({str(at): line for at in range(20)}, "", ()).axes[0].get_lines()
-    assert len({(one.get_color(), str(one.get_linestyle())) for one in lines[1:]}) > len(plots.COLOURS)
+    diagonal = CaptureCurve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    lines = plots.draw_curves({str(number): diagonal for number in range(20)}, "", ()).axes[0].get_lines()
+    assert len({(line.get_color(), str(line.get_linestyle())) for line in lines[1:]}) > len(plots.COLOURS)
     assert len(lines) == 21
 
 
 def test_importance_shows_the_greatest_gains_first_as_shares_of_all() -> None:
-    gain = {f"power__mean__{at}d": float(at) for at in range(41)}
+    gain = {f"power__mean__{days}d": float(days) for days in range(41)}
     figure = plots.draw_importance(gain, "Importance")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels[:2] == ["power__mean__40d", "power__mean__39d"]
@@ -148,18 +150,18 @@ def test_importance_shows_the_greatest_gains_first_as_shares_of_all() -> None:
 
 
 @pytest.mark.parametrize("gain", [{}, {"power": 0.0}], ids=["no feature", "no trees"])
-def test_a_model_without_trees_says_so(gain: dict[str, float]) -> None:
+def test_the_importance_of_a_model_without_trees_is_a_note(gain: dict[str, float]) -> None:
     figure = plots.draw_importance(gain, "Importance")
     assert figure.axes[0].texts[0].get_text().startswith("no trees")
     assert png(figure)
 
 
-def moments(*texts: str) -> Times:
+def times(*texts: str) -> Times:
     return np.array(texts, dtype="datetime64[us]")
 
 
 def test_failures_are_counted_by_month_and_coloured_by_the_mark() -> None:
-    starts = moments("2021-01-31T23:59:59.999999", "2021-02-01", "2021-02-28", "2021-05-05", "2021-07-01")
+    starts = times("2021-01-31T23:59:59.999999", "2021-02-01", "2021-02-28", "2021-05-05", "2021-07-01")
     figure = plots.draw_timeline(starts, {"test": np.datetime64("2021-05-01", "us")}, "Failures")
     assert [(bar.get_x() - 51 * 12, bar.get_height()) for bar in bars(figure)] == [(0, 1), (1, 2), (4, 1), (6, 1)]
     colours = [bar.get_facecolor() for bar in bars(figure)]
@@ -168,14 +170,14 @@ def test_failures_are_counted_by_month_and_coloured_by_the_mark() -> None:
     assert png(figure)
 
 
-def test_a_mark_stands_where_its_day_is() -> None:
-    figure = plots.draw_timeline(moments("2021-01-01"), {"split": np.datetime64("2021-03-16T12:00", "us")}, "")
-    place = float(np.asarray(figure.axes[0].get_lines()[0].get_xdata(), dtype=float)[0])
-    assert place == pytest.approx(51 * 12 + 2.5)
+def test_a_mark_is_at_the_position_of_its_day() -> None:
+    figure = plots.draw_timeline(times("2021-01-01"), {"split": np.datetime64("2021-03-16T12:00", "us")}, "")
+    position = float(np.asarray(figure.axes[0].get_lines()[0].get_xdata(), dtype=float)[0])
+    assert position == pytest.approx(51 * 12 + 2.5)
 
 
 @pytest.mark.parametrize(
-    "starts", [moments(), moments("2021-07-01"), moments("1995-05-01", "2031-01-01")], ids=["none", "one", "decades"]
+    "starts", [times(), times("2021-07-01"), times("1995-05-01", "2031-01-01")], ids=["none", "one", "decades"]
 )
 @pytest.mark.parametrize(
     "marks", [{}, {"trained until": np.datetime64("2021-07-01", "us")}], ids=["unmarked", "marked"]

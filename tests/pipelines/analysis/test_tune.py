@@ -72,7 +72,7 @@ def registry(state: Path) -> tuple[Settings, Any]:
 def test_a_search_is_recorded_in_mlflow_and_registers_no_model(tuned: dict[str, Any], state: Path) -> None:
     settings, models = registry(state)
     assert models.versions() == ()
-    assert models.cited() == {}
+    assert models.cited_tables() == {}
     client = MlflowClient(wiring.tracking_uri(settings))
     experiment = client.get_experiment_by_name("nodeward-tuning")
     assert experiment is not None
