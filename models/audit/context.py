@@ -14,7 +14,7 @@ from data.schema import BUCKET_END
 from features.grid import Grid, to_datetime, to_step
 from features.training.labels import merge_failures
 from models.audit.arrivals import ArrivalCounts, read_counts
-from models.audit.permutation import LabelledRows
+from models.audit.permutation import LabelledCases
 from models.audit.probe_forecast import ProbeForecast, make_probe
 
 if TYPE_CHECKING:
@@ -97,14 +97,14 @@ class AuditContext:
         return make_probe(self.material.hindsight, self.material.window, self.material.setup)
 
     @cached_property
-    def labelled(self) -> LabelledRows:
+    def labelled(self) -> LabelledCases:
         """Who fails when among the forecast's rows."""
-        return LabelledRows.of(self.probe.cases, self.rng())
+        return LabelledCases.of(self.probe.cases, self.rng())
 
     @property
     def scores(self) -> Array:
         """The forecast for the labelled rows."""
-        return self.probe.scores[self.labelled.row]
+        return self.probe.scores[self.labelled.case]
 
     @cached_property
     def arrivals(self) -> ArrivalCounts:

@@ -18,51 +18,51 @@ PERMUTATIONS: Final = 199
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """Rows that have a label: their node and scoring time, and who fails within the horizon: nodes x times."""
+class LabelledCases:
+    """Cases that have a label: their node and scoring time, and who fails within the horizon: nodes x times."""
 
-    row: Index  # positions among the rows of the cases
+    case: Index  # positions among all cases
     node: Index
     step: Index  # positions among the scoring times
     failing: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cases: EvaluationSet, rng: np.random.Generator) -> LabelledRows:
-        """Select the labelled rows of some cases; of a large fleet, every node that fails and a draw of the others."""
+    def of(cls, cases: EvaluationSet, rng: np.random.Generator) -> LabelledCases:
+        """Select the labelled ones of some cases; of a large fleet, every node that fails and a draw of the others."""
         times, step = np.unique(cases.ts, return_inverse=True)
         failing = np.zeros((len(cases.names), len(times)), dtype=bool)
         for node, start in zip(cases.failure_node, cases.failure_start, strict=True):
             if node >= 0:
                 first, last = np.searchsorted(times, [start - cases.horizon, start])
                 failing[node, first:last] = True
-        row = np.flatnonzero(cases.is_kept)
-        node = cases.node[row].astype(np.int64)
+        kept = np.flatnonzero(cases.is_kept)
+        node = cases.node[kept].astype(np.int64)
         chosen = _drawn(node, failing, rng)
         nodes, node_number = np.unique(node[chosen], return_inverse=True)
-        return cls(row[chosen], node_number.astype(np.int64), step[row[chosen]].astype(np.int64), failing[nodes])
+        return cls(kept[chosen], node_number.astype(np.int64), step[kept[chosen]].astype(np.int64), failing[nodes])
 
     @property
     def positives(self) -> Index:
-        """Return the rows that fail."""
+        """Return the positions of those that fail."""
         return np.flatnonzero(self.failing[self.node, self.step])
 
     @property
     def failing_nodes(self) -> int:
-        """Count the nodes with a row that fails."""
+        """Count the nodes that fail at any of these cases."""
         return len(np.unique(self.node[self.positives]))
 
-    def permuted(self, rng: np.random.Generator) -> LabelledRows:
+    def permuted(self, rng: np.random.Generator) -> LabelledCases:
         """Give each node the failures of another node, at the times at which they happened."""
         return replace(self, failing=self.failing[rng.permutation(len(self.failing))])
 
-    def shifted(self, rng: np.random.Generator) -> LabelledRows:
+    def shifted(self, rng: np.random.Generator) -> LabelledCases:
         """Move each node's failures by a random time of its own, from the window's end on to its start."""
         count = self.failing.shape[1]
         shift = rng.integers(0, count, len(self.failing))[:, None]
         return replace(self, failing=np.take_along_axis(self.failing, (np.arange(count) + shift) % count, axis=1))
 
     def permuted_positives(self, rng: np.random.Generator, count: int = PERMUTATIONS) -> list[Index]:
-        """Return the rows that fail in each of many permutations of the nodes."""
+        """Return the positives of each of many permutations of the nodes."""
         return [self.permuted(rng).positives for _ in range(count)]
 
 
@@ -120,10 +120,10 @@ class RanksByTime:
         areas = np.array([self.roc_auc(positives) for positives in permutations])
         return np.asarray(areas[~np.isnan(areas)])
 
-    def mean_by_failing_node(self, rows: LabelledRows) -> dict[int, float]:
+    def mean_by_failing_node(self, cases: LabelledCases) -> dict[int, float]:
         """Return each failing node's mean relative rank over its rows that fail."""
-        positives, relative = rows.positives, self.relative
-        nodes = rows.node[positives]
+        positives, relative = cases.positives, self.relative
+        nodes = cases.node[positives]
         return {int(node): float(relative[positives[nodes == node]].mean()) for node in np.unique(nodes)}
 
 

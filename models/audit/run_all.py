@@ -73,31 +73,31 @@ def _revealing_columns(context: AuditContext) -> Finding:
 
 def _columns(context: AuditContext) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield each metric's newest value and each feature that is not computed from events, for the labelled rows."""
-    probe, rows = context.probe, context.labelled.row
-    newest = probe.newest_values(probe.rows.take(rows))
+    probe, cases = context.probe, context.labelled.case
+    newest = probe.newest_values(probe.rows.take(cases))
     for column, metric in enumerate(context.metrics):
         yield metric, newest[:, column]
     for column, feature in enumerate(probe.training.catalogue.features):
         if feature.origin is not Origin.HISTORY:
-            yield feature.name, probe.features[probe.case_rows[rows], column]
+            yield feature.name, probe.features[probe.case_rows[cases], column]
 
 
 def _timestamps_alone(context: AuditContext) -> Finding:
-    probe, rows = context.probe, context.labelled.row
+    probe, cases = context.probe, context.labelled.case
     in_training = time_features(context.arrivals, probe.training.rows)
-    in_test = time_features(context.arrivals, probe.rows.take(rows))
-    scores = probe.refit(in_training, in_test, rows)
+    in_test = time_features(context.arrivals, probe.rows.take(cases))
+    scores = probe.refit(in_training, in_test, cases)
     return collection_only.check(collection_only.TIMES, scores, context.scores, context.labelled, context.rng())
 
 
 def _row_counts_alone(context: AuditContext) -> Finding:
-    probe, rows, columns = context.probe, context.labelled.row, _sample_count_columns(context)
+    probe, cases, columns = context.probe, context.labelled.case, _sample_count_columns(context)
     in_training = count_features(context.arrivals, probe.training.rows, context.every_days, context.width)
-    in_test = count_features(context.arrivals, probe.rows.take(rows), context.every_days, context.width)
+    in_test = count_features(context.arrivals, probe.rows.take(cases), context.every_days, context.width)
     scores = probe.refit(
         np.hstack([in_training, probe.training.features[:, columns]]),
-        np.hstack([in_test, probe.features[probe.case_rows[rows]][:, columns]]),
-        rows,
+        np.hstack([in_test, probe.features[probe.case_rows[cases]][:, columns]]),
+        cases,
     )
     return collection_only.check(collection_only.COUNTS, scores, context.scores, context.labelled, context.rng())
 

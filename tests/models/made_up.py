@@ -24,7 +24,7 @@ class Size:
 
 
 def made_up_cases(rng: np.random.Generator, size: Size) -> EvaluationSet:
-    """Give cases whose labels follow from their failures; a few rows are dropped, a few are not at risk."""
+    """Draw cases whose labels follow from their failures; a few rows are dropped, a few are not at risk."""
     times = START + days(size.every_days) * np.arange(size.steps)
     span = times[-1] - times[0] + days(size.horizon_days)
     risk = rng.gamma(0.4, 1.0, size.nodes)
@@ -49,7 +49,7 @@ def made_up_cases(rng: np.random.Generator, size: Size) -> EvaluationSet:
 
 
 def made_up_scores(rng: np.random.Generator, cases: EvaluationSet) -> Scores:
-    """Give scores that know nothing, tie everywhere, tie often, and know a little of the labels."""
+    """Draw scores that know nothing, tie everywhere, tie often, and know a little of the labels."""
     rows = len(cases.node)
     known = np.nan_to_num(cases.label)
     rate = max(float(known.mean()), 1e-3)

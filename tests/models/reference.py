@@ -1,10 +1,10 @@
 """The protocol's reference implementation, and cases built from its own rows, labels and failures.
 
-The reference judges by protocol 2, the project by protocol 1: no probation (a node that has just failed is judged as
-any other and can be alarmed), failures within 24 hours are one at every horizon, a blind period drops only rows that
-are not seen to fail, a step may be longer than the horizon, failures count from the first to the last time that has a
-row, and the slope is where scikit-learn's own defaults stop.
-What is set on `judge` below says so in the reference's terms; all else is the reference's.
+The reference follows protocol 2, the project protocol 1: no probation (a node that has just failed is judged as any
+other and can be alarmed), failures within 24 hours are merged at every horizon, a blind period drops only rows that do
+not fail, a step may be longer than the horizon, failures count from the first to the last time that has a row, and the
+slope is where scikit-learn's own defaults stop.
+The functions that are set on `judge` below make these changes; all else is the reference's.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DROPPED = ("probation", "blind", "left", "maintenance")
 
 
 def rows(folder: Path, ts: NDArray[np.int64], horizon: int, repeat: int, coverage: str | None) -> tuple[Any, ...]:
-    """Give the reference's nodes, rows at risk, labels (times x nodes) and outages, by protocol 1."""
+    """Return the reference's nodes, rows at risk, labels (times x nodes) and outages, by protocol 1."""
     names, risk, _, _, outages, counts = reference_rows(folder, ts, horizon, repeat, coverage)
     events, nodes, blind = (judge.load(folder, table) for table in ("events", "nodes", "blind"))
     work = events[(events.kind == "maintenance") & (events.end > events.start)]
@@ -66,7 +66,7 @@ def rows(folder: Path, ts: NDArray[np.int64], horizon: int, repeat: int, coverag
 
 
 def times(start: int, end: int, every: int, horizon: int) -> NDArray[np.int64]:
-    """Give the scoring times, by protocol 1: a step may be longer than the horizon."""
+    """Return the scoring times, by protocol 1: a step may be longer than the horizon."""
     return np.arange(start, end - horizon + 1, every)
 
 
@@ -76,7 +76,7 @@ judge.LogisticRegression = lambda C, **_: LogisticRegression(C=C)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the judge is told beside the scores."""
+    """What the judge needs besides the scores."""
 
     folder: Path
     start: pd.Timestamp
@@ -87,19 +87,19 @@ class Setting:
 
 
 def ticks(setting: Setting) -> tuple[NDArray[np.int64], int]:
-    """Give the scoring times and the horizon, in microseconds."""
+    """Return the scoring times and the horizon, in microseconds."""
     horizon, every = setting.horizon_days * judge.DAY, setting.every_days * judge.DAY
     return judge.times(*judge.us([setting.start, setting.end]), every, horizon), horizon
 
 
 def labelled_rows(setting: Setting) -> pd.DataFrame:
-    """Give the reference's rows with their labels, sorted by node and time."""
+    """Return the reference's rows with their labels, sorted by node and time."""
     ts, horizon = ticks(setting)
     return labelled(setting.folder, ts, horizon, setting.coverage)
 
 
 def labelled(folder: Path, ts: NDArray[np.int64], horizon: int, coverage: str | None) -> pd.DataFrame:
-    """Give the reference's rows at some times with their labels, sorted by node and time."""
+    """Return the reference's rows at some times with their labels, sorted by node and time."""
     names, risk, _, label, *_ = rows(folder, ts, horizon, judge.DAY, coverage)
     node, step = np.nonzero(risk.T)
     times = pd.to_datetime(ts[step], unit="us", utc=True)
@@ -107,22 +107,22 @@ def labelled(folder: Path, ts: NDArray[np.int64], horizon: int, coverage: str | 
 
 
 def outages(folder: Path) -> pd.DataFrame:
-    """Give the reference's outages: node and start."""
+    """Return the reference's outages: node and start."""
     table: pd.DataFrame = judge.outages(judge.load(folder, "events"), judge.DAY)
     return table.assign(start=pd.to_datetime(table.start, unit="us", utc=True))
 
 
 def cases_of(setting: Setting, rows: pd.DataFrame) -> EvaluationSet:
-    """Turn the judge's rows and failures into cases."""
+    """Turn the judge's rows and failures into an evaluation set."""
     failures = outages(setting.folder)
     names = sorted(set(rows.node))
-    place = {name: index for index, name in enumerate(names)}
+    index = {name: i for i, name in enumerate(names)}
     return EvaluationSet(
         names=tuple(names),
-        node=np.array([place[name] for name in rows.node], dtype=np.int32),
+        node=np.array([index[name] for name in rows.node], dtype=np.int32),
         ts=moments(rows.ts),
         label=rows.y.to_numpy(dtype=np.float64),
-        failure_node=np.array([place.get(name, -1) for name in failures.node], dtype=np.int32),
+        failure_node=np.array([index.get(name, -1) for name in failures.node], dtype=np.int32),
         failure_start=moments(failures.start),
         horizon_days=setting.horizon_days,
         every_days=setting.every_days,
@@ -147,10 +147,10 @@ def judged(
 
 
 def judge_scores(setting: Setting, scores: pd.DataFrame, shares: Sequence[float] = SHARES) -> dict[str, dict[str, Any]]:
-    """Run the judge on a table of scores, and keep what protocol 1 has."""
+    """Run the judge on a table of scores, and keep the measures of protocol 1."""
     ts = scores.ts[scores.horizon_days == setting.horizon_days]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the reference may divide by zero where the project says null
+        warnings.simplefilter("ignore")  # the reference may divide by zero where the project returns null
         result: dict[str, dict[str, Any]] = judge.judge(
             setting.folder,
             scores,
@@ -169,7 +169,8 @@ def judge_scores(setting: Setting, scores: pd.DataFrame, shares: Sequence[float]
         model: {
             name: value
             for name, value in figures.items()
-            if name not in of_protocol_2 | ({"slope"} if is_constant[model] else set())  # which protocol 1 left open
+            if name
+            not in of_protocol_2 | ({"slope"} if is_constant[model] else set())  # which protocol 1 does not define
         }
         for model, figures in result.items()
     }

@@ -27,20 +27,20 @@ START = pd.Timestamp("2021-07-01", tz="UTC")
 M100 = Setting(SHARED / "datasets" / "m100", START, START + pd.Timedelta(days=45), coverage="boot_n")
 
 
-def differences(own: Any, reference: Any, where: str = "") -> list[str]:  # noqa: ANN401  - JSON
+def differences(report: Any, reference: Any, where: str = "") -> list[str]:  # noqa: ANN401  - JSON
     """List where figures differ by over 1e-6; the reference's not-a-number is null here."""
     if isinstance(reference, dict):
-        return [line for name in reference for line in differences(own[name], reference[name], f"{where}/{name}")]
+        return [line for name in reference for line in differences(report[name], reference[name], f"{where}/{name}")]
     if isinstance(reference, list):
-        pairs = enumerate(zip(own, reference, strict=True))
-        return [line for place, (one, other) in pairs for line in differences(one, other, f"{where}/{place}")]
-    value = own["value"] if isinstance(own, dict) else own
+        pairs = enumerate(zip(report, reference, strict=True))
+        return [line for i, pair in pairs for line in differences(*pair, f"{where}/{i}")]
+    value = report["value"] if isinstance(report, dict) else report
     expected = reference if isinstance(reference, int | float) and np.isfinite(reference) else None
-    same = value is None if expected is None else value is not None and abs(value - expected) <= 1e-6
-    return [] if same else [f"{where}: {value}, reference {expected}"]
+    is_same = value is None if expected is None else value is not None and abs(value - expected) <= 1e-6
+    return [] if is_same else [f"{where}: {value}, reference {expected}"]
 
 
-def own_figures(setting: Setting, rows: pd.DataFrame, scores: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+def report_of(setting: Setting, rows: pd.DataFrame, scores: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     cases = cases_of(setting, rows)
     last = cases.ts.max() + cases.horizon
     resampler = draw_resampler(cases.names, cases.ts.min(), last, np.random.default_rng(0), 20)
@@ -64,15 +64,15 @@ def fleet_scores(rows: pd.DataFrame, seed: int) -> dict[str, NDArray[np.float64]
 def test_the_figures_of_a_real_fleet_are_the_references() -> None:
     rows = labelled_rows(M100)
     scores = fleet_scores(rows, seed=1)
-    own = own_figures(M100, rows, scores)
+    report = report_of(M100, rows, scores)
     assert len(rows) > 30_000
-    assert own["model"]["budgets"][0]["failures"] > 20
-    assert differences(own, judged(M100, rows, scores)) == []
+    assert report["model"]["budgets"][0]["failures"] > 20
+    assert differences(report, judged(M100, rows, scores)) == []
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What a made-up folder holds, times in hours after its start."""
+    """The records of a made-up folder, times in hours after its start."""
 
     nodes: tuple[tuple[str, int | None], ...]  # name, and the hour in which it leaves
     events: tuple[tuple[str, str, int, int | None], ...]  # node, kind, start, duration
@@ -147,9 +147,9 @@ def test_the_figures_of_any_folder_are_the_references(folder: Folder, seed: int,
         if kept.empty:
             return  # the reference divides by the count of kept rows
         scores = {"base_rate": np.full(len(rows), 0.1), "model": rng.integers(1, distinct + 1, len(rows)) / 10_001}
-        own = own_figures(setting, rows, scores)
-        assert differences(own, judged(setting, rows, scores)) == []
-        if not own["model"]["budgets"][0]["failures"]:
-            assert own["model"]["budgets"][0]["caught_share"]["value"] is None
+        report = report_of(setting, rows, scores)
+        assert differences(report, judged(setting, rows, scores)) == []
+        if not report["model"]["budgets"][0]["failures"]:
+            assert report["model"]["budgets"][0]["caught_share"]["value"] is None
         if kept.min() == kept.max():
-            assert own["model"]["roc_auc"]["value"] is None
+            assert report["model"]["roc_auc"]["value"] is None

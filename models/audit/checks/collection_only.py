@@ -13,7 +13,7 @@ from models.metrics.metrics import average_precision
 
 if TYPE_CHECKING:
     from features.grid import Array
-    from models.audit.permutation import LabelledRows
+    from models.audit.permutation import LabelledCases
 
 TIMES: Final = "timestamps alone"
 COUNTS: Final = "row counts alone"
@@ -23,7 +23,7 @@ PERMUTATIONS: Final = 1999  # the smallest p-value that they can give is below L
 FIX: Final = "see whether rows stop, or come at other times, only once a node has failed"
 
 
-def check(name: str, scores: Array, forecast: Array, labelled: LabelledRows, rng: np.random.Generator) -> Finding:
+def check(name: str, scores: Array, forecast: Array, labelled: LabelledCases, rng: np.random.Generator) -> Finding:
     """Test whether scores that know nothing of a node's state rank the failing nodes above the others.
 
     `forecast`: the scores of the model with all features.

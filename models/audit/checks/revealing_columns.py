@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.grid import Array, Index
-    from models.audit.permutation import LabelledRows
+    from models.audit.permutation import LabelledCases
 
 NAME: Final = "columns that tell too much"
 CERTAIN: Final = 0.5  # of the nodes with a column's highest values fail: more often than not
@@ -42,7 +42,7 @@ class _ColumnResult:
 
 def check(
     columns: Iterable[tuple[str, NDArray[np.float32]]],
-    labelled: LabelledRows,
+    labelled: LabelledCases,
     scores: Array,
     rng: np.random.Generator,
 ) -> Finding:
@@ -92,7 +92,7 @@ def _finding(results: list[_ColumnResult], by_chance: float, forecast: float) ->
 class _ColumnTest:
     values: Array
     ranks: RanksByTime
-    labelled: LabelledRows
+    labelled: LabelledCases
     level: float  # corrected for the number of columns
 
     def result(self, name: str, forecast: RanksByTime) -> _ColumnResult:

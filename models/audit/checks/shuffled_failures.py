@@ -11,7 +11,7 @@ from scipy.stats import norm, ttest_1samp
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 from models.audit.finding import Finding, Severity, inconclusive
-from models.audit.permutation import LabelledRows, RanksByTime
+from models.audit.permutation import LabelledCases, RanksByTime
 from models.audit.significance import LEVEL, format_p, permutation_p_value
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NO_SKILL: Final = 0.5
 FIX: Final = "something of the future reaches the training: look at when records became known"
 
 
-def check_future(labelled: LabelledRows, scores: Array, rng: np.random.Generator) -> Finding:
+def check_future(labelled: LabelledCases, scores: Array, rng: np.random.Generator) -> Finding:
     """Judge a forecast by futures in which the nodes exchanged their failures: it must rank them by chance."""
     if labelled.failing_nodes < FEWEST:
         return inconclusive(FUTURE, f"{labelled.failing_nodes} nodes fail in the test; {FEWEST} are needed")
@@ -53,7 +53,7 @@ def check_future(labelled: LabelledRows, scores: Array, rng: np.random.Generator
 
 
 def check_past(
-    labelled: LabelledRows, refit: Callable[[np.random.Generator], Array], rng: np.random.Generator
+    labelled: LabelledCases, refit: Callable[[np.random.Generator], Array], rng: np.random.Generator
 ) -> Finding:
     """Judge forecasts that were fitted to exchanged failures by the real future: they must rank it by chance.
 
@@ -77,12 +77,12 @@ def check_past(
     )
 
 
-def permuted_refit(probe: ProbeForecast, labelled: LabelledRows) -> Callable[[np.random.Generator], Array]:
+def permuted_refit(probe: ProbeForecast, labelled: LabelledCases) -> Callable[[np.random.Generator], Array]:
     """Return a function that fits the probe's model to the same rows with the nodes' failures permuted."""
-    trained, features = probe.replay.trained, probe.features[probe.case_rows[labelled.row]]
+    trained, features = probe.replay.trained, probe.features[probe.case_rows[labelled.case]]
 
     def refit(rng: np.random.Generator) -> Array:
-        return probe.refit(trained.training.features, features, labelled.row, permuted_periods(trained, rng))
+        return probe.refit(trained.training.features, features, labelled.case, permuted_periods(trained, rng))
 
     return refit
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from models.audit import permutation
-from models.audit.permutation import LabelledRows, RanksByTime
+from models.audit.permutation import LabelledCases, RanksByTime
 from models.evaluation.evaluation_set import EvaluationSet
 
 DAY = np.timedelta64(86_400_000_000, "us")
@@ -28,31 +28,31 @@ def cases(label: list[list[float]], failures: list[tuple[int, float]], horizon_d
     )
 
 
-def labelled_rows(seed: int, nodes: int = 12, steps: int = 6) -> LabelledRows:
+def labelled_cases(seed: int, nodes: int = 12, steps: int = 6) -> LabelledCases:
     rng = np.random.default_rng(seed)
     node, step = (axis.ravel() for axis in np.indices((nodes, steps)))
     keep = rng.random(len(node)) < 0.8
     failing = rng.random((nodes, steps)) < 0.3
-    return LabelledRows(np.flatnonzero(keep), node[keep], step[keep], failing)
+    return LabelledCases(np.flatnonzero(keep), node[keep], step[keep], failing)
 
 
 def test_the_positives_agree_with_the_labels() -> None:
     nan = float("nan")
     small = cases([[0, 1, 1, 0], [0, 0, 0, nan], [1, 1, 0, 0]], [(0, 3.0), (2, 1.5), (-1, 2.0)])
-    rows = LabelledRows.of(small, np.random.default_rng(1))
-    label = np.zeros(len(rows.row))
-    label[rows.positives] = 1
-    assert label.tolist() == small.label[rows.row].tolist()
-    assert len(rows.row) == 11
-    assert rows.failing_nodes == 2
+    labelled = LabelledCases.of(small, np.random.default_rng(1))
+    label = np.zeros(len(labelled.case))
+    label[labelled.positives] = 1
+    assert label.tolist() == small.label[labelled.case].tolist()
+    assert len(labelled.case) == 11
+    assert labelled.failing_nodes == 2
 
 
 def test_of_a_large_fleet_every_failing_node_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permutation, "MOST_ROWS", 40)
     large = cases([[0.0] * 4] * 28 + [[0, 1, 1, 0]] * 2, [(28, 3.0), (29, 3.0)])
-    rows = LabelledRows.of(large, np.random.default_rng(1))
-    assert len(rows.row) == 40
-    assert rows.failing_nodes == 2
+    labelled = LabelledCases.of(large, np.random.default_rng(1))
+    assert len(labelled.case) == 40
+    assert labelled.failing_nodes == 2
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4))
@@ -66,19 +66,19 @@ def test_the_area_of_one_time_is_scikit_learns(seed: int, distinct: int) -> None
 
 @given(st.integers(0, 10_000))
 def test_pairs_of_different_times_do_not_count(seed: int) -> None:
-    rows = labelled_rows(seed)
-    values = np.random.default_rng(seed).random(len(rows.row))
-    plain = RanksByTime.of(rows.step, values).roc_auc(rows.positives)
-    with_trend = RanksByTime.of(rows.step, values + 100 * rows.step).roc_auc(rows.positives)
+    labelled = labelled_cases(seed)
+    values = np.random.default_rng(seed).random(len(labelled.case))
+    plain = RanksByTime.of(labelled.step, values).roc_auc(labelled.positives)
+    with_trend = RanksByTime.of(labelled.step, values + 100 * labelled.step).roc_auc(labelled.positives)
     assert plain == with_trend or (np.isnan(plain) and np.isnan(with_trend))
 
 
 @given(st.integers(0, 10_000))
 def test_inverted_ranks_have_the_complement_of_the_area(seed: int) -> None:
-    rows = labelled_rows(seed)
-    ranks = RanksByTime.of(rows.step, np.random.default_rng(seed).integers(0, 4, len(rows.row)).astype(float))
-    if len(rows.positives) and not np.isnan(area := ranks.roc_auc(rows.positives)):
-        assert ranks.inverted.roc_auc(rows.positives) == pytest.approx(1 - area)
+    labelled = labelled_cases(seed)
+    ranks = RanksByTime.of(labelled.step, np.random.default_rng(seed).integers(0, 4, len(labelled.case)).astype(float))
+    if len(labelled.positives) and not np.isnan(area := ranks.roc_auc(labelled.positives)):
+        assert ranks.inverted.roc_auc(labelled.positives) == pytest.approx(1 - area)
 
 
 def test_missing_values_rank_below_all() -> None:
@@ -93,15 +93,15 @@ def test_no_row_has_no_area() -> None:
 
 @given(st.integers(0, 10_000))
 def test_a_permutation_keeps_how_many_fail_at_each_time_and_a_shift_how_often_each_node(seed: int) -> None:
-    rows = labelled_rows(seed)
-    permuted, shifted = rows.permuted(np.random.default_rng(seed)), rows.shifted(np.random.default_rng(seed))
-    assert permuted.failing.sum(axis=0).tolist() == rows.failing.sum(axis=0).tolist()
-    assert shifted.failing.sum(axis=1).tolist() == rows.failing.sum(axis=1).tolist()
+    labelled = labelled_cases(seed)
+    permuted, shifted = labelled.permuted(np.random.default_rng(seed)), labelled.shifted(np.random.default_rng(seed))
+    assert permuted.failing.sum(axis=0).tolist() == labelled.failing.sum(axis=0).tolist()
+    assert shifted.failing.sum(axis=1).tolist() == labelled.failing.sum(axis=1).tolist()
 
 
 def test_permuted_failures_score_one_half_on_average() -> None:
-    rows = labelled_rows(3, nodes=60, steps=10)
-    ranks = RanksByTime.of(rows.step, rows.failing[rows.node, rows.step].astype(np.float64))
-    assert ranks.roc_auc(rows.positives) == 1
-    null = ranks.null_distribution(rows.permuted_positives(np.random.default_rng(1), 400))
+    labelled = labelled_cases(3, nodes=60, steps=10)
+    ranks = RanksByTime.of(labelled.step, labelled.failing[labelled.node, labelled.step].astype(np.float64))
+    assert ranks.roc_auc(labelled.positives) == 1
+    null = ranks.null_distribution(labelled.permuted_positives(np.random.default_rng(1), 400))
     assert null.mean() == pytest.approx(0.5, abs=0.01)

@@ -4,44 +4,44 @@ from numpy.typing import NDArray
 from features.training.person_periods import Periods
 from models.audit.checks.shuffled_failures import check_future, check_past, permuted_periods
 from models.audit.finding import Severity
-from models.audit.permutation import LabelledRows
+from models.audit.permutation import LabelledCases
 from models.hazard.train import train
 from tests.models.audit.plants import WINDOW, clean, setup_of
-from tests.models.audit.test_permutation import labelled_rows
+from tests.models.audit.test_permutation import labelled_cases
 
 
-def truth(rows: LabelledRows) -> NDArray[np.float64]:
-    return rows.failing[rows.node, rows.step].astype(np.float64)
+def truth(labelled: LabelledCases) -> NDArray[np.float64]:
+    return labelled.failing[labelled.node, labelled.step].astype(np.float64)
 
 
 def test_a_forecast_fitted_to_permuted_failures_that_still_has_skill_is_found() -> None:
-    rows = labelled_rows(1, nodes=60, steps=10)
+    labelled = labelled_cases(1, nodes=60, steps=10)
 
     def leaky(rng: np.random.Generator) -> NDArray[np.float64]:
-        return truth(rows) + rng.normal(0, 1, len(rows.row))
+        return truth(labelled) + rng.normal(0, 1, len(labelled.case))
 
-    finding = check_past(rows, leaky, np.random.default_rng(1))
+    finding = check_past(labelled, leaky, np.random.default_rng(1))
     assert finding.verdict is Severity.FOUND
     assert finding.mend
 
 
 def test_a_forecast_fitted_to_permuted_failures_without_skill_is_clear() -> None:
-    rows = labelled_rows(1, nodes=60, steps=10)
-    finding = check_past(rows, lambda rng: rng.random(len(rows.row)), np.random.default_rng(1))
+    labelled = labelled_cases(1, nodes=60, steps=10)
+    finding = check_past(labelled, lambda rng: rng.random(len(labelled.case)), np.random.default_rng(1))
     assert finding.verdict is Severity.CLEAR
 
 
 def test_no_honest_score_ranks_permuted_futures() -> None:
-    rows = labelled_rows(2, nodes=60, steps=10)
-    finding = check_future(rows, truth(rows), np.random.default_rng(1))
+    labelled = labelled_cases(2, nodes=60, steps=10)
+    finding = check_future(labelled, truth(labelled), np.random.default_rng(1))
     assert finding.verdict is Severity.CLEAR
     assert "1.000 on the real one" in finding.figure
 
 
 def test_with_few_failing_nodes_there_is_no_verdict() -> None:
-    rows = labelled_rows(2, nodes=5)
-    assert check_future(rows, truth(rows), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
-    assert check_past(rows, lambda _: truth(rows), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
+    labelled = labelled_cases(2, nodes=5)
+    assert check_future(labelled, truth(labelled), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
+    assert check_past(labelled, lambda _: truth(labelled), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
 
 
 def test_a_permuted_past_has_other_outcomes_of_the_same_rows() -> None:
