@@ -18,7 +18,7 @@ from data.errors import SettingsError
 from data.schema import BUCKET_END, BUCKET_KEYS, MONTH, NODE, QUARANTINE_SCHEMA, SCORE_SCHEMA, TELEMETRY_KEYS, TS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -103,6 +103,12 @@ class Store:
     def tables(self) -> tuple[Table, ...]:
         """Return the tables in their newest versions."""
         return (self.telemetry.table, self.buckets.table, self.quarantine.table, self.scores.table)
+
+    def protected_versions(self, name: str, cited: Mapping[str, Collection[int]]) -> tuple[int, ...]:
+        """Return the versions of a table that must stay readable: the cited ones and, of buckets, the finished one."""
+        finished = self.buckets.finished_table()
+        current = {finished.version()} if finished.name == name else set[int]()
+        return tuple(sorted(version for version in current.union(cited.get(name, ())) if version >= 0))
 
     def versions(self) -> dict[str, int]:
         """Return the version of each table that exists, by name."""

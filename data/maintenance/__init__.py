@@ -1,1 +1,1 @@
-"""Retention, backup and restore of a whole state; the tables themselves are in data/delta and data/sql."""
+"""Retention, backup and restore of a whole state; its tables are in data/delta and data/sql."""

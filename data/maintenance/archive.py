@@ -1,4 +1,4 @@
-"""A backup's file: a compressed tar whose last member is a manifest with the hash of every other one."""
+"""The file of a backup: a compressed tar whose last member is a manifest with the hashes of all others."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ CODECS: Final = {".tar.zst": "zstd", ".tar.gz": "gzip"}
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 CHUNK: Final = 1 << 20
-# What can't be decompressed has no errno; the others come of members' names, such as a file's above another file.
-NOT_OF_SURROUNDINGS: Final = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
+# Faults of the archive: decompression errors have no errno; the others are caused by the names of members.
+ARCHIVE_FAULTS: Final = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
 FIX: Final = "use another backup; this one was not restored, and nothing was changed"
 
 
 def codec_of(path: Path) -> str:
-    """Tell by its name how an archive is compressed.
+    """Return the compression of an archive from its name.
 
     Raises:
-        SettingsError: if the name does not say.
+        SettingsError: if the name has no known ending.
     """
     for suffix, codec in CODECS.items():
         if path.name.endswith(suffix):
@@ -44,114 +44,116 @@ def codec_of(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Packer:
-    """Writes members, and keeps the size and the SHA-256 of each for the manifest."""
+class ArchiveWriter:
+    """Writes members, and collects the size and the SHA-256 of each for the manifest."""
 
     tar: tarfile.TarFile
     members: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, name: str, file: Path) -> None:
-        """Write a file as it is now."""
+        """Write a file as a member."""
         with file.open("rb") as content:
             size = os.fstat(content.fileno()).st_size
             self.members[name] = {"bytes": size, "sha256": self._write(name, content, size)}
 
-    def seal(self, told: Mapping[str, Any]) -> None:
-        """Write the manifest."""
-        manifest = json.dumps({"format": FORMAT, **told, "files": self.members}, indent=1).encode()
+    def write_manifest(self, content: Mapping[str, Any]) -> None:
+        """Write the manifest, which is the last member."""
+        manifest = json.dumps({"format": FORMAT, **content, "files": self.members}, indent=1).encode()
         self._write(MANIFEST, BytesIO(manifest), len(manifest))
 
     def _write(self, name: str, content: IO[bytes], size: int) -> str:
-        """Write a member; give its hash."""
-        header, hashed = tarfile.TarInfo(name), _Hashed(content)
+        """Write a member and return its hash."""
+        header, reader = tarfile.TarInfo(name), _HashingReader(content)
         header.size = size
-        self.tar.addfile(header, cast("IO[bytes]", hashed))
-        return hashed.digest.hexdigest()
+        self.tar.addfile(header, cast("IO[bytes]", reader))
+        return reader.digest.hexdigest()
 
 
 @contextmanager
-def packing(path: Path, codec: str) -> Iterator[Packer]:
-    """Write an archive; the block must seal it at its end."""
+def write_archive(path: Path, codec: str) -> Iterator[ArchiveWriter]:
+    """Write an archive; the block must write the manifest at its end."""
     with (
         translate_disk_full(path),
         path.open("wb") as file,
         pa.CompressedOutputStream(file, codec) as compressed,
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        yield Packer(tar)
+        yield ArchiveWriter(tar)
 
 
 def unpack(path: Path, folder: Path) -> dict[str, Any]:
-    """Write an archive's members into an empty folder, hold each to its hash, and give the manifest.
+    """Unpack an archive into an empty folder, verify the hash of each member, and return the manifest.
 
     Raises:
-        SourceFileError: if it is no backup, is cut off, was changed, or would write outside the folder.
-        DiskFullError: if it does not fit.
+        SourceFileError: if it is no backup, is truncated, was changed, or would write outside the folder.
+        DiskFullError: if the disk is full.
     """
     codec = codec_of(path)
     try:
         with translate_disk_full(folder), path.open("rb") as file, pa.CompressedInputStream(file, codec) as plain:
-            found, manifest = _extract(path, cast("IO[bytes]", plain), folder)
+            members, manifest = _extract(path, cast("IO[bytes]", plain), folder)
     except FileNotFoundError:
-        raise SourceFileError(path, "is not there", fix="name a file that `nodeward backup` wrote") from None
+        raise SourceFileError(path, "does not exist", fix="name a file that `nodeward backup` wrote") from None
     except (tarfile.TarError, EOFError, OSError, pa.ArrowException) as fault:
-        if isinstance(fault, OSError) and fault.errno not in NOT_OF_SURROUNDINGS:
+        if isinstance(fault, OSError) and fault.errno not in ARCHIVE_FAULTS:
             raise
-        raise SourceFileError(path, f"is no whole backup: {' '.join(str(fault).split())}", fix=FIX) from fault
-    return _checked(path, found, manifest)
+        raise SourceFileError(path, f"is no complete backup: {' '.join(str(fault).split())}", fix=FIX) from fault
+    return _checked(path, members, manifest)
 
 
 def _extract(path: Path, plain: IO[bytes], folder: Path) -> tuple[dict[str, dict[str, Any]], bytes]:
-    found: dict[str, dict[str, Any]] = {}
+    """Write the members into the folder; return their sizes and hashes, and the manifest."""
+    members: dict[str, dict[str, Any]] = {}
     manifest = b""
     with tarfile.open(fileobj=plain, mode="r|") as tar:
         for member in tar:
             content = tar.extractfile(member) if member.isreg() else None
-            if content is None or not _is_inside(member.name) or member.name in found:
-                raise SourceFileError(path, f"holds {member.name!r}, which no backup of Nodeward's does", fix=FIX)
+            if content is None or not _is_inside(member.name) or member.name in members:
+                raise SourceFileError(path, f"contains {member.name!r}, which no backup of Nodeward contains", fix=FIX)
             if member.name == MANIFEST:
                 manifest = content.read()
             else:
-                found[member.name] = _write(folder / member.name, content)
-    return found, manifest
+                members[member.name] = _write(folder / member.name, content)
+    return members, manifest
 
 
 def _is_inside(name: str) -> bool:
-    """Say whether a member's name stays below the folder that it is unpacked into."""
+    """Return whether the path of a member is below the folder into which it is unpacked."""
     parts = PurePosixPath(name).parts
     return bool(parts) and not name.startswith("/") and ".." not in parts and "\\" not in name and "\0" not in name
 
 
 def _write(target: Path, content: IO[bytes]) -> dict[str, Any]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    hashed = _Hashed(content)
+    reader = _HashingReader(content)
     with target.open("wb") as file:
         size = 0
-        while chunk := hashed.read(CHUNK):
+        while chunk := reader.read(CHUNK):
             size += file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
-    return {"bytes": size, "sha256": hashed.digest.hexdigest()}
+    return {"bytes": size, "sha256": reader.digest.hexdigest()}
 
 
-def _checked(path: Path, found: dict[str, dict[str, Any]], manifest: bytes) -> dict[str, Any]:
+def _checked(path: Path, members: dict[str, dict[str, Any]], content: bytes) -> dict[str, Any]:
+    """Return the manifest; raise SourceFileError if the members differ from it."""
     try:
-        told: dict[str, Any] = json.loads(manifest)
-        version, files = told["format"], dict(told["files"])
+        manifest: dict[str, Any] = json.loads(content)
+        version, files = manifest["format"], dict(manifest["files"])
     except (ValueError, KeyError, TypeError):
-        raise SourceFileError(path, "has no manifest: it was cut off, or is no backup", fix=FIX) from None
+        raise SourceFileError(path, "has no manifest: it was truncated, or is no backup", fix=FIX) from None
     if version != FORMAT:
         why = f"has format {version}, and this Nodeward reads {FORMAT}"
         raise SourceFileError(path, why, fix="restore it with the Nodeward that made it, or a newer one")
-    for name in sorted({*files, *found}):
-        if files.get(name) != found.get(name):
-            why = "was added" if name not in files else "is missing" if name not in found else "was changed"
+    for name in sorted({*files, *members}):
+        if files.get(name) != members.get(name):
+            why = "was added" if name not in files else "is missing" if name not in members else "was changed"
             raise SourceFileError(path, f"{name} {why} after the backup was made", fix=FIX)
-    return told
+    return manifest
 
 
-class _Hashed:
-    """Hashes what is read through it."""
+class _HashingReader:
+    """Hashes the bytes that are read through it."""
 
     __slots__ = ("_content", "digest")
 
@@ -160,7 +162,7 @@ class _Hashed:
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """Read and hash."""
+        """Read and hash a chunk."""
         chunk = self._content.read(size)
         self.digest.update(chunk)
         return chunk

@@ -1,4 +1,4 @@
-"""Backs a whole state up into one file: each table at one version, databases at one moment."""
+"""Writes a backup of a whole state into one file: each table at one version, each database at one time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from data.disk.disk_full import translate_disk_full
-from data.maintenance.archive import packing
+from data.maintenance.archive import write_archive
 from data.sql import migrations
 from data.sql.transfer import dump
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from data.delta.store import Store
     from data.delta.table import Table
-    from data.maintenance.archive import Packer
+    from data.maintenance.archive import ArchiveWriter
     from data.sql.records import Records
 
 TABLES: Final = "tables"
@@ -32,14 +32,14 @@ RECORDS: Final = "records"
 LOG: Final = "_delta_log"
 LAST_CHECKPOINT: Final = "_last_checkpoint"
 SQLITE: Final = b"SQLite format 3\0"
-LEFT_OUT: Final = (".lock", ".new", ".part", "-wal", "-shm", "-journal")  # what these hold is in the databases' copies
-PRIVATE: Final = "backtest-"  # a backtest at work has a folder of its own in the state
+LEFT_OUT: Final = (".lock", ".new", ".part", "-wal", "-shm", "-journal")  # the copies of databases include their logs
+TEMPORARY: Final = "backtest-"  # a running backtest has a temporary folder in the state
 LOCK_TIMEOUT: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What makes up a state: its folder, tables and records; and the versions of tables that models cite."""
+    """A whole state: its folder, tables and records, and the versions of tables that models cite."""
 
     folder: Path
     store: Store
@@ -49,7 +49,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """What an archive holds: versions and rows of tables, rows of records, files, and their size uncompressed."""
+    """The content of an archive: versions and rows of tables, rows of records, files, and their uncompressed size."""
 
     made_at: str
     fleet: str
@@ -60,14 +60,14 @@ class BackupReport:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> BackupReport:
-        """Sum a manifest up."""
+        """Return the report of a manifest."""
         made_at, fleet, tables, records = (manifest[name] for name in ("made_at", "fleet", "tables", "records"))
         files = manifest["files"].values()
-        return cls(made_at, fleet, tables, records, len(files), sum(one["bytes"] for one in files))
+        return cls(made_at, fleet, tables, records, len(files), sum(file["bytes"] for file in files))
 
 
-def backup(state: State, file: Path, codec: str, told: Mapping[str, str]) -> BackupReport:
-    """Write a state into an archive; `told` has made_at, made_by and fleet.
+def backup(state: State, file: Path, codec: str, provenance: Mapping[str, str]) -> BackupReport:
+    """Write a state into an archive; `provenance` has made_at, made_by and fleet.
 
     Raises:
         InfrastructureError: if another process keeps writing to the tables, or the disk is full.
@@ -75,43 +75,40 @@ def backup(state: State, file: Path, codec: str, told: Mapping[str, str]) -> Bac
     with (
         state.store.exclusive_lock(LOCK_TIMEOUT),
         tempfile.TemporaryDirectory(prefix="nodeward-backup-") as scratch,
-        packing(file, codec) as packer,
+        write_archive(file, codec) as writer,
     ):
         tables = {table.name: table for table in state.store.tables() if table.version() >= 0}
-        held = {name: _add_table(packer, table, _spared(state, name)) for name, table in tables.items()}
-        rows = _add_records(packer, state.records, Path(scratch))
-        _add_others(packer, state, Path(scratch))
-        manifest = {**told, "schema_version": migrations.SCHEMA_VERSION, "tables": held, "records": rows}
-        packer.seal(manifest)
-        return BackupReport.of({**manifest, "files": packer.members})
+        versions = {
+            name: _add_table(writer, table, state.store.protected_versions(name, state.cited))
+            for name, table in tables.items()
+        }
+        rows = _add_records(writer, state.records, Path(scratch))
+        _add_other_files(writer, state, Path(scratch))
+        manifest = {**provenance, "schema_version": migrations.SCHEMA_VERSION, "tables": versions, "records": rows}
+        writer.write_manifest(manifest)
+        return BackupReport.of({**manifest, "files": writer.members})
 
 
-def _spared(state: State, name: str) -> set[int]:
-    finished = state.store.buckets.finished_table()
-    own = {finished.version()} if finished.name == name else set()
-    return {version for version in own.union(state.cited.get(name, ())) if version >= 0}
-
-
-def _add_table(packer: Packer, table: Table, spared: Collection[int]) -> dict[str, int]:
-    """Write the newest version and those that are spared, with the log up to the newest; give version and rows."""
+def _add_table(writer: ArchiveWriter, table: Table, protected: Collection[int]) -> dict[str, int]:
+    """Write the newest and the protected versions, with the log up to the newest; return version and rows."""
     version, root = table.version(), Path(table.uri)
     newest = table.at_version(version)
     files = set(_files(newest))
-    files |= {file for old in spared for file in _files(table.at_version(old)) if (root / file).exists()}
+    files |= {file for old in protected for file in _files(table.at_version(old)) if (root / file).exists()}
     for file in [*(root / name for name in sorted(files)), *_log(root / LOG, version)]:
-        packer.add(f"{TABLES}/{table.name}/{file.relative_to(root).as_posix()}", file)
+        writer.add(f"{TABLES}/{table.name}/{file.relative_to(root).as_posix()}", file)
     return {"version": version, "rows": newest.scan().select(pl.len()).collect().item()}
 
 
 def _files(table: Table) -> list[str]:
-    """List a version's files, relative to the table."""
-    opened = table.open()
-    assert opened, "only tables that are there are backed up"
-    return [unquote(path) for path in pl.DataFrame(opened.get_add_actions(flatten=True))["path"]]
+    """Return the files of a version, relative to the table."""
+    delta = table.open()
+    assert delta, "only existing tables are backed up"
+    return [unquote(path) for path in pl.DataFrame(delta.get_add_actions(flatten=True))["path"]]
 
 
 def _log(folder: Path, version: int) -> Iterator[Path]:
-    """List the files of a log that lead up to a version."""
+    """Yield the files of a Delta log up to a version."""
     for file in sorted(folder.iterdir()):
         number = file.name.partition(".")[0]
         if file.name == LAST_CHECKPOINT:
@@ -120,39 +117,39 @@ def _log(folder: Path, version: int) -> Iterator[Path]:
             yield file
 
 
-def _add_records(packer: Packer, records: Records, scratch: Path) -> dict[str, int]:
+def _add_records(writer: ArchiveWriter, records: Records, scratch: Path) -> dict[str, int]:
     frames = dump(records.engine)
     for name, frame in frames.items():
-        part = scratch / f"{name}.parquet"
+        file = scratch / f"{name}.parquet"
         with translate_disk_full(scratch):
-            frame.write_parquet(part)
-        packer.add(f"{RECORDS}/{part.name}", part)
+            frame.write_parquet(file)
+        writer.add(f"{RECORDS}/{file.name}", file)
     return {name: frame.height for name, frame in frames.items()}
 
 
-def _add_others(packer: Packer, state: State, scratch: Path) -> None:
-    """Write every other file of the state, databases first: MLflow's names files that were there before it did."""
-    own = state.records.engine.url.database if state.records.engine.dialect.name == "sqlite" else None
-    others = [file for file in _walk(state.folder) if own is None or file.resolve() != Path(own).resolve()]
-    for file in sorted(others, key=lambda file: (file.suffix != ".db", file)):
-        with suppress(FileNotFoundError):  # other programs' files, such as Prefect's, come and go
-            copied = _copy_sqlite(file, scratch / "copy.db") if _is_sqlite(file) else file
-            packer.add(file.relative_to(state.folder).as_posix(), copied)
+def _add_other_files(writer: ArchiveWriter, state: State, scratch: Path) -> None:
+    """Write every other file of the state, databases first: the files that MLflow's database names exist before it."""
+    database = state.records.engine.url.database if state.records.engine.dialect.name == "sqlite" else None
+    files = [file for file in _walk(state.folder) if database is None or file.resolve() != Path(database).resolve()]
+    for file in sorted(files, key=lambda file: (file.suffix != ".db", file)):
+        with suppress(FileNotFoundError):  # files of other programs, such as Prefect, may be deleted at any time
+            copy = _copy_sqlite(file, scratch / "copy.db") if _is_sqlite(file) else file
+            writer.add(file.relative_to(state.folder).as_posix(), copy)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name != TABLES and not (path.name.startswith(PRIVATE) and path.is_dir()):
+        if path.name != TABLES and not (path.name.startswith(TEMPORARY) and path.is_dir()):
             yield from _below(path, frozenset({folder.resolve()}))
 
 
 def _below(path: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """Find the files at and below a path, behind links too; a link back to a folder above leads to nothing new."""
+    """Yield the files at and below a path and its links; a link to one of the folders above is ignored."""
     if path.is_dir():
         if (real := path.resolve()) not in above:
-            with suppress(FileNotFoundError):  # as files, folders of other programs come and go
-                for each in sorted(path.iterdir()):
-                    yield from _below(each, above | {real})
+            with suppress(FileNotFoundError):  # folders of other programs may be deleted at any time
+                for child in sorted(path.iterdir()):
+                    yield from _below(child, above | {real})
     elif path.is_file() and not path.name.endswith(LEFT_OUT):
         yield path
 
@@ -163,7 +160,7 @@ def _is_sqlite(file: Path) -> bool:
 
 
 def _copy_sqlite(file: Path, copy: Path) -> Path:
-    """Copy a database as it is at one moment, while others may write to it."""
+    """Copy one consistent state of a database, while others may write to it."""
     copy.unlink(missing_ok=True)
     address = f"{file.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:

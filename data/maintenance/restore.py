@@ -1,4 +1,4 @@
-"""Puts a backup in a state's place: unpacked beside it, verified, and only then moved there in one step."""
+"""Replaces a state by a backup: unpacked next to it, verified, and only then moved to its place in one step."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ MANIFEST: Final = {"made_at": str, "fleet": str, "schema_version": int, "tables"
 
 
 def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: bool = False) -> BackupReport:
-    """Make `target` the state that an archive holds; `url_of` gives the database that belongs to a state folder.
+    """Restore the state in an archive to the folder `target`; `url_of` returns the URL of a state folder's database.
 
     Raises:
-        SettingsError: if there is a state, and `force` does not say to replace it.
-        DataError: if the archive is broken, or of a newer Nodeward; nothing was changed then.
+        SettingsError: if `target` has a state and `force` is not set.
+        DataError: if the archive is damaged or from a newer Nodeward; nothing was changed.
         InfrastructureError: if another process writes to the state, or the disk is full.
     """
     target = target.resolve()
@@ -43,14 +43,14 @@ def restore(file: Path, target: Path, url_of: Callable[[Path], str], *, force: b
     lock = target / TABLES / "ingest.lock"
     with _staged(target) as staging, exclusive_lock(lock, LOCK_TIMEOUT) if lock.exists() else nullcontext():
         manifest = _checked(file, unpack(file, staging))
-        with _naming_spoilt(file):
+        with _translate_faults(file):
             frames = _verified(file, staging, manifest)
         shutil.rmtree(staging / RECORDS, ignore_errors=True)
         engine = connect(url_of(staging))
         try:
-            with _naming_spoilt(file), replacing_records(engine, frames, manifest["schema_version"], force=force):
-                _require_empty(target, force=force)  # another command may have made a state meanwhile
-                if not _lies_in(staging, engine):  # its rows and the folder change together
+            with _translate_faults(file), replacing_records(engine, frames, manifest["schema_version"], force=force):
+                _require_empty(target, force=force)  # another command may have created a state in the meantime
+                if not _has_database(staging, engine):  # the database and the folder are replaced together
                     replace_folder(staging, target)
         finally:
             engine.dispose()
@@ -68,15 +68,16 @@ def _require_empty(target: Path, *, force: bool) -> None:
         )
 
 
-def _lies_in(folder: Path, engine: Engine) -> bool:
+def _has_database(folder: Path, engine: Engine) -> bool:
+    """Return whether the database is a file in the folder."""
     return engine.dialect.name == "sqlite" and folder.resolve() in Path(engine.url.database or "").resolve().parents
 
 
 @contextmanager
 def _staged(target: Path) -> Iterator[Path]:
-    """Make an empty folder beside the target; what an earlier restore left there, killed, is removed."""
+    """Create an empty folder next to the target; the remains of a restore that was killed are removed."""
     staging = target.with_name(f".{target.name}.restoring")
-    lock = staging.with_name(f"{staging.name}.lock")  # two restores at once would unpack into each other
+    lock = staging.with_name(f"{staging.name}.lock")  # two restores at the same time would use the same folder
     with exclusive_lock(lock, LOCK_TIMEOUT):
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
@@ -88,8 +89,8 @@ def _staged(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _naming_spoilt(file: Path) -> Iterator[None]:
-    """Raise SourceFileError where an archive is whole, and yet not what a backup is."""
+def _translate_faults(file: Path) -> Iterator[None]:
+    """Raise SourceFileError if an archive is complete but its content is no backup."""
     try:
         yield
     except (DeltaError, PolarsError, SQLAlchemyError, FileNotFoundError) as fault:
@@ -97,7 +98,7 @@ def _naming_spoilt(file: Path) -> Iterator[None]:
 
 
 def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Check that a manifest says what a backup's does."""
+    """Return a manifest; raise SourceFileError if an entry is missing or has the wrong type."""
     for name, kind in MANIFEST.items():
         if type(manifest.get(name)) is not kind:
             why = f"is no backup: its manifest says {name} = {manifest.get(name)!r}"
@@ -106,7 +107,7 @@ def _checked(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-    """Hold tables and records to the manifest; give the records."""
+    """Compare tables and records with the manifest, and return the records."""
     version = manifest["schema_version"]
     if version < 1:
         raise SourceFileError(file, f"has tables of version {version}, and the first was 1", fix=FIX)
@@ -115,15 +116,15 @@ def _verified(file: Path, staging: Path, manifest: Mapping[str, Any]) -> dict[st
             f"{file} has tables of version {version}, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}",
             fix="restore it with the Nodeward that made it, or a newer one",
         )
-    for name, told in manifest["tables"].items():
+    for name, expected in manifest["tables"].items():
         table = Table(str(staging / TABLES / name), "", {})
-        held = {"version": table.version(), "rows": table.scan().select(pl.len()).collect().item()}
-        _require_same(file, name, held, told)
-    frames = {part.stem: pl.read_parquet(part) for part in sorted((staging / RECORDS).glob("*.parquet"))}
+        actual = {"version": table.version(), "rows": table.scan().select(pl.len()).collect().item()}
+        _require_same(file, name, actual, expected)
+    frames = {path.stem: pl.read_parquet(path) for path in sorted((staging / RECORDS).glob("*.parquet"))}
     _require_same(file, "records", {name: frame.height for name, frame in frames.items()}, manifest["records"])
     return frames
 
 
-def _require_same(file: Path, name: str, held: object, told: object) -> None:
-    if held != told:
-        raise SourceFileError(file, f"table {name} holds {held}, not {told}", fix=FIX)
+def _require_same(file: Path, name: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise SourceFileError(file, f"table {name} holds {actual}, not {expected}", fix=FIX)

@@ -1,4 +1,4 @@
-"""Keeps a state from growing without end: drops what retention says, compacts, and vacuums."""
+"""Keeps a state from growing without limit: deletes by the retention settings, compacts and vacuums."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.delta.store import Store
-    from data.delta.table import Table
     from data.sql.records import Records
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long each kind of record is kept; None: for ever."""
+    """How long each kind of record is kept; None: forever."""
 
     telemetry: timedelta | None = None
     buckets: timedelta | None = None
@@ -35,8 +34,8 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
-    """How large a table was and is, and how many files that no version needs any more were removed."""
+class TableMaintenance:
+    """The size of a table before and after maintenance, and the number of removed files."""
 
     before: TableSize
     after: TableSize
@@ -45,9 +44,9 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class MaintainReport:
-    """What became of each table, which old versions were spared, and what else was deleted."""
+    """What maintenance did: each table, the protected old versions, and what else was deleted."""
 
-    tables: Mapping[str, Upkeep]
+    tables: Mapping[str, TableMaintenance]
     spared: Mapping[str, tuple[int, ...]]
     decisions: int
     dropped_until: datetime | None
@@ -55,7 +54,7 @@ class MaintainReport:
 
 @dataclass(frozen=True, slots=True)
 class RetentionPlan:
-    """What to keep: by time, as of `now`; and of each table, versions that something cites."""
+    """What to keep: by time as of `now`, and `cited` versions of each table."""
 
     retention: Retention
     now: datetime
@@ -65,31 +64,31 @@ class RetentionPlan:
 
 
 def maintain(store: Store, records: Records, plan: RetentionPlan) -> MaintainReport:
-    """Drop, compact and vacuum. Telemetry is rolled up before any of it is dropped.
+    """Delete, compact and vacuum; telemetry is rolled up before any of it is deleted.
 
     Raises:
-        InfrastructureError: if another process is writing; run again, nothing is lost.
+        InfrastructureError: if another process is writing; nothing is lost and it can be run again.
     """
     with store.exclusive_lock(plan.lock_timeout):
         store.buckets.refresh(store.telemetry, TelemetryChange.none(store.telemetry.table.version()))
         tables = {table.name: table for table in store.tables()}
         before = {name: table_size(table) for name, table in tables.items()}
-        _drop(store, plan)
+        _delete(store, plan)
         for table in tables.values():
             compact(table)
-        _settle(store)
-        spared = {name: _spared(name, store, plan) for name in tables}
-        removed = {name: vacuum(table, spared[name], plan.keep_versions) for name, table in tables.items()}
-        _settle(store)
+        _mark_finished(store)
+        protected = {name: store.protected_versions(name, plan.cited) for name in tables}
+        removed = {name: vacuum(table, protected[name], plan.keep_versions) for name, table in tables.items()}
+        _mark_finished(store)
         return MaintainReport(
-            {name: Upkeep(before[name], table_size(table), removed[name]) for name, table in tables.items()},
-            {name: versions for name, versions in spared.items() if versions},
-            _forget(records, plan),
+            {name: TableMaintenance(before[name], table_size(table), removed[name]) for name, table in tables.items()},
+            {name: versions for name, versions in protected.items() if versions},
+            _delete_decisions(records, plan),
             store.telemetry.dropped_until(),
         )
 
 
-def _drop(store: Store, plan: RetentionPlan) -> None:
+def _delete(store: Store, plan: RetentionPlan) -> None:
     keep = plan.retention
     if keep.telemetry is not None:
         store.telemetry.drop(floor_time(plan.now - keep.telemetry, store.buckets.width))
@@ -99,23 +98,16 @@ def _drop(store: Store, plan: RetentionPlan) -> None:
     ):
         if time is not None:
             delete_until(table, plan.now - time)
-    if keep.quarantine is not None:  # by when they came: rows of long ago may have come today
+    if keep.quarantine is not None:  # by when they came: rows of the distant past may have come today
         Quarantine(store.quarantine).purge(plan.now - keep.quarantine, pl.coalesce(QUARANTINED_AT, TS).is_not_null())
 
 
-def _forget(records: Records, plan: RetentionPlan) -> int:
+def _delete_decisions(records: Records, plan: RetentionPlan) -> int:
     keep = plan.retention.decisions
     return 0 if keep is None else records.delete_decisions(plan.now - keep)
 
 
-def _settle(store: Store) -> None:
-    """Have readers of buckets move on to what was deleted and compacted, and the next ingest take it as it is."""
+def _mark_finished(store: Store) -> None:
+    """Let readers of buckets see the new version, and let the next ingest accept it without a new rollup."""
     if store.telemetry.table.version() >= 0 and not store.buckets.is_finished(store.telemetry):
         store.buckets.mark_finished(store.telemetry)
-
-
-def _spared(name: str, store: Store, plan: RetentionPlan) -> tuple[int, ...]:
-    """Give the versions of a table that are cited, and of the buckets the one that readers are on."""
-    table: Table = store.buckets.finished_table()
-    own = {table.version()} if name == table.name else set()
-    return tuple(sorted(version for version in own.union(plan.cited.get(name, ())) if version >= 0))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from data.errors import DataError, SettingsError, SourceFileError
-from data.maintenance.archive import MANIFEST, codec_of, packing, unpack
+from data.maintenance.archive import MANIFEST, codec_of, unpack, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,19 +19,19 @@ CODECS = ("zst", "gz")
 
 
 def pack(folder: Path, kind: str = "zst") -> Path:
-    """Pack two files, one of which can't be compressed."""
+    """Pack two files, one of which is hard to compress."""
     (folder / "one").write_bytes(bytes(range(256)) * 40)
     (folder / "two").write_text("warm")
     archive = folder / f"b.tar.{kind}"
-    with packing(archive, codec_of(archive)) as packer:
-        packer.add("a/one", folder / "one")
-        packer.add("two", folder / "two")
-        packer.seal({"fleet": "ñ"})
+    with write_archive(archive, codec_of(archive)) as writer:
+        writer.add("a/one", folder / "one")
+        writer.add("two", folder / "two")
+        writer.write_manifest({"fleet": "ñ"})
     return archive
 
 
 def write(archive: Path, members: Mapping[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:
-    """Write an archive as anybody could."""
+    """Write an archive without Nodeward."""
     with pa.CompressedOutputStream(archive.open("wb"), "zstd") as out, tarfile.open(fileobj=out, mode="w|") as tar:
         for name, content in members.items():
             header = tarfile.TarInfo(name)
@@ -46,7 +46,7 @@ def target(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_what_was_packed_is_unpacked(tmp_path: Path, kind: str) -> None:
+def test_packed_files_are_unpacked(tmp_path: Path, kind: str) -> None:
     manifest = unpack(pack(tmp_path, kind), target(tmp_path))
     assert (manifest["fleet"], sorted(manifest["files"])) == ("ñ", ["a/one", "two"])
     assert (tmp_path / "out" / "a" / "one").read_bytes() == (tmp_path / "one").read_bytes()
@@ -55,7 +55,7 @@ def test_what_was_packed_is_unpacked(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_an_archive_is_one_that_tar_reads(tmp_path: Path, kind: str) -> None:
+def test_tar_can_read_an_archive(tmp_path: Path, kind: str) -> None:
     archive = pack(tmp_path, kind)
     with archive.open("rb") as file, pa.CompressedInputStream(file, codec_of(archive)) as plain:
         content = io.BytesIO(plain.read())
@@ -68,18 +68,18 @@ def test_an_archive_of_an_unknown_kind_is_refused() -> None:
         codec_of(Path("backup.zip"))
 
 
-def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(SourceFileError, match=r"gone\.tar\.zst: is not there"):
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(SourceFileError, match=r"gone\.tar\.zst: does not exist"):
         unpack(tmp_path / "gone.tar.zst", target(tmp_path))
 
 
 @pytest.mark.parametrize("kind", CODECS)
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.7, 0.9])
-def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     archive = pack(tmp_path, kind)
     content = archive.read_bytes()
     archive.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(SourceFileError, match=r"(is no whole backup|has no manifest)(?s:.)*nothing was changed"):
+    with pytest.raises(SourceFileError, match=r"(is no complete backup|has no manifest)(?s:.)*nothing was changed"):
         unpack(archive, target(tmp_path))
 
 
@@ -94,8 +94,8 @@ def test_an_archive_with_one_byte_changed_is_refused(tmp_path: Path, kind: str, 
         unpack(archive, target(tmp_path))
 
 
-@pytest.mark.parametrize("content", [b"", b"surely no archive", b"\0" * 4096])
-def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"this is no archive", b"\0" * 4096])
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "b.tar.gz"
     archive.write_bytes(content)
     with pytest.raises(SourceFileError):
@@ -103,9 +103,9 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil", "a\\..\\evil", "..", "."])  # noqa: S108  - never written
-def test_a_member_that_would_lie_outside_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_member_outside_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     archive = write(tmp_path / "b.tar.zst", {name: b"evil", MANIFEST: b"{}"})
-    with pytest.raises(SourceFileError, match="which no backup of Nodeward's does"):
+    with pytest.raises(SourceFileError, match="which no backup of Nodeward contains"):
         unpack(archive, target(tmp_path))
     assert {path.name for path in tmp_path.rglob("*")} == {"b.tar.zst", "out"}
 
@@ -113,7 +113,7 @@ def test_a_member_that_would_lie_outside_is_refused(tmp_path: Path, name: str) -
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
 def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     archive = write(tmp_path / "b.tar.zst", {"link": b""}, kind)
-    with pytest.raises(SourceFileError, match="holds 'link'"):
+    with pytest.raises(SourceFileError, match="contains 'link'"):
         unpack(archive, target(tmp_path))
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -123,13 +123,13 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     [("x", "x/y"), ("x/y", "x"), ("n" * 300,), ("/".join(["d" * 200] * 30),)],
     ids=["below", "above", "long", "deep"],
 )
-def test_names_that_no_folder_can_hold_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_names_that_no_folder_can_have_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     archive = write(tmp_path / "b.tar.zst", {**dict.fromkeys(names, b""), MANIFEST: b"{}"})
-    with pytest.raises(SourceFileError, match="is no whole backup"):
+    with pytest.raises(SourceFileError, match="is no complete backup"):
         unpack(archive, target(tmp_path))
 
 
-def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
+def test_a_duplicate_member_is_refused(tmp_path: Path) -> None:
     with pa.CompressedOutputStream((tmp_path / "b.tar.zst").open("wb"), "zstd") as out:
         tar = tarfile.open(fileobj=out, mode="w|")  # noqa: SIM115  - closed below, before the stream
         for content in (b"one", b"two"):
@@ -137,7 +137,7 @@ def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
             header.size = len(content)
             tar.addfile(header, io.BytesIO(content))
         tar.close()
-    with pytest.raises(SourceFileError, match="holds 'twice'"):
+    with pytest.raises(SourceFileError, match="contains 'twice'"):
         unpack(tmp_path / "b.tar.zst", target(tmp_path))
 
 
@@ -149,7 +149,7 @@ def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
         ({"x": {}, "y": {}}, "x was changed after"),
     ],
 )
-def test_members_are_held_to_the_manifest(tmp_path: Path, files: object, why: str) -> None:
+def test_members_must_match_the_manifest(tmp_path: Path, files: object, why: str) -> None:
     manifest = json.dumps({"format": 1, "files": files}).encode()
     with pytest.raises(SourceFileError, match=why):
         unpack(write(tmp_path / "b.tar.zst", {"x": b"warm", MANIFEST: manifest}), target(tmp_path))
@@ -161,7 +161,7 @@ def test_an_archive_of_another_program_is_refused(tmp_path: Path, manifest: byte
         unpack(write(tmp_path / "b.tar.zst", {"x": b"warm", MANIFEST: manifest}), target(tmp_path))
 
 
-def test_an_archive_of_a_later_format_is_told_so(tmp_path: Path) -> None:
+def test_an_archive_of_a_later_format_is_refused(tmp_path: Path) -> None:
     manifest = b'{"format": 2, "files": {}}'
     with pytest.raises(SourceFileError, match="has format 2, and this Nodeward reads 1"):
         unpack(write(tmp_path / "b.tar.zst", {MANIFEST: manifest}), target(tmp_path))

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 import pytest
 
 from data.delta.compaction import TableSize
-from data.maintenance.retention import MaintainReport, Upkeep
+from data.maintenance.retention import MaintainReport, TableMaintenance
 from pipelines.output.markdown import maintain_markdown, size_in_words
 
 REPORT = MaintainReport(
     tables={
-        "telemetry": Upkeep(TableSize(1200, 40, 5_000_000), TableSize(900, 3, 1_000_000), 7),
-        "scores": Upkeep(TableSize(), TableSize(), 0),
+        "telemetry": TableMaintenance(TableSize(1200, 40, 5_000_000), TableSize(900, 3, 1_000_000), 7),
+        "scores": TableMaintenance(TableSize(), TableSize(), 0),
     },
     spared={"telemetry": (3, 8)},
     decisions=1234,
