@@ -12,7 +12,7 @@ from models.audit.finding import Severity
 if TYPE_CHECKING:
     from features.grid import Array
 
-LEVEL: Final = 1e-3  # of each test: with some fifteen of them, one fleet in seventy gets a false finding
+LEVEL: Final = 1e-3  # of each test: with about twenty of them, one fleet in fifty gets a false finding
 
 RELEVANT_SHARE: Final = 0.1  # of the failures, or of the skill: what affects less can't change a figure by much
 

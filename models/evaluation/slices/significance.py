@@ -78,7 +78,7 @@ def dispersion(context: EvaluationContext, probability: Array) -> float:
     node, week = cases.node[context.kept].astype(np.int64), week_number(cases.ts[context.kept])
     week -= week.min()
     cell = node * (int(week.max()) + 1) + week
-    variance = _squares(node, surplus) + _squares(week, surplus) - _squares(cell, surplus)
+    variance = _sum_of_squares(node, surplus) + _sum_of_squares(week, surplus) - _sum_of_squares(cell, surplus)
     return max(1.0, float(variance / (label.sum() * in_failures(context))))
 
 
@@ -87,7 +87,7 @@ def in_failures(context: EvaluationContext) -> float:
     return context.cases.every_days / context.cases.horizon_days
 
 
-def _squares(group: Index, surplus: Array) -> float:
+def _sum_of_squares(group: Index, surplus: Array) -> float:
     """Sum the squares of the groups' surpluses."""
     return float(np.square(np.bincount(group, weights=surplus)).sum())
 
