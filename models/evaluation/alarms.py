@@ -120,7 +120,7 @@ def label_episodes(cases: EvaluationSet, alarmed: NDArray[np.intp]) -> EpisodeLa
 def earliest_warnings(
     rows: NDArray[np.intp], failures: Failures, scoring_times: ScoringTimes, horizon: np.timedelta64
 ) -> Times:
-    """Return when the first of some rows of each failure's node comes, in [start - horizon, start); NaT if none does."""
+    """Return the time of the first of some rows of each failure's node in [start - horizon, start); NaT if none."""
     width, key = len(scoring_times.distinct), scoring_times.key[rows]
     base = failures.node.astype(np.int64) * width
     begin = base + np.searchsorted(scoring_times.distinct, failures.start - horizon)
