@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from data.disk.atomic_write import atomic_file
 from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
-from pipelines.report.build import Made, make
+from pipelines.report.build import ReportSummary, build_report
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 
@@ -27,7 +27,7 @@ LATEST: Final = "latest.html"
 @recorded("report")
 def report_fleet(
     config: str, overrides: list[str], test_start: datetime | None = None, page: str | None = None
-) -> Made:
+) -> ReportSummary:
     """Report on the fleet that a settings file names, and say in an artifact where the page is: by default, dated."""
     settings = load(Path(config), overrides)
     made = make_dated(settings, test_start) if page is None else make_page(settings, Path(page), test_start)
@@ -36,23 +36,23 @@ def report_fleet(
 
 
 @step("report")
-def make_dated(settings: Settings, test_start: datetime | None) -> Made:
+def make_dated(settings: Settings, test_start: datetime | None) -> ReportSummary:
     """Write var/reports/<time>.html, and put a copy where the newest one is looked for."""
     folder = wiring.state_folder(settings) / FOLDER
     folder.mkdir(exist_ok=True)
-    made = make(settings, folder / f"{wiring.wall_clock():%Y-%m-%dT%H%M%SZ}.html", test_start)
+    made = build_report(settings, folder / f"{wiring.wall_clock():%Y-%m-%dT%H%M%SZ}.html", test_start)
     with atomic_file(folder / LATEST) as part:
         part.write_bytes(made.path.read_bytes())
     return made
 
 
 @step("report to a file")
-def make_page(settings: Settings, page: Path, test_start: datetime | None) -> Made:
+def make_page(settings: Settings, page: Path, test_start: datetime | None) -> ReportSummary:
     """Write the page where it was asked for."""
-    return make(settings, page, test_start)
+    return build_report(settings, page, test_start)
 
 
-def report_markdown(made: Made) -> str:
+def report_markdown(made: ReportSummary) -> str:
     """Say what the page says at its top, and link to it."""
     simulated = " (simulated)" if made.is_simulated else ""
     lines = [f"# Report on {made.fleet}{simulated}", f"**{made.headline}.**", *made.story, *made.warnings]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data.ingest.ingest import IngestReport
     from data.simulator.history.plan import SimulationPlan
     from pipelines.output.reports import DecideReport, ScoreReport, TrainReport
-    from pipelines.report.build import Made
+    from pipelines.report.build import ReportSummary
 
     Step = Callable[[str], AbstractContextManager[None]]
 
@@ -35,7 +35,7 @@ class Demo:
     trained: TrainReport
     scored: ScoreReport
     decided: DecideReport
-    made: Made
+    made: ReportSummary
 
 
 def run(plan: SimulationPlan, folder: Path, step: Step, *, verbose: bool = False) -> Demo:

@@ -1,1 +1,1 @@
-"""The HTML report: what it says and how it is built; what it draws is charts, what it shows is values."""
+"""The HTML report: its sentences and tables, and how the page is built; drawings are in charts, data in values."""

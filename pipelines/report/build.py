@@ -1,4 +1,4 @@
-"""Makes the report of an installation: replays the last part of its own records, and adds its newest scores."""
+"""Builds the report of an installation: a backtest on the last part of its records, and its newest scores."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from data.disk.atomic_write import atomic_file
 from models.backtest.run import run_backtest
 from pipelines.output.progress import progress_bars
-from pipelines.report.headline import by_budget, headline, story, warnings
+from pipelines.report.headline import budget_lines, headline, summary, warnings
 from pipelines.report.render import render
-from pipelines.report.values.contents import Contents, Live, gather
-from pipelines.report.values.current_scores import published
+from pipelines.report.values.contents import Contents, LiveState, gather_contents
+from pipelines.report.values.current_scores import published_scores
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
 from pipelines.wiring.training_setup import evaluation_options, hindsight_view, training_setup
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """Where the report is, and what it says at its top."""
+class ReportSummary:
+    """Where the report is, and what it says at its top; written as JSON by field name."""
 
     path: Path
     fleet: str
@@ -34,44 +34,45 @@ class Made:
     test_end: datetime
     headline: str
     story: tuple[str, ...]
-    caught: tuple[str, ...]  # a line for each alarm budget
+    caught: tuple[str, ...]  # a line for each alarm share
     warnings: tuple[str, ...]
 
 
-def make(settings: Settings, path: Path, test_start: datetime | None) -> Made:
+def build_report(settings: Settings, path: Path, test_start: datetime | None) -> ReportSummary:
     """Replay from a time (default: `report.days` before the newest midnight), and write the page.
 
     Raises:
         EmptyTableError: if the state holds no records.
-        SettingsError: if the time does not come before the newest midnight of the records.
+        SettingsError: if the time is not before the newest midnight of the records.
         TooLittleDataError: if no failure was known at that time.
     """
     with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)
-        told = training_setup(settings, store.telemetry.metrics())
-        found = run_backtest(hindsight, window, told, evaluation_options(settings), progress)
+        setup = training_setup(settings, store.telemetry.metrics())
+        backtest = run_backtest(hindsight, window, setup, evaluation_options(settings), progress)
         progress("drawing", 0, 0)
-        standing = published(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
-        contents = gather(found, hindsight, settings, wiring.wall_clock(), Live(standing, store.training_versions()))
-    return write(contents, path)
+        scores = published_scores(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
+        live = LiveState(scores, store.training_versions())
+        contents = gather_contents(backtest, hindsight, settings, wiring.wall_clock(), live)
+    return write_report(contents, path)
 
 
-def write(contents: Contents, path: Path) -> Made:
-    """Write the page, whole or not at all."""
+def write_report(contents: Contents, path: Path) -> ReportSummary:
+    """Write the whole page or nothing."""
     page = render(contents)
     with atomic_file(path) as part:
         part.write_text(page, encoding="utf-8")
-    window = contents.found.replay.window
-    return Made(
+    window = contents.backtest.replay.window
+    return ReportSummary(
         path,
-        contents.found.dataset,
+        contents.backtest.dataset,
         contents.is_simulated,
         window.start,
         window.end,
-        headline(contents.headline),
-        tuple(story(contents)),
-        tuple(by_budget(contents.headline)),
+        headline(contents.main),
+        tuple(summary(contents)),
+        tuple(budget_lines(contents.main)),
         tuple(warnings(contents)),
     )

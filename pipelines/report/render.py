@@ -1,4 +1,4 @@
-"""Puts the report's contents on one page that needs no other file, no network and no script."""
+"""Renders the report as one HTML page that needs no other file, no network and no script."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from markupsafe import Markup
 
 from features.grid import to_datetime
 from models.evaluation.context import FEWEST_FAILURES
-from pipelines.report import headline, methods, notice, slice_tables, terms
+from pipelines.output.estimates import with_interval
+from pipelines.report import figure_tables, headline, methods, slice_tables, terms
 from pipelines.report.charts import baselines, budget_curve, lead_times, reliability, sparkline, timeline
 
 if TYPE_CHECKING:
     from models.metrics.estimate import Estimate
     from pipelines.report.values.contents import Contents
-    from pipelines.report.values.horizon import Study
-    from pipelines.report.values.mistakes import Closeup
+    from pipelines.report.values.horizon import HorizonStudy
+    from pipelines.report.values.mistakes import Mistake
 
 TEMPLATE: Final = "report.html.j2"
 
 
 def render(contents: Contents) -> str:
-    """Write the page."""
+    """Return the page."""
     environment = Environment(
         loader=PackageLoader("pipelines.report"),
         autoescape=True,
@@ -32,105 +33,88 @@ def render(contents: Contents) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "share": terms.share,
-        "number": terms.typeset,
+        "percentage": terms.percentage,
         "hours": terms.hours,
         "days": terms.days,
-        "model": terms.model_name,
-        "interval": terms.with_interval,
-        "when": terms.when,
-        "date": terms.day,
-        "day": lambda moment: terms.day(to_datetime(moment)),
+        "model_name": terms.model_name,
+        "with_interval": lambda estimate: with_interval(estimate, terms.typeset),
+        "date_and_time": terms.date_and_time,
+        "date": terms.date,
+        "day": lambda time: terms.date(to_datetime(time)),
     }
-    return environment.get_template(TEMPLATE).render(_told(contents))
+    return environment.get_template(TEMPLATE).render(_variables(contents))
 
 
-def _told(contents: Contents) -> dict[str, Any]:
-    study = contents.headline
-    slicing = contents.found.slicings[study.horizon_days]
+def _variables(contents: Contents) -> dict[str, Any]:
+    """Return the template's variables."""
+    study = contents.main
+    slicing = contents.backtest.slicings[study.horizon_days]
     return {
         "contents": contents,
+        "replay": contents.backtest.replay,
         "study": study,
         "headline": headline.headline(study),
-        "story": headline.story(contents),
-        "each": headline.each(contents),
+        "summary": headline.summary(contents),
+        "how_often": headline.how_often(contents),
         "warnings": headline.warnings(contents),
         "tiles": headline.tiles(study),
-        "rivals": baselines.draw(
-            _caught(study), f"Failures caught with alarms on {terms.share(study.share)} of the nodes"
+        "baselines_chart": baselines.draw(
+            _caught_shares(study), f"Failures caught with alarms on {terms.percentage(study.alarm_share)} of the nodes"
         ),
-        "horizons": [_horizon(one, contents.found.lead_hours) for one in contents.studies],
-        "parts": slice_tables.tables(slicing),
-        "parts_words": list(slice_tables.words(slicing)),
-        "fewest": FEWEST_FAILURES,
+        "horizons": [_horizon(study, contents.backtest.lead_hours) for study in contents.studies],
+        "slice_tables": slice_tables.slice_tables(slicing),
+        "slice_sentences": list(slice_tables.comparison_sentences(slicing)),
+        "fewest_failures": FEWEST_FAILURES,
         "timelines": _timelines(contents),
-        "misses": [_closeup(one) for one in contents.misses],
-        "false_alarms": [_closeup(one) for one in contents.false_alarms],
-        "facts": methods.judged(contents),
-        "baselines": methods.baselines(contents),
+        "misses": [_mistake(miss) for miss in contents.misses],
+        "false_alarms": [_mistake(false_alarm) for false_alarm in contents.false_alarms],
+        "method_facts": methods.method_facts(contents),
+        "baseline_facts": methods.baseline_facts(contents),
         "caveats": methods.CAVEATS,
-        "columns": methods.COLUMNS,
-        "number": terms.typeset,
+        "columns": figure_tables.COLUMNS,
         "style": Markup(_style()),  # noqa: S704  - our own file
     }
 
 
-def _caught(study: Study) -> dict[str, Estimate]:
-    return {name: headline.figure(study, "caught_share", name) for name in study.evaluation.models}
+def _caught_shares(study: HorizonStudy) -> dict[str, Estimate]:
+    return {model: headline.figure(study, "caught_share", model) for model in study.evaluation.models}
 
 
-def _horizon(study: Study, lead_hours: tuple[int, ...]) -> dict[str, Any]:
-    """Draw what changes with the horizon."""
+def _horizon(study: HorizonStudy, lead_hours: tuple[int, ...]) -> dict[str, Any]:
+    """Return what changes with the horizon."""
     within = f"within {terms.days(study.horizon_days)}"
-    curves = budget_curve.Curves(study.tradeoff, headline.rival(study), study.share)
+    chart = budget_curve.BudgetChart(study.budget_curve, headline.best_baseline(study), study.alarm_share)
     title = f"Failures caught against the alarm budget, {within}"
     return {
         "study": study,
         "key": f"{study.horizon_days:g}".replace(".", "-"),
-        "wide": budget_curve.draw(curves, title),
-        "narrow": budget_curve.draw(curves, title, budget_curve.NARROW),
+        "wide": budget_curve.draw(chart, title),
+        "narrow": budget_curve.draw(chart, title, budget_curve.NARROW),
         "reliability": reliability.draw(study.bins, f"What happened against what was forecast, {within}"),
         "leads": lead_times.draw(study.leads, f"Lead of the first alarm, {within}"),
         "notice": lead_times.draw_notice(study.leads, f"Failures with so much notice, {within}"),
-        "notice_lines": notice.lines(study, lead_hours),
-        "rows": _figures(study),
+        "early_catches": figure_tables.early_catches(study, lead_hours),
+        "rows": figure_tables.figure_rows(study),
         "measures": {
             name: study.evaluation.figure(name, "model") for name in ("observed_over_expected", "slope", "ece")
         },
     }
 
 
-def _figures(study: Study) -> list[tuple[str, list[str]]]:
-    """Lay every model's figures out under facts.COLUMNS."""
-    return [
-        (
-            name,
-            [
-                terms.with_interval(
-                    study.evaluation.figure(measure, name, study.share if measure in methods.OF_ALARMS else None),
-                    terms.share if measure in methods.SHARES else terms.typeset,
-                )
-                for measure in methods.COLUMNS
-            ],
-        )
-        for name in study.evaluation.models
-    ]
-
-
 def _timelines(contents: Contents) -> dict[str, Markup]:
-    title = "Alarms and failures of the nodes most worth seeing"
+    title = "Alarms and failures of the nodes that had most of them"
     return {
-        "wide": timeline.draw(contents.lanes, title),
-        "narrow": timeline.draw(contents.lanes, title, timeline.NARROW),
+        "wide": timeline.draw(contents.timelines, title),
+        "narrow": timeline.draw(contents.timelines, title, timeline.NARROW),
     }
 
 
-def _closeup(closeup: Closeup) -> dict[str, Any]:
-    risk = sparkline.draw_risk(closeup, f"{closeup.node}: forecast probability")
+def _mistake(mistake: Mistake) -> dict[str, Any]:
+    risk = sparkline.draw_risk(mistake, f"{mistake.node}: forecast probability")
     traces = [
-        (trace, sparkline.draw_trace(trace, closeup, f"{closeup.node}: {trace.label}")) for trace in closeup.traces
+        (trace, sparkline.draw_trace(trace, mistake, f"{mistake.node}: {trace.label}")) for trace in mistake.traces
     ]
-    return {"it": closeup, "risk": risk, "traces": traces}
+    return {"details": mistake, "risk": risk, "traces": traces}
 
 
 def _style() -> str:

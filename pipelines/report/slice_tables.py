@@ -1,4 +1,4 @@
-"""The parts of the fleet side by side: where the forecast does well, and where it knows nothing."""
+"""Writes the tables of slices of the fleet: where the forecast does well, and where it does not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from models.evaluation.slices.groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
 from pipelines.output.backtest_notes import expected_failures, slice_name
-from pipelines.report.terms import share, typeset, with_interval
+from pipelines.output.estimates import with_interval
+from pipelines.report.terms import percentage, typeset
 from serving.formats import pluralize
 
 if TYPE_CHECKING:
@@ -24,85 +25,87 @@ TITLES: Final = {
     WORK: "By work: whether a node had any at the last forecast",
     CAUSE: "By cause",
 }
-MANY: Final = {"rack": "racks", "hardware": "models", "partition": "partitions", CAUSE: "causes"}
+PLURALS: Final = {"rack": "racks", "hardware": "models", "partition": "partitions", CAUSE: "causes"}
 HEADS: Final = ("failures", "caught", "expected", "observed / expected", "precision", "share of alarms", "node-days")
-HEADS_OF_CAUSES: Final = ("failures", "caught")
-LIKE_THE_FLEET: Final = "the whole fleet"
+CAUSE_HEADS: Final = ("failures", "caught")
+WHOLE_FLEET: Final = "the whole fleet"
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """A slice as it is written."""
+    """A slice as text."""
 
     label: str
     cells: tuple[str, ...]
-    kind: str  # 'fleet', 'off', 'others' or nothing
+    kind: str  # the CSS class: 'fleet', 'off', 'others' or empty
 
 
 @dataclass(frozen=True, slots=True)
 class SliceTable:
-    """A division as it is written."""
+    """A grouping as text."""
 
     title: str
     heads: tuple[str, ...]
     rows: tuple[SliceRow, ...]
 
 
-def tables(slicing: Slicing) -> list[SliceTable]:
-    """Write every division, each with the whole fleet on top, and the causes."""
-    told = [
-        SliceTable(TITLES[name], HEADS, (_row(name, slicing.fleet, "fleet"), *(_row(name, one) for one in slices)))
-        for name, slices in slicing.groupings.items()
+def slice_tables(slicing: Slicing) -> list[SliceTable]:
+    """Return a table for each grouping, with the whole fleet in its first row, and one for the causes."""
+    whole = SliceRow(WHOLE_FLEET, _cells(slicing.fleet), "fleet")
+    tables = [
+        SliceTable(TITLES[grouping], HEADS, (whole, *(_row(grouping, part) for part in slices)))
+        for grouping, slices in slicing.groupings.items()
     ]
-    of_causes = tuple(_row(CAUSE, one) for one in slicing.causes)
-    return [*told, *([SliceTable(TITLES[CAUSE], HEADS_OF_CAUSES, of_causes)] if of_causes else [])]
+    of_causes = tuple(_row(CAUSE, part) for part in slicing.causes)
+    return [*tables, *([SliceTable(TITLES[CAUSE], CAUSE_HEADS, of_causes)] if of_causes else [])]
 
 
-def _row(division: str, one: Slice, kind: str = "") -> SliceRow:
-    told = kind or ("off" if one.stands_out else "others" if one.pooled else "")
-    return SliceRow(
-        LIKE_THE_FLEET if kind else _label(division, one), _of_cause(one) if division == CAUSE else _cells(one), told
-    )
-
-
-def _label(division: str, one: Slice) -> str:
-    if one.pooled:
-        return f"{one.pooled:,} other {MANY[division]}"
-    return f"{division} {NOT_GIVEN}" if one.label == NOT_GIVEN else one.label
-
-
-def _cells(one: Slice) -> tuple[str, ...]:
-    figures = one.figures
-    return (
-        f"{one.failures:,}",
-        with_interval(figures["caught_share"]),
-        expected_failures(one),
-        with_interval(figures["observed_over_expected"], typeset),
-        with_interval(figures["precision"]),
-        share(one.share_of_alarms),
-        f"{one.node_days:,}",
-    )
-
-
-def _of_cause(one: Slice) -> tuple[str, ...]:
-    return f"{one.failures:,}", with_interval(one.figures["caught_share"])
-
-
-def words(slicing: Slicing) -> Iterator[str]:
-    """Say how many slices were compared, how many of them chance would make unusual, and which stand out."""
+def comparison_sentences(slicing: Slicing) -> Iterator[str]:
+    """Yield how many slices were compared, how many of them chance would make unusual, and which stand out."""
     if not slicing.compared:
         return
     yield (
-        f"{pluralize(slicing.compared, 'part')} of the fleet {'was' if slicing.compared == 1 else 'were'} held against "
-        f"the forecast. Were it right for all of them, chance alone would make about {slicing.by_chance:.1f} unusual "
-        f"(one in twenty); {slicing.unusual} {'is' if slicing.unusual == 1 else 'are'}."
+        f"{pluralize(slicing.compared, 'part')} of the fleet {'was' if slicing.compared == 1 else 'were'} compared "
+        f"with the forecast. If it were right for all of them, chance alone would make about {slicing.by_chance:.1f} "
+        f"unusual (one in twenty); {slicing.unusual} {'is' if slicing.unusual == 1 else 'are'}."
     )
-    off = [
-        f"{slice_name(name, one.label)} ({one.failures:,} failed, {expected_failures(one)} expected)"
-        for name, one in slicing.outliers
+    outliers = [
+        f"{slice_name(grouping, part.label)} ({part.failures:,} failed, {expected_failures(part)} expected)"
+        for grouping, part in slicing.outliers
     ]
+    number = len(outliers)
     yield (
-        f"So many comparisons allowed for, {len(off)} {'stands' if len(off) == 1 else 'stand'} out: {', '.join(off)}."
-        if off
-        else "So many comparisons allowed for, none stands out."
+        f"With so many comparisons, {number} still {'stands' if number == 1 else 'stand'} out: {', '.join(outliers)}."
+        if outliers
+        else "With so many comparisons, none stands out."
     )
+
+
+def _row(grouping: str, part: Slice) -> SliceRow:
+    kind = "off" if part.stands_out else "others" if part.pooled else ""
+    return SliceRow(_label(grouping, part), _cause_cells(part) if grouping == CAUSE else _cells(part), kind)
+
+
+def _label(grouping: str, part: Slice) -> str:
+    if part.pooled:
+        return f"{part.pooled:,} other {PLURALS[grouping]}"
+    return f"{grouping} {NOT_GIVEN}" if part.label == NOT_GIVEN else part.label
+
+
+def _cells(part: Slice) -> tuple[str, ...]:
+    """Return the cells of a slice, under HEADS."""
+    figures = part.figures
+    return (
+        f"{part.failures:,}",
+        with_interval(figures["caught_share"], percentage),
+        expected_failures(part),
+        with_interval(figures["observed_over_expected"], typeset),
+        with_interval(figures["precision"], percentage),
+        percentage(part.share_of_alarms),
+        f"{part.node_days:,}",
+    )
+
+
+def _cause_cells(part: Slice) -> tuple[str, ...]:
+    """Return the cells of a cause, under CAUSE_HEADS: an alarm has no known cause."""
+    return f"{part.failures:,}", with_interval(part.figures["caught_share"], percentage)

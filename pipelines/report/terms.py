@@ -1,4 +1,4 @@
-"""Numbers and names as people read them."""
+"""Writes numbers, times and the names of models for the report: serving/formats with typographic signs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Final
 from serving.formats import DASH, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from models.metrics.estimate import Estimate
-
-MODELS: Final = {
+MODEL_NAMES: Final = {
     "model": "Nodeward",
     "lightgbm_raw": "plain LightGBM",
     "logistic": "logistic regression",
@@ -22,65 +19,57 @@ MODELS: Final = {
     "base_rate": "same risk for all",
     "random": "at random",
 }
-NOTHING: Final = DASH
 MINUS: Final = "\N{MINUS SIGN}"
 HOURS_A_DAY: Final = 24
-HOURS_AS_DAYS: Final = 48  # from here on, hours are told as days
+HOURS_AS_DAYS: Final = 48  # from here on, hours are written as days
 
 
-def model_name(name: str) -> str:
-    """Say what a model is called here."""
-    return MODELS.get(name, name)
-
-
-def share(value: float | None, digits: int = 2) -> str:
-    """Write a share in per cent, with two digits that mean something."""
-    if value is None or math.isnan(value):
-        return NOTHING
-    return f"{typeset(100 * value, digits)}%"
+def model_name(model: str) -> str:
+    """Return what a model is called in the report."""
+    return MODEL_NAMES.get(model, model)
 
 
 def typeset(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many digits, and a real minus sign."""
+    """Return a number with so many significant digits and a typographic minus sign; a dash for none."""
     return number(value, digits).replace("-", MINUS)
 
 
-def rough(value: float | None) -> str:
-    """Write a number with two digits that mean something."""
+def rounded(value: float | None) -> str:
+    """Return a number with two significant digits."""
     return typeset(value, 2)
 
 
-def with_interval(figure: Estimate, write: Callable[[float | None], str] = share) -> str:
-    """Write a figure with its interval, if it has one."""
-    low, high = figure.bounds()
-    value = write(figure.value)
-    return value if low is None or high is None else f"{value} [{write(low)}, {write(high)}]"
+def percentage(share: float | None) -> str:
+    """Return a share of 1 as a percentage with two significant digits; a dash for none."""
+    if share is None or math.isnan(share):
+        return DASH
+    return f"{typeset(100 * share, 2)}%"
 
 
-def points(value: float | None) -> str:
-    """Write a difference of shares in percentage points, with its sign."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    return f"{100 * value:+.0f}".replace("-", MINUS) if round(100 * value) else "0"
+def points(difference: float | None) -> str:
+    """Return a difference of shares in whole percentage points, with its sign; a dash for none."""
+    if difference is None or not math.isfinite(difference):
+        return DASH
+    return f"{100 * difference:+.0f}".replace("-", MINUS) if round(100 * difference) else "0"
 
 
 def hours(value: float | None) -> str:
-    """Write a time span: hours, or days where there are many."""
+    """Return a time span in hours, or from HOURS_AS_DAYS on in days; a dash for none."""
     if value is None or not math.isfinite(value):
-        return NOTHING
+        return DASH
     return f"{value:.0f} h" if value < HOURS_AS_DAYS else f"{typeset(value / HOURS_A_DAY, 2)} days"
 
 
 def days(value: float) -> str:
-    """Write whole days."""
+    """Return a number of days with its noun: 1 day, 7 days."""
     return f"{value:g} day{'' if value == 1 else 's'}"
 
 
-def day(moment: datetime) -> str:
-    """Write a day: 4 Jul 2021."""
-    return f"{moment.day} {moment:%b %Y}"
+def date(time: datetime) -> str:
+    """Return a date: 4 Jul 2021."""
+    return f"{time.day} {time:%b %Y}"
 
 
-def when(moment: datetime) -> str:
-    """Write a time in UTC: 4 Jul 2021, 06:00 UTC."""
-    return f"{day(moment)}, {moment:%H:%M} UTC"
+def date_and_time(time: datetime) -> str:
+    """Return a date and time in UTC: 4 Jul 2021, 06:00 UTC."""
+    return f"{date(time)}, {time:%H:%M} UTC"

@@ -59,11 +59,11 @@ def backtest(
 
 def _writing(path: Path, settings: Settings) -> Callable[[Backtest, View], None]:
     """Write the page while the records that it draws are still there."""
-    from pipelines.report.build import write
-    from pipelines.report.values.contents import gather
+    from pipelines.report.build import write_report
+    from pipelines.report.values.contents import gather_contents
     from pipelines.wiring.wiring import wall_clock
 
     def look(found: Backtest, hindsight: View) -> None:
-        write(gather(found, hindsight, settings, wall_clock()), path)
+        write_report(gather_contents(found, hindsight, settings, wall_clock()), path)
 
     return look

@@ -16,7 +16,7 @@ from pipelines.commands.times import DATES, utc
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.report.build import Made
+    from pipelines.report.build import ReportSummary
 
 Page = Annotated[Path, typer.Argument(metavar="FILE.html", help="The page to write.")]
 Start = Annotated[
@@ -35,12 +35,12 @@ def report(shared: Shared, page: Page, test_start: Start = None) -> None:
     """Replay the last part of the state's records, and show it with the newest scores on one HTML page."""
     invocation = shared.invoke()
     check_output_file(page, "FILE.html")
-    from pipelines.report.build import make
+    from pipelines.report.build import build_report
 
-    invocation.present(make(invocation.settings, page, utc(test_start)), show_made)
+    invocation.present(build_report(invocation.settings, page, utc(test_start)), show_made)
 
 
-def show_made(made: Made, console: Console) -> None:
+def show_made(made: ReportSummary, console: Console) -> None:
     """Show what the page says at its top, and where it is."""
     from rich.text import Text
 

@@ -1,1 +1,1 @@
-"""Charts as SVG, from plain values; which values is pipelines/report/values."""
+"""Charts as SVG, drawn from plain values; which values is decided in pipelines/report/values."""

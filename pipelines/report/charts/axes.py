@@ -1,10 +1,10 @@
-"""Axes and the colours of models, alike in every figure."""
+"""Draws the axes and chooses the colours of models, the same in every figure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pipelines.report.charts.svg import line, words
+from pipelines.report.charts.svg import line, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,45 +15,45 @@ if TYPE_CHECKING:
 
 COLOURED: Final = ("model", "rule", "history", "logistic", "lightgbm_raw", "random", "base_rate")
 OTHER: Final = "other"
-BELOW: Final = 16  # from an axis to the foot of its words
-LETTER: Final = 6.4  # the width of most letters of a tick's words
+LABEL_DROP: Final = 16  # pixels from the axis to the baseline of its labels
+LETTER_WIDTH: Final = 6.4  # of most letters of a label
 
 
-def colour(model: str) -> str:
-    """Name the class that a model's marks have in every figure."""
+def colour_class(model: str) -> str:
+    """Return the CSS class of a model's marks."""
     return f"of-{model if model in COLOURED else OTHER}"
 
 
-def across(frame: Frame, ticks: Iterable[tuple[float, str]], foot: float | None = None) -> list[Markup]:
-    """Draw the grid's upright lines with their words below; words that would run into others are left out."""
+def x_axis(frame: Frame, ticks: Iterable[tuple[float, str]], label_y: float | None = None) -> list[Markup]:
+    """Return vertical grid lines with labels below; labels that would overlap others are left out."""
     bottom, top = frame.y
-    parts, free = [], -1e9
-    for x, told in ticks:
+    parts, free_from = [], -1e9
+    for x, label in ticks:
         parts.append(line((x, top), (x, bottom), "grid"))
-        half = LETTER * len(told) / 2
-        if x - half > free:
-            parts.append(words((min(x, frame.width - half), (foot or bottom) + BELOW), told))
-            free = x + half + LETTER
+        half = LETTER_WIDTH * len(label) / 2
+        if x - half > free_from:
+            parts.append(text((min(x, frame.width - half), (label_y or bottom) + LABEL_DROP), label))
+            free_from = x + half + LETTER_WIDTH
     return parts
 
 
-def upwards(frame: Frame, ticks: Iterable[tuple[float, str]]) -> list[Markup]:
-    """Draw the grid's level lines with their words on the left."""
+def y_axis(frame: Frame, ticks: Iterable[tuple[float, str]]) -> list[Markup]:
+    """Return horizontal grid lines with labels on the left."""
     left, right = frame.x
     return [
         part
-        for y, told in ticks
-        for part in (line((left, y), (right, y), "grid"), words((left - 6, y + 4), told, anchor="end"))
+        for y, label in ticks
+        for part in (line((left, y), (right, y), "grid"), text((left - 6, y + 4), label, anchor="end"))
     ]
 
 
 def spread(places: Iterable[float], gap: float, low: float, high: float) -> list[float]:
-    """Move labels, given from the top to the bottom, apart by at least `gap`, within bounds where they fit."""
-    told: list[float] = []
+    """Move places, in ascending order, apart by at least `gap`, within bounds if they fit."""
+    moved: list[float] = []
     for place in places:
-        told.append(max(place, told[-1] + gap if told else low))
+        moved.append(max(place, moved[-1] + gap if moved else low))
     limit = high
-    for at in reversed(range(len(told))):
-        told[at] = min(told[at], limit)
-        limit = told[at] - gap
-    return told
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return moved

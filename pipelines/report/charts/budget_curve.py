@@ -1,4 +1,4 @@
-"""Failures caught against the alarm budget, and below it the gain over the best baseline."""
+"""Draws the share of failures caught against the alarm budget, and below it the gain over the best baseline."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from models.evaluation.evaluate import MODEL
-from pipelines.report.charts.axes import across, colour, spread, upwards
+from pipelines.output.estimates import with_interval
+from pipelines.report.charts.axes import colour_class, spread, x_axis, y_axis
 from pipelines.report.charts.scales import LinearScale, LogarithmicScale
-from pipelines.report.charts.svg import Frame, band, dot, el, line, picture, polyline, words
-from pipelines.report.terms import MINUS, model_name, share, with_interval
+from pipelines.report.charts.svg import Frame, band, circle, element, line, picture, polyline, text
+from pipelines.report.terms import MINUS, model_name, percentage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,110 +22,114 @@ if TYPE_CHECKING:
 
 WIDE: Final = Frame(960, 536, top=14, right=150, bottom=176, left=52)
 NARROW: Final = Frame(360, 466, top=12, right=14, bottom=176, left=44)
-FOOT: Final = 44  # below the strip: its ticks, and what they mean
-GAIN_HEIGHT: Final = 84  # of the strip below
+FOOT: Final = 44  # below the strip with the gain: its tick labels and the axis title
+GAIN_HEIGHT: Final = 84  # of that strip
 LABEL_GAP: Final = 17
 HEADROOM: Final = 1.05
-ROOM: Final = 1.2  # above and below the strip's band
-LEAST: Final = 0.1
+GAIN_HEADROOM: Final = 1.2
+SMALLEST_TOP: Final = 0.1
+SMALLEST_GAIN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
-    """What is drawn: every model's curve, the baseline that the model is set against, and the budget in use."""
+class BudgetChart:
+    """What is drawn: every model's curve, the baseline that the gain is over, and the budget that the report uses."""
 
-    tradeoff: BudgetCurve
-    rival: str | None
-    share: float
+    curve: BudgetCurve
+    baseline: str | None
+    alarm_share: float
 
 
-def draw(curves: Curves, title: str, frame: Frame = WIDE) -> Markup:
-    """Draw the curves, with direct labels where there is room for them."""
-    told, shares = curves.tradeoff, curves.tradeoff.shares
-    x = LogarithmicScale(shares[0], shares[-1], *frame.x)
-    y = LinearScale(0.0, _top(told), *frame.y)
+def draw(chart: BudgetChart, title: str, frame: Frame = WIDE) -> Markup:
+    """Draw the curves, with a label at the end of each one if there is room."""
+    curve = chart.curve
+    x = LogarithmicScale(curve.shares[0], curve.shares[-1], *frame.x)
+    y = LinearScale(0.0, _top(curve), *frame.y)
     foot = frame.height - FOOT
-    ticks = [(x(tick), share(tick)) for tick in x.ticks(8)]
+    axis_title = "share of the nodes with an alarm at each step"
     parts = [
-        *upwards(frame, [(y(tick), share(tick)) for tick in y.ticks(5)]),
-        *across(frame, ticks, foot),
-        line((x(curves.share), frame.y[1]), (x(curves.share), foot), "cursor"),
-        *_band(told, x, y),
-        *(polyline(_points(told.caught[name], shares, x, y), f"curve {colour(name)}") for name in _from_behind(told)),
-        *_marks(told, x, y),
-        *(_labels(told, x, y) if frame is WIDE else ()),
-        *(_gain(curves, x, frame) if curves.rival else ()),
-        words(((frame.x[0] + frame.x[1]) / 2, frame.height - 8), "alarms on so many of the nodes at each step", "axis"),
+        *y_axis(frame, [(y(tick), percentage(tick)) for tick in y.ticks(5)]),
+        *x_axis(frame, [(x(tick), percentage(tick)) for tick in x.ticks(8)], foot),
+        line((x(chart.alarm_share), frame.y[1]), (x(chart.alarm_share), foot), "cursor"),
+        _band(curve.shares, curve.caught[MODEL], x, y),
+        *(
+            _line(curve.shares, curve.caught[model], x, y, f"curve {colour_class(model)}")
+            for model in _model_last(curve)
+        ),
+        *_marks(curve, x, y),
+        *(_labels(curve, x, y) if frame is WIDE else ()),
+        *(_gain(curve, chart.baseline, x, frame) if chart.baseline else ()),
+        text(((frame.x[0] + frame.x[1]) / 2, frame.height - 8), axis_title, "axis"),
     ]
-    return picture(frame, title, _in_words(curves), parts)
+    return picture(frame, title, _description(chart), parts)
 
 
-def _top(told: BudgetCurve) -> float:
-    values = [one.value or 0.0 for curve in told.caught.values() for one in curve]
-    highs = [one.bounds()[1] or 0.0 for one in told.caught[MODEL]]
-    return min(1.0, HEADROOM * max([LEAST, *values, *highs]))
+def _top(curve: BudgetCurve) -> float:
+    values = [share.value or 0.0 for shares in curve.caught.values() for share in shares]
+    highs = [share.bounds()[1] or 0.0 for share in curve.caught[MODEL]]
+    return min(1.0, HEADROOM * max([SMALLEST_TOP, *values, *highs]))
 
 
-def _from_behind(told: BudgetCurve) -> list[str]:
-    return sorted(told.caught, key=lambda name: name == MODEL)
+def _model_last(curve: BudgetCurve) -> list[str]:
+    """Return the models in drawing order: Nodeward's curve above the others."""
+    return sorted(curve.caught, key=lambda model: model == MODEL)
 
 
-def _points(
-    curve: Sequence[Estimate], shares: Sequence[float], x: LogarithmicScale, y: LinearScale
-) -> list[tuple[float, float]]:
-    return [(x(at), y(one.value)) for at, one in zip(shares, curve, strict=True) if one.value is not None]
+def _line(
+    budgets: Sequence[float], estimates: Sequence[Estimate], x: LogarithmicScale, y: LinearScale, class_: str
+) -> Markup:
+    pairs = zip(budgets, estimates, strict=True)
+    return polyline([(x(budget), y(point.value)) for budget, point in pairs if point.value is not None], class_)
 
 
-def _band(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
-    bounds = [(at, *one.bounds()) for at, one in zip(told.shares, told.caught[MODEL], strict=True)]
-    inside = [(x(at), y(low), y(high)) for at, low, high in bounds if low is not None and high is not None]
-    yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
+def _band(budgets: Sequence[float], estimates: Sequence[Estimate], x: LogarithmicScale, y: LinearScale) -> Markup:
+    bounds = [(budget, *estimate.bounds()) for budget, estimate in zip(budgets, estimates, strict=True)]
+    edges = [(x(budget), y(low), y(high)) for budget, low, high in bounds if low is not None and high is not None]
+    return band([(place, low) for place, low, _ in edges], [(place, high) for place, _, high in edges], "band of-model")
 
 
-def _marks(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
-    """Put marks on the model's curve that say, when pointed at, what everyone catches there."""
-    for at, own in zip(told.shares, told.caught[MODEL], strict=True):
-        if own.value is not None:
-            others = [
-                f"{model_name(name)} {share(told.caught_share(name, at).value)}"
-                for name in told.caught
-                if name != MODEL
-            ]
-            tip = "\n".join([f"alarms on {share(at)} of the nodes", f"Nodeward {with_interval(own)}", *others])
-            yield dot((x(at), y(own.value)), 3.5, "mark of-model", tip)
-            yield el("circle", el("title", tip), cx=x(at), cy=y(own.value), r=14, class_="target")
+def _marks(curve: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
+    """Draw marks on Nodeward's curve; hovering shows the share that every model catches there."""
+    for budget, caught in zip(curve.shares, curve.caught[MODEL], strict=True):
+        if caught.value is not None:
+            others = [_model_share(curve, model, budget) for model in curve.caught if model != MODEL]
+            own = f"{model_name(MODEL)} {with_interval(caught, percentage)}"
+            tip = "\n".join([f"alarms on {percentage(budget)} of the nodes", own, *others])
+            yield circle((x(budget), y(caught.value)), 3.5, "mark of-model", tip)
+            yield element("circle", element("title", tip), cx=x(budget), cy=y(caught.value), r=14, class_="target")
 
 
-def _labels(told: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
-    ends = sorted((y(curve[-1].value or 0.0), name) for name, curve in told.caught.items())
-    for place, (end, name) in zip(spread((end for end, _ in ends), LABEL_GAP, y.end, y.start), ends, strict=True):
+def _labels(curve: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
+    ends = sorted((y(shares[-1].value or 0.0), model) for model, shares in curve.caught.items())
+    places = spread((end for end, _ in ends), LABEL_GAP, y.end, y.start)
+    for place, (end, model) in zip(places, ends, strict=True):
         yield polyline([(x.end + 2, end), (x.end + 12, place)], "leader")
-        yield words((x.end + 16, place + 4), model_name(name), "strong" if name == MODEL else "label", "start")
+        yield text((x.end + 16, place + 4), model_name(model), "strong" if model == MODEL else "label", "start")
 
 
-def _gain(curves: Curves, x: LogarithmicScale, frame: Frame) -> Iterator[Markup]:
-    """Draw the difference to a baseline, with its own interval: where the band leaves zero, it is no accident."""
-    assert curves.rival, "asked for only where there is a baseline"
-    gain = curves.tradeoff.gain(MODEL, curves.rival)
-    told = [(at, one.value, *one.bounds()) for at, one in zip(curves.tradeoff.shares, gain, strict=True)]
-    reach = max([0.05, *(abs(value) for _, *values in told for value in values if value is not None)])
+def _gain(curve: BudgetCurve, baseline: str, x: LogarithmicScale, frame: Frame) -> Iterator[Markup]:
+    """Draw the difference to a baseline with its interval: where the band excludes zero, it is beyond chance."""
+    gain = curve.gain(MODEL, baseline)
+    values = [value for estimate in gain for value in (estimate.value, *estimate.bounds()) if value is not None]
+    reach = max([SMALLEST_GAIN, *map(abs, values)])
     foot = frame.height - FOOT
     strip = replace(frame, top=foot - GAIN_HEIGHT, bottom=FOOT)
-    y = LinearScale(-ROOM * reach, ROOM * reach, *strip.y)
-    yield words((frame.x[0], strip.top - 10), f"gain over {model_name(curves.rival)}, points", "strong", "start")
-    yield from upwards(strip, [(y(tick), _signed(100 * tick)) for tick in y.ticks(4)])
+    y = LinearScale(-GAIN_HEADROOM * reach, GAIN_HEADROOM * reach, *strip.y)
+    yield text((frame.x[0], strip.top - 10), f"gain over {model_name(baseline)}, points", "strong", "start")
+    yield from y_axis(strip, [(y(tick), _signed(100 * tick)) for tick in y.ticks(4)])
     yield line((x.start, y(0)), (x.end, y(0)), "zero")
-    inside = [(x(at), y(low), y(high)) for at, _, low, high in told if low is not None and high is not None]
-    yield band([(at, low) for at, low, _ in inside], [(at, high) for at, _, high in inside], "band of-model")
-    yield polyline([(x(at), y(value)) for at, value, *_ in told if value is not None], "curve of-model")
+    yield _band(curve.shares, gain, x, y)
+    yield _line(curve.shares, gain, x, y, "curve of-model")
 
 
 def _signed(value: float) -> str:
     return f"{value:+g}".replace("-", MINUS) if value else "0"
 
 
-def _in_words(curves: Curves) -> str:
-    told = curves.tradeoff
-    return f"On {share(curves.share)} of the nodes: " + ", ".join(
-        f"{model_name(name)} {share(told.caught_share(name, curves.share).value)}" for name in told.caught
-    )
+def _description(chart: BudgetChart) -> str:
+    shares = (_model_share(chart.curve, model, chart.alarm_share) for model in chart.curve.caught)
+    return f"On {percentage(chart.alarm_share)} of the nodes: {', '.join(shares)}"
+
+
+def _model_share(curve: BudgetCurve, model: str, budget: float) -> str:
+    return f"{model_name(model)} {percentage(curve.caught_share(model, budget).value)}"

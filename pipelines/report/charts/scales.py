@@ -1,4 +1,4 @@
-"""From values to places on a picture, and the values worth writing beside an axis."""
+"""Maps values to places on a picture, and chooses round values to label on an axis."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 DAY: Final = np.timedelta64(1, "D")
+MONDAY: Final = np.datetime64("1970-01-05", "us")
 STEPS: Final = (1, 2, 2.5, 5, 10)
 DECADE: Final = (1, 2, 5)
 DAY_STEPS: Final = (1, 2, 7, 14)
@@ -18,7 +19,7 @@ DAYS_A_MONTH: Final = 30.4
 
 @dataclass(frozen=True, slots=True)
 class LinearScale:
-    """Values from `low` to `high`, in proportion."""
+    """Maps values from `low` to `high` to places from `start` to `end`, in proportion."""
 
     low: float
     high: float
@@ -26,21 +27,21 @@ class LinearScale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Place a value."""
+        """Return the place of a value."""
         return self.start + (value - self.low) / ((self.high - self.low) or 1.0) * (self.end - self.start)
 
     def ticks(self, most: int) -> list[float]:
-        """List round values."""
-        rough = max(self.high - self.low, 1e-12) / most
-        scale = 10.0 ** math.floor(math.log10(rough))
-        step = scale * next((one for one in STEPS if scale * one >= rough * (1 - 1e-9)), STEPS[-1])
+        """Return round values, about `most` or fewer."""
+        smallest = max(self.high - self.low, 1e-12) / most
+        power = 10.0 ** math.floor(math.log10(smallest))
+        step = power * next((step for step in STEPS if power * step >= smallest * (1 - 1e-9)), STEPS[-1])
         first = math.ceil(self.low / step - 1e-9)
-        return [round(at * step, 12) for at in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        return [round(count * step, 12) for count in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LogarithmicScale:
-    """Positive values from `low` to `high`, in proportion to their logarithms; what lies outside is put at the edge."""
+    """Maps positive values to places in proportion to their logarithms; values outside go to the nearest edge."""
 
     low: float
     high: float
@@ -48,17 +49,17 @@ class LogarithmicScale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Place a value."""
+        """Return the place of a value."""
         if math.isnan(value):
             return math.nan
-        held = min(max(value, self.low), self.high)
-        return LinearScale(math.log10(self.low), math.log10(self.high), self.start, self.end)(math.log10(held))
+        clipped = min(max(value, self.low), self.high)
+        return LinearScale(math.log10(self.low), math.log10(self.high), self.start, self.end)(math.log10(clipped))
 
     def ticks(self, most: int) -> list[float]:
-        """List 1, 2 and 5 of every decade, or where these are too many the decades, or else some of them."""
+        """Return 1, 2 and 5 of every decade; if these are too many the decades, or else some of the values."""
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        every = [float(f"{digit}e{power}") for power in powers for digit in DECADE]
-        inside = [value for value in every if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
+        candidates = [float(f"{digit}e{power}") for power in powers for digit in DECADE]
+        inside = [value for value in candidates if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
         decades = [value for value in inside if f"{value:e}".startswith("1")]
         if len(inside) <= most:
             return inside
@@ -67,7 +68,7 @@ class LogarithmicScale:
 
 @dataclass(frozen=True, slots=True)
 class TimeScale:
-    """Times in UTC from `low` to `high`."""
+    """Maps times (UTC) from `low` to `high` to places from `start` to `end`."""
 
     low: np.datetime64
     high: np.datetime64
@@ -75,31 +76,30 @@ class TimeScale:
     end: float
 
     def __call__(self, moment: np.datetime64) -> float:
-        """Place a time."""
-        return LinearScale(0.0, float((self.high - self.low) / DAY), self.start, self.end)(
-            float((moment - self.low) / DAY)
-        )
+        """Return the place of a time."""
+        days = LinearScale(0.0, float((self.high - self.low) / DAY), self.start, self.end)
+        return days(float((moment - self.low) / DAY))
 
     def ticks(self, most: int) -> list[tuple[np.datetime64, str]]:
-        """List days, weeks or months with their names."""
+        """Return days, weeks or months with their names."""
         days = float((self.high - self.low) / DAY)
         step = next((step for step in DAY_STEPS if days / step <= most), None)
         return self._days(step) if step else self._months(days / DAYS_A_MONTH, most)
 
     def _days(self, step: int) -> list[tuple[np.datetime64, str]]:
-        first = np.ceil((self.low - np.datetime64("1970-01-05", "us")) / DAY / step) * step  # weeks begin on Monday
-        moments = np.datetime64("1970-01-05", "us") + np.arange(first, first + 1000 * step, step) * DAY
+        first = np.ceil((self.low - MONDAY) / DAY / step) * step
+        moments = MONDAY + np.arange(first, first + 1000 * step, step) * DAY
         return [(moment, day_name(moment)) for moment in moments[moments <= self.high]]
 
     def _months(self, months: float, most: int) -> list[tuple[np.datetime64, str]]:
         step = next((step for step in MONTH_STEPS if months / step <= most), MONTH_STEPS[-1])
         first, last = (moment.astype("datetime64[M]").astype(int) for moment in (self.low, self.high))
-        every = [np.datetime64(month, "M") for month in range(-(-first // step) * step, last + 1, step)]
-        return [(month.astype("datetime64[us]"), _month_name(month)) for month in every if month >= self.low]
+        shown = [np.datetime64(month, "M") for month in range(-(-first // step) * step, last + 1, step)]
+        return [(month.astype("datetime64[us]"), _month_name(month)) for month in shown if month >= self.low]
 
 
 def day_name(moment: np.datetime64) -> str:
-    """Name a day without its year: 4 Jul."""
+    """Return the name of a day without its year: 4 Jul."""
     day = moment.astype("datetime64[D]").item()
     return f"{day.day} {day:%b}"
 

@@ -1,4 +1,4 @@
-"""SVG as text: elements whose words are escaped, since the names of nodes and metrics are anybody's."""
+"""Builds SVG as text: all text is escaped, since the names of nodes and metrics come from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture's size, and the margins around its plot, in pixels at a scale of 1."""
+    """A picture's size and the margins around its plot, in pixels at a scale of 1."""
 
     width: float
     height: float
@@ -29,32 +29,34 @@ class Frame:
 
     @property
     def x(self) -> tuple[float, float]:
-        """Give where the plot begins and ends from left to right."""
+        """The left and the right edge of the plot."""
         return self.left, self.width - self.right
 
     @property
     def y(self) -> tuple[float, float]:
-        """Give where the plot begins and ends from bottom to top."""
+        """The bottom and the top edge of the plot."""
         return self.height - self.bottom, self.top
 
 
-def el(name: str, *children: str, **attributes: object) -> Markup:
-    """Write an element; `class_` stands for class, an underscore for a hyphen, None for no attribute."""
-    told = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_plain(value))}"'
+def element(name: str, *children: str, **attributes: object) -> Markup:
+    """Return an element; `class_` stands for class, an underscore for a hyphen, None for no attribute."""
+    attribute_text = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_number_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inner = "".join(escape(child) for child in children)
-    return Markup(f"<{name}{told}>{inner}</{name}>" if inner else f"<{name}{told}/>")  # noqa: S704  - all parts are escaped
+    return Markup(  # noqa: S704  - all parts are escaped
+        f"<{name}{attribute_text}>{inner}</{name}>" if inner else f"<{name}{attribute_text}/>"
+    )
 
 
 def picture(frame: Frame, title: str, description: str, parts: Iterable[str]) -> Markup:
-    """Write a whole picture, with words for those who can't see it."""
-    return el(
+    """Return a whole picture, with a title and a description for people who can't see it."""
+    return element(
         "svg",
-        el("title", title),
-        el("desc", description),
+        element("title", title),
+        element("desc", description),
         *parts,
         viewBox=f"0 0 {frame.width:g} {frame.height:g}",
         role="img",
@@ -62,69 +64,71 @@ def picture(frame: Frame, title: str, description: str, parts: Iterable[str]) ->
     )
 
 
-def words(at: Point, told: str, kind: str = "tick", anchor: str = "middle") -> Markup:
-    """Write text at a point; `kind` is its class."""
-    return el("text", told, x=at[0], y=at[1], class_=kind, text_anchor=anchor)
+def text(point: Point, content: str, class_: str = "tick", anchor: str = "middle") -> Markup:
+    """Return text at a point."""
+    return element("text", content, x=point[0], y=point[1], class_=class_, text_anchor=anchor)
 
 
-def line(start: Point, end: Point, kind: str) -> Markup:
-    """Draw a straight line."""
-    return el("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=kind)
+def line(start: Point, end: Point, class_: str) -> Markup:
+    """Return a straight line."""
+    return element("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=class_)
 
 
-def box(start: Point, end: Point, kind: str, tip: str = "", least: float = 0) -> Markup:
-    """Draw a rectangle between two corners, at least so wide, with words to hover for."""
+def rectangle(start: Point, end: Point, class_: str, tip: str = "", min_width: float = 0) -> Markup:
+    """Return a rectangle between two corners, with a text that is shown on hover."""
     (left, right), (top, bottom) = sorted((start[0], end[0])), sorted((start[1], end[1]))
-    tips = [el("title", tip)] if tip else []
-    return el("rect", *tips, x=left, y=top, width=max(right - left, least), height=bottom - top, class_=kind)
+    tips = [element("title", tip)] if tip else []
+    width = max(right - left, min_width)
+    return element("rect", *tips, x=left, y=top, width=width, height=bottom - top, class_=class_)
 
 
-def dot(at: Point, radius: float, kind: str, tip: str = "") -> Markup:
-    """Draw a circle with words to hover for."""
-    return el("circle", *([el("title", tip)] if tip else []), cx=at[0], cy=at[1], r=radius, class_=kind)
+def circle(center: Point, radius: float, class_: str, tip: str = "") -> Markup:
+    """Return a circle, with a text that is shown on hover."""
+    tips = [element("title", tip)] if tip else []
+    return element("circle", *tips, cx=center[0], cy=center[1], r=radius, class_=class_)
 
 
-def polyline(points: Sequence[Point], kind: str) -> Markup:
-    """Draw a line through points; where one is missing (NaN) the line breaks."""
-    told = path(points)
-    return el("path", d=told, class_=kind) if told else Markup()
+def polyline(points: Sequence[Point], class_: str) -> Markup:
+    """Return a line through points; it is interrupted where a point is missing (NaN)."""
+    commands = path_commands(points)
+    return element("path", d=commands, class_=class_) if commands else Markup()
 
 
-def band(lower: Sequence[Point], upper: Sequence[Point], kind: str) -> Markup:
-    """Fill between two lines over the same places, wherever both are there."""
+def band(lower: Sequence[Point], upper: Sequence[Point], class_: str) -> Markup:
+    """Return the area between two lines over the same places, wherever both have a value."""
     outlines = (
         [*(low for low, _ in run), *(high for _, high in reversed(run))]
         for run in _runs(list(zip(lower, upper, strict=True)))
     )
-    told = " ".join(f"M{_along(outline)}Z" for outline in outlines)
-    return el("path", d=told, class_=kind) if told else Markup()
+    commands = " ".join(f"M{_coordinates(outline)}Z" for outline in outlines)
+    return element("path", d=commands, class_=class_) if commands else Markup()
 
 
-def path(points: Sequence[Point]) -> str:
-    """Write the commands of a line through points; a point alone between gaps is drawn as a dot."""
-    return " ".join(f"M{_along(run if len(run) > 1 else run * 2)}" for run in _runs(points))
+def path_commands(points: Sequence[Point]) -> str:
+    """Return the path commands of a line through points; a single point between gaps becomes a dot."""
+    return " ".join(f"M{_coordinates(run if len(run) > 1 else run * 2)}" for run in _runs(points))
 
 
 def steps(points: Sequence[Point]) -> list[Point]:
-    """Turn points into stairs: each height holds until the next place."""
-    told: list[Point] = []
-    for (x, y), (later, _) in pairwise(points):
-        told += [(x, y), (later, y)]
-    return [*told, points[-1]] if points else []
+    """Return the corners of a step line: each height holds until the next place."""
+    corners: list[Point] = []
+    for (x, y), (next_x, _) in pairwise(points):
+        corners += [(x, y), (next_x, y)]
+    return [*corners, points[-1]] if points else []
 
 
-def _along(points: Sequence[Point]) -> str:
-    return "L".join(f"{_plain(float(x))} {_plain(float(y))}" for x, y in points)
+def _coordinates(points: Sequence[Point]) -> str:
+    return "L".join(f"{_number_text(float(x))} {_number_text(float(y))}" for x, y in points)
 
 
 def _runs(items: Iterable[Item]) -> list[list[Item]]:
-    """Part points, or pairs of them, where a number is missing."""
+    """Split points, or pairs of them, into runs without a missing number."""
     return [
         list(run)
-        for is_there, run in groupby(items, lambda item: bool(np.isfinite(np.asarray(item)).all()))
-        if is_there
+        for is_complete, run in groupby(items, lambda item: bool(np.isfinite(np.asarray(item)).all()))
+        if is_complete
     ]
 
 
-def _plain(value: object) -> str:
+def _number_text(value: object) -> str:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

@@ -1,14 +1,15 @@
-"""Alarms and failures of the nodes most worth seeing, a row each, over the test window."""
+"""Draws alarms and failures over the test window, a row for each of the nodes that had most of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pipelines.report.charts.axes import across
+from pipelines.report.charts.axes import x_axis
 from pipelines.report.charts.scales import TimeScale, day_name
-from pipelines.report.charts.svg import Frame, box, el, line, picture, words
+from pipelines.report.charts.svg import Frame, element, line, picture, rectangle, text
 from pipelines.report.terms import hours
 from serving.formats import pluralize
 
@@ -18,83 +19,80 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from pipelines.report.values.node_periods import NodePeriods
-    from pipelines.report.values.node_timelines import Hit, Lane, Lanes
+    from pipelines.report.values.node_timelines import FailureMark, NodeTimeline, Timelines
 
 WIDE: Final = Frame(960, 0, top=8, right=14, bottom=30, left=132)
 NARROW: Final = Frame(360, 0, top=8, right=8, bottom=28, left=92)
 ROW: Final = 21
+MOST_TICKS: Final = {WIDE: 12, NARROW: 5}
 LONGEST_NAME: Final = {WIDE: 15, NARROW: 10}
-ALARM: Final = 9  # the height of an alarm
+ALARM_HEIGHT: Final = 9
 MARK: Final = 5.5  # half the width of a failure's mark
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
-
-
-def draw(told: Lanes, title: str, frame: Frame = WIDE) -> Markup:
-    """Draw every row: alarms as bars, failures as marks, maintenance and blind periods as shades."""
-    own = Frame(
-        frame.width, frame.top + ROW * len(told.lanes) + frame.bottom, frame.top, frame.right, frame.bottom, frame.left
-    )
-    x = TimeScale(told.start, told.end, *own.x)
-    most = 12 if frame is WIDE else 5
-    parts = [
-        *_shades(told.blind, x, own.y, "blind", "collectors down"),
-        *across(own, [(x(moment), name) for moment, name in x.ticks(most)]),
-    ]
-    for at, lane in enumerate(told.lanes):
-        parts += _lane(lane, x, own.top + ROW * (at + 0.5), LONGEST_NAME[frame])
-    return picture(own, title, "; ".join(_in_words(lane) for lane in told.lanes), parts)
-
-
-def _in_words(lane: Lane) -> str:
-    caught = sum(not np.isnan(one.lead_hours) for one in lane.failures)
-    failures, alarms = pluralize(len(lane.failures), "failure"), pluralize(len(lane.alarms), "alarm episode")
-    return f"{lane.node}: {failures}, {caught} caught, {alarms}"
-
-
-def _lane(lane: Lane, x: TimeScale, y: float, longest: int) -> Iterator[Markup]:
-    yield line((x.start, y), (x.end, y), "lane")
-    yield el("g", el("title", lane.node), words((x.start - 8, y + 4), shortened(lane.node, longest), "label", "end"))
-    yield from _shades(lane.maintenance, x, (y - 8, y + 8), "maintenance", "maintenance")
-    for alarm in lane.alarms:
-        came = {1.0: "true", 0.0: "false"}.get(alarm.label, "untold")
-        end = min(alarm.end, x.high)
-        span = f"{pluralize(alarm.alarms, 'alarm')} from {day_name(alarm.start)} to {day_name(end)}"
-        yield box(
-            (x(alarm.start), y - ALARM / 2),
-            (x(end), y + ALARM / 2),
-            f"alarm {came}",
-            f"{lane.node}: {span}, {TOLD[came]}",
-            least=2,
-        )
-    yield from _shades(lane.repairs, x, (y - 1.5, y + 1.5), "repair", "down")
-    for hit in lane.failures:
-        yield _failure(hit, lane.node, x(hit.start), y)
-
-
-TOLD: Final = {
-    "true": "a failure followed",
-    "false": "no failure followed",
-    "untold": "what followed can't be told",
+OUTCOMES: Final = {  # by label: the CSS class and its meaning
+    1.0: ("true", "a failure followed"),
+    0.0: ("false", "no failure followed"),
 }
+UNKNOWN_OUTCOME: Final = ("untold", "it is unknown what followed")
 
 
-def _shades(periods: NodePeriods, x: TimeScale, edges: tuple[float, float], kind: str, told: str) -> Iterator[Markup]:
-    for start, end in zip(periods.start, periods.end, strict=True):
-        yield box((x(start), edges[0]), (x(end), edges[1]), kind, f"{told}, {day_name(start)}", least=1.5)
-
-
-def _failure(hit: Hit, node: str, x: float, y: float) -> Markup:
-    """Draw a filled diamond for a failure that was caught, an open one for one that was missed."""
-    is_caught = not np.isnan(hit.lead_hours)
-    told = f"caught {hours(hit.lead_hours)} ahead" if is_caught else "missed"
-    corners = f"M{x:.1f} {y - MARK:.1f}l{MARK} {MARK}l-{MARK} {MARK}l-{MARK} -{MARK}Z"
-    tip = el("title", f"{node} failed on {day_name(hit.start)}: {told}")
-    return el("path", tip, d=corners, class_="failure caught" if is_caught else "failure missed")
+def draw(timelines: Timelines, title: str, layout: Frame = WIDE) -> Markup:
+    """Draw a row for each node: alarms as bars, failures as marks, maintenance and blind periods as shades."""
+    frame = replace(layout, height=layout.top + ROW * len(timelines.nodes) + layout.bottom)
+    x = TimeScale(timelines.start, timelines.end, *frame.x)
+    parts = [
+        *_shades(timelines.blind, x, frame.y, "blind", "collectors down"),
+        *x_axis(frame, [(x(time), name) for time, name in x.ticks(MOST_TICKS[layout])]),
+    ]
+    for row, node in enumerate(timelines.nodes):
+        parts += _row(node, x, frame.top + ROW * (row + 0.5), LONGEST_NAME[layout])
+    return picture(frame, title, "; ".join(_description(node) for node in timelines.nodes), parts)
 
 
 def shortened(name: str, longest: int) -> str:
-    """Cut a long name in its middle: what tells nodes apart stands at the end."""
+    """Return a name with its middle cut out if it is long: the end of a name is what distinguishes nodes."""
     if len(name) <= longest:
         return name
     tail = (longest - 1) * 2 // 3
     return f"{name[: longest - 1 - tail]}{ELLIPSIS}{name[-tail:]}"
+
+
+def _description(timeline: NodeTimeline) -> str:
+    caught = sum(not np.isnan(failure.lead_hours) for failure in timeline.failures)
+    failures, alarms = pluralize(len(timeline.failures), "failure"), pluralize(len(timeline.alarms), "alarm episode")
+    return f"{timeline.node}: {failures}, {caught} caught, {alarms}"
+
+
+def _row(timeline: NodeTimeline, x: TimeScale, y: float, longest: int) -> Iterator[Markup]:
+    yield line((x.start, y), (x.end, y), "lane")
+    label = text((x.start - 8, y + 4), shortened(timeline.node, longest), "label", "end")
+    yield element("g", element("title", timeline.node), label)
+    yield from _shades(timeline.maintenance, x, (y - 8, y + 8), "maintenance", "maintenance")
+    for episode in timeline.alarms:
+        class_, outcome = OUTCOMES.get(episode.label, UNKNOWN_OUTCOME)
+        end = min(episode.end, x.high)
+        period = f"{pluralize(episode.alarms, 'alarm')} from {day_name(episode.start)} to {day_name(end)}"
+        yield rectangle(
+            (x(episode.start), y - ALARM_HEIGHT / 2),
+            (x(end), y + ALARM_HEIGHT / 2),
+            f"alarm {class_}",
+            f"{timeline.node}: {period}, {outcome}",
+            min_width=2,
+        )
+    yield from _shades(timeline.repairs, x, (y - 1.5, y + 1.5), "repair", "down")
+    for failure in timeline.failures:
+        yield _failure(failure, timeline.node, x(failure.start), y)
+
+
+def _shades(periods: NodePeriods, x: TimeScale, edges: tuple[float, float], class_: str, name: str) -> Iterator[Markup]:
+    for start, end in zip(periods.start, periods.end, strict=True):
+        yield rectangle((x(start), edges[0]), (x(end), edges[1]), class_, f"{name}, {day_name(start)}", min_width=1.5)
+
+
+def _failure(failure: FailureMark, node: str, x: float, y: float) -> Markup:
+    """Draw a filled diamond for a failure that was caught, an open one for one that was missed."""
+    is_caught = not np.isnan(failure.lead_hours)
+    outcome = f"caught {hours(failure.lead_hours)} ahead" if is_caught else "missed"
+    corners = f"M{x:.1f} {y - MARK:.1f}l{MARK} {MARK}l-{MARK} {MARK}l-{MARK} -{MARK}Z"
+    tip = element("title", f"{node} failed on {day_name(failure.start)}: {outcome}")
+    return element("path", tip, d=corners, class_="failure caught" if is_caught else "failure missed")

@@ -1,1 +1,1 @@
-"""What the report shows, as values; how it is drawn is charts."""
+"""The values that the report shows; how they are drawn is in charts."""

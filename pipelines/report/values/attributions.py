@@ -1,9 +1,9 @@
-"""Why the model gave nodes their probabilities at one time of a replay."""
+"""Explains why the model gave nodes their probabilities at one time of a replay."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -19,59 +19,59 @@ from serving.explanation.explain import ScoredRows, explain
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from numpy.typing import NDArray
-
     from data.view import View
     from features.feature import Catalogue
+    from features.grid import Array, Index
     from models.backtest.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Attribution:
     """A node's reasons in words, and the telemetry that raised its risk, the strongest first."""
 
     reasons: tuple[str, ...]
     metrics: tuple[str, ...]
 
 
-NOTHING = Why((), ())
+NO_ATTRIBUTION: Final = Attribution((), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which nodes are to be explained, and which ones stand for the fleet."""
+def attribute(
+    replay: Replay, hindsight: View, time: np.datetime64, nodes: Collection[str], peers: Collection[str]
+) -> dict[str, Attribution]:
+    """Explain nodes at a time as the scorer would have then; leave out those that were not at risk.
 
-    wanted: Collection[str]
-    peers: Collection[str]
-
-
-def why(replay: Replay, hindsight: View, moment: np.datetime64, scope: Scope) -> dict[str, Why]:
-    """Explain some nodes at a time, as the scorer would have then; those that were not at risk are left out."""
-    now, catalogue = hindsight.narrow(to_datetime(moment)), replay.trained.training.catalogue
-    risk = assess(now, np.array([moment]), replay.setup.design.coverage)
-    everyone = risk.rows()
-    names = pl.Series(everyone.names, dtype=pl.String).gather(everyone.node)
-    rows = everyone.take(names.is_in([*scope.wanted, *scope.peers]).to_numpy())
-    is_wanted = pl.Series(rows.names, dtype=pl.String).gather(rows.node).is_in(list(scope.wanted)).to_numpy()
-    if not is_wanted.any():
+    The peers stand for the fleet: they define what is normal.
+    """
+    now, catalogue = hindsight.narrow(to_datetime(time)), replay.trained.training.catalogue
+    risk = assess(now, np.array([time]), replay.setup.design.coverage)
+    all_rows = risk.rows()
+    rows = all_rows.take(_names(all_rows.names, all_rows.node).is_in([*nodes, *peers]).to_numpy())
+    is_explained = _names(rows.names, rows.node).is_in(list(nodes)).to_numpy()
+    if not is_explained.any():
         return {}
     features = batch.compute(catalogue, now, risk, rows)
-    rate = np.full(np.count_nonzero(is_wanted), steady_rate(now, risk, replay.setup.design.every_days)[-1])
-    added = np.zeros(features.shape)  # the rest of the fleet only says what is normal
-    added[is_wanted] = replay.trained.model.contributions(Covariates(features[is_wanted], rate))
-    told = explain(
-        now, ScoredRows(catalogue, rows, features, added, is_wanted.astype(np.float64)), replay.setup.metrics
-    )
+    rate = np.full(np.count_nonzero(is_explained), steady_rate(now, risk, replay.setup.design.every_days)[-1])
+    contributions = np.zeros(features.shape)  # none are needed of the peers
+    contributions[is_explained] = replay.trained.model.contributions(Covariates(features[is_explained], rate))
+    scored = ScoredRows(catalogue, rows, features, contributions, is_explained.astype(np.float64))
+    reasons = explain(now, scored, replay.setup.metrics)
     return {
-        rows.names[rows.node[at]]: Why(tuple(map(str, told[at])), _strongest(catalogue, added[at]))
-        for at in np.flatnonzero(is_wanted)
+        rows.names[rows.node[row]]: Attribution(
+            tuple(map(str, reasons[row])), _strongest_metrics(catalogue, contributions[row])
+        )
+        for row in np.flatnonzero(is_explained)
     }
 
 
-def _strongest(catalogue: Catalogue, added: NDArray[np.float64]) -> tuple[str, ...]:
-    """Name the telemetry that raises a score, the strongest first."""
+def _names(names: tuple[str, ...], node: Index) -> pl.Series:
+    return pl.Series(names, dtype=pl.String).gather(node)
+
+
+def _strongest_metrics(catalogue: Catalogue, contributions: Array) -> tuple[str, ...]:
+    """Return the metrics that raise a score, the strongest first."""
     total: dict[str, float] = {}
-    for feature, share in zip(catalogue.features, added.tolist(), strict=True):
+    for feature, contribution in zip(catalogue.features, contributions.tolist(), strict=True):
         if feature.origin is not Origin.HISTORY and not feature.combines:  # several metrics have no trace
-            total[feature.metric] = total.get(feature.metric, 0.0) + share
+            total[feature.metric] = total.get(feature.metric, 0.0) + contribution
     return tuple(sorted((metric for metric in total if total[metric] > 0), key=lambda metric: -total[metric]))

@@ -1,4 +1,4 @@
-"""Everything that the report shows, gathered from a replay while its records can still be read."""
+"""Collects everything that the report shows, while the records behind it can still be read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pipelines.report.values.current_scores import Standing, forecast
-from pipelines.report.values.horizon import Study, study
-from pipelines.report.values.mistakes import Closeup, Scene
-from pipelines.report.values.node_timelines import Lanes, lanes
+from pipelines.report.values.current_scores import CurrentScores, replayed_scores
+from pipelines.report.values.horizon import HorizonStudy, study_horizon
+from pipelines.report.values.mistakes import Mistake, MistakeReview
+from pipelines.report.values.node_timelines import Timelines, node_timelines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,64 +21,64 @@ if TYPE_CHECKING:
     from models.backtest.result import Backtest
     from pipelines.settings.schema import Settings
 
-SIMULATED: Final = "simulat"  # 'simulated', 'simulator' and 'simulation' all hold it
+SIMULATED: Final = "simulat"  # in 'simulated', 'simulator' and 'simulation'
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What a running installation adds to a replay: its published scores, and the tables that were read."""
+class LiveState:
+    """What a running installation adds to a replay: its published scores, and the versions of the tables read."""
 
-    standing: Standing | None
-    tables: Mapping[str, int]
+    scores: CurrentScores | None
+    table_versions: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The replay, a study of each horizon, and close looks at the headline's."""
+    """A backtest, a study of each horizon, and details of the main one, which is nearest to the policy's."""
 
-    found: Backtest
+    backtest: Backtest
     made_at: datetime
     is_simulated: bool
     nodes: int
-    studies: tuple[Study, ...]
-    headline: Study
-    lanes: Lanes
-    misses: tuple[Closeup, ...]
-    false_alarms: tuple[Closeup, ...]
-    standing: Standing | None
-    tables: Mapping[str, int]  # versions of the tables that were read
+    studies: tuple[HorizonStudy, ...]
+    main: HorizonStudy
+    timelines: Timelines
+    misses: tuple[Mistake, ...]
+    false_alarms: tuple[Mistake, ...]
+    scores: CurrentScores | None
+    table_versions: Mapping[str, int]
     settings: Settings
 
 
-def gather(
-    found: Backtest, hindsight: View, settings: Settings, made_at: datetime, live: Live | None = None
+def gather_contents(
+    backtest: Backtest, hindsight: View, settings: Settings, made_at: datetime, live: LiveState | None = None
 ) -> Contents:
-    """Study every horizon, and look closely at the one nearest to the policy's.
+    """Study every horizon, and collect the details of the main one.
 
-    Without published scores, the replay's last forecast tells how the fleet stands.
+    Without published scores, the last forecast of the replay shows how the fleet is doing.
     """
-    studies = tuple(study(found, hindsight, days) for days in found.evaluations)
-    judged = [one for one in studies if found.replay.is_judged(one.horizon_days).any()] or studies
-    headline = min(judged, key=lambda one: abs(one.horizon_days - settings.policy.horizon_days))
-    replay, step = found.replay, timedelta(days=found.replay.setup.design.every_days)
-    scene = Scene.of(headline, replay, hindsight, np.random.default_rng(settings.model.random_seed))
+    studies = tuple(study_horizon(backtest, hindsight, days) for days in backtest.evaluations)
+    judged = [study for study in studies if backtest.replay.is_judged(study.horizon_days).any()] or studies
+    main = min(judged, key=lambda study: abs(study.horizon_days - settings.policy.horizon_days))
+    replay, step = backtest.replay, timedelta(days=backtest.replay.setup.design.every_days)
+    review = MistakeReview.of(main, replay, hindsight, np.random.default_rng(settings.model.random_seed))
     return Contents(
-        found,
+        backtest,
         made_at,
         is_simulated(settings.fleet.name, hindsight),
         len(np.unique(replay.rows.node)),
         studies,
-        headline,
-        lanes(headline.story, hindsight, replay.window, step),
-        scene.misses(),
-        scene.false_alarms(),
-        (live.standing if live else None) or forecast(replay, hindsight, headline.horizon_days, scene.peers),
-        live.tables if live else {},
+        main,
+        node_timelines(main.history, hindsight, replay.window, step),
+        review.misses(),
+        review.false_alarms(),
+        (live.scores if live else None) or replayed_scores(replay, hindsight, main.horizon_days, review.peers),
+        live.table_versions if live else {},
         settings,
     )
 
 
 def is_simulated(fleet: str, hindsight: View) -> bool:
-    """Tell whether the fleet's name, or the source of any record, says 'simulated'."""
+    """Return whether the fleet's name, or the source of any record, says 'simulated'."""
     sources = hindsight.events()["source"].drop_nulls().unique().to_list()
     return any(SIMULATED in name.lower() for name in (fleet, *sources))

@@ -1,4 +1,4 @@
-"""What the report shows of one horizon, worked out once from the same cases and resamples as the judgement."""
+"""Collects what the report shows of one horizon, from the same cases and resamples as the evaluation."""
 
 from __future__ import annotations
 
@@ -20,51 +20,53 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
+    from features.grid import Array, Times
     from models.backtest.result import Backtest
     from models.evaluation.evaluate import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One horizon under one alarm budget: the judgement, and what stands behind it."""
+class HorizonStudy:
+    """One horizon at one alarm share: the evaluation, the curves, and the rows of the model behind them."""
 
     horizon_days: float
-    share: float
+    alarm_share: float
     evaluation: Evaluation
-    tradeoff: BudgetCurve
+    budget_curve: BudgetCurve
     bins: tuple[ReliabilityBin, ...]
     leads: LeadTimes
-    story: AlarmHistory
-    node: NDArray[np.int32]  # of the rows that the story speaks of
-    ts: NDArray[np.datetime64]
-    label: NDArray[np.float64]  # NaN: dropped
-    probability: NDArray[np.float64]
-    alarmed: NDArray[np.intp]  # the rows that an alarm is raised on
+    history: AlarmHistory
+    node: NDArray[np.int32]  # of each row; this and the next three are in the order of the history's rows
+    ts: Times
+    label: Array  # NaN: dropped
+    probability: Array
+    alarmed_rows: NDArray[np.intp]
 
     @property
-    def rivals(self) -> tuple[str, ...]:
-        """Name the baselines that are judged beside the model."""
+    def baselines(self) -> tuple[str, ...]:
+        """The names of the baselines that were evaluated with the model."""
         return tuple(name for name in self.evaluation.models if name != MODEL)
 
 
-def study(found: Backtest, hindsight: View, horizon_days: float) -> Study:
-    """Look closely at one horizon under the budget that people are shown."""
-    cases = label_cases(found.replay, hindsight, horizon_days)
-    _, probabilities = found.replay.of_horizon(horizon_days)
-    context, own, share = EvaluationContext.of(cases, found.resampler), probabilities[MODEL], found.middle_share
-    alarmed = alarmed_rows(context.rows_by_time, own, [share])[share]
-    outcome = AlarmOutcome.of(context, own, alarmed)
-    return Study(
+def study_horizon(backtest: Backtest, hindsight: View, horizon_days: float) -> HorizonStudy:
+    """Return the study of one horizon at the backtest's middle alarm share."""
+    cases = label_cases(backtest.replay, hindsight, horizon_days)
+    _, probabilities = backtest.replay.of_horizon(horizon_days)
+    context, share = EvaluationContext.of(cases, backtest.resampler), backtest.middle_share
+    probability = probabilities[MODEL]
+    alarmed = alarmed_rows(context.rows_by_time, probability, [share])[share]
+    outcome = AlarmOutcome.of(context, probability, alarmed)
+    return HorizonStudy(
         horizon_days,
         share,
-        found.evaluations[horizon_days],
-        budget_curve(context, probabilities, (*BUDGETS, *found.alarm_shares)),
-        reliability_diagram(context, own),
+        backtest.evaluations[horizon_days],
+        budget_curve(context, probabilities, (*BUDGETS, *backtest.alarm_shares)),
+        reliability_diagram(context, probability),
         lead_times(context, outcome.lead_hours),
-        alarm_history(context, own, outcome),
+        alarm_history(context, probability, outcome),
         cases.node,
         cases.ts,
         cases.label,
-        own,
+        probability,
         alarmed,
     )

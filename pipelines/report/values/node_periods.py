@@ -1,9 +1,9 @@
-"""What happened to nodes besides alarms: when they were down, under maintenance, or nobody could see."""
+"""Periods in which nodes were down or under maintenance, or the collectors were down."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 
     from data.view import View
 
-ENDLESS = np.datetime64("9000-01-01", "us")
+NO_END: Final = np.datetime64("9000-01-01", "us")
 
 
 @dataclass(frozen=True, slots=True)
 class NodePeriods:
-    """Stretches of time, within some bounds."""
+    """Periods by start and end."""
 
     start: Times
     end: Times
 
     def within(self, start: np.datetime64, end: np.datetime64) -> NodePeriods:
-        """Keep what overlaps with (start, end), cut off at it."""
-        inside = (self.start < end) & (self.end > start)
-        return NodePeriods(np.maximum(self.start[inside], start), np.minimum(self.end[inside], end))
+        """Return the periods that overlap (start, end), cut off at its ends."""
+        overlaps = (self.start < end) & (self.end > start)
+        return NodePeriods(np.maximum(self.start[overlaps], start), np.minimum(self.end[overlaps], end))
 
 
-def down(hindsight: View, nodes: Collection[str], kind: EventKind) -> dict[str, NodePeriods]:
-    """Give each node's events of a kind; one that is not over has no end yet."""
+def event_periods(hindsight: View, nodes: Collection[str], kind: EventKind) -> dict[str, NodePeriods]:
+    """Return the periods of each node's events of a kind; an event without an end lasts until NO_END."""
     events = hindsight.events().filter((pl.col("kind") == kind) & pl.col(NODE).is_in(list(nodes)))
-    told = {str(name): _periods(own) for (name,), own in events.group_by(NODE)}
-    return {name: told.get(name, NodePeriods(np.empty(0, ENDLESS.dtype), np.empty(0, ENDLESS.dtype))) for name in nodes}
+    by_node = {str(name): _periods(of_node) for (name,), of_node in events.group_by(NODE)}
+    none = NodePeriods(np.empty(0, NO_END.dtype), np.empty(0, NO_END.dtype))
+    return {name: by_node.get(name, none) for name in nodes}
 
 
-def blind(hindsight: View) -> NodePeriods:
-    """Give the periods in which the collectors were down."""
+def blind_periods(hindsight: View) -> NodePeriods:
+    """Return the periods in which the collectors were down."""
     return _periods(hindsight.blind())
 
 
 def _periods(table: pl.DataFrame) -> NodePeriods:
     end = to_times(table["end"])
-    return NodePeriods(to_times(table["start"]), np.where(np.isnat(end), ENDLESS, end))
+    return NodePeriods(to_times(table["start"]), np.where(np.isnat(end), NO_END, end))

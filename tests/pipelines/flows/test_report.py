@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.flows.report import FOLDER, LATEST, make_dated, report_markdown
-from pipelines.report.build import Made
+from pipelines.report.build import ReportSummary
 from pipelines.settings.load import load
 from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import write_folder
@@ -38,6 +38,6 @@ def test_each_report_is_kept_and_the_newest_is_where_it_is_looked_for(tmp_path: 
 
 @pytest.mark.parametrize(("is_simulated", "title"), [(True, "# Report on m (simulated)"), (False, "# Report on m")])
 def test_the_artifact_says_what_the_page_says_and_links_to_it(is_simulated: bool, title: str) -> None:  # noqa: FBT001  - a case of the table
-    made = Made(Path("/r/a.html"), "m", is_simulated, WHEN, WHEN, "2 of 3", ("so",), (), ("careful",))
+    made = ReportSummary(Path("/r/a.html"), "m", is_simulated, WHEN, WHEN, "2 of 3", ("so",), (), ("careful",))
     told = report_markdown(made)
     assert told == f"{title}\n\n**2 of 3.**\n\nso\n\ncareful\n\n[a.html](file:///r/a.html)"

@@ -46,7 +46,7 @@ def test_a_slice_has_a_name_that_is_clear_without_its_heading(grouping: str, lab
 
 
 def test_early_catches_are_reported_where_the_horizon_is_long_enough() -> None:
-    backtest = whole().found
+    backtest = whole().backtest
     assert list(horizon_notes(backtest, 1.0)) == [
         *caught_by_work(backtest.slicings[1.0]),
         *outlier_notes(backtest.slicings[1.0]),

@@ -1,4 +1,4 @@
-"""Replays of small made-up fleets, and what the report makes of them."""
+"""Backtests of small made-up fleets, and the contents of their reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from models.backtest.replay import BacktestWindow
 from models.backtest.run import run_backtest
-from pipelines.report.values.contents import Contents, gather
+from pipelines.report.values.contents import Contents, gather_contents
 from pipelines.settings.schema import FleetSettings, ForecastSettings, Settings
 from pipelines.wiring.training_setup import evaluation_options
 from tests.features.fleets import DAY, START
@@ -30,19 +30,19 @@ SETTINGS = Settings(
 HOSTILE = "<script>alert(1)</script>"
 
 
-def found(
+def backtest_of(
     fleet: Fleet, window: BacktestWindow = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS
 ) -> Backtest:
-    told = setup_of(fleet.metrics, min_failures)
+    setup = setup_of(fleet.metrics, min_failures)
     if not fleet.metrics:
-        told = replace(told, windows=(DAY, 2 * DAY, 7 * DAY))
-    return run_backtest(fleet.view(), window, told, evaluation_options(settings), lambda *_: None)
+        setup = replace(setup, windows=(DAY, 2 * DAY, 7 * DAY))
+    return run_backtest(fleet.view(), window, setup, evaluation_options(settings), lambda *_: None)
 
 
 def contents(
     fleet: Fleet, window: BacktestWindow = WINDOW, min_failures: int = 10, settings: Settings = SETTINGS
 ) -> Contents:
-    return gather(found(fleet, window, min_failures, settings), fleet.view(), settings, MADE_AT)
+    return gather_contents(backtest_of(fleet, window, min_failures, settings), fleet.view(), settings, MADE_AT)
 
 
 @cache
@@ -53,38 +53,38 @@ def whole() -> Contents:
 
 @cache
 def low_support() -> Contents:
-    """The same, had there been too few failures to learn from."""
+    """The same, with too few failures to learn from."""
     return contents(made_up(), min_failures=10_000)
 
 
 def renamed(fleet: Fleet, name: str) -> Fleet:
-    """Call the node that fails most by another name."""
+    """Rename the node that fails most."""
     failed = fleet.events.filter(pl.col("kind") == "failure")["node"].value_counts(sort=True, name="count")
     old = failed.sort("count", "node", descending=[True, False])["node"][0]
-    tables = {table: getattr(fleet, table).with_columns(pl.col("node").replace(old, name)) for table in NAMED}
+    tables = {table: getattr(fleet, table).with_columns(pl.col("node").replace(old, name)) for table in TABLES}
     return replace(fleet, **tables)
 
 
-NAMED = ("events", "nodes", "telemetry")
+TABLES = ("events", "nodes", "telemetry")
 
 
 def quiet(fleet: Fleet) -> Fleet:
-    """Have nothing fail in the test window."""
+    """Remove the failures of the test window."""
     return replace(fleet, events=fleet.events.filter(pl.col("start") < WINDOW.start))
 
 
 def alone(fleet: Fleet) -> Fleet:
-    """Keep one node only, which fails once before the window."""
+    """Keep only one node, which fails once before the window."""
     node = fleet.nodes.filter(pl.col("observed_from") < START)["node"][0]
-    one = replace(fleet, **{table: getattr(fleet, table).filter(pl.col("node") == node) for table in NAMED})
-    failed = one.events.head(1).with_columns(
+    single = replace(fleet, **{table: getattr(fleet, table).filter(pl.col("node") == node) for table in TABLES})
+    failed = single.events.head(1).with_columns(
         pl.lit("failure").alias("kind"),
         pl.lit(START + 3 * DAY).cast(pl.Datetime("us", "UTC")).alias("start"),
         pl.lit(START + 4 * DAY).cast(pl.Datetime("us", "UTC")).alias("end"),
         pl.lit(START + 3 * DAY).cast(pl.Datetime("us", "UTC")).alias("recorded_at"),
         pl.lit(START + 4 * DAY).cast(pl.Datetime("us", "UTC")).alias("end_recorded_at"),
     )
-    return replace(one, events=failed)
+    return replace(single, events=failed)
 
 
 def without_telemetry(fleet: Fleet) -> Fleet:

@@ -8,7 +8,7 @@ import pytest
 from data.errors import EmptyTableError, SettingsError
 from features.grid import EPOCH
 from pipelines.main import main
-from pipelines.report.build import make
+from pipelines.report.build import build_report
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
@@ -30,13 +30,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a folder whose records are in the state."""
     folder = tmp_path_factory.mktemp("report")
     write_folder(folder)
-    told = load(
+    settings = load(
         folder / "nodeward.toml",
         [f"source.path={folder / 'records'}", f"state.path={folder / 'var'}", "clock.now=data"],
         {},
     )
-    merge_all(told)
-    return told
+    merge_all(settings)
+    return settings
 
 
 def window(settings: Settings, start: datetime | None = None) -> BacktestWindow:
@@ -48,19 +48,19 @@ def with_days(settings: Settings, days: int) -> Settings:
     return settings.model_copy(update={"report": settings.report.model_copy(update={"days": days})})
 
 
-def test_the_last_days_are_judged_up_to_the_newest_midnight(settings: Settings) -> None:
-    told = window(with_days(settings, 20))
-    assert told.end == START + DAYS * DAY
-    assert told.start == told.end - 20 * DAY
+def test_the_last_days_are_evaluated_up_to_the_newest_midnight(settings: Settings) -> None:
+    last_days = window(with_days(settings, 20))
+    assert last_days.end == START + DAYS * DAY
+    assert last_days.start == last_days.end - 20 * DAY
 
 
-def test_at_most_half_of_the_records_is_judged(settings: Settings) -> None:
-    told = window(settings)
-    assert told.end - told.start == (told.end - (START - 10 * DAY)) / 2
-    assert (told.start - EPOCH) % DAY == timedelta(0)
+def test_at_most_half_of_the_records_is_evaluated(settings: Settings) -> None:
+    half = window(settings)
+    assert half.end - half.start == (half.end - (START - 10 * DAY)) / 2
+    assert (half.start - EPOCH) % DAY == timedelta(0)
 
 
-def test_a_start_that_is_given_is_taken_but_not_one_after_the_records(settings: Settings) -> None:
+def test_a_given_start_is_used_but_not_one_after_the_records(settings: Settings) -> None:
     assert window(settings, START + 30 * DAY).start == START + 30 * DAY
     with pytest.raises(SettingsError, match="where the records end"):
         window(settings, START + DAYS * DAY)
@@ -69,17 +69,17 @@ def test_a_start_that_is_given_is_taken_but_not_one_after_the_records(settings: 
 def test_an_empty_state_is_refused(settings: Settings, tmp_path: Path) -> None:
     empty = settings.model_copy(update={"state": settings.state.model_copy(update={"path": tmp_path})})
     with pytest.raises(EmptyTableError, match="holds no records yet"):
-        make(empty, tmp_path / "report.html", None)
+        build_report(empty, tmp_path / "report.html", None)
     assert not (tmp_path / "report.html").exists()
 
 
-def test_the_page_is_written_and_summed_up(settings: Settings, tmp_path: Path) -> None:
-    told = make(settings, tmp_path / "report.html", datetime(2024, 2, 10, tzinfo=UTC))
-    page = told.path.read_text(encoding="utf-8")
-    assert f"<h1>{told.headline}</h1>" in page
+def test_the_page_is_written_and_summarised(settings: Settings, tmp_path: Path) -> None:
+    report = build_report(settings, tmp_path / "report.html", datetime(2024, 2, 10, tzinfo=UTC))
+    page = report.path.read_text(encoding="utf-8")
+    assert f"<h1>{report.headline}</h1>" in page
     assert "No scores are published here" in page
     assert "telemetry version" in page
-    assert (told.fleet, told.is_simulated) == ("made up", False)
+    assert (report.fleet, report.is_simulated) == ("made up", False)
     assert len(page) < 2_000_000
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
@@ -92,7 +92,7 @@ def test_the_command_refuses_a_page_that_cannot_be_written(
     assert "no folder" in capsys.readouterr().err
 
 
-def test_a_backtest_leaves_a_page_beside_its_figures(
+def test_a_backtest_writes_a_page_in_addition_to_its_figures(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(settings.source.path.parent)
@@ -109,4 +109,4 @@ def test_a_backtest_leaves_a_page_beside_its_figures(
     assert main(["backtest", *options, "--report", str(tmp_path / "back.html")]) == 0
     page = (tmp_path / "back.html").read_text(encoding="utf-8")
     assert "20 Feb 2024 to 10 Mar 2024" in page.replace("</span> <span>", " ")
-    assert 'name="within"' not in page  # one horizon leaves nothing to choose
+    assert 'name="within"' not in page  # with one horizon there is nothing to choose

@@ -10,7 +10,7 @@ from models.metrics.estimate import Estimate
 from pipelines.report.charts import baselines, budget_curve, lead_times, reliability, sparkline, timeline
 from pipelines.report.headline import headline
 from pipelines.report.render import render
-from pipelines.report.terms import share
+from pipelines.report.terms import percentage
 from pipelines.report.values.contents import Contents
 from pipelines.settings.schema import FleetSettings
 from tests.models.replays import made_up
@@ -31,7 +31,7 @@ SELF_CLOSED = {"line", "rect", "circle", "path", "g"}
 
 
 class Checker(HTMLParser):
-    """Notes what a page holds, and whether every element that begins also ends."""
+    """Records the elements of a page, and checks that every one that begins also ends."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -60,11 +60,11 @@ def page() -> str:
 
 
 def test_the_page_is_well_formed_and_needs_nothing_but_itself(page: str) -> None:
-    told = Checker(page)
-    assert told.open == []
-    assert not {"script", "iframe", "img", "object", "embed"} & set(told.tags)
-    outside = [value for name, value in told.attributes if name in {"href", "src", "srcset", "data", "xlink:href"}]
-    assert {value for value in outside if not value.startswith("#")} == {"data:,"}
+    parsed = Checker(page)
+    assert parsed.open == []
+    assert not {"script", "iframe", "img", "object", "embed"} & set(parsed.tags)
+    references = [value for name, value in parsed.attributes if name in {"href", "src", "srcset", "data", "xlink:href"}]
+    assert {value for value in references if not value.startswith("#")} == {"data:,"}
     assert "url(" not in page
     assert "@import" not in page
     assert "http://" not in page
@@ -72,28 +72,28 @@ def test_the_page_is_well_formed_and_needs_nothing_but_itself(page: str) -> None
     assert "default-src 'none'" in page
 
 
-def test_the_style_is_written_as_it_is(page: str) -> None:
+def test_the_style_is_not_escaped(page: str) -> None:
     assert '"Segoe UI"' in page
     assert "&#34;" not in page.partition("</style>")[0]
 
 
-def test_every_link_and_label_finds_its_place(page: str) -> None:
-    told = Checker(page)
-    ids = [value for name, value in told.attributes if name == "id"]
+def test_every_link_has_its_target(page: str) -> None:
+    parsed = Checker(page)
+    ids = [value for name, value in parsed.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    links = [value for name, value in told.attributes if name == "href" and value.startswith("#")]
+    links = [value for name, value in parsed.attributes if name == "href" and value.startswith("#")]
     assert {link[1:] for link in links} <= set(ids)
     assert len(links) == 9
 
 
-def test_pictures_have_words_for_those_who_cannot_see_them(page: str) -> None:
+def test_pictures_have_a_title_for_people_who_cannot_see_them(page: str) -> None:
     pictures = re.findall(r'<svg viewBox="[^"]*" role="img" aria-label="([^"]+)"><title>([^<]+)</title><desc>', page)
     assert len(pictures) == page.count('role="img"') > 20
-    assert all(label == title for label, title in pictures)
+    assert [label for label, title in pictures if label != title] == []
 
 
 def test_the_headline_and_every_horizon_are_on_it(page: str) -> None:
-    assert f"<h1>{headline(whole().headline)}</h1>" in page
+    assert f"<h1>{headline(whole().main)}</h1>" in page
     for days in (1, 3, 7):
         assert f'id="within-{days}"' in page
         assert f"body:has(#within-{days}:checked) .within-{days}" in page
@@ -101,29 +101,29 @@ def test_the_headline_and_every_horizon_are_on_it(page: str) -> None:
     assert page.count("horizon within-7 first") == 3
 
 
-def test_a_name_that_is_a_script_is_only_a_name() -> None:
-    told = contents(
+def test_a_name_that_is_a_script_is_escaped() -> None:
+    hostile = contents(
         renamed(made_up(), HOSTILE), settings=SETTINGS.model_copy(update={"fleet": FleetSettings(name=HOSTILE)})
     )
-    assert HOSTILE in {lane.node for lane in told.lanes.lanes}
-    page = render(told)
+    assert HOSTILE in {timeline.node for timeline in hostile.timelines.nodes}
+    page = render(hostile)
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
     assert Checker(page).open == []
 
 
-def test_what_is_simulated_says_so_at_the_top_and_under_every_figure(page: str) -> None:
+def test_a_simulated_fleet_is_marked_at_the_top_and_under_every_figure(page: str) -> None:
     assert "simulated</span>" not in page
-    told = render(replace(whole(), is_simulated=True))
-    captions = re.findall(r"<figcaption>(.*?)</figcaption>", told, re.DOTALL)
+    simulated = render(replace(whole(), is_simulated=True))
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", simulated, re.DOTALL)
     assert len(captions) >= 10
-    assert all('<span class="badge">simulated</span>' in caption for caption in captions)
-    assert '<span class="badge">simulated</span>' in told.partition("</header>")[0]
-    assert "(simulated)</title>" in told
+    assert [caption for caption in captions if '<span class="badge">simulated</span>' not in caption] == []
+    assert '<span class="badge">simulated</span>' in simulated.partition("</header>")[0]
+    assert "(simulated)</title>" in simulated
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "make",
     [
         pytest.param(low_support, id="low support"),
         pytest.param(lambda: contents(quiet(made_up())), id="no failure"),
@@ -131,40 +131,40 @@ def test_what_is_simulated_says_so_at_the_top_and_under_every_figure(page: str) 
         pytest.param(lambda: contents(without_telemetry(made_up())), id="no telemetry"),
     ],
 )
-def test_odd_fleets_make_whole_pages(odd: object) -> None:
-    assert callable(odd)
-    told = odd()
-    assert isinstance(told, Contents)
-    page = render(told)
+def test_unusual_fleets_give_complete_pages(make: object) -> None:
+    assert callable(make)
+    unusual = make()
+    assert isinstance(unusual, Contents)
+    page = render(unusual)
     assert Checker(page).open == []
     assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
 
 
-def test_no_number_on_the_page_is_a_programs(page: str) -> None:
+def test_no_value_on_the_page_is_written_as_in_a_program(page: str) -> None:
     assert not re.search(r"\b(nan|inf|None|np\.float64)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
 
 
-def test_the_curve_is_drawn_at_the_shares_that_are_judged() -> None:
-    study = whole().headline
-    drawn = budget_curve.draw(budget_curve.Curves(study.tradeoff, "history", study.share), "t")
-    caught = study.evaluation.figure("caught_share", "model", study.share)
-    assert f"alarms on {share(study.share)} of the nodes\nNodeward {share(caught.value)}" in drawn
-    assert drawn.count('class="mark of-model"') == len(study.tradeoff.shares)
+def test_the_curve_is_drawn_at_the_shares_that_are_evaluated() -> None:
+    study = whole().main
+    drawn = budget_curve.draw(budget_curve.BudgetChart(study.budget_curve, "history", study.alarm_share), "t")
+    caught = study.evaluation.figure("caught_share", "model", study.alarm_share)
+    assert f"alarms on {percentage(study.alarm_share)} of the nodes\nNodeward {percentage(caught.value)}" in drawn
+    assert drawn.count('class="mark of-model"') == len(study.budget_curve.shares)
     assert "gain over history only, points" in drawn
     assert "gain over" not in budget_curve.draw(
-        budget_curve.Curves(study.tradeoff, None, study.share), "t", budget_curve.NARROW
+        budget_curve.BudgetChart(study.budget_curve, None, study.alarm_share), "t", budget_curve.NARROW
     )
 
 
 def test_the_diagram_has_a_mark_for_each_bin() -> None:
-    bins = whole().headline.bins
+    bins = whole().main.bins
     drawn = reliability.draw(bins, "t")
     assert drawn.count('r="4.5"') == len(bins)
     assert drawn.count('class="bar of-model"') == len(bins)
     assert reliability.draw((), "t").startswith("<svg")
 
 
-def test_rivals_are_ranked_and_what_cannot_be_told_is_left_out() -> None:
+def test_baselines_are_ranked_and_those_without_a_value_left_out() -> None:
     drawn = baselines.draw({"random": Estimate(0.1), "model": Estimate(0.4), "rule": Estimate(None)}, "t")
     assert drawn.index(">Nodeward<") < drawn.index(">at random<")
     assert "one rule" not in drawn
@@ -172,31 +172,31 @@ def test_rivals_are_ranked_and_what_cannot_be_told_is_left_out() -> None:
 
 
 def test_leads_draw_a_bar_where_there_is_a_failure() -> None:
-    told = whole().headline.leads
-    assert lead_times.draw(told, "t").count("<rect") == (told.count > 0).sum()
-    assert lead_times.draw_notice(told, "t").count("or more") >= len(told.at_least)
+    leads = whole().main.leads
+    assert lead_times.draw(leads, "t").count("<rect") == (leads.count > 0).sum()
+    assert lead_times.draw_notice(leads, "t").count("or more") >= len(leads.at_least)
 
 
-def test_a_lane_has_a_mark_for_each_failure_and_each_episode() -> None:
-    told = whole().lanes
-    drawn = timeline.draw(told, "t")
-    assert drawn.count('class="failure ') == sum(len(lane.failures) for lane in told.lanes)
-    assert drawn.count('class="alarm ') == sum(len(lane.alarms) for lane in told.lanes)
-    hits = [hit for lane in told.lanes for hit in lane.failures]
-    assert drawn.count("failure caught") == sum(hit.lead_hours > 0 for hit in hits)
+def test_a_timeline_has_a_mark_for_each_failure_and_each_episode() -> None:
+    timelines = whole().timelines
+    drawn = timeline.draw(timelines, "t")
+    failures = [failure for node in timelines.nodes for failure in node.failures]
+    assert drawn.count('class="failure ') == len(failures) > 0
+    assert drawn.count('class="alarm ') == sum(len(node.alarms) for node in timelines.nodes)
+    assert drawn.count("failure caught") == sum(failure.lead_hours > 0 for failure in failures)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("short", "short"), ("rack-17-chassis-3-node-0042", "rack\N{HORIZONTAL ELLIPSIS}e-0042")]
+    ("name", "shown"), [("short", "short"), ("rack-17-chassis-3-node-0042", "rack\N{HORIZONTAL ELLIPSIS}e-0042")]
 )
-def test_long_names_lose_their_middle(name: str, told: str) -> None:
-    assert timeline.shortened(name, 11) == told
+def test_long_names_lose_their_middle(name: str, shown: str) -> None:
+    assert timeline.shortened(name, 11) == shown
 
 
-def test_a_spark_of_a_node_without_values_says_so() -> None:
-    closeup = next(one for one in whole().false_alarms if one.traces)
-    trace = closeup.traces[0]
-    assert sparkline.NO_VALUE not in sparkline.draw_trace(trace, closeup, "t")
-    gone = replace(trace, value=trace.value * float("nan"))
-    assert sparkline.NO_VALUE in sparkline.draw_trace(gone, closeup, "t")
-    assert sparkline.draw_risk(closeup, "t").count("mark alarmed") >= 1
+def test_a_trace_without_values_says_so() -> None:
+    mistake = next(false_alarm for false_alarm in whole().false_alarms if false_alarm.traces)
+    trace = mistake.traces[0]
+    assert sparkline.NO_VALUE not in sparkline.draw_trace(trace, mistake, "t")
+    missing = replace(trace, value=trace.value * float("nan"))
+    assert sparkline.NO_VALUE in sparkline.draw_trace(missing, mistake, "t")
+    assert sparkline.draw_risk(mistake, "t").count("mark alarmed") >= 1

@@ -7,46 +7,48 @@ import numpy as np
 import pytest
 
 from models.metrics.estimate import Estimate
+from pipelines.output.estimates import with_interval
 from pipelines.report import terms
-from pipelines.report.terms import MINUS, NOTHING
+from pipelines.report.terms import MINUS
+from serving.formats import DASH
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [
         (0.3571, "36%"),
         (0.0661, "6.6%"),
         (0.00021, "0.021%"),
         (1.0, "100%"),
         (0.0, "0%"),
-        (None, NOTHING),
-        (math.nan, NOTHING),
+        (None, DASH),
+        (math.nan, DASH),
     ],
 )
-def test_shares_have_two_digits_that_mean_something(value: float | None, told: str) -> None:
-    assert terms.share(value) == told
+def test_percentages_have_two_significant_digits(value: float | None, text: str) -> None:
+    assert terms.percentage(value) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [
         (1234.5, "1,234"),
         (999.7, "1,000"),
         (0.00001234, "0.0000123"),
         (-0.5, f"{MINUS}0.5"),
-        (math.inf, NOTHING),
+        (math.inf, DASH),
         (12, "12"),
     ],
 )
-def test_numbers_have_no_power_of_ten(value: float, told: str) -> None:
-    assert terms.typeset(value) == told
+def test_numbers_have_no_power_of_ten_and_a_typographic_minus(value: float, text: str) -> None:
+    assert terms.typeset(value) == text
 
 
-def test_an_interval_stands_beside_its_value_where_there_is_one() -> None:
-    assert terms.with_interval(Estimate(0.5)) == "50%"
-    assert terms.with_interval(Estimate(0.5, np.linspace(0, 1, 1001))) == "50% [2.5%, 98%]"
-    assert terms.with_interval(Estimate(None)) == NOTHING
-    assert terms.with_interval(Estimate(1.5, np.full(3, 1.25)), terms.typeset) == "1.5 [1.25, 1.25]"
+def test_intervals_have_significant_digits() -> None:
+    assert with_interval(Estimate(0.5), terms.percentage) == "50%"
+    assert with_interval(Estimate(0.5, np.linspace(0, 1, 1001)), terms.percentage) == "50% [2.5%, 98%]"
+    assert with_interval(Estimate(None), terms.percentage) == DASH
+    assert with_interval(Estimate(1.5, np.full(3, 1.25)), terms.typeset) == "1.5 [1.25, 1.25]"
 
 
 def test_points_have_a_sign_and_nothing_is_minus_zero() -> None:
@@ -55,7 +57,7 @@ def test_points_have_a_sign_and_nothing_is_minus_zero() -> None:
         f"{MINUS}3",
         "0",
         "0",
-        NOTHING,
+        DASH,
     ]
 
 
@@ -65,11 +67,11 @@ def test_long_spans_are_days() -> None:
         "47 h",
         "2 days",
         "6.3 days",
-        NOTHING,
+        DASH,
     ]
     assert [terms.days(value) for value in (1, 7, 0.5)] == ["1 day", "7 days", "0.5 days"]
 
 
 def test_times_and_models_are_named() -> None:
-    assert terms.when(datetime(2021, 7, 4, 6, tzinfo=UTC)) == "4 Jul 2021, 06:00 UTC"
+    assert terms.date_and_time(datetime(2021, 7, 4, 6, tzinfo=UTC)) == "4 Jul 2021, 06:00 UTC"
     assert [terms.model_name(name) for name in ("model", "theirs")] == ["Nodeward", "theirs"]

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from features.grid import to_numpy
-from pipelines.report.headline import by_budget, count, figure, headline, rival, story, tiles, warnings
+from pipelines.report.headline import best_baseline, budget_lines, count, figure, headline, summary, tiles, warnings
 from pipelines.report.values.contents import is_simulated
-from pipelines.report.values.node_timelines import ALARMED, FAILED
+from pipelines.report.values.node_timelines import MOST_ALARMED, MOST_FAILED
 from tests.models.replays import HORIZONS, WINDOW, made_up
 from tests.pipelines.report.reports import LONG, alone, contents, low_support, quiet, whole
 
@@ -18,152 +18,163 @@ STEP = timedelta(days=1)
 
 
 def test_every_horizon_is_studied_and_the_headline_is_the_policys() -> None:
-    assert [one.horizon_days for one in whole().studies] == list(HORIZONS)
-    assert whole().headline.horizon_days == 7
-    assert whole().headline.share == 0.1
+    assert [study.horizon_days for study in whole().studies] == list(HORIZONS)
+    assert whole().main.horizon_days == 7
+    assert whole().main.alarm_share == 0.1
 
 
-def test_the_figures_are_those_of_the_judgement() -> None:
+def test_the_figures_are_those_of_the_evaluation() -> None:
+    assert len(whole().studies) == len(HORIZONS)
     for study in whole().studies:
+        assert study.evaluation.models
         for name in study.evaluation.models:
-            judged = study.evaluation.figure("caught_share", name, study.share)
-            assert study.tradeoff.caught_share(name, study.share).to_json() == judged.to_json()
-        assert sum(one.rows for one in study.bins) == study.evaluation.models["model"].measures["rows"]
+            judged = study.evaluation.figure("caught_share", name, study.alarm_share)
+            assert study.budget_curve.caught_share(name, study.alarm_share).to_json() == judged.to_json()
+        assert sum(bin_.rows for bin_ in study.bins) == study.evaluation.models["model"].measures["rows"]
         assert study.leads.count.sum() == count(study, "failures_caught")
-        assert np.isfinite(study.story.failures.lead_hours).sum() == count(study, "failures_caught")
-        assert len(study.story.failures.node) == count(study, "failures")
-        assert len(study.story.episodes.node) == count(study, "alarm_episodes")
-        assert study.story.episodes.alarms.sum() == count(study, "alarms") == len(study.alarmed)
+        assert np.isfinite(study.history.failures.lead_hours).sum() == count(study, "failures_caught")
+        assert len(study.history.failures.node) == count(study, "failures")
+        assert len(study.history.episodes.node) == count(study, "alarm_episodes")
+        assert study.history.episodes.alarms.sum() == count(study, "alarms") == len(study.alarmed_rows)
 
 
-def test_the_sentences_say_what_was_caught_beside_the_best_baseline() -> None:
-    study, told = whole().headline, story(whole())
+def test_the_sentences_compare_what_was_caught_with_the_best_baseline() -> None:
+    study, sentences = whole().main, summary(whole())
     assert headline(study).startswith(f"{count(study, 'failures_caught')} of {count(study, 'failures')} failures")
-    assert told[0].startswith("Alarms on 10% of the nodes each day preceded ")
+    assert sentences[0].startswith("Alarms on 10% of the nodes each day preceded ")
     best = max(
-        (name for name in study.rivals if name not in {"random", "base_rate"}),
-        key=lambda name: study.evaluation.figure("caught_share", name, study.share).value or 0.0,
+        (name for name in study.baselines if name not in {"random", "base_rate"}),
+        key=lambda name: study.evaluation.figure("caught_share", name, study.alarm_share).value or 0.0,
     )
-    own, its = (study.evaluation.figure("caught_share", name, study.share).value for name in (best, rival(study) or ""))
-    assert own == its
-    assert any("choosing nodes at random" in line for line in told)
-    assert told[-1].startswith("The difference, ")
-    assert [tile.what for tile in tiles(study)][:2] == ["of failures caught", "median lead"]
-    assert all(tile.interval.startswith("95%: ") for tile in tiles(study))
+    expected, shown = (
+        study.evaluation.figure("caught_share", name, study.alarm_share).value
+        for name in (best, best_baseline(study) or "")
+    )
+    assert expected == shown
+    assert any("choosing nodes at random" in line for line in sentences)
+    assert sentences[-1].startswith("The difference, ")
+    assert [tile.name for tile in tiles(study)][:2] == ["of failures caught", "median lead"]
+    assert [tile.interval[:5] for tile in tiles(study)] == ["95%: "] * 4
 
 
 def test_false_alarms_for_each_true_one_follow_from_the_precision_of_episodes() -> None:
-    precision = figure(whole().headline, "episode_precision")
+    precision = figure(whole().main, "episode_precision")
     assert precision.value is not None
-    assert tiles(whole().headline)[2].value == f"{1 / precision.value - 1:.2g}"
+    assert tiles(whole().main)[2].value == f"{1 / precision.value - 1:.2g}"
 
 
-def test_lanes_show_the_nodes_that_failed_most_and_count_the_rest() -> None:
-    told, study = whole().lanes, whole().headline
-    failures = [len(lane.failures) for lane in told.lanes]
+def test_timelines_show_the_nodes_that_failed_most_and_count_the_rest() -> None:
+    timelines, study = whole().timelines, whole().main
+    failures = [len(node.failures) for node in timelines.nodes]
     assert failures == sorted(failures, reverse=True)
     assert failures[0] >= 2
-    shown = {lane.node for lane in told.lanes}
-    of_interest = {study.story.names[node] for node in study.story.episodes.node} | {
-        study.story.names[node] for node in study.story.failures.node if node >= 0
+    shown = {node.node for node in timelines.nodes}
+    of_interest = {study.history.names[node] for node in study.history.episodes.node} | {
+        study.history.names[node] for node in study.history.failures.node if node >= 0
     }
     assert shown <= of_interest
-    assert len(shown) + told.left_out == len(of_interest)
-    assert len(shown) <= FAILED + ALARMED
-    for lane in told.lanes:
-        assert all(told.start <= alarm.start < alarm.end for alarm in lane.alarms)
-        assert (lane.repairs.start >= told.start).all()
-        assert (lane.repairs.end <= told.end).all()
-    assert (told.blind.end <= told.end).all()
+    assert len(shown) + timelines.left_out == len(of_interest)
+    assert len(shown) <= MOST_FAILED + MOST_ALARMED
+    alarms = [alarm for node in timelines.nodes for alarm in node.alarms]
+    assert alarms
+    assert [alarm for alarm in alarms if not timelines.start <= alarm.start < alarm.end] == []
+    for node in timelines.nodes:
+        assert (node.repairs.start >= timelines.start).all()
+        assert (node.repairs.end <= timelines.end).all()
+    assert (timelines.blind.end <= timelines.end).all()
 
 
-def test_misses_are_failures_that_were_missed_least_likely_first_and_one_a_node() -> None:
-    told, struck = whole().misses, whole().headline.story.failures
-    missed = set(struck.start[np.isnan(struck.lead_hours)].tolist())
-    assert told
-    assert len({one.node for one in told}) == len(told)
-    assert [one.probability for one in told] == sorted(one.probability for one in told)
-    for one in told:
-        assert one.moment.item() in missed
-        assert one.moment in one.failures
-        assert one.is_miss
-        assert 1 <= one.rank <= one.of
+def test_misses_are_missed_failures_the_lowest_forecast_first_and_one_a_node() -> None:
+    misses, failures = whole().misses, whole().main.history.failures
+    missed = set(failures.start[np.isnan(failures.lead_hours)].tolist())
+    assert misses
+    assert len({miss.node for miss in misses}) == len(misses)
+    assert [miss.probability for miss in misses] == sorted(miss.probability for miss in misses)
+    for miss in misses:
+        assert miss.moment.item() in missed
+        assert miss.moment in miss.failures
+        assert miss.is_miss
+        assert 1 <= miss.rank <= miss.at_risk
 
 
-def test_false_alarms_are_the_most_certain_ones_and_draw_what_raised_them() -> None:
-    told = whole().false_alarms
-    assert all(one.traces for one in told)
-    assert [one.probability for one in told] == sorted((one.probability for one in told), reverse=True)
-    for one in told:
-        at = int(np.searchsorted(one.risk.times, one.moment))
-        assert one.risk.probability[at] == one.probability >= one.risk.threshold[at]
-        horizon = np.timedelta64(7, "D")
-        assert not ((one.failures > one.moment) & (one.failures <= one.moment + horizon)).any()
-        assert one.alarms >= 1
+def test_false_alarms_have_the_highest_forecasts_and_the_metrics_that_raised_them() -> None:
+    alarms, horizon = whole().false_alarms, np.timedelta64(7, "D")
+    assert alarms
+    assert [alarm.probability for alarm in alarms] == sorted((alarm.probability for alarm in alarms), reverse=True)
+    for alarm in alarms:
+        assert alarm.traces
+        index = int(np.searchsorted(alarm.risk.times, alarm.moment))
+        assert alarm.risk.probability[index] == alarm.probability >= alarm.risk.threshold[index]
+        assert not ((alarm.failures > alarm.moment) & (alarm.failures <= alarm.moment + horizon)).any()
+        assert alarm.alarms >= 1
 
 
-def test_no_closeup_looks_past_the_end_of_the_records() -> None:
+def test_no_mistake_is_shown_past_the_end_of_the_records() -> None:
     end = to_numpy(LONG.end)
-    assert all(one.start < one.moment <= one.end <= end for one in (*whole().misses, *whole().false_alarms))
+    mistakes = (*whole().misses, *whole().false_alarms)
+    assert mistakes
+    assert [mistake for mistake in mistakes if not mistake.start < mistake.moment <= mistake.end <= end] == []
 
 
-def test_without_published_scores_the_last_forecast_tells_how_the_fleet_stands() -> None:
-    standing = whole().standing
-    assert standing is not None
-    assert not standing.is_published
-    assert to_numpy(standing.as_of) == whole().found.replay.rows.ts.max()
-    chances = [one.probability for one in standing.riskiest]
-    assert chances == sorted(chances, reverse=True)
-    assert standing.riskiest[0].support == "ok"
+def test_without_published_scores_the_last_forecast_of_the_replay_is_shown() -> None:
+    scores = whole().scores
+    assert scores is not None
+    assert not scores.is_published
+    assert to_numpy(scores.as_of) == whole().backtest.replay.rows.ts.max()
+    probabilities = [node.probability for node in scores.riskiest]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert scores.riskiest[0].support == "ok"
 
 
-def test_low_support_is_said_first() -> None:
+def test_low_support_is_a_warning() -> None:
     assert any(line.startswith("Low support") for line in warnings(low_support()))
-    standing = low_support().standing
-    assert standing is not None
-    assert {one.support for one in standing.riskiest} == {"low support"}
+    scores = low_support().scores
+    assert scores is not None
+    assert {node.support for node in scores.riskiest} == {"low support"}
 
 
-def test_reasons_are_told_of_false_alarms_and_of_the_riskiest() -> None:
-    standing = low_support().standing
-    assert standing is not None
-    for told in (low_support().false_alarms[0].reasons, standing.riskiest[0].reasons):
-        assert any("as often as the fleet" in reason and "odds" in reason for reason in told)
+def test_false_alarms_and_the_riskiest_nodes_have_reasons() -> None:
+    scores = low_support().scores
+    assert scores is not None
+    for reasons in (low_support().false_alarms[0].reasons, scores.riskiest[0].reasons):
+        assert any("as often as the fleet" in reason and "odds" in reason for reason in reasons)
 
 
 def test_a_window_without_a_failure_says_so() -> None:
-    told = contents(quiet(made_up()))
-    assert headline(told.headline) == "No failure in the window"
-    assert "can't be told" in story(told)[0]
-    assert told.misses == ()
-    assert all(not lane.failures for lane in told.lanes.lanes)
-    assert [tile.value for tile in tiles(told.headline)][:2] == ["\N{EN DASH}"] * 2
-    assert all(line.endswith("0 of 0 failures caught") for line in by_budget(told.headline))
+    report = contents(quiet(made_up()))
+    assert headline(report.main) == "No failure in the window"
+    assert "is unknown: nothing failed" in summary(report)[0]
+    assert report.misses == ()
+    assert report.timelines.nodes
+    assert [node.failures for node in report.timelines.nodes if node.failures] == []
+    assert [tile.value for tile in tiles(report.main)][:2] == ["\N{EN DASH}"] * 2
+    assert [line[-22:] for line in budget_lines(report.main)] == ["0 of 0 failures caught"] * 3
 
 
-def test_each_budget_is_told_with_its_lead() -> None:
-    assert all(" caught, the first alarm a median " in line for line in by_budget(whole().headline))
+def test_each_alarm_share_is_listed_with_its_lead() -> None:
+    lines = budget_lines(whole().main)
+    assert len(lines) == 3
+    assert [line for line in lines if " caught, the first alarm a median " not in line] == []
 
 
 def test_few_failures_have_no_interval_and_a_warning() -> None:
     fleet = made_up()
     late = pl.col("start") > WINDOW.start + 2 * STEP
     failed = fleet.events.filter(pl.col("kind") == "failure", late).sort("start").slice(5)
-    told = contents(replace(fleet, events=fleet.events.join(failed, on=["node", "start", "kind"], how="anti")))
-    assert 0 < count(told.headline, "failures") < 20
-    assert any("too few for intervals" in line for line in warnings(told))
-    assert all(not tile.interval for tile in tiles(told.headline))
+    report = contents(replace(fleet, events=fleet.events.join(failed, on=["node", "start", "kind"], how="anti")))
+    assert 0 < count(report.main, "failures") < 20
+    assert any("too few for intervals" in line for line in warnings(report))
+    assert [tile.interval for tile in tiles(report.main)] == [""] * 4
 
 
 def test_a_fleet_of_one_node_can_be_shown() -> None:
-    told = contents(alone(made_up()))
-    assert told.nodes <= 1
+    assert contents(alone(made_up())).nodes <= 1
 
 
 @pytest.mark.parametrize(
-    ("fleet", "source", "is_one"),
+    ("fleet", "source", "expected"),
     [("Simulated fleet", None, True), ("m100", "simulator", True), ("m100", "slurm", False), ("m100", None, False)],
 )
-def test_a_simulation_is_known_by_its_name_or_its_source(fleet: str, source: str | None, is_one: bool) -> None:  # noqa: FBT001  - a case of the table
+def test_a_simulation_is_recognised_by_its_name_or_its_source(fleet: str, source: str | None, expected: bool) -> None:  # noqa: FBT001  - a case of the table
     events = made_up().events.with_columns(pl.lit(source, pl.String).alias("source"))
-    assert is_simulated(fleet, replace(made_up(), events=events).view()) is is_one
+    assert is_simulated(fleet, replace(made_up(), events=events).view()) is expected
