@@ -1,1 +1,1 @@
-"""A simulated fleet, to try Nodeward without own records (docs/simulator.md); real records are data/sources."""
+"""A simulated fleet, to try Nodeward without real records (docs/simulator.md); real records come from data/sources."""

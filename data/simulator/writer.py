@@ -1,4 +1,4 @@
-"""Writes a simulated fleet as the folder of Parquet files that any other source's records would come in."""
+"""Writes a simulated fleet as a folder of Parquet files, like the records of any other source."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ MONTH_FORMAT: Final = "%Y-%m"
 def write_fleet(
     plan: SimulationPlan, folder: Path, block_nodes: int | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> dict[str, int]:
-    """Write events, nodes, jobs, blind and telemetry, and give each table's number of rows.
+    """Write events, nodes, jobs, blind and telemetry; return the number of rows of each table.
 
-    Telemetry is ordered by month, node and time, so that who reads it meets each month once. It is made node by
-    node, laid down in a file for each month, and joined: memory does not grow with the fleet.
+    Telemetry is sorted by month, node and time, so that a reader needs each month only once. It is simulated node by
+    node, written to a file for each month, and joined, so that memory does not grow with the fleet.
 
     Raises:
         DiskFullError: if the disk is full.
@@ -43,9 +43,9 @@ def write_fleet(
     with translate_disk_full(folder), TemporaryDirectory(dir=folder, prefix=".months-") as months:
         counts, done = dict.fromkeys(SMALL, 0), 0
         with ExitStack() as stack:
-            small, parts = _Files(folder, stack), _Files(Path(months), stack)
+            small, by_month = _Files(folder, stack), _Files(Path(months), stack)
             for block in simulate(plan, block_nodes):
-                _append(block, small, parts)
+                _append(block, small, by_month)
                 counts = {name: count + getattr(block, name).height for name, count in counts.items()}
                 done += block.nodes.height
                 progress(done)
@@ -54,30 +54,30 @@ def write_fleet(
         return {**counts, "blind": blind.height, "telemetry": _join(Path(months), folder / TELEMETRY)}
 
 
-def _append(block: NodeBlock, small: _Files, parts: _Files) -> None:
+def _append(block: NodeBlock, small: _Files, by_month: _Files) -> None:
     for name in SMALL:
         small.append(f"{name}.parquet", getattr(block, name))
     month = block.telemetry[TS].dt.strftime(MONTH_FORMAT).alias("month")
     for (name,), rows in block.telemetry.with_columns(month).partition_by("month", as_dict=True).items():
-        parts.append(f"{name}.parquet", rows.drop("month"))
+        by_month.append(f"{name}.parquet", rows.drop("month"))
 
 
 def _join(months: Path, target: Path) -> int:
-    """Join the months' files in the order of time, in row groups of one size, and remove them."""
+    """Join the files of the months in the order of time, in row groups of one size, and remove them."""
     count = 0
     with ExitStack() as stack:
-        whole = _Files(target.parent, stack)
-        for part in sorted(months.iterdir()):
-            with parquet.ParquetFile(part, pre_buffer=False) as file:
+        joined = _Files(target.parent, stack)
+        for path in sorted(months.iterdir()):
+            with parquet.ParquetFile(path, pre_buffer=False) as file:
                 for batch in file.iter_batches(GROUP_ROWS):
-                    whole.append(target.name, pl.DataFrame(batch))
+                    joined.append(target.name, pl.DataFrame(batch))
                     count += batch.num_rows
-            part.unlink()
+            path.unlink()
     return count
 
 
 class _Files:
-    """Parquet files that grow block by block; each is opened when its first rows come."""
+    """Parquet files that grow block by block; each is opened when its first rows are written."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder, self._stack = folder, stack

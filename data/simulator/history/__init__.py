@@ -1,1 +1,1 @@
-"""What happens to simulated nodes: layout, jobs, failures; what sensors report of it is data/simulator/signals."""
+"""What happens to simulated nodes: layout, jobs, failures; data/simulator/signals computes what sensors report."""

@@ -1,4 +1,4 @@
-"""The kinds of array that the simulator passes around."""
+"""The types of arrays in the simulator."""
 
 from __future__ import annotations
 

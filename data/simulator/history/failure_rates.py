@@ -1,4 +1,4 @@
-"""How often simulated nodes fail and how failures cluster, set from real records (docs/simulator.md)."""
+"""How often simulated nodes fail and how failures cluster, derived from real records (docs/simulator.md)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ RELAPSE_SHARE: Final = 0.24  # LANL's systems 18 to 20: 23% of failures within 7
 RELAPSE_LAG: Final = Lognormal(36.0, 1.6)  # hours; LANL's systems 18 to 20: half of those 23% within a day
 SAME_CAUSE_SHARE: Final = 0.6
 RACK_FAILURES_PER_YEAR: Final = 0.1  # LANL has 0.6% (systems 18 to 20) to 2% of failures as facilities; see docs
-WAVES_PER_YEAR: Final = 8.0
-BLIND_PER_YEAR: Final = 7.0
+MAINTENANCE_WAVES_PER_YEAR: Final = 8.0
+BLIND_PERIODS_PER_YEAR: Final = 7.0
 RACK_SILENCES_PER_YEAR: Final = 0.6
-STRAIN_SIGMA: Final = 0.5  # of a week's failure rate, as a logarithm: LANL's gaps between any two failures have
-MOST_STRAIN: Final = 3.0  # a Weibull shape of 0.84 (M100: 0.47), a steady rate's 1
+WEEKLY_RATE_SIGMA: Final = (
+    0.5  # of the logarithm of a week's failure rate: LANL's gaps between consecutive failures have
+)
+MAX_WEEKLY_RATE: Final = 3.0  # a Weibull shape of 0.84 (M100: 0.47); a constant rate has 1
 
 # LANL's systems 18 to 20 by hour of day and weekday: noon has 1.5 times the failures of 5 in the morning, weekdays
 # 1.3 times those of a weekend's day.
@@ -35,12 +37,12 @@ NOON: Final = 12.0
 SATURDAY: Final = 5
 
 
-def cycle(start: datetime, hours: Floats | float) -> Floats:
-    """Tell how busy a site is at some hours since `start`: about 1 on average over a week."""
+def site_activity(start: datetime, hours: Floats | float) -> Floats:
+    """Return how busy a site is at some hours since `start`, by hour and weekday; the mean over a week is about 1."""
     clock = np.asarray(hours, dtype=np.float64) + start.hour + start.minute / 60.0
     weekday = (start.weekday() + np.floor(clock / DAY_HOURS)) % 7
     day = 1.0 + DAY_SWING * np.cos((clock % DAY_HOURS - NOON) * 2 * math.pi / DAY_HOURS)
     return np.asarray(day * np.where(weekday >= SATURDAY, WEEKEND, 1.0) / ((5 + 2 * WEEKEND) / 7))
 
 
-PEAK: Final = (1.0 + DAY_SWING) / ((5 + 2 * WEEKEND) / 7)
+PEAK_ACTIVITY: Final = (1.0 + DAY_SWING) / ((5 + 2 * WEEKEND) / 7)

@@ -1,4 +1,4 @@
-"""One node's life: when it fails and of what, how long repairs take, and what shows before."""
+"""Simulates the life of a node: its failures and their causes, repairs, maintenance and precursors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from data.simulator.history import failure_rates
 from data.simulator.history.failure_modes import (
     CAUSE_RACK,
-    LONGEST_LEAD,
+    MAX_LEAD_HOURS,
     MODES,
+    FailureMode,
     Lognormal,
-    Mode,
     Symptom,
     draw_lead,
     draw_mode,
@@ -23,167 +23,183 @@ from data.simulator.history.site_events import WEEK
 
 if TYPE_CHECKING:
     from data.simulator.history.layout import Node
-    from data.simulator.history.site_events import Rack, Site
+    from data.simulator.history.site_events import RackEvents, SiteEvents
 
-SWAP_SHARE: Final = 0.3  # of the precursors that end in no failure: somebody replaced the part in time
-SWAP: Final = Lognormal(3.0, 0.4)
-STEADIEST, STEEPEST = 0.5, 2.0  # exponents of a precursor's rise
-WORST: Final = (0.7, 1.0)  # how bad a precursor gets that ends in a failure,
-MILD: Final = (0.2, 0.8)  # and one that does not
-FITFUL_SHARE: Final = 0.25  # of precursors that come and go
-RACK_JITTER: Final = 0.05  # hours between the nodes of a rack that loses power
-SHORTEST_REPAIR: Final = 0.05
-REJOIN: Final = 0.5  # hours up before a node can fail again
+REPLACED_SHARE: Final = 0.3  # of the precursors without a failure: the part was replaced in time
+REPLACEMENT_HOURS: Final = Lognormal(3.0, 0.4)
+MIN_SHAPE, MAX_SHAPE = 0.5, 2.0  # exponents of the rise of a precursor
+FAILURE_PEAK: Final = (0.7, 1.0)  # largest severity of a precursor that ends in a failure,
+FALSE_ALARM_PEAK: Final = (0.2, 0.8)  # and of one that does not
+INTERMITTENT_SHARE: Final = 0.25  # of precursors that are visible only from time to time
+RACK_JITTER_HOURS: Final = 0.05  # between the nodes of a rack that loses power
+MIN_REPAIR_HOURS: Final = 0.05
+MIN_UPTIME_HOURS: Final = 0.5  # before a node can fail again
 
 
 @dataclass(frozen=True, slots=True)
-class Down:
-    """A stretch in which the node is down."""
+class Downtime:
+    """A span in which the node is down."""
 
     start: float
     end: float
     kind: str
     cause: str
-    renews: Symptom = Symptom.NONE  # the part that its repair replaced
+    replaces: Symptom = Symptom.NONE  # the part that was replaced, by its symptom
 
 
 @dataclass(frozen=True, slots=True)
 class Precursor:
-    """Something that grows worse from `start` to `end`: up to `peak`, by the power `shape`, or up and down again."""
+    """A symptom whose severity rises from `start` to `end` to `peak`, with the exponent `shape`, or rises and falls."""
 
     symptom: Symptom
     start: float
     end: float
     peak: float
     shape: float
-    is_fitful: bool
+    is_intermittent: bool
     ends_in_failure: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """What happens to one node, in the order of time; downs do not overlap."""
+class NodeLife:
+    """What happens to a node, in the order of time; downtimes do not overlap."""
 
-    downs: tuple[Down, ...]
+    downtimes: tuple[Downtime, ...]
     precursors: tuple[Precursor, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Strike:
-    at: float
-    mode: Mode | None  # none: the rack's power
+class _Failure:
+    start: float
+    mode: FailureMode | None  # None: the power of the rack failed
 
 
-def live(plan: SimulationPlan, node: Node, site: Site, rack: Rack) -> Life:
-    """Draw a node's life, a little beyond the end of the records: what will fail then already shows."""
+def simulate_life(plan: SimulationPlan, node: Node, site: SiteEvents, rack: RackEvents) -> NodeLife:
+    """Draw the life of a node, until after the end of the records, since precursors of later failures are visible."""
     rng = plan.rng(Stream.LIFE, node.index)
-    horizon = plan.hours + LONGEST_LEAD
-    strikes = _own_strikes(plan, node, site, rng)
-    strikes += [
-        _Strike(outage.start + rng.exponential(RACK_JITTER), None)
-        for outage, share in zip(rack.outages, rack.hit, strict=True)
+    horizon = plan.hours + MAX_LEAD_HOURS
+    failures = _draw_failures(plan, node, site, rng)
+    failures += [
+        _Failure(outage.start + rng.exponential(RACK_JITTER_HOURS), None)
+        for outage, share in zip(rack.outages, rack.affected_shares, strict=True)
         if rng.random() < share
     ]
-    idle = _idle_precursors(node, rng, horizon)
-    lengths = {outage.start: outage.end - outage.start for outage in rack.outages}
-    planned = [Down(turn.start, turn.end, "maintenance", "planned") for turn in rack.maintenance]
-    planned += [_swap(found, rng) for found in idle if rng.random() < SWAP_SHARE]
-    downs, shown = _unfold(sorted(strikes, key=lambda strike: strike.at), _apart(planned), lengths, rng)
-    present = [down for down in downs if node.since < down.start < node.until]
-    return Life(tuple(present), tuple(sorted([*idle, *shown], key=lambda found: found.start)))
+    false_alarms = _draw_false_alarms(node, rng, horizon)
+    outages = {outage.start: outage.end - outage.start for outage in rack.outages}
+    planned = [Downtime(span.start, span.end, "maintenance", "planned") for span in rack.maintenance]
+    planned += [_replacement(precursor, rng) for precursor in false_alarms if rng.random() < REPLACED_SHARE]
+    in_order = sorted(failures, key=lambda failure: failure.start)
+    downtimes, precursors = _to_downtimes(in_order, _without_overlaps(planned), outages, rng)
+    present = [down for down in downtimes if node.since < down.start < node.until]
+    return NodeLife(tuple(present), tuple(sorted([*false_alarms, *precursors], key=lambda each: each.start)))
 
 
-def _own_strikes(plan: SimulationPlan, node: Node, site: Site, rng: np.random.Generator) -> list[_Strike]:
-    """Draw failures at the node's own rate, by the hours and days at which nodes fail, each with its relapses."""
-    peak, horizon = failure_rates.PEAK * failure_rates.MOST_STRAIN, plan.hours + LONGEST_LEAD
+def _draw_failures(plan: SimulationPlan, node: Node, site: SiteEvents, rng: np.random.Generator) -> list[_Failure]:
+    """Draw the failures of a node by its rate, the site's activity and the weekly rate, each with its relapses.
+
+    An inhomogeneous Poisson process by thinning (Lewis and Shedler 1979).
+    """
+    peak, horizon = failure_rates.PEAK_ACTIVITY * failure_rates.MAX_WEEKLY_RATE, plan.hours + MAX_LEAD_HOURS
     rate = failure_rates.FAILURES_PER_NODE_YEAR * (1 - failure_rates.RELAPSE_SHARE) / YEAR_HOURS * node.frailty * peak
-    moments = np.sort(rng.uniform(0.0, horizon, rng.poisson(rate * horizon)))
-    strain = site.strain[(moments // WEEK).astype(np.int64)]
-    kept = moments[rng.random(len(moments)) * peak < failure_rates.cycle(plan.start, moments) * strain]
-    strikes: list[_Strike] = []
-    for at in kept:
-        strike: _Strike | None = _Strike(float(at), draw_mode(rng, has_gpu=node.has_gpu))
-        while strike is not None and strike.at < horizon:
-            strikes.append(strike)
-            strike = _relapse(strike, node, rng)
-    return strikes
+    candidates = np.sort(rng.uniform(0.0, horizon, rng.poisson(rate * horizon)))
+    weekly_rate = site.weekly_rate[(candidates // WEEK).astype(np.int64)]
+    kept = candidates[
+        rng.random(len(candidates)) * peak < failure_rates.site_activity(plan.start, candidates) * weekly_rate
+    ]
+    failures: list[_Failure] = []
+    for start in kept:
+        failure: _Failure | None = _Failure(float(start), draw_mode(rng, has_gpu=node.has_gpu))
+        while failure is not None and failure.start < horizon:
+            failures.append(failure)
+            failure = _draw_relapse(failure, node, rng)
+    return failures
 
 
-def _relapse(strike: _Strike, node: Node, rng: np.random.Generator) -> _Strike | None:
-    """Draw the failure that follows because the one before was not mended, if there is one."""
+def _draw_relapse(failure: _Failure, node: Node, rng: np.random.Generator) -> _Failure | None:
+    """Draw the failure that follows if the repair was not successful, else None."""
     if rng.random() >= failure_rates.RELAPSE_SHARE:
         return None
-    mode = strike.mode if rng.random() < failure_rates.SAME_CAUSE_SHARE else draw_mode(rng, has_gpu=node.has_gpu)
-    return _Strike(strike.at + failure_rates.RELAPSE_LAG.draw(rng), mode)
+    mode = failure.mode if rng.random() < failure_rates.SAME_CAUSE_SHARE else draw_mode(rng, has_gpu=node.has_gpu)
+    return _Failure(failure.start + failure_rates.RELAPSE_LAG.draw(rng), mode)
 
 
-def _idle_precursors(node: Node, rng: np.random.Generator, horizon: float) -> list[Precursor]:
-    """Draw the precursors that never end in a failure; they care less for frailty than failures do."""
-    found = []
+def _draw_false_alarms(node: Node, rng: np.random.Generator, horizon: float) -> list[Precursor]:
+    """Draw the precursors without a failure; their rate depends less on frailty than that of failures."""
+    precursors = []
     for mode in MODES:
         rate = (
             failure_rates.FAILURES_PER_NODE_YEAR
             * mode.share
-            * mode.seen
+            * mode.precursor_share
             * mode.false_alarms
             * (0.5 + 0.5 * node.frailty)
         )
         for start in rng.uniform(0.0, horizon, rng.poisson(rate / YEAR_HOURS * horizon)):
             end = float(start) + 1.5 * draw_lead(mode, rng)
-            found.append(_precursor(mode, float(start), end, rng, ends_in_failure=False))
-    return [one for one in found if one.symptom != Symptom.GPU or node.has_gpu]
+            precursors.append(_precursor(mode, float(start), end, rng, ends_in_failure=False))
+    return [precursor for precursor in precursors if precursor.symptom != Symptom.GPU or node.has_gpu]
 
 
-def _precursor(mode: Mode, start: float, end: float, rng: np.random.Generator, *, ends_in_failure: bool) -> Precursor:
+def _precursor(
+    mode: FailureMode, start: float, end: float, rng: np.random.Generator, *, ends_in_failure: bool
+) -> Precursor:
     return Precursor(
         symptom=mode.symptom,
         start=start,
         end=end,
-        peak=float(rng.uniform(*WORST) if ends_in_failure else rng.uniform(*MILD)),
-        shape=float(rng.uniform(STEADIEST, STEEPEST)),
-        is_fitful=bool(rng.random() < FITFUL_SHARE),
+        peak=float(rng.uniform(*FAILURE_PEAK) if ends_in_failure else rng.uniform(*FALSE_ALARM_PEAK)),
+        shape=float(rng.uniform(MIN_SHAPE, MAX_SHAPE)),
+        is_intermittent=bool(rng.random() < INTERMITTENT_SHARE),
         ends_in_failure=ends_in_failure,
     )
 
 
-def _swap(found: Precursor, rng: np.random.Generator) -> Down:
-    return Down(found.end, found.end + SWAP.draw(rng), "maintenance", "part replaced", found.symptom)
+def _replacement(precursor: Precursor, rng: np.random.Generator) -> Downtime:
+    """Draw the maintenance that replaces a part with a precursor."""
+    end = precursor.end + REPLACEMENT_HOURS.draw(rng)
+    return Downtime(precursor.end, end, "maintenance", "part replaced", precursor.symptom)
 
 
-def _apart(planned: list[Down]) -> list[Down]:
-    """Leave out work that would begin while other work goes on."""
-    kept: list[Down] = []
-    for down in sorted(planned, key=lambda one: one.start):
-        if not kept or down.start > kept[-1].end + REJOIN:
+def _without_overlaps(planned: list[Downtime]) -> list[Downtime]:
+    """Leave out maintenance that would begin during other maintenance."""
+    kept: list[Downtime] = []
+    for down in sorted(planned, key=lambda each: each.start):
+        if not kept or down.start > kept[-1].end + MIN_UPTIME_HOURS:
             kept.append(down)
     return kept
 
 
-def _unfold(
-    strikes: list[_Strike], planned: list[Down], lengths: dict[float, float], rng: np.random.Generator
-) -> tuple[list[Down], list[Precursor]]:
-    """Turn strikes into downs and their precursors; one that meets a node that is down already is none."""
-    downs, shown = list(planned), list[Precursor]()
-    free = 0.0
-    for strike in strikes:
-        down = _down(strike, lengths, rng)
-        if strike.at < free + REJOIN or any(_meet(down, work) for work in planned):
+def _to_downtimes(
+    failures: list[_Failure], planned: list[Downtime], outages: dict[float, float], rng: np.random.Generator
+) -> tuple[list[Downtime], list[Precursor]]:
+    """Convert failures to downtimes and precursors; failures of a node that is already down are left out.
+
+    `outages` is {start: length} of the outages of the rack.
+    """
+    downtimes, precursors = list(planned), list[Precursor]()
+    up_since = 0.0
+    for failure in failures:
+        down = _downtime(failure, outages, rng)
+        if failure.start < up_since + MIN_UPTIME_HOURS or any(_overlap(down, work) for work in planned):
             continue
-        if strike.mode is not None and rng.random() < strike.mode.seen:
-            start = max(strike.at - draw_lead(strike.mode, rng), free)
-            shown.append(_precursor(strike.mode, start, strike.at, rng, ends_in_failure=True))
-        downs.append(down)
-        free = down.end
-    return sorted(downs, key=lambda one: one.start), shown
+        if failure.mode is not None and rng.random() < failure.mode.precursor_share:
+            start = max(failure.start - draw_lead(failure.mode, rng), up_since)
+            precursors.append(_precursor(failure.mode, start, failure.start, rng, ends_in_failure=True))
+        downtimes.append(down)
+        up_since = down.end
+    return sorted(downtimes, key=lambda each: each.start), precursors
 
 
-def _down(strike: _Strike, lengths: dict[float, float], rng: np.random.Generator) -> Down:
-    if strike.mode is None:
-        begun = max(start for start in lengths if start <= strike.at)
-        return Down(strike.at, strike.at + lengths[begun] * rng.uniform(0.9, 1.2), "failure", CAUSE_RACK)
-    repair = max(strike.mode.repair.draw(rng), SHORTEST_REPAIR)
-    return Down(strike.at, strike.at + repair, "failure", strike.mode.cause, strike.mode.symptom)
+def _downtime(failure: _Failure, outages: dict[float, float], rng: np.random.Generator) -> Downtime:
+    """Draw the downtime of a failure; after an outage of the rack its length depends on that of the outage."""
+    if failure.mode is None:
+        outage = max(start for start in outages if start <= failure.start)
+        end = failure.start + outages[outage] * rng.uniform(0.9, 1.2)
+        return Downtime(failure.start, end, "failure", CAUSE_RACK)
+    repair = max(failure.mode.repair.draw(rng), MIN_REPAIR_HOURS)
+    return Downtime(failure.start, failure.start + repair, "failure", failure.mode.cause, failure.mode.symptom)
 
 
-def _meet(down: Down, work: Down) -> bool:
-    return down.start < work.end + REJOIN and work.start < down.end + REJOIN
+def _overlap(first: Downtime, second: Downtime) -> bool:
+    """Return whether less than the minimum uptime is between two downtimes."""
+    return first.start < second.end + MIN_UPTIME_HOURS and second.start < first.end + MIN_UPTIME_HOURS

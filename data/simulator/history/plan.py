@@ -1,4 +1,4 @@
-"""What is to be simulated, and the one rule by which every part of it draws its own random numbers."""
+"""The plan of a simulation, and the rule by which each of its parts draws its own random numbers."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 DAY_HOURS: Final = 24.0
 YEAR_HOURS: Final = 365.25 * DAY_HOURS
-RACK_NODES: Final = 20  # as in M100
-UNIT_RACKS: Final = 8  # racks that share a cooling unit
-LARGEST: Final = 1_000_000
+NODES_PER_RACK: Final = 20  # as in M100
+RACKS_PER_COOLING_UNIT: Final = 8
+MAX_NODES: Final = 1_000_000
 
 
 class Stream(IntEnum):
-    """What draws random numbers; each has streams of its own, so that no part's draws shift another's."""
+    """The parts that draw random numbers; each has its own streams, so that its draws do not change those of others."""
 
     SITE = 0
     COOLING = 1
     RACK = 2
     LIFE = 3
-    WORK = 4
-    BODY = 5
+    JOBS = 4
+    NODE = 5
     TELEMETRY = 6
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """A fleet's size, the time that is simulated, and the seed.
+    """The size of the fleet, the simulated time, and the seed.
 
     Raises:
         SettingsError: if a number is out of bounds, or the interval does not divide a day.
@@ -51,7 +51,7 @@ class SimulationPlan:
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
-            ("nodes", self.nodes, 1, LARGEST),
+            ("nodes", self.nodes, 1, MAX_NODES),
             ("days", self.days, 1, 3650),
             ("seed", self.seed, 0, 2**63 - 1),
         ):
@@ -70,7 +70,7 @@ class SimulationPlan:
 
     @property
     def hours(self) -> float:
-        """The length of the records; all times inside the simulator are hours since its start."""
+        """The length of the records; all times in the simulator are hours since its start."""
         return self.days * DAY_HOURS
 
     @property
@@ -80,22 +80,22 @@ class SimulationPlan:
 
     @property
     def racks(self) -> int:
-        """How many racks there are, the last one perhaps not full."""
-        return -(-self.nodes // RACK_NODES)
+        """The number of racks; the last one may not be full."""
+        return -(-self.nodes // NODES_PER_RACK)
 
-    def grid(self) -> Floats:
-        """Give the sample times, each at the end of its interval; one falls on every midnight."""
+    def sample_times(self) -> Floats:
+        """Return the sample times in hours, each at the end of its interval; every midnight is one."""
         return np.arange(1, self.days * (DAY // self.interval) + 1, dtype=np.float64) * np.float64(self.step)
 
     def rng(self, stream: Stream, *which: int) -> np.random.Generator:
-        """Give the generator of one part: always the same, whatever else is simulated."""
+        """Return the generator of a part: always the same, whatever else is simulated."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(stream, *which)))
 
-    def moments(self, hours: Floats) -> Times:
-        """Turn hours since the start into UTC times, to the second."""
+    def to_times(self, hours: Floats) -> Times:
+        """Convert hours since the start to UTC times, rounded to seconds; nan becomes NaT."""
         seconds = np.round(np.asarray(hours, dtype=np.float64) * 3600.0)
         missing = np.isnan(seconds)
         whole = np.where(missing, 0, seconds).astype("timedelta64[s]")
-        found = np.datetime64(self.start.replace(tzinfo=None), "us") + whole
-        found[missing] = np.datetime64("NaT")
-        return found
+        times = np.datetime64(self.start.replace(tzinfo=None), "us") + whole
+        times[missing] = np.datetime64("NaT")
+        return times

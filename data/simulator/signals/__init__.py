@@ -1,1 +1,1 @@
-"""What the sensors of simulated nodes report; why a node fails is data/simulator/history."""
+"""What the sensors of simulated nodes report; data/simulator/history decides why nodes fail."""

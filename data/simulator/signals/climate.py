@@ -1,4 +1,4 @@
-"""The air that reaches a rack: season, day, cooling unit, and the rack's place in the room."""
+"""The temperature of the air at a rack: season, day, cooling unit, and the position of the rack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from data.simulator.history.failure_modes import Lognormal
-from data.simulator.history.plan import DAY_HOURS, UNIT_RACKS, YEAR_HOURS, SimulationPlan, Stream
+from data.simulator.history.plan import DAY_HOURS, RACKS_PER_COOLING_UNIT, YEAR_HOURS, SimulationPlan, Stream
 
 if TYPE_CHECKING:
     from data.simulator.history.arrays import Floats
@@ -20,26 +20,26 @@ SEASON: Final = 1.8  # amplitude, °C
 HOTTEST_DAY: Final = 205  # of the year
 DAY: Final = 0.8
 HOTTEST_HOUR: Final = 15.0
-WANDER: Final = 1.2  # of a cooling unit, standard deviation
+WANDER: Final = 1.2  # °C, standard deviation of a cooling unit's drift
 WANDER_HOURS: Final = 60.0
 FAULTS_PER_YEAR: Final = 5.0  # of a cooling unit
 FAULT_LENGTH: Final = Lognormal(3.0, 0.6)
 FAULT_HEAT: Final = 6.0
 RACK_SPREAD: Final = 1.5
-SLOT_HEAT: Final = 2.5  # from the lowest to the highest place
+SLOT_HEAT: Final = 2.5  # from the lowest to the highest position
 COLDEST, HOTTEST = 12.0, 42.0
 
 
-def room(plan: SimulationPlan, times: Floats) -> Floats:
-    """Give the temperature of the room's air: season and day."""
+def room_temperature(plan: SimulationPlan, times: Floats) -> Floats:
+    """Return the temperature of the room in °C, by season and time of day."""
     year = (plan.start.timetuple().tm_yday - HOTTEST_DAY) * DAY_HOURS + times
     clock = plan.start.hour + times - HOTTEST_HOUR
     season = SEASON * np.cos(2 * math.pi * year / YEAR_HOURS)
     return np.asarray(SETPOINT + season + DAY * np.cos(2 * math.pi * clock / DAY_HOURS))
 
 
-def cooling(plan: SimulationPlan, unit: int, times: Floats) -> Floats:
-    """Give what a cooling unit adds to that: a slow wander, and faults that last hours."""
+def cooling_unit_heat(plan: SimulationPlan, unit: int, times: Floats) -> Floats:
+    """Return what a cooling unit adds to that, in °C: a slow drift, and faults that last hours."""
     rng = plan.rng(Stream.COOLING, unit)
     keep = math.exp(-plan.step / WANDER_HOURS)
     kicks = rng.standard_normal(len(times)) * WANDER * math.sqrt(1 - keep**2)
@@ -54,12 +54,12 @@ def cooling(plan: SimulationPlan, unit: int, times: Floats) -> Floats:
     return heat
 
 
-def rack_air(plan: SimulationPlan, rack: int, times: Floats) -> Floats:
-    """Give the temperature of the air at a rack's foot."""
-    own = plan.rng(Stream.RACK, rack, 2).normal(0.0, RACK_SPREAD)
-    return room(plan, times) + cooling(plan, rack // UNIT_RACKS, times) + own
+def rack_air_temperature(plan: SimulationPlan, rack: int, times: Floats) -> Floats:
+    """Return the temperature of the air at the bottom of a rack, in °C."""
+    offset = plan.rng(Stream.RACK, rack, 2).normal(0.0, RACK_SPREAD)
+    return room_temperature(plan, times) + cooling_unit_heat(plan, rack // RACKS_PER_COOLING_UNIT, times) + offset
 
 
 def slot_heat(share: float) -> float:
-    """Give what a place in the rack adds; `share` is 0 at its foot and 1 at its top."""
+    """Return what the position in the rack adds, in °C; `share` is 0 at the bottom and 1 at the top."""
     return SLOT_HEAT * (share - 0.5)

@@ -1,4 +1,4 @@
-"""Sensors that lie: some stick, some throw wild values, some fall silent for days."""
+"""Adds sensor faults: some sensors repeat a value, some report spikes, some report nothing for days."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from data.simulator.history.plan import YEAR_HOURS
 if TYPE_CHECKING:
     from data.simulator.history.arrays import Floats
 
-LIARS: Final = ("inlet_temp", "cpu_temp", "fan_rpm", "power", "psu_voltage", "memory_used", "load")
+FAULTY_SENSORS: Final = ("inlet_temp", "cpu_temp", "fan_rpm", "power", "psu_voltage", "memory_used", "load")
 FAULTS_PER_YEAR: Final = 0.5  # of a node, over all its sensors
 FAULT_LENGTH: Final = Lognormal(50.0, 1.2)
-SPIKE_SHARE: Final = 0.04  # of samples, while a sensor throws wild values
+SPIKE_SHARE: Final = 0.04  # of samples of a sensor that reports spikes
 SPIKES: Final = (0.0, 0.5, 3.0, 21.8)  # times the true value: dead bits, lost bits, and 21.8 x 12 V
 
 
-def distort(levels: dict[str, Floats], times: Floats, hours: float, rng: np.random.Generator) -> dict[str, Floats]:
-    """Let a node's sensors lie now and then."""
-    told = dict(levels)
+def add_sensor_faults(
+    gauges: dict[str, Floats], times: Floats, hours: float, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Return a node's gauges with faults of its sensors."""
+    faulty = dict(gauges)
     for start in rng.uniform(0.0, hours, rng.poisson(FAULTS_PER_YEAR * hours / YEAR_HOURS)):
-        metric, how = LIARS[rng.integers(len(LIARS))], rng.integers(3)
+        metric, kind = FAULTY_SENSORS[rng.integers(len(FAULTY_SENSORS))], rng.integers(3)
         low, high = np.searchsorted(times, (start, start + FAULT_LENGTH.draw(rng)))
         if low < high:
-            told[metric] = np.concatenate(
-                [told[metric][:low], _lie(told[metric][low:high], int(how), rng), told[metric][high:]]
+            faulty[metric] = np.concatenate(
+                [faulty[metric][:low], _with_fault(faulty[metric][low:high], int(kind), rng), faulty[metric][high:]]
             )
-    return told
+    return faulty
 
 
-def _lie(true: Floats, how: int, rng: np.random.Generator) -> Floats:
-    if how == 0:
+def _with_fault(true: Floats, kind: int, rng: np.random.Generator) -> Floats:
+    if kind == 0:
         return np.full(len(true), true[0])
-    if how == 1:
+    if kind == 1:
         return np.where(rng.random(len(true)) < SPIKE_SHARE, true * rng.choice(SPIKES, len(true)), true)
     return np.full(len(true), np.nan)

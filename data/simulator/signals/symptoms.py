@@ -1,4 +1,4 @@
-"""How bad each thing is at each time: precursors as curves from 0 to 1."""
+"""The severity of each symptom at each time: precursors as curves from 0 to 1."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from data.simulator.history.arrays import Floats
     from data.simulator.history.node_life import Precursor
 
-FIT_HOURS: Final = 5.0  # how long a fitful precursor shows, and then hides
+INTERMITTENT_HOURS: Final = 5.0  # how long an intermittent precursor is visible, and then invisible
 
 
 def severities(precursors: Sequence[Precursor], times: Floats) -> Mapping[Symptom, Floats]:
-    """Give the severity of every symptom at some times; the worst one counts where two overlap."""
-    found = {symptom: np.zeros(len(times)) for symptom in Symptom}
-    for one in precursors:
-        low, high = np.searchsorted(times, (one.start, one.end))
-        found[one.symptom][low:high] = np.maximum(found[one.symptom][low:high], severity(one, times[low:high]))
-    return found
+    """Return the severity of every symptom at some times; the largest one where precursors overlap."""
+    severities = {symptom: np.zeros(len(times)) for symptom in Symptom}
+    for precursor in precursors:
+        low, high = np.searchsorted(times, (precursor.start, precursor.end))
+        values = severities[precursor.symptom]
+        values[low:high] = np.maximum(values[low:high], severity(precursor, times[low:high]))
+    return severities
 
 
-def severity(one: Precursor, times: Floats) -> Floats:
-    """Give how bad a precursor is at times within it; one that ends in no failure goes back down."""
-    share = (times - one.start) / (one.end - one.start)
-    rise = share**one.shape if one.ends_in_failure else np.sin(np.pi * share)
-    shows = np.floor((times - one.start) / FIT_HOURS) % 2 == 0 if one.is_fitful else 1.0
-    return np.asarray(one.peak * rise * shows)
+def severity(precursor: Precursor, times: Floats) -> Floats:
+    """Return the severity of a precursor at times within it; without a failure at its end it rises and falls."""
+    share = (times - precursor.start) / (precursor.end - precursor.start)
+    rise = share**precursor.shape if precursor.ends_in_failure else np.sin(np.pi * share)
+    is_visible: Floats | float = 1.0
+    if precursor.is_intermittent:
+        is_visible = np.floor((times - precursor.start) / INTERMITTENT_HOURS) % 2 == 0
+    return np.asarray(precursor.peak * rise * is_visible)

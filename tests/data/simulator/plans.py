@@ -1,13 +1,13 @@
-"""Small plans, and the lives of the nodes in them."""
+"""Small simulation plans, and the lives of their nodes."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from data.simulator.history.layout import Node, lay_out
-from data.simulator.history.node_life import Life, live
-from data.simulator.history.plan import RACK_NODES, SimulationPlan
+from data.simulator.history.layout import Node, draw_node
+from data.simulator.history.node_life import NodeLife, simulate_life
+from data.simulator.history.plan import NODES_PER_RACK, SimulationPlan
 from data.simulator.history.site_events import draw_rack, draw_site
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def plan(nodes: int = 20, days: int = 30, seed: int = 1, interval: timedelta = H
     return SimulationPlan(nodes, days, seed, START, interval)
 
 
-def lives(of: SimulationPlan) -> Iterator[tuple[Node, Life]]:
-    site = draw_site(of)
-    racks = [draw_rack(of, site, number) for number in range(of.racks)]
-    for index in range(of.nodes):
-        node = lay_out(of, index)
-        yield node, live(of, node, site, racks[index // RACK_NODES])
+def lives(simulated: SimulationPlan) -> Iterator[tuple[Node, NodeLife]]:
+    site = draw_site(simulated)
+    racks = [draw_rack(simulated, site, number) for number in range(simulated.racks)]
+    for index in range(simulated.nodes):
+        node = draw_node(simulated, index)
+        yield node, simulate_life(simulated, node, site, racks[index // NODES_PER_RACK])

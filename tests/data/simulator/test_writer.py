@@ -32,47 +32,48 @@ for nodes in (20, 400):
 """
 
 
-def test_the_folder_is_a_source_of_which_no_row_is_rejected(tmp_path: Path) -> None:
+def test_the_folder_is_a_source_without_rejected_rows(tmp_path: Path) -> None:
     counts = write_fleet(PLAN, tmp_path)
     source = ParquetSource(tmp_path, {}, timedelta(0))
-    found = run_preflight(source, Bounds("simulated", PLAN.end, pl.Series([], dtype=pl.String)))
-    assert found.nodes.rejected.height == found.events.rejected.height == found.blind.rejected.height == 0
-    assert found.telemetry.rows == counts["telemetry"]
-    assert found.newest == PLAN.end
-    assert found.telemetry.empty_metrics == frozenset()
+    preflight = run_preflight(source, Bounds("simulated", PLAN.end, pl.Series([], dtype=pl.String)))
+    assert [table.rejected.height for table in (preflight.nodes, preflight.events, preflight.blind)] == [0, 0, 0]
+    assert preflight.telemetry.rows == counts["telemetry"]
+    assert preflight.newest == PLAN.end
+    assert preflight.telemetry.empty_metrics == frozenset()
 
 
-def test_the_counts_are_those_of_the_files_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_the_counts_are_those_of_the_files_and_no_other_file_remains(tmp_path: Path) -> None:
     counts = write_fleet(PLAN, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {f"{name}.parquet" for name in FILES}
     assert counts == {name: pl.read_parquet(tmp_path / f"{name}.parquet").height for name in FILES}
 
 
-def test_files_are_the_same_whatever_the_size_of_blocks(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    for folder, size in ((one, 3), (other, None)):
+def test_the_size_of_blocks_does_not_change_the_files(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    for folder, size in ((small, 3), (large, None)):
         folder.mkdir()
         write_fleet(PLAN, folder, size)
+    assert pl.read_parquet(small / "telemetry.parquet").height > 0
     for name in FILES:
-        assert_frame_equal(*(pl.read_parquet(folder / f"{name}.parquet") for folder in (one, other)))
+        assert_frame_equal(*(pl.read_parquet(folder / f"{name}.parquet") for folder in (small, large)))
 
 
-def test_telemetry_comes_month_by_month_and_each_sample_once(tmp_path: Path) -> None:
+def test_telemetry_is_sorted_by_month_and_has_each_sample_once(tmp_path: Path) -> None:
     write_fleet(PLAN, tmp_path, 10)
-    found = pl.read_parquet(tmp_path / "telemetry.parquet")
-    assert found.select(NODE, TS).is_unique().all()
-    ordered = found.with_columns(pl.col(TS).dt.strftime("%Y-%m").alias("month")).sort("month", NODE, TS)
-    assert_frame_equal(ordered.drop("month"), found)
+    telemetry = pl.read_parquet(tmp_path / "telemetry.parquet")
+    assert telemetry.select(NODE, TS).is_unique().all()
+    ordered = telemetry.with_columns(pl.col(TS).dt.strftime("%Y-%m").alias("month")).sort("month", NODE, TS)
+    assert_frame_equal(ordered.drop("month"), telemetry)
 
 
-def test_progress_tells_how_many_nodes_are_done(tmp_path: Path) -> None:
-    told: list[int] = []
-    write_fleet(PLAN, tmp_path, 10, told.append)
-    assert told == [10, 20, 25]
+def test_progress_is_the_number_of_finished_nodes(tmp_path: Path) -> None:
+    steps: list[int] = []
+    write_fleet(PLAN, tmp_path, 10, steps.append)
+    assert steps == [10, 20, 25]
 
 
-def test_memory_stays_flat_as_the_fleet_grows(tmp_path: Path) -> None:
-    ran = subprocess.run(  # noqa: S603 - this Python, on the text above
+def test_memory_does_not_grow_with_the_fleet(tmp_path: Path) -> None:
+    ran = subprocess.run(  # noqa: S603 - the script above
         [sys.executable, "-B", "-c", CHILD, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     small, large = (float(megabytes) for megabytes in ran.stdout.split())

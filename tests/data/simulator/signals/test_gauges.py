@@ -8,10 +8,18 @@ import pytest
 
 from data.simulator.history.failure_modes import Symptom
 from data.simulator.history.jobs import draw_jobs
-from data.simulator.history.layout import CPU_NODE, GPU_NODE, Hardware, lay_out
-from data.simulator.history.node_life import Life, Precursor
-from data.simulator.signals.climate import COLDEST, HOTTEST, room
-from data.simulator.signals.gauges import FASTEST, LAG_HOURS, METRICS, THROTTLE, Body, _lagged, levels
+from data.simulator.history.layout import CPU_NODE, GPU_NODE, Hardware, draw_node
+from data.simulator.history.node_life import NodeLife, Precursor
+from data.simulator.signals.climate import COLDEST, HOTTEST, room_temperature
+from data.simulator.signals.gauges import (
+    LAG_HOURS,
+    MAX_FAN_SPEED,
+    METRICS,
+    THROTTLE_TEMP,
+    SensorInputs,
+    _lagged,
+    simulate_gauges,
+)
 from data.simulator.signals.symptoms import severities
 from tests.data.simulator.plans import plan
 
@@ -19,44 +27,44 @@ if TYPE_CHECKING:
     from data.simulator.history.arrays import Floats
 
 PLAN = plan(days=60)
-TIMES = PLAN.grid()
-ILL = (TIMES > 700.0) & (TIMES < 900.0)  # the worse end of the precursor
+TIMES = PLAN.sample_times()
+LATE = (TIMES > 700.0) & (TIMES < 900.0)  # the end of the precursor
 
 
 def gauges(symptom: Symptom = Symptom.NONE, hardware: Hardware = GPU_NODE) -> dict[str, Floats]:
-    node = replace(lay_out(PLAN, 0), hardware=hardware, since=0.0, until=float("inf"))
-    bad = Precursor(symptom, 400.0, 900.0, 1.0, 1.0, is_fitful=False, ends_in_failure=True)
-    jobs = draw_jobs(PLAN, node, Life((), ()))
-    body = Body(node, TIMES, room(PLAN, TIMES), jobs, severities([bad], TIMES), PLAN.step)
-    return levels(body, np.random.default_rng(0))
+    node = replace(draw_node(PLAN, 0), hardware=hardware, since=0.0, until=float("inf"))
+    precursor = Precursor(symptom, 400.0, 900.0, 1.0, 1.0, is_intermittent=False, ends_in_failure=True)
+    jobs = draw_jobs(PLAN, node, NodeLife((), ()))
+    inputs = SensorInputs(node, TIMES, room_temperature(PLAN, TIMES), jobs, severities([precursor], TIMES), PLAN.step)
+    return simulate_gauges(inputs, np.random.default_rng(0))
 
 
-WELL = gauges()
+HEALTHY = gauges()
 
 
-def test_every_level_stays_where_physics_keeps_it() -> None:
-    for symptom in Symptom:
-        found = gauges(symptom)
-        assert found["inlet_temp"].min() >= COLDEST
-        assert found["inlet_temp"].max() <= HOTTEST
-        assert (found["cpu_temp"] >= found["inlet_temp"]).all()
-        assert found["cpu_temp"].max() <= THROTTLE + 0.5
-        assert (found["gpu_temp"] > found["inlet_temp"]).all()
-        assert found["gpu_temp"].max() < 100
-        assert 0 < found["fan_rpm"].min() < found["fan_rpm"].max() < 1.2 * FASTEST * GPU_NODE.fan_rpm
-        assert 0 <= found["load"].min() < found["load"].max() <= 100
-        assert 0 <= found["memory_used"].min() < found["memory_used"].max() <= 100
-        assert 10.5 < found["psu_voltage"].min() < found["psu_voltage"].max() < 12.6
+@pytest.mark.parametrize("symptom", list(Symptom))
+def test_every_gauge_stays_in_its_physical_range(symptom: Symptom) -> None:
+    values = gauges(symptom)
+    assert values["inlet_temp"].min() >= COLDEST
+    assert values["inlet_temp"].max() <= HOTTEST
+    assert (values["cpu_temp"] >= values["inlet_temp"]).all()
+    assert values["cpu_temp"].max() <= THROTTLE_TEMP + 0.5
+    assert (values["gpu_temp"] > values["inlet_temp"]).all()
+    assert values["gpu_temp"].max() < 100
+    assert 0 < values["fan_rpm"].min() < values["fan_rpm"].max() < 1.2 * MAX_FAN_SPEED * GPU_NODE.fan_rpm
+    assert 0 <= values["load"].min() < values["load"].max() <= 100
+    assert 0 <= values["memory_used"].min() < values["memory_used"].max() <= 100
+    assert 10.5 < values["psu_voltage"].min() < values["psu_voltage"].max() < 12.6
 
 
-def test_load_makes_power_and_power_makes_heat() -> None:
-    found = gauges(hardware=CPU_NODE)
-    assert np.corrcoef(found["load"], found["power"])[0, 1] > 0.95
-    assert np.corrcoef(found["load"], found["cpu_temp"])[0, 1] > 0.8
-    assert np.isnan(found["gpu_temp"]).all()
-    idle, busy = found["load"] < 10, found["load"] > 80
-    assert found["cpu_temp"][busy].mean() - found["cpu_temp"][idle].mean() > 10
-    assert found["power"][busy].mean() > 1.5 * found["power"][idle].mean()
+def test_load_determines_power_and_power_determines_heat() -> None:
+    values = gauges(hardware=CPU_NODE)
+    assert np.corrcoef(values["load"], values["power"])[0, 1] > 0.95
+    assert np.corrcoef(values["load"], values["cpu_temp"])[0, 1] > 0.8
+    assert np.isnan(values["gpu_temp"]).all()
+    idle, busy = values["load"] < 10, values["load"] > 80
+    assert values["cpu_temp"][busy].mean() - values["cpu_temp"][idle].mean() > 10
+    assert values["power"][busy].mean() > 1.5 * values["power"][idle].mean()
 
 
 @pytest.mark.parametrize(
@@ -69,33 +77,33 @@ def test_load_makes_power_and_power_makes_heat() -> None:
         (Symptom.LEAK, "memory_used", 20.0),
     ],
 )
-def test_a_precursor_shows_where_a_sysadmin_would_look(symptom: Symptom, metric: str, change: float) -> None:
-    difference = gauges(symptom)[metric] - WELL[metric]
+def test_a_precursor_is_visible_in_its_metrics(symptom: Symptom, metric: str, change: float) -> None:
+    difference = gauges(symptom)[metric] - HEALTHY[metric]
     assert np.abs(difference[TIMES < 400]).max() == pytest.approx(0.0, abs=1e-9)
     assert np.abs(difference[TIMES > 910]).max() == pytest.approx(0.0, abs=1e-4)
-    assert difference[ILL].mean() / change > 1.0
+    assert difference[LATE].mean() / change > 1.0
 
 
-def test_a_first_order_system_answers_a_step_as_the_formula_says() -> None:
+def test_the_step_response_of_a_first_order_system_follows_the_formula() -> None:
     step = 0.01
     times = np.arange(1, 200) * step
-    answer = _lagged(np.where(times > 0.5, 10.0, 0.0), step)
+    response = _lagged(np.where(times > 0.5, 10.0, 0.0), step)
     after = times > 0.5
-    np.testing.assert_allclose(answer[after], 10.0 * (1 - np.exp(-(times[after] - 0.5) / LAG_HOURS)), atol=1e-9)
-    np.testing.assert_array_equal(answer[~after], 0.0)
+    np.testing.assert_allclose(response[after], 10.0 * (1 - np.exp(-(times[after] - 0.5) / LAG_HOURS)), atol=1e-9)
+    np.testing.assert_array_equal(response[~after], 0.0)
 
 
-def test_a_first_order_system_starts_in_balance() -> None:
+def test_a_first_order_system_starts_in_equilibrium() -> None:
     np.testing.assert_allclose(_lagged(np.full(5, 42.0), 0.1), 42.0)
 
 
 def test_the_room_is_warmest_on_a_july_afternoon() -> None:
     year = replace(PLAN, days=365)
-    warmest = year.moments(year.grid())[np.argmax(room(year, year.grid()))]
+    warmest = year.to_times(year.sample_times())[np.argmax(room_temperature(year, year.sample_times()))]
     assert str(warmest)[5:7] == "07"
     assert str(warmest)[11:13] == "15"
 
 
-def test_every_metric_has_a_unit_and_a_name_of_its_own() -> None:
-    assert all(metric.unit for metric in METRICS)
+def test_every_metric_has_a_unit_and_a_unique_name() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS) == 15
+    assert all(metric.unit for metric in METRICS)
