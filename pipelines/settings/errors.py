@@ -29,8 +29,9 @@ _NOT_A_TABLE: Final = ("model_type", "dict_type", "model_attributes_type")  # py
 def explain(error: ValidationError, written: Sequence[WrittenValue]) -> SettingsError:
     """Return one error that lists everything that is wrong, each problem with its own fix."""
     problems = [_problem(detail, written) for detail in _causes(error.errors())]
-    *others, (what, fix) = problems
-    return SettingsError("".join(f"{problem}\n  → {its_fix}\n" for problem, its_fix in others) + what, fix=fix)
+    *earlier, (last_problem, last_fix) = problems
+    lines = [f"{problem}\n  → {fix}\n" for problem, fix in earlier]
+    return SettingsError("".join(lines) + last_problem, fix=last_fix)
 
 
 def wrong_value(path: Key, value: object, why: str, written: Sequence[WrittenValue]) -> str:

@@ -92,9 +92,9 @@ def _marks(curve: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[
     """Draw marks on Nodeward's curve; hovering shows the share that every model catches there."""
     for budget, caught in zip(curve.shares, curve.caught[MODEL], strict=True):
         if caught.value is not None:
-            others = [_model_share(curve, model, budget) for model in curve.caught if model != MODEL]
-            own = f"{model_name(MODEL)} {with_interval(caught, percentage)}"
-            tip = "\n".join([f"alarms on {percentage(budget)} of the nodes", own, *others])
+            baselines = [_model_share(curve, model, budget) for model in curve.caught if model != MODEL]
+            of_model = f"{model_name(MODEL)} {with_interval(caught, percentage)}"
+            tip = "\n".join([f"alarms on {percentage(budget)} of the nodes", of_model, *baselines])
             yield circle((x(budget), y(caught.value)), 3.5, "mark of-model", tip)
             yield element("circle", element("title", tip), cx=x(budget), cy=y(caught.value), r=14, class_="target")
 
