@@ -1,4 +1,4 @@
-"""A real Chromium, installed where it is missing and may be, with no way out of the machine."""
+"""A real Chromium, which is installed if it is missing and the user is root, without background network access."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-QUIET: Final = (
+OPTIONS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -29,10 +29,10 @@ QUIET: Final = (
 
 @contextmanager
 def running() -> Iterator[Browser]:
-    """Have a browser for the block."""
+    """Run a browser during the block."""
     path = _installed() or _install()
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+        browser = driver.chromium.launch(executable_path=path, args=list(OPTIONS))
         try:
             yield browser
         finally:
@@ -44,9 +44,9 @@ def _installed() -> str | None:
 
 
 def _install() -> str:
-    assert os.geteuid() == 0, "no Chromium here: install it, or run as root"
+    assert os.geteuid() == 0, "Chromium is missing: install it, or run as root"
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
-        subprocess.run(["/usr/bin/apt-get", *command], check=True, stdin=subprocess.DEVNULL)  # noqa: S603  - our own words
+        subprocess.run(["/usr/bin/apt-get", *command], check=True, stdin=subprocess.DEVNULL)  # noqa: S603  - the commands above
     path = _installed()
     assert path, "apt-get installed chromium, but it is not on the path"
     return path

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder, on a port that is free."""
+"""A PostgreSQL server for the tests, in a temporary folder, on a free port."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 OWNER: Final = "postgres"
-PASSWORD: Final = "only-here"  # noqa: S105  - of a server that lives for one test run
+PASSWORD: Final = "only-here"  # noqa: S105  - of a server for one test run
 HOST: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server listens, and how to stop and start it."""
+    """A server: its programs, its folder and its port."""
 
     bin: Path
     folder: Path
     port: int
 
     def url(self, database: str, user: str = OWNER, password: str = PASSWORD) -> str:
-        """Give a database's URL, as an administrator would write it."""
+        """Return the URL of a database, as an administrator would write it."""
         return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}"
 
     def create(self) -> str:
-        """Make an empty database, and give its URL."""
+        """Create an empty database and return its URL."""
         name = f"fleet_{uuid4().hex}"
         self.run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
     def run(self, statement: sql.Composed | sql.SQL, database: str = OWNER) -> None:
-        """Have the administrator carry out one statement."""
+        """Execute one statement as the administrator."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement)
 
@@ -53,7 +53,7 @@ class Server:
         self._control("-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
-        """Stop the server, by the process that its folder names, and its connections with it."""
+        """Stop the server, by the process in its folder, and its connections."""
         self._control("-w", "-m", "immediate", "stop")
 
     def _control(self, *arguments: str) -> None:
@@ -62,7 +62,7 @@ class Server:
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """Make a server for the block."""
+    """Run a server during the block."""
     folder = Path(tempfile.mkdtemp(prefix="nodeward-postgresql-"))
     server = Server(_find(), folder, _free_port())
     try:
@@ -80,13 +80,13 @@ def serving() -> Iterator[Server]:
 
 
 def _find() -> Path:
-    found = _installed()
-    if found is None and os.geteuid() == 0:
+    folder = _installed()
+    if folder is None and os.geteuid() == 0:
         for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "postgresql"]):
             subprocess.run(command, check=True, capture_output=True)  # noqa: S603  - Debian's own packages
-        found = _installed()
-    assert found, "no PostgreSQL in /usr/lib/postgresql/*/bin or on PATH: install Debian's package postgresql"
-    return found
+        folder = _installed()
+    assert folder, "no PostgreSQL in /usr/lib/postgresql/*/bin or on PATH: install Debian's package postgresql"
+    return folder
 
 
 def _installed() -> Path | None:
@@ -96,10 +96,10 @@ def _installed() -> Path | None:
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run a program of PostgreSQL's, which must not be root."""
-    own = ["runuser", "-u", OWNER, "--", *command] if os.geteuid() == 0 else command
-    done = subprocess.run(  # noqa: S603  - PostgreSQL's own
-        own, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tempfile.gettempdir()
+    """Run a program of PostgreSQL, which must not run as root."""
+    as_owner = ["runuser", "-u", OWNER, "--", *command] if os.geteuid() == 0 else command
+    done = subprocess.run(  # noqa: S603  - PostgreSQL's programs
+        as_owner, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tempfile.gettempdir()
     )
     assert done.returncode == 0, done.stderr
 

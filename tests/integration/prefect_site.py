@@ -1,4 +1,4 @@
-"""A fleet's folder with a Prefect server and a process worker of its own, on a port that is free."""
+"""A fleet's folder with its own Prefect server and process worker, on a free port."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
-LOCK_TIMEOUT: Final = timedelta(seconds=150)
+TIMEOUT: Final = timedelta(seconds=150)
 _PAUSE_SECONDS: Final = 0.3
 ENDED: Final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 @dataclass(slots=True)
-class Site:
-    """Where the server listens, the processes that run, and what they log."""
+class PrefectSite:
+    """The folder, the port of the server, its database, and the running processes."""
 
     folder: Path
     port: int
@@ -38,21 +38,21 @@ class Site:
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
         self._spawn("server", "-m", "prefect", "server", "start", "--host", HOST, "--port", str(self.port))
-        await_truth(self._answers, "the Prefect server answers")
+        wait_until(self._answers, "the Prefect server answers")
 
     def start_worker(self, pool: str) -> None:
-        """Start a worker in a folder that is not the fleet's."""
+        """Start a worker in another folder than the fleet's."""
         self._spawn("worker", "-m", "prefect", "worker", "start", "--pool", pool, "--limit", "2")
 
     def kill(self, name: str) -> None:
-        """End a process and its children at once: workers do not heed gentler signals."""
+        """Kill a process and its children: workers ignore other signals."""
         process = self.processes.pop(name)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def command(self, *arguments: str) -> str:
-        """Run one command of Nodeward's in the fleet's folder, and give what it printed."""
+        """Run a command of Nodeward in the fleet's folder and return its output."""
         done = subprocess.run(  # noqa: S603  - the interpreter that runs this test
             [sys.executable, "-m", "pipelines.main", *arguments],
             cwd=self.folder,
@@ -64,43 +64,43 @@ class Site:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  - JSON
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  - JSON
         """Post to the server's API."""
         url = f"http://{HOST}:{self.port}/api{path}"
         return httpx.post(url, json=body or {}, trust_env=False, timeout=30).raise_for_status().json()
 
     def deployments(self) -> dict[str, dict[str, Any]]:
-        """Find the deployments by the module of their flow."""
-        return {one["entrypoint"].split(".")[1]: one for one in self.ask("/deployments/filter")}
+        """Return the deployments by the module of their flow."""
+        return {each["entrypoint"].split(".")[1]: each for each in self.post("/deployments/filter")}
 
     def schedule(self, flow: str, late: timedelta = timedelta(0), **extra: object) -> str:
-        """Have the server schedule a run that was due some time ago, and give its id."""
+        """Schedule a run that was due some time ago and return its id."""
         due = (datetime.now(UTC) - late).isoformat()
         state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
         path = f"/deployments/{self.deployments()[flow]['id']}/create_flow_run"
-        return str(self.ask(path, {"state": state, **extra})["id"])
+        return str(self.post(path, {"state": state, **extra})["id"])
 
     def runs(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Look runs up."""
-        found: list[dict[str, Any]] = self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": list(ids)}}})
-        return sorted(found, key=lambda run: run["expected_start_time"])
+        """Return runs in the order of their start times."""
+        runs: list[dict[str, Any]] = self.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": list(ids)}}})
+        return sorted(runs, key=lambda run: run["expected_start_time"])
 
     def await_end(self, *ids: str) -> list[dict[str, Any]]:
         """Wait until runs have ended."""
-        await_truth(lambda: all(run["state"]["type"] in ENDED for run in self.runs(ids)), f"runs {ids} end")
+        wait_until(lambda: all(run["state"]["type"] in ENDED for run in self.runs(ids)), f"runs {ids} end")
         return self.runs(ids)
 
     def await_state(self, run: str, state: str) -> None:
         """Wait until a run is in a state."""
-        await_truth(lambda: self.runs([run])[0]["state"]["name"] == state, f"run {run} is {state}")
+        wait_until(lambda: self.runs([run])[0]["state"]["name"] == state, f"run {run} is {state}")
 
     def artifact(self, run: dict[str, Any]) -> str:
-        """Read what a run left, beside what its steps gave."""
-        wanted = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "type": {"any_": ["markdown"]}}}
-        return "\n".join(one["data"] for one in self.ask("/artifacts/filter", wanted))
+        """Return the markdown artifacts of a run."""
+        query = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "type": {"any_": ["markdown"]}}}
+        return "\n".join(artifact["data"] for artifact in self.post("/artifacts/filter", query))
 
     def logs(self) -> str:
-        """Give the end of what server and worker logged."""
+        """Return the ends of the logs of server and worker."""
         return "\n".join(f"--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.glob("*.log")))
 
     def _answers(self) -> bool:
@@ -139,25 +139,25 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, database: str) -> Iterator[Site]:
-    """Have a server on a PostgreSQL database for the block; what runs at its end is killed, logs tell of a failure."""
+def site(folder: Path, database: str) -> Iterator[PrefectSite]:
+    """Run a server on a PostgreSQL database during the block; a failure of the block shows the logs."""
     with socket.socket() as free:
         free.bind((HOST, 0))
-        found = Site(folder, free.getsockname()[1], database.replace("postgresql:", "postgresql+asyncpg:"))
+        running = PrefectSite(folder, free.getsockname()[1], database.replace("postgresql:", "postgresql+asyncpg:"))
     try:
-        found.start_server()
-        yield found
+        running.start_server()
+        yield running
     except BaseException as error:
-        error.add_note(found.logs())
+        error.add_note(running.logs())
         raise
     finally:
-        for name in list(found.processes):
-            found.kill(name)
+        for name in list(running.processes):
+            running.kill(name)
 
 
-def await_truth(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + LOCK_TIMEOUT.total_seconds()
-    while not holds():
-        assert time.monotonic() < end, f"waited {LOCK_TIMEOUT} in vain until {what}"
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until a condition is true."""
+    end = time.monotonic() + TIMEOUT.total_seconds()
+    while not condition():
+        assert time.monotonic() < end, f"waited {TIMEOUT} in vain until {what}"
         time.sleep(_PAUSE_SECONDS)

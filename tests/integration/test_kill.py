@@ -1,4 +1,4 @@
-"""Kills ingests and training runs at random moments: nothing may be lost, doubled or half-registered."""
+"""Kills ingests and training runs at random times: nothing may be lost, duplicated or registered in part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.flows.ingest import merge_source
 from pipelines.operations.simulate import simulate
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from tests.integration.victim import READY
+from tests.integration.killed_process import READY
 from tests.pipelines.records import write_folder
 
 if TYPE_CHECKING:
@@ -28,48 +28,48 @@ if TYPE_CHECKING:
 
     from pipelines.settings.schema import Settings
 
-MOMENTS = 100
-ROUNDS = 5  # states that are finished after a fifth of the kills each, and compared
+KILLS = 100
+ROUNDS = 5  # states, each of which is completed after a fifth of the kills, and compared
 KEYS = {"telemetry": ("node", "ts"), "buckets": ("node", "bucket_end", "lateness")}
 
 
-class Nursery:
-    """Starts victims ahead of time, since importing takes longer than what is interrupted."""
+class StandbyProcesses:
+    """Starts processes in advance, since their imports take longer than the step that is interrupted."""
 
     def __init__(self, work: str) -> None:
         self.work = work
         self.spare = self._start()
 
     def take(self) -> subprocess.Popen[str]:
-        """Give a process that is ready for its order, and start the next one."""
-        taken, self.spare = self.spare, self._start()
-        assert taken.stdout is not None
-        assert taken.stdout.readline().strip() == READY
-        return taken
+        """Return a process that is ready, and start the next one."""
+        process, self.spare = self.spare, self._start()
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == READY
+        return process
 
     def close(self) -> None:
         self.spare.kill()
         self.spare.communicate()
 
     def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-B", "-m", "tests.integration.victim", self.work]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+        command = [sys.executable, "-B", "-m", "tests.integration.killed_process", self.work]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a module of the tests
 
 
 @contextmanager
-def nursery(work: str) -> Iterator[Nursery]:
-    opened = Nursery(work)
+def standby_processes(work: str) -> Iterator[StandbyProcesses]:
+    processes = StandbyProcesses(work)
     try:
-        yield opened
+        yield processes
     finally:
-        opened.close()
+        processes.close()
 
 
 @dataclass(frozen=True, slots=True)
-class Victim:
-    """A step of a flow, in a process of its own that can be killed in the middle."""
+class KilledStep:
+    """A step of a flow in a separate process, which can be killed."""
 
-    nursery: Nursery
+    standby: StandbyProcesses
     config: Path
     state: Path
 
@@ -78,22 +78,22 @@ class Victim:
         return load(self.config, [f"state.path={self.state}"])
 
     def begin(self) -> subprocess.Popen[str]:
-        process = self.nursery.take()
+        process = self.standby.take()
         assert process.stdin is not None
         process.stdin.write(json.dumps([str(self.config), f"state.path={self.state}"]) + "\n")
         process.stdin.flush()
         return process
 
     def duration(self) -> float:
-        """Let it run to its end; give the seconds."""
-        began = time.monotonic()
+        """Run the step to its end and return the seconds."""
+        start = time.monotonic()
         process = self.begin()
         process.communicate()
         assert process.returncode == 0
-        return time.monotonic() - began
+        return time.monotonic() - start
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill it after some time; say whether it was still at work."""
+        """Kill the step after some time; return whether it was still running."""
         process = self.begin()
         time.sleep(seconds)
         process.kill()
@@ -102,60 +102,64 @@ class Victim:
 
 
 def tables(settings: Settings) -> dict[str, pl.DataFrame]:
-    """Read everything that an ingest writes, in an order of its own."""
+    """Return everything that an ingest writes, in a fixed order."""
     store = wiring.store(settings)
     with wiring.records(settings) as records:
-        found = {name: getattr(records, name)() for name in ("events", "nodes", "blind")}
-    found |= {table.name: table.scan().collect() for table in store.tables() if table.version() >= 0}
-    return {name: table.select(sorted(table.columns)).sort(pl.all()) for name, table in found.items()}
+        frames = {name: getattr(records, name)() for name in ("events", "nodes", "blind")}
+    frames |= {table.name: table.scan().collect() for table in store.tables() if table.version() >= 0}
+    return {name: table.select(sorted(table.columns)).sort(pl.all()) for name, table in frames.items()}
 
 
-def require_no_doubles(settings: Settings) -> None:
+def require_no_duplicates(settings: Settings) -> None:
     store = wiring.store(settings)
     for table in (store.telemetry.table, store.buckets.table):
         if table.version() >= 0:
             keys = table.scan().select(KEYS[table.name]).collect()
-            assert not keys.is_duplicated().any(), f"{table.name} has rows twice"
+            assert not keys.is_duplicated().any(), f"{table.name} has duplicate rows"
 
 
-def test_an_ingest_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
+def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(tmp_path: Path) -> None:
     simulate(SimulationPlan(60, 75, 3, datetime(2025, 1, 1, tzinfo=UTC), timedelta(hours=1)), tmp_path / "fleet")
-    config, rng, cut = tmp_path / "fleet" / "nodeward.toml", np.random.default_rng(11), 0
-    with nursery("ingest") as spares:
-        clean = Victim(spares, config, tmp_path / "clean")
-        lasts, expected = clean.duration(), tables(clean.settings)
+    config, rng, killed = tmp_path / "fleet" / "nodeward.toml", np.random.default_rng(11), 0
+    with standby_processes("ingest") as standby:
+        undisturbed = KilledStep(standby, config, tmp_path / "undisturbed")
+        duration, expected = undisturbed.duration(), tables(undisturbed.settings)
         for number in range(ROUNDS):
-            victim = Victim(spares, config, tmp_path / f"state{number}")
-            for seconds in rng.uniform(0, lasts, MOMENTS // ROUNDS):
-                cut += victim.kill_after(seconds)
-                require_no_doubles(victim.settings)
-            merge_source.fn(victim.settings)
-            for name, table in tables(victim.settings).items():
+            step = KilledStep(standby, config, tmp_path / f"state{number}")
+            for seconds in rng.uniform(0, duration, KILLS // ROUNDS):
+                killed += step.kill_after(seconds)
+                require_no_duplicates(step.settings)
+            merge_source.fn(step.settings)
+            ended = tables(step.settings)
+            assert ended.keys() == expected.keys()
+            for name, table in ended.items():
                 assert table.equals(expected[name]), name
-    assert cut > MOMENTS / 4, f"only {cut} of {MOMENTS} were killed at work"
+    assert killed > KILLS / 4, f"only {killed} of {KILLS} were killed while they ran"
 
 
-def test_a_training_run_that_is_killed_leaves_no_half_registered_model(tmp_path: Path) -> None:
+def test_a_killed_training_run_leaves_no_model_that_is_registered_in_part(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    config, rng, cut = tmp_path / "nodeward.toml", np.random.default_rng(12), 0
+    config, rng, killed = tmp_path / "nodeward.toml", np.random.default_rng(12), 0
     config.write_text(config.read_text().replace('"records"', f'"{tmp_path / "records"}"') + 'clock.now = "data"\n')
-    with nursery("train") as spares:
-        victim = Victim(spares, config, tmp_path / "var")
-        merge_source.fn(victim.settings)
-        before, lasts = tables(victim.settings), victim.duration()
-        for seconds in rng.uniform(0, lasts, MOMENTS):
-            cut += victim.kill_after(seconds)
-            done = require_whole_models(victim.settings)
-        victim.duration()
-        assert require_whole_models(victim.settings) == done + 1
-    assert cut > MOMENTS / 4, f"only {cut} of {MOMENTS} were killed at work"
-    assert all(table.equals(before[name]) for name, table in tables(victim.settings).items())
+    with standby_processes("train") as standby:
+        step = KilledStep(standby, config, tmp_path / "var")
+        merge_source.fn(step.settings)
+        before, duration = tables(step.settings), step.duration()
+        for seconds in rng.uniform(0, duration, KILLS):
+            killed += step.kill_after(seconds)
+            count = require_complete_models(step.settings)
+        step.duration()
+        assert require_complete_models(step.settings) == count + 1
+    assert killed > KILLS / 4, f"only {killed} of {KILLS} were killed while they ran"
+    after = tables(step.settings)
+    assert after.keys() == before.keys()
+    assert all(table.equals(before[name]) for name, table in after.items())
 
 
-def require_whole_models(settings: Settings) -> int:
-    """Load every registered version, and find each role once; give the number of versions."""
+def require_complete_models(settings: Settings) -> int:
+    """Load every registered version, check that each alias exists once, and return the number of versions."""
     registry = wiring.registry(settings)
-    versions = [one.version for one in registry.versions()]
+    versions = [each.version for each in registry.versions()]
     assert [registry.load(version)[0] for version in versions] == versions
-    assert sorted(role for one in registry.versions() for role in one.aliases) == ["challenger", "champion"]
+    assert sorted(alias for each in registry.versions() for alias in each.aliases) == ["challenger", "champion"]
     return len(versions)

@@ -35,23 +35,23 @@ class TestRecordsOnPostgresql(RecordsContract):
     pass
 
 
-def test_a_wrong_password_is_named_and_not_shown(postgresql: Server) -> None:
+def test_a_wrong_password_is_reported_and_not_shown(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match="password authentication failed") as refused:
         Records.open(postgresql.url("postgres", password="not-this-one"))  # noqa: S106  - made up
     assert "not-this-one" not in str(refused.value)
 
 
-def test_a_database_that_is_not_there_is_reported(postgresql: Server) -> None:
+def test_a_missing_database_is_reported(postgresql: Server) -> None:
     with pytest.raises(UnreachableError, match='database "nowhere" does not exist'):
         Records.open(postgresql.url("nowhere"))
 
 
-def test_a_schema_that_is_not_there_is_reported(url: str) -> None:
+def test_a_missing_schema_is_reported(url: str) -> None:
     with pytest.raises(DataError, match="no schema has been selected"):
         Records.open(f"{url}?options=-csearch_path%3Dnowhere")
 
 
-def test_a_user_who_may_only_read_can_read_and_is_told_when_writing(postgresql: Server, url: str) -> None:
+def test_a_user_without_write_permission_can_read_and_gets_an_error_when_writing(postgresql: Server, url: str) -> None:
     Records.open(url).close()
     database = url.rpartition("/")[2]
     postgresql.run(sql.SQL("DROP ROLE IF EXISTS reader"))
@@ -73,7 +73,7 @@ def test_a_read_only_server_is_reported(url: str) -> None:
     reader.close()
 
 
-def test_a_writer_that_waits_too_long_for_another_is_told_so(
+def test_a_writer_that_waits_too_long_for_another_gets_an_error(
     records: Records, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.sql.engine.LOCK_SECONDS", 1)
@@ -86,7 +86,7 @@ def test_a_writer_that_waits_too_long_for_another_is_told_so(
     other.close()
 
 
-def test_a_connection_that_breaks_in_a_transaction_is_named_and_the_next_one_works(
+def test_a_broken_connection_in_a_transaction_is_reported_and_the_next_one_works(
     postgresql: Server, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records.publish_scores(scores(score("n1", 0.1)))
@@ -95,8 +95,8 @@ def test_a_connection_that_breaks_in_a_transaction_is_named_and_the_next_one_wor
         postgresql.stop()
         postgresql.start()
 
-    with monkeypatch.context() as patched:
-        patched.setattr("data.sql.records._delete", restart)
+    with monkeypatch.context() as patch:
+        patch.setattr("data.sql.records._delete", restart)
         with pytest.raises(UnreachableError):
             records.merge_events(events([{}]))
     assert records.events().height == 0

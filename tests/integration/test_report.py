@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = 1400, 390
-LEAST_TEXT = 10.0  # pixels, as shown
+MIN_TEXT = 10.0  # pixels on the screen
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 TEXT_SIZES = """() => [...document.querySelectorAll('svg text')]
     .filter(text => text.getBoundingClientRect().width > 0)
     .map(text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""
-SPILLED = """() => [...document.querySelectorAll('svg[role=img]')].flatMap(picture => {
+OUTSIDE_TEXTS = """() => [...document.querySelectorAll('svg[role=img]')].flatMap(picture => {
     const edge = picture.getBoundingClientRect();
     return [...picture.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()])
         .filter(([_, place]) => place.width && (place.left < edge.left - 1 || place.right > edge.right + 1))
@@ -38,12 +38,12 @@ COLOURS = """() => ['color', 'backgroundColor'].map(name => getComputedStyle(doc
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A page that is shown, with what it asked of the network and what it complained of."""
+class OpenPage:
+    """A page in the browser, with its network requests and its messages on the console."""
 
     page: Page
     requests: list[str]
-    complaints: list[str]
+    messages: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -63,24 +63,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "quiet": contents(quiet(made_up())),
         "bare": contents(without_telemetry(made_up())),
     }
-    for name, told in pages.items():
-        (folder / f"{name}.html").write_text(render(told), encoding="utf-8")
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(render(page), encoding="utf-8")
     return folder
 
 
 @contextmanager
-def shown(browser: Browser, file: Path, width: int, scheme: Scheme = "light", *, script: bool = True) -> Iterator[Seen]:
+def open_page(
+    browser: Browser, file: Path, width: int, scheme: Scheme = "light", *, script: bool = True
+) -> Iterator[OpenPage]:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
     )
     page = context.new_page()
-    seen = Seen(page, [], [])
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("console", lambda message: seen.complaints.append(message.text))
-    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    opened = OpenPage(page, [], [])
+    page.on("request", lambda request: opened.requests.append(request.url))
+    page.on("console", lambda message: opened.messages.append(message.text))
+    page.on("pageerror", lambda error: opened.messages.append(str(error)))
     try:
         page.goto(file.as_uri())
-        yield seen
+        yield opened
     finally:
         context.close()
 
@@ -88,63 +90,63 @@ def shown(browser: Browser, file: Path, width: int, scheme: Scheme = "light", *,
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 @pytest.mark.parametrize("name", ["whole", "simulated", "low", "quiet", "bare"])
-def test_nothing_overflows_nothing_is_asked_for_and_nobody_complains(
+def test_a_page_has_no_overflow_no_requests_and_no_console_messages(
     browser: Browser, folder: Path, name: str, width: int, scheme: Scheme
 ) -> None:
     file = folder / f"{name}.html"
-    with shown(browser, file, width, scheme) as seen:
-        assert seen.page.evaluate(OVERFLOW) <= 0
-        assert seen.page.evaluate(SPILLED) == []
-        assert min(seen.page.evaluate(TEXT_SIZES)) >= LEAST_TEXT
-        assert [url for url in seen.requests if not url.startswith("data:")] == [file.as_uri()]
-        assert seen.complaints == []
+    with open_page(browser, file, width, scheme) as opened:
+        assert opened.page.evaluate(OVERFLOW) <= 0
+        assert opened.page.evaluate(OUTSIDE_TEXTS) == []
+        assert min(opened.page.evaluate(TEXT_SIZES)) >= MIN_TEXT
+        assert [url for url in opened.requests if not url.startswith("data:")] == [file.as_uri()]
+        assert opened.messages == []
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_every_section_has_its_figure_in_sight(browser: Browser, folder: Path, width: int) -> None:
-    with shown(browser, folder / "whole.html", width) as seen:
+    with open_page(browser, folder / "whole.html", width) as opened:
         for section in ("caught", "budget", "calibration", "lead", "timeline", "mistakes"):
-            pictures = seen.page.locator(f"#{section} svg[role=img] >> visible=true")
+            pictures = opened.page.locator(f"#{section} svg[role=img] >> visible=true")
             assert pictures.count() >= 1, section
             box = pictures.first.bounding_box()
             assert box is not None
             assert box["width"] > 300
             assert box["height"] > 50
-        assert seen.page.locator("#now table >> visible=true").count() == 1
-        assert seen.page.locator("#lead table >> visible=true").count() == 1
-        assert seen.page.locator("#parts table >> visible=true").count() == 6
+        assert opened.page.locator("#now table >> visible=true").count() == 1
+        assert opened.page.locator("#lead table >> visible=true").count() == 1
+        assert opened.page.locator("#parts table >> visible=true").count() == 6
 
 
 def test_dark_is_dark_and_light_is_light(browser: Browser, folder: Path) -> None:
     with (
-        shown(browser, folder / "whole.html", WIDE) as light,
-        shown(browser, folder / "whole.html", WIDE, "dark") as dark,
+        open_page(browser, folder / "whole.html", WIDE) as light,
+        open_page(browser, folder / "whole.html", WIDE, "dark") as dark,
     ):
         (ink, paper), (dark_ink, dark_paper) = light.page.evaluate(COLOURS), dark.page.evaluate(COLOURS)
     assert paper - ink > 500
     assert dark_ink - dark_paper > 500
 
 
-def test_a_horizon_is_chosen_without_any_script(browser: Browser, folder: Path) -> None:
-    with shown(browser, folder / "whole.html", WIDE, script=False) as seen:
-        for chosen, other in (("7", "1"), ("1", "7")):
-            seen.page.locator(f"#within-{chosen}").check(force=True)
-            assert seen.page.locator(f".within-{chosen} >> visible=true").count() == 3
-            assert seen.page.locator(f".within-{other} >> visible=true").count() == 0
+def test_a_horizon_can_be_selected_without_scripts(browser: Browser, folder: Path) -> None:
+    with open_page(browser, folder / "whole.html", WIDE, script=False) as opened:
+        for selected, hidden in (("7", "1"), ("1", "7")):
+            opened.page.locator(f"#within-{selected}").check(force=True)
+            assert opened.page.locator(f".within-{selected} >> visible=true").count() == 3
+            assert opened.page.locator(f".within-{hidden} >> visible=true").count() == 0
 
 
 def test_a_name_that_is_a_script_is_shown_and_not_run(browser: Browser, folder: Path) -> None:
-    with shown(browser, folder / "simulated.html", WIDE) as seen:
-        assert seen.page.locator("script").count() == 0
-        assert seen.page.get_by_text(HOSTILE).count() >= 1
-        assert seen.complaints == []
+    with open_page(browser, folder / "simulated.html", WIDE) as opened:
+        assert opened.page.locator("script").count() == 0
+        assert opened.page.get_by_text(HOSTILE).count() >= 1
+        assert opened.messages == []
 
 
 def test_on_paper_it_is_whole_and_has_no_controls(browser: Browser, folder: Path) -> None:
-    with shown(browser, folder / "whole.html", 760, "dark") as seen:
-        seen.page.emulate_media(media="print")
-        assert seen.page.evaluate(OVERFLOW) <= 0
-        assert seen.page.locator("nav >> visible=true").count() == 0
-        assert seen.page.locator(".choice >> visible=true").count() == 0
-        ink, paper = seen.page.evaluate(COLOURS)
+    with open_page(browser, folder / "whole.html", 760, "dark") as opened:
+        opened.page.emulate_media(media="print")
+        assert opened.page.evaluate(OVERFLOW) <= 0
+        assert opened.page.locator("nav >> visible=true").count() == 0
+        assert opened.page.locator(".choice >> visible=true").count() == 0
+        ink, paper = opened.page.evaluate(COLOURS)
         assert paper > 700 > ink

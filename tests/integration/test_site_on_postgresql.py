@@ -55,7 +55,7 @@ def ran(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(folder, process.stdout, process.stderr)
 
 
-def told(ran: Ran, name: str) -> dict[str, Any]:
+def report_of(ran: Ran, name: str) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((ran.folder / f"{name}.json").read_text())
     return report
 
@@ -67,35 +67,36 @@ def test_every_command_runs_and_the_live_database_is_not_overwritten_by_a_restor
 
 def test_models_are_in_mlflows_database_and_records_in_the_other(ran: Ran) -> None:
     assert sorted(path.name for path in (ran.folder / "var").glob("*.db")) == []
-    assert told(ran, "status")["models"][0]["aliases"] == ["challenger", "champion"]
-    assert told(ran, "status")["scores"]["nodes"] == told(ran, "score")["nodes"]
+    assert report_of(ran, "status")["models"][0]["aliases"] == ["challenger", "champion"]
+    assert report_of(ran, "status")["scores"]["nodes"] == report_of(ran, "score")["nodes"]
 
 
 def test_a_backup_is_restored_to_another_server_and_to_sqlite(ran: Ran) -> None:
-    assert told(ran, "backup") == told(ran, "restore")
-    tables = told(ran, "status")["tables"]
-    for name in ("restored", "plain"):
-        assert {table: held["rows"] for table, held in told(ran, name)["tables"].items()} == {
-            table: held["rows"] for table, held in tables.items()
-        }
-    assert told(ran, "restored")["scores"] == told(ran, "plain")["scores"] == told(ran, "status")["scores"]
-    assert {table["inserted"] for table in told(ran, "again")["tables"].values()} == {0}
+    assert report_of(ran, "backup") == report_of(ran, "restore")
+    tables = report_of(ran, "status")["tables"]
+    expected = {name: table["rows"] for name, table in tables.items()}
+    for state in ("restored", "plain"):
+        assert {name: table["rows"] for name, table in report_of(ran, state)["tables"].items()} == expected
+    assert (
+        report_of(ran, "restored")["scores"] == report_of(ran, "plain")["scores"] == report_of(ran, "status")["scores"]
+    )
+    assert {table["inserted"] for table in report_of(ran, "again")["tables"].values()} == {0}
 
 
 def test_no_password_is_shown_anywhere(ran: Ran) -> None:
     assert "only-here" not in ran.out + ran.err
 
 
-def test_two_hosts_that_ingest_at_once_into_one_database_lose_and_double_nothing(
+def test_two_hosts_that_ingest_simultaneously_into_one_database_lose_and_duplicate_nothing(
     postgresql: Server, tmp_path: Path
 ) -> None:
-    url, hosts = postgresql.create(), [tmp_path / name for name in ("one", "two")]
+    url, hosts = postgresql.create(), [tmp_path / name for name in ("first", "second")]
     hosts[0].mkdir()
     write_folder(hosts[0])
     shutil.copytree(hosts[0], hosts[1])
     command = [sys.executable, "-c", "from pipelines.main import main; raise SystemExit(main(['ingest']))"]
     shared = {"PYTHONPATH": str(ROOT), "NODEWARD_STATE__URL": url}
-    running = [subprocess.Popen(command, cwd=host, env={**shared, "HOME": str(host)}) for host in hosts]  # noqa: S603  - its own words
+    running = [subprocess.Popen(command, cwd=host, env={**shared, "HOME": str(host)}) for host in hosts]  # noqa: S603  - the command above
     assert [process.wait(300) for process in running] == [0, 0]
     records = Records.open(url)
     assert (records.nodes().height, records.events().height, records.blind().height) == (40, 117, 1)

@@ -1,4 +1,4 @@
-"""A process to be killed: imports what its work needs, says that it is ready, and begins when it is told to."""
+"""A process that tests kill: it imports what its step needs, reports that it is ready, and waits for its start."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ STEPS: Final = {
     "ingest": ("pipelines.flows.ingest", "merge_source"),
     "train": ("pipelines.flows.train", "train_and_register"),
 }
-NEEDS: Final = {"ingest": (), "train": ("models.registry.mlflow_registry",)}  # MLflow takes seconds
+IMPORTS: Final = {"ingest": (), "train": ("models.registry.mlflow_registry",)}  # MLflow takes seconds
 
 
 def main(work: str) -> None:
-    """Wait for an order, a JSON list of settings file and overrides, and do this step of a flow."""
+    """Wait for a JSON list of settings file and overrides on standard input, and run a step of a flow."""
     set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})
     module, name = STEPS[work]
     step = getattr(import_module(module), name).fn
-    for needed in NEEDS[work]:
-        import_module(needed)
+    for dependency in IMPORTS[work]:
+        import_module(dependency)
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
     config, *overrides = json.loads(sys.stdin.readline())
