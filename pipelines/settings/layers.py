@@ -126,7 +126,7 @@ def _refuse_single_underscore(name: str, rest: str, sections: Iterable[str]) -> 
     section, _, key = rest.partition("_")
     if key and section in sections:
         correct = f"{PREFIX}{section.upper()}{NESTING}{key.upper()}"
-        raise SettingsError(f"environment variable {name} is not a setting", fix=f"two underscores: {correct}")
+        raise SettingsError(f"environment variable {name} is not a setting", fix=f"write two underscores: {correct}")
 
 
 def _line_numbers(text: str) -> dict[tuple[str, ...], int]:

@@ -58,8 +58,8 @@ def gather_contents(
     Without published scores, the last forecast of the replay shows how the fleet is doing.
     """
     studies = tuple(study_horizon(backtest, hindsight, days) for days in backtest.evaluations)
-    judged = [study for study in studies if backtest.replay.is_judged(study.horizon_days).any()] or studies
-    main = min(judged, key=lambda study: abs(study.horizon_days - settings.policy.horizon_days))
+    evaluated = [study for study in studies if backtest.replay.is_judged(study.horizon_days).any()] or studies
+    main = min(evaluated, key=lambda study: abs(study.horizon_days - settings.policy.horizon_days))
     replay, step = backtest.replay, timedelta(days=backtest.replay.setup.design.every_days)
     review = MistakeReview.of(main, replay, hindsight, np.random.default_rng(settings.model.random_seed))
     return Contents(

@@ -17,7 +17,7 @@ from tests.pipelines.report.reports import LONG, alone, contents, low_support, q
 STEP = timedelta(days=1)
 
 
-def test_every_horizon_is_studied_and_the_headline_is_the_policys() -> None:
+def test_every_horizon_is_studied_and_the_main_one_is_the_policys() -> None:
     assert [study.horizon_days for study in whole().studies] == list(HORIZONS)
     assert whole().main.horizon_days == 7
     assert whole().main.alarm_share == 0.1
@@ -28,8 +28,8 @@ def test_the_figures_are_those_of_the_evaluation() -> None:
     for study in whole().studies:
         assert study.evaluation.models
         for name in study.evaluation.models:
-            judged = study.evaluation.figure("caught_share", name, study.alarm_share)
-            assert study.budget_curve.caught_share(name, study.alarm_share).to_json() == judged.to_json()
+            estimate = study.evaluation.figure("caught_share", name, study.alarm_share)
+            assert study.budget_curve.caught_share(name, study.alarm_share).to_json() == estimate.to_json()
         assert sum(bin_.rows for bin_ in study.bins) == study.evaluation.models["model"].measures["rows"]
         assert study.leads.count.sum() == count(study, "failures_caught")
         assert np.isfinite(study.history.failures.lead_hours).sum() == count(study, "failures_caught")
