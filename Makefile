@@ -74,7 +74,7 @@ BENCH := build/bench
 bench: $(STAMP) ## write docs/benchmarks.md: speed, memory, other learners on the model's own features; needs ../shared/datasets
 	$(call borrowing,$(BENCH))
 	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet 'catboost>=1.2.10' 'lifelines==0.30.0' 'xgboost-cpu>=3.2'
-	$(BENCH)/bin/python -m tests.benchmarks.everything
+	$(BENCH)/bin/python -m tests.benchmarks.run_all
 
 lock: ## resolve pyproject.toml into a new requirements.lock
 	"$(PYTHON)" -m venv build/lock

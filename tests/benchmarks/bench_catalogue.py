@@ -1,7 +1,7 @@
-"""Times the window features of Marconi100 beside pandas: `python -m tests.benchmarks.bench_catalogue`.
+"""Times the window features of Marconi100 against pandas: `python -m tests.benchmarks.bench_catalogue`.
 
 Each side is a process of its own: it reads the Parquet file, and computes the same features of every node and day. For
-Backblaze, whose matrix is larger, ours goes block by block through the whole weekly panel.
+Backblaze, whose matrix is larger, Nodeward computes the whole weekly panel block by block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 from data.delta.rollup import rollup
 from data.schema import AGGREGATES, NODE, TELEMETRY_KEYS, bucket_column
 from data.view import RecordFrames, hindsight
-from features.catalogue import catalogue
+from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities, capabilities_of
 from features.compute import batch
 from features.feature import Catalogue, Origin
@@ -32,7 +32,7 @@ from features.training.training_set import cutoffs_until
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import training_setup
-from tests.benchmarks import panels
+from tests.benchmarks import pandas_features
 from tests.benchmarks.bench_windows import Buckets
 from tests.benchmarks.tables import HEADER, table
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 M100: Final = "examples/m100.toml"
 BACKBLAZE: Final = "examples/backblaze.toml"
-PANDAS_BACKBLAZE_GB: Final = 6.0  # of plain pandas, as the target was set
+PANDAS_BACKBLAZE_GB: Final = 6.0  # of plain pandas when the target was set
 GIGABYTE: Final = 1e9
 Row = tuple[str, str, str]
 
@@ -56,10 +56,10 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     assert isinstance(newest, datetime), "there is telemetry"
     buckets = rollup(samples, metrics, settings.buckets.width)
     del samples
-    told = training_setup(settings, metrics)
+    setup = training_setup(settings, metrics)
     unused = [
         bucket_column(metric.name, aggregate)
-        for metric in told.metrics
+        for metric in setup.metrics
         if metric.sampling == "on_change"
         for aggregate in set(AGGREGATES) - set(on_change.AGGREGATES)
     ]
@@ -70,72 +70,81 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     view = view.narrow(newest)
     first = view.nodes()["observed_from"].min()
     assert isinstance(first, datetime), "there are nodes"
-    risk = assess(view, cutoffs_until(view, to_numpy(first), told.design.every_days), told.design.coverage)
-    return view, risk, catalogue.build(capabilities_of(view, told.metrics, told.windows))
+    risk = assess(view, cutoffs_until(view, to_numpy(first), setup.design.every_days), setup.design.coverage)
+    return view, risk, build(capabilities_of(view, setup.metrics, setup.windows))
 
 
-def comparable(everything: Catalogue) -> Catalogue:
+def comparable(catalogue: Catalogue) -> Catalogue:
     """Keep the features that the pandas side knows."""
-    return Catalogue(tuple(f for f in everything.features if f.origin is Origin.SAMPLED and panels.covers(f)))
+    features = catalogue.features
+    return Catalogue(tuple(f for f in features if f.origin is Origin.SAMPLED and pandas_features.covers(f)))
 
 
-def ours() -> tuple[int, int]:
-    """Compute the comparable features of Marconi100; give rows and features."""
-    view, risk, everything = fleet(M100)
-    found = batch.compute(comparable(everything), view, risk, risk.rows())
-    return found.shape
+def by_nodeward() -> tuple[int, int]:
+    """Compute the comparable features of Marconi100; return the numbers of rows and features."""
+    view, risk, catalogue = fleet(M100)
+    matrix = batch.compute(comparable(catalogue), view, risk, risk.rows())
+    return matrix.shape
 
 
 def by_pandas() -> tuple[int, int]:
     """Compute the same with pandas."""
-    folder = load(Path(M100)).source.path
     settings = load(Path(M100))
+    folder = settings.source.path
     frame = pd.read_parquet(folder / "telemetry.parquet")
     racks = pd.read_parquet(folder / "nodes.parquet", columns=[NODE, "rack"])
     metrics = tuple(settings.metrics.metric(name) for name in sorted(set(frame.columns) - {"node", "ts"}))
-    offered = FleetCapabilities(metrics, settings.features.windows, has_racks=True, has_hardware=False)
-    wanted = comparable(catalogue.build(offered)).features
-    return panels.windows(frame.merge(racks, on=NODE, how="left"), wanted).shape
+    capabilities = FleetCapabilities(metrics, settings.features.windows, has_racks=True, has_hardware=False)
+    features = comparable(build(capabilities)).features
+    return pandas_features.compute(frame.merge(racks, on=NODE, how="left"), features).shape
 
 
-def panel() -> tuple[int, int]:
-    """Compute all features of Backblaze's weekly panel, block by block; give rows and features."""
-    view, risk, everything = fleet(BACKBLAZE)
-    rows = risk.rows()
-    seen = sum(len(values) for _, values in batch.blocks(everything, view, risk, rows))
-    return seen, len(everything.names)
+def by_blocks() -> tuple[int, int]:
+    """Compute all features of Backblaze's weekly panel, block by block; return the numbers of rows and features."""
+    view, risk, catalogue = fleet(BACKBLAZE)
+    blocks = batch.blocks(catalogue, view, risk, risk.rows())
+    return sum(len(values) for _, values in blocks), len(catalogue.names)
+
+
+SIDES: Final = {"nodeward": by_nodeward, "pandas": by_pandas, "blocks": by_blocks}
 
 
 def measured(side: str) -> dict[str, float]:
-    """Run one side in a process of its own."""
+    """Run a side in a process of its own."""
     command = ["env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "tests.benchmarks.bench_catalogue", side]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  - our own module, by POSIX env
-    return json.loads(done.stdout)  # type: ignore[no-any-return]  # what main writes
+    process = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  - our own module, by POSIX env
+    return json.loads(process.stdout)  # type: ignore[no-any-return]  # what main writes
 
 
 def rows() -> list[Row]:
     """Measure both sides of Marconi100, and Backblaze's panel."""
-    own, theirs, drives = measured("ours"), measured("by_pandas"), measured("panel")
+    nodeward, pandas, drives = measured("nodeward"), measured("pandas"), measured("blocks")
+    speedup, times = pandas["seconds"] / nodeward["seconds"], (nodeward["seconds"], pandas["seconds"])
     return [
-        (f"Marconi100, {own['features']:.0f} window features: over pandas",
-         f"{theirs['seconds'] / own['seconds']:.1f} times ({own['seconds']:.1f} s, {theirs['seconds']:.1f} s)",
-         "at least 5"),
-        ("its peak memory, ours and pandas", f"{own['gb']:.2f} GB, {theirs['gb']:.2f} GB", ""),
-        (f"Backblaze, weekly panel of {drives['rows'] / 1e6:.1f} M x {drives['features']:.0f} by blocks",
-         f"{drives['gb']:.2f} GB, {drives['seconds']:.0f} s", f"at most {PANDAS_BACKBLAZE_GB / 4} GB"),
-    ]  # fmt: skip
+        (
+            f"Marconi100, {nodeward['features']:.0f} window features: over pandas",
+            f"{speedup:.1f} times ({times[0]:.1f} s, {times[1]:.1f} s)",
+            "at least 5",
+        ),
+        ("peak memory, Nodeward's and pandas'", f"{nodeward['gb']:.2f} GB, {pandas['gb']:.2f} GB", ""),
+        (
+            f"Backblaze, weekly panel of {drives['rows'] / 1e6:.1f} M x {drives['features']:.0f} by blocks",
+            f"{drives['gb']:.2f} GB, {drives['seconds']:.0f} s",
+            f"at most {PANDAS_BACKBLAZE_GB / 4} GB",
+        ),
+    ]
 
 
 def main() -> None:
-    """Print the table; or, given a side, run that one and tell what it took."""
+    """Print the table; or, given a side, run it and print its time and memory."""
     if len(sys.argv) == 1:
         sys.stdout.write(table(HEADER, rows()))
         return
     began = time.perf_counter()
-    height, width = {"ours": ours, "by_pandas": by_pandas, "panel": panel}[sys.argv[1]]()
+    height, width = SIDES[sys.argv[1]]()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
-    told = {"rows": height, "features": width, "seconds": time.perf_counter() - began, "gb": peak}
-    sys.stdout.write(json.dumps(told))
+    seconds = time.perf_counter() - began
+    sys.stdout.write(json.dumps({"rows": height, "features": width, "seconds": seconds, "gb": peak}))
 
 
 if __name__ == "__main__":

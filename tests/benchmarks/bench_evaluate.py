@@ -19,8 +19,8 @@ SIZES: Final = {
 }
 
 
-def time_one(size: Size) -> float:
-    """Evaluate seven models on one horizon, and give the seconds."""
+def evaluation_seconds(size: Size) -> float:
+    """Time the evaluation of seven models on one horizon."""
     rng = np.random.default_rng(0)
     cases = made_up_cases(rng, size)
     scores = made_up_scores(rng, cases)
@@ -33,8 +33,11 @@ def time_one(size: Size) -> float:
 
 def rows() -> list[tuple[str, str, str]]:
     """Time every horizon of each fleet's size: seven models, three budgets, 1,000 resamples."""
-    told = [
-        (f"seven models judged at the size of {name}, {len(sizes)} horizons", sum(map(time_one, sizes)))
+    return [
+        (
+            f"seven models evaluated at the size of {name}, {len(sizes)} horizons",
+            f"{sum(map(evaluation_seconds, sizes)):.1f} s",
+            "no target",
+        )
         for name, sizes in SIZES.items()
     ]
-    return [(what, f"{seconds:.1f} s", "no target") for what, seconds in told]

@@ -2,7 +2,7 @@
 
 A process of its own, which may hold no more than LIMIT of data (RLIMIT_DATA: heap and anonymous maps, thread stacks
 included, libraries not), rolls a Delta table of telemetry up, and writes the features of every node at every hour as
-Parquet, a block after the other. Another one tries to read the telemetry whole, to show that the limit bites.
+Parquet, block by block. Another process tries to read all of the telemetry at once, to show that the limit is too low.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIMIT: Final = 768 << 20
-ALLOCATORS: Final = (  # what they keep for later counts as data too
+ALLOCATORS: Final = (  # memory that they keep for later counts as data too
     "_RJEM_MALLOC_CONF=retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:2",  # of Polars
     "MALLOC_ARENA_MAX=2",
 )
 BLOCK_CELLS: Final = 1 << 23  # 32 MiB
 TIMES_LARGER: Final = 4
 SAMPLES_A_DAY: Final = 24 * 60
-BYTES_A_ROW: Final = 8 * (len(METRICS) + 1)  # the values and the time; the name comes on top
+BYTES_A_ROW: Final = 8 * (len(METRICS) + 1)  # the values and the time; the name is not counted
 DAYS: Final = -(-TIMES_LARGER * LIMIT // (BYTES_A_ROW * NODES * SAMPLES_A_DAY))
 WHOLE: Final = "whole"
 MEBIBYTE: Final = 1 << 20
@@ -49,7 +49,7 @@ Row = tuple[str, str, str]
 
 
 def write_fleet(folder: Path, days: int) -> int:
-    """Write a telemetry table, a commit a day; give the bytes of its values and times."""
+    """Write a telemetry table, a commit a day; return the bytes of its values and times."""
     rng, level = np.random.default_rng(0), np.full((len(METRICS), NODES), 50.0)
     store = Store.open(folder, HOUR)
     for day in range(days):
@@ -58,7 +58,7 @@ def write_fleet(folder: Path, days: int) -> int:
 
 
 def _day(rng: np.random.Generator, day: int, level: NDArray[np.float64]) -> pl.DataFrame:
-    """Make a day of random walks, node by node, and leave in `level` where they got to."""
+    """Draw a day of random walks from `level`, node by node, and store their last values in it."""
     minutes = to_numpy(START + timedelta(days=day)) + np.arange(1, SAMPLES_A_DAY + 1) * np.timedelta64(60_000_000, "us")
     steps = 0.01 * rng.normal(size=(len(METRICS), NODES, SAMPLES_A_DAY))
     walks = level[..., None] + steps.cumsum(axis=2)
@@ -69,7 +69,7 @@ def _day(rng: np.random.Generator, day: int, level: NDArray[np.float64]) -> pl.D
 
 
 def compute(folder: Path) -> dict[str, float]:
-    """Roll the table up, and write its features beside it, block by block; tell what it took."""
+    """Roll the table up, and write its features next to it, block by block; return rows, peak memory and seconds."""
     began = time.perf_counter()
     store = Store.open(folder, HOUR)
     spans = store.telemetry.spans()
@@ -87,8 +87,8 @@ def compute(folder: Path) -> dict[str, float]:
     return {"rows": written, "peak": peak, "rollup": rolled - began, "features": time.perf_counter() - rolled}
 
 
-def under(limit: int, folder: Path, *what: str) -> subprocess.CompletedProcess[str]:
-    """Run this module on a folder in a process that is limited."""
+def run_under(limit: int, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this module on a folder in a process with limited memory."""
     command = [
         "env",
         *ALLOCATORS,
@@ -97,26 +97,30 @@ def under(limit: int, folder: Path, *what: str) -> subprocess.CompletedProcess[s
         "tests.benchmarks.bench_memory",
         str(limit),
         str(folder),
-        *what,
+        *arguments,
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  - our own module, by POSIX env
 
 
 def rows() -> list[Row]:
-    """Compute features over more than fits in memory, and try to read it whole."""
-    with TemporaryDirectory() as made:
-        folder = Path(made)
+    """Compute features over more telemetry than fits in memory, and try to read all of it at once."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         size = write_fleet(folder, DAYS)
-        whole = under(LIMIT, folder, WHOLE)
-        done = under(LIMIT, folder)
-    done.check_returncode()
-    told = json.loads(done.stdout)
+        whole = run_under(LIMIT, folder, WHOLE)
+        by_blocks = run_under(LIMIT, folder)
+    by_blocks.check_returncode()
+    result = json.loads(by_blocks.stdout)
     return [
         ("telemetry, over the limit of the process's data", f"{size / LIMIT:.2f} times {LIMIT // MEBIBYTE} MiB", "4"),
         ("reading it whole under the limit", "fails" if whole.returncode else "works", "fails"),
-        ("rollup and features by blocks under the limit", f"{told['rows']:.0f} rows x {len(CATALOGUE.names)}", "works"),
-        ("peak resident memory, libraries included", f"{told['peak'] / MEBIBYTE:.0f} MiB", ""),
-        ("rollup, features", f"{told['rollup']:.0f} s, {told['features']:.0f} s", ""),
+        (
+            "rollup and features by blocks under the limit",
+            f"{result['rows']:.0f} rows x {len(CATALOGUE.names)}",
+            "works",
+        ),
+        ("peak resident memory, libraries included", f"{result['peak'] / MEBIBYTE:.0f} MiB", ""),
+        ("rollup, features", f"{result['rollup']:.0f} s, {result['features']:.0f} s", ""),
     ]
 
 
@@ -125,10 +129,10 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.stdout.write(table(HEADER, rows()))
         return
-    limit, folder, *what = sys.argv[1:]
+    limit, folder, *arguments = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_DATA, (int(limit), int(limit)))
-    told = {"rows": Store.open(folder, HOUR).telemetry.read().height} if what else compute(Path(folder))
-    sys.stdout.write(json.dumps(told))
+    measured = {"rows": Store.open(folder, HOUR).telemetry.read().height} if arguments else compute(Path(folder))
+    sys.stdout.write(json.dumps(measured))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Times one more hour for a large fleet beside the same from scratch: `python -m tests.benchmarks.bench_refresh`.
+"""Times one more hour of a large fleet against the same from scratch: `python -m tests.benchmarks.bench_refresh`.
 
 10,000 nodes, hourly buckets of 10 gauges for a month in a Delta table, windows of 1, 7 and 30 days, a model of 3 x 150
 trees for 4 horizons. From scratch: reads every bucket that the windows hold, computes the catalogue with
 `features.compute.batch`, and predicts with LightGBM. Refresh: opens what the last hour left on disk, reads the new hour
 from the table, merges it, computes the catalogue with `features.compute.online`, predicts with the model's tables, and
 saves. Both end with features and probabilities of all nodes. From raw samples (one a minute): the rollup of an hour is
-timed, and comes once to a refresh and 720 times to the other.
+timed, and added once to a refresh and 720 times to the other.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ if TYPE_CHECKING:
 NODES: Final = 10_000
 DAY: Final = 24
 LONGEST: Final = 30 * DAY
-EARLY: Final = 8 * DAY  # an hour early in the history, to refresh at
-LATE: Final = 31 * DAY  # and one late in it
+EARLY: Final = 8 * DAY  # an hour of the refreshes after little history
+LATE: Final = 31 * DAY  # an hour of the refreshes after much history
 METRICS: Final = tuple(Metric(f"metric{number}") for number in range(10))
 CATALOGUE: Final = build(
     FleetCapabilities(METRICS, tuple(timedelta(days=days) for days in (1, 7, 30)), has_racks=True, has_hardware=False)
 )
-OFFERED: Final = ModelFeatures(CATALOGUE, METRICS, (), ())
+FEATURES: Final = ModelFeatures(CATALOGUE, METRICS, (), ())
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A fleet's records, what scores leave on disk, and a model."""
+    """A fleet's records, the folder of its window cache, and a model."""
 
     store: Store
     folder: Path
@@ -70,7 +70,7 @@ class Site:
 
     @classmethod
     def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
-        """Fill a bucket table with a month: a commit a day, and an hour around the hours to refresh at."""
+        """Fill a bucket table with a month: a commit a day, and a commit an hour around the refreshed hours."""
         store, rng = Store.open(folder / "tables", HOUR), np.random.default_rng(nodes)
         for day in range(LATE // DAY + 1):
             hours = range(day * DAY + 1, (day + 1) * DAY + 1)
@@ -83,15 +83,15 @@ class Site:
         return cls(store, folder / "windows", hindsight(records, HOUR, store.buckets), model)
 
     def refresh(self, hour: int) -> NDArray[np.float64]:
-        """Score an hour from what the one before it windows."""
+        """Score an hour from the cached windows of the hour before."""
         view = self.history.narrow(START + hour * HOUR)
         risk = assess(view, np.array([to_numpy(view.at)]), None)
-        with resume_windows(self.folder, self.store, view, OFFERED) as windows:
-            assert windows.cache is not None, "every hour comes after the one before"
+        with resume_windows(self.folder, self.store, view, FEATURES) as windows:
+            assert windows.cache is not None, "hours are refreshed in order"
             features = online.compute(CATALOGUE, view, risk, risk.rows(), windows.cache)
             return self.model.probabilities(Covariates(features, np.full(len(features), 1e-3)))
 
-    def scratch(self, hour: int) -> NDArray[np.float64]:
+    def score_from_scratch(self, hour: int) -> NDArray[np.float64]:
         """Score an hour from all buckets that its windows hold."""
         view = self.history.narrow(START + hour * HOUR)
         risk = assess(view, np.array([to_numpy(view.at)]), None)
@@ -100,25 +100,25 @@ class Site:
 
 
 def _buckets(nodes: int, hours: list[int], rng: np.random.Generator) -> pl.DataFrame:
-    """Make up buckets as a rollup of gauges gives them, of a sample a minute; only what gauges are made of."""
+    """Draw buckets like the rollup of gauges with a sample a minute; only the aggregates that gauges need."""
     count, end = nodes * len(hours), START.timestamp() * 1e6 + np.array(hours) * (HOUR // MICROSECOND)
     ends = pl.Series(BUCKET_END, np.tile(end.astype(np.int64), nodes)).cast(TIMES)
     columns: dict[str, object] = {NODE: np.repeat(names(nodes), len(hours)), BUCKET_END: ends}
     columns |= {LATENESS: np.zeros(count, np.int32)}
     for metric in METRICS:
         mean = 50 + rng.normal(size=count)
-        own = {"n": np.full(count, 60, np.int32), "mean": mean, "m2": 60 * rng.random(count)}
-        own |= {"min": mean - rng.random(count), "max": mean + rng.random(count)}
-        columns |= {f"{metric.name}__{name}": values for name, values in own.items()}
+        aggregates = {"n": np.full(count, 60, np.int32), "mean": mean, "m2": 60 * rng.random(count)}
+        aggregates |= {"min": mean - rng.random(count), "max": mean + rng.random(count)}
+        columns |= {f"{metric.name}__{name}": values for name, values in aggregates.items()}
     return pl.DataFrame(columns)
 
 
 def _inventory(nodes: int) -> pl.DataFrame:
-    told = {NODE: names(nodes), "rack": [f"rack{number // 20}" for number in range(nodes)]}
-    came = pl.lit(START - HOUR).cast(TIMES)
-    known = pl.DataFrame(told).with_columns(came.alias("observed_from"), came.alias("as_of"))
-    blank = [pl.lit(None, kind).alias(name) for name, kind in NODE_SCHEMA.items() if name not in known.columns]
-    return known.with_columns(blank).select(*NODE_SCHEMA)
+    racks = {NODE: names(nodes), "rack": [f"rack{number // 20}" for number in range(nodes)]}
+    start = pl.lit(START - HOUR).cast(TIMES)
+    known = pl.DataFrame(racks).with_columns(start.alias("observed_from"), start.alias("as_of"))
+    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in NODE_SCHEMA.items() if name not in known.columns]
+    return known.with_columns(unknown).select(*NODE_SCHEMA)
 
 
 def _hour_of_samples(nodes: int) -> pl.DataFrame:
@@ -129,52 +129,52 @@ def _hour_of_samples(nodes: int) -> pl.DataFrame:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time some work."""
+    """Time a call."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def _hour(site: Site, last: int) -> float:
-    """Refresh three hours after a first one, all within a day; give the quickest."""
+    """Refresh three hours after a first one, all within a day; return the shortest time."""
     site.refresh(last - 4)
     return min(seconds(partial(site.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
 
 
 def _doubling(half: Site, whole: Site) -> float:
-    """Give how much longer an hour of twice the nodes takes: the median over hours that alternate."""
+    """Compute how much longer an hour of twice the nodes takes: the median over hours of both in turn."""
     for site in (half, whole):
         site.refresh(LATE - 12)
     hours = range(LATE - 11, LATE - 4)
-    return median(seconds(partial(whole.refresh, at)) / seconds(partial(half.refresh, at)) for at in hours)
+    return median(seconds(partial(whole.refresh, hour)) / seconds(partial(half.refresh, hour)) for hour in hours)
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Measure, and name the targets."""
+    """Measure, next to the targets."""
     with TemporaryDirectory() as folder:
         model = made_up_model(len(CATALOGUE.names))
         half = Site.of(Path(folder, "half"), NODES // 2, model)
         site = Site.of(Path(folder, "whole"), NODES, model)
         early = _hour(site, EARLY)
-        first = seconds(partial(site.refresh, LATE - 13))
+        recomputed = seconds(partial(site.refresh, LATE - 13))
         doubled = _doubling(half, site)
         late = _hour(site, LATE)
         site.refresh(LATE)
-        turn = seconds(partial(site.refresh, LATE + 1))
-        scratch = seconds(partial(site.scratch, LATE + 1))
-        difference = float(np.max(np.abs(site.refresh(LATE + 1) - site.scratch(LATE + 1))))
+        new_day = seconds(partial(site.refresh, LATE + 1))
+        scratch = seconds(partial(site.score_from_scratch, LATE + 1))
+        difference = float(np.max(np.abs(site.refresh(LATE + 1) - site.score_from_scratch(LATE + 1))))
         samples = _hour_of_samples(NODES)
         rolled = seconds(lambda: rollup(samples, [metric.name for metric in METRICS], HOUR))
-    mean = (23 * late + turn) / 24
+    mean = (23 * late + new_day) / 24
     raw = (LONGEST * rolled + scratch) / (rolled + mean)
     return [
         ("an hour of 10,000 nodes, features and probabilities", f"{late:.2f} s", ""),
-        ("the first hour of a day, which folds the day before", f"{turn:.2f} s", ""),
+        ("the first hour of a day, which folds the day before", f"{new_day:.2f} s", ""),
         ("from scratch, from buckets", f"{scratch:.1f} s", ""),
         ("from scratch over an hour's refresh", f"{scratch / late:.0f} times", "≥ 50 times"),
         ("from scratch over the mean refresh of a day", f"{scratch / mean:.0f} times", "≥ 50 times"),
         ("the same from raw samples, an hour's rollup included", f"{raw:.0f} times", "≥ 50 times"),
-        ("what is kept made anew from all buckets, over an hour's refresh", f"{first / late:.0f} times", ""),
+        ("the window cache recomputed from all buckets, over an hour's refresh", f"{recomputed / late:.0f} times", ""),
         ("an hour of twice the nodes", f"{doubled:.1f} times", "≤ 2.2 times"),
         ("an hour after 31 days of history over one after 8 days", f"{late / early:.2f} times", "≤ 1.2 times"),
         ("largest difference between the two in a probability", f"{difference:.1e}", "≤ 1e-6"),

@@ -1,4 +1,4 @@
-"""Times what training does around LightGBM's own `train`, on M100: `python -m tests.benchmarks.bench_train`.
+"""Times what training does in addition to LightGBM's `train`, on M100: `python -m tests.benchmarks.bench_train`.
 
 Trains as `nodeward train` would at the end of June 2021, from buckets in memory; `lightgbm.train` is timed inside, and
 so is `Dataset.construct`, LightGBM's own binning, which `lightgbm.train` does itself unless it was done before.
@@ -29,39 +29,39 @@ SPLIT: Final = datetime(2021, 7, 1, tzinfo=UTC)
 
 
 @contextmanager
-def timed(owner: Any, name: str) -> Iterator[list[float]]:  # noqa: ANN401  - LightGBM's module, or a class of its
-    """Note how long each call of a function of LightGBM's takes in the block."""
-    own, took = getattr(owner, name), list[float]()
+def timed(owner: Any, name: str) -> Iterator[list[float]]:  # noqa: ANN401  - LightGBM's module, or one of its classes
+    """Collect the seconds of each call of one of LightGBM's functions in the block."""
+    function, seconds = getattr(owner, name), list[float]()
 
-    def timing(*args: Any, **options: Any) -> Any:  # noqa: ANN401  - passed on as they are
+    def timed_function(*args: Any, **options: Any) -> Any:  # noqa: ANN401  - passed on as they are
         began = time.perf_counter()
-        told = own(*args, **options)
-        took.append(time.perf_counter() - began)
-        return told
+        result = function(*args, **options)
+        seconds.append(time.perf_counter() - began)
+        return result
 
-    setattr(owner, name, timing)
+    setattr(owner, name, timed_function)
     try:
-        yield took
+        yield seconds
     finally:
-        setattr(owner, name, own)
+        setattr(owner, name, function)
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Measure, and name the target."""
+    """Measure, next to the target."""
     fleet = real("m100")
     settings, view = load(SETTINGS, ()), fleet.view(SPLIT)
-    told = training_setup(settings, [metric.name for metric in fleet.metrics])
-    with timed(lgb, "train") as took, timed(lgb.Dataset, "construct") as binned:
+    setup = training_setup(settings, [metric.name for metric in fleet.metrics])
+    with timed(lgb, "train") as fit_seconds, timed(lgb.Dataset, "construct") as binning_seconds:
         began = time.perf_counter()
-        train(view, told)
+        train(view, setup)
         whole = time.perf_counter() - began
-    inside, binning = sum(took), sum(binned)
-    around = whole - inside - binning
+    fitting, binning = sum(fit_seconds), sum(binning_seconds)
+    rest = whole - fitting - binning
     return [
-        ("LightGBM's train, LightGBM's binning", f"{inside:.1f} s, {binning:.1f} s", ""),
-        ("everything around them", f"{around:.1f} s", ""),
-        ("around them, over train with its binning", f"{around / (inside + binning):.2f} times", "< 1 times"),
-        ("the binning counted as around, over train alone", f"{(around + binning) / inside:.2f} times", ""),
+        ("LightGBM's train, LightGBM's binning", f"{fitting:.1f} s, {binning:.1f} s", ""),
+        ("everything else", f"{rest:.1f} s", ""),
+        ("everything else, over train with its binning", f"{rest / (fitting + binning):.2f} times", "< 1 times"),
+        ("everything else with the binning, over train alone", f"{(rest + binning) / fitting:.2f} times", ""),
     ]
 
 

@@ -1,7 +1,7 @@
-"""Times window features beside pandas and Polars rolling at full rate: `python -m tests.benchmarks.bench_windows`.
+"""Times window features against pandas and Polars rolling at full rate: `python -m tests.benchmarks.bench_windows`.
 
 200 nodes, 3 days, a sample a minute, 10 metrics; mean, standard deviation, minimum and maximum over 1, 6 and 24
-hours, asked for each hour. Ours reads every sample too: the rollup is part of its time.
+hours, at each hour. Nodeward reads every sample too: the rollup is part of its time.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class Buckets:
 
     def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
         """Read some columns of the buckets that end in a span of time."""
-        end, own = pl.col(BUCKET_END), self.table.select(*BUCKET_KEYS, *columns)
-        return own.filter(end <= until) if start is None else own.filter(end.is_between(start, until))
+        end, table = pl.col(BUCKET_END), self.table.select(*BUCKET_KEYS, *columns)
+        return table.filter(end <= until) if start is None else table.filter(end.is_between(start, until))
 
 
 def made_up(nodes: int) -> pl.DataFrame:
-    """Make telemetry: random walks, a sample a minute."""
+    """Draw telemetry: random walks, a sample a minute."""
     rng, samples = np.random.default_rng(0), DAYS * 24 * 60
     minutes = to_numpy(START) + np.arange(1, samples + 1) * np.timedelta64(60_000_000, "us")
     ts = pl.Series(TS, np.tile(minutes, nodes)).cast(TIMES)
@@ -72,11 +72,11 @@ def made_up(nodes: int) -> pl.DataFrame:
 
 
 def names(nodes: int) -> list[str]:
-    """Name nodes."""
+    """Return the names of nodes."""
     return [f"node{number:05d}" for number in range(nodes)]
 
 
-def ours(telemetry: pl.DataFrame) -> NDArray[np.float32]:
+def by_nodeward(telemetry: pl.DataFrame) -> NDArray[np.float32]:
     """Roll the samples up into hours, and compute the catalogue at each hour: (nodes x hours) x features."""
     view = view_of(Buckets(rollup(telemetry, METRICS, HOUR)), telemetry[NODE].unique(maintain_order=True)).narrow(
         START + timedelta(days=DAYS)
@@ -87,12 +87,12 @@ def ours(telemetry: pl.DataFrame) -> NDArray[np.float32]:
 
 
 def view_of(buckets: BucketReader, nodes: pl.Series) -> View:
-    """View buckets of nodes that are always there and never fail."""
+    """Return a view of buckets of nodes that are always observed and never fail."""
     inventory = pl.DataFrame({NODE: nodes}).with_columns(
         pl.lit(START - HOUR).cast(TIMES).alias("observed_from"), pl.lit(START).cast(TIMES).alias("as_of")
     )
-    blank = [pl.lit(None, kind).alias(name) for name, kind in NODE_SCHEMA.items() if name not in inventory.columns]
-    inventory = inventory.with_columns(blank).select(*NODE_SCHEMA)
+    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in NODE_SCHEMA.items() if name not in inventory.columns]
+    inventory = inventory.with_columns(unknown).select(*NODE_SCHEMA)
     records = RecordFrames(pl.DataFrame(schema=EVENT_SCHEMA), inventory, pl.DataFrame(schema=BLIND_SCHEMA))
     return hindsight(records, HOUR, buckets)
 
@@ -112,39 +112,39 @@ def by_pandas(telemetry: pl.DataFrame) -> object:
     """Roll over every sample with pandas."""
     frame = telemetry.drop("available_at").to_pandas().set_index(TS)
     rolling = [frame.groupby(NODE)[list(METRICS)].rolling(window) for window in WINDOWS]
-    return [getattr(one, statistic)() for one in rolling for statistic in STATISTICS]
+    return [getattr(windows, statistic)() for windows in rolling for statistic in STATISTICS]
 
 
 def seconds(work: Callable[[pl.DataFrame], object], telemetry: pl.DataFrame, repeats: int) -> float:
-    """Time the best of a few runs."""
-    took = []
+    """Time the fastest of a few runs."""
+    times = []
     for _ in range(repeats):
         began = time.perf_counter()
         work(telemetry)
-        took.append(time.perf_counter() - began)
-    return min(took)
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
-def agree(telemetry: pl.DataFrame) -> float:
-    """Give the largest difference between our means over 6 hours and Polars', relative to their size."""
-    own = ours(telemetry)[:, CATALOGUE.names.index(f"{METRICS[0]}__mean__6h")]
-    mean = pl.col(METRICS[0]).rolling_mean_by(TS, 6 * HOUR).over(NODE)
-    theirs = telemetry.select(mean, hour=pl.col(TS).dt.minute() == 0).filter("hour")[METRICS[0]].to_numpy()
-    return float(np.max(np.abs(own - theirs) / np.abs(theirs)))
+def largest_difference(telemetry: pl.DataFrame) -> float:
+    """Compute the largest difference between Nodeward's means over 6 hours and Polars', relative to their size."""
+    means = by_nodeward(telemetry)[:, CATALOGUE.names.index(f"{METRICS[0]}__mean__6h")]
+    rolling = pl.col(METRICS[0]).rolling_mean_by(TS, 6 * HOUR).over(NODE)
+    expected = telemetry.select(rolling, hour=pl.col(TS).dt.minute() == 0).filter("hour")[METRICS[0]].to_numpy()
+    return float(np.max(np.abs(means - expected) / np.abs(expected)))
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Measure how much faster ours is, and what ten times the nodes cost."""
+    """Measure how much faster Nodeward is, and what ten times the nodes cost."""
     telemetry = made_up(NODES)
-    base = seconds(ours, telemetry, REPEATS)
+    base = seconds(by_nodeward, telemetry, REPEATS)
     polars, pandas = seconds(by_polars, telemetry, 2), seconds(by_pandas, telemetry, 1)
-    tenfold = seconds(ours, made_up(10 * NODES), REPEATS) / seconds(ours, telemetry, REPEATS)
+    tenfold = seconds(by_nodeward, made_up(10 * NODES), REPEATS) / seconds(by_nodeward, telemetry, REPEATS)
     return [
-        ("ours: rollup and 120 features of 14,400 rows", f"{base * 1e3:.0f} ms", ""),
+        ("rollup and 120 features of 14,400 rows", f"{base * 1e3:.0f} ms", ""),
         ("over pandas groupby().rolling()", f"{pandas / base:.1f} times ({pandas:.2f} s)", "at least 40"),
         ("over Polars rolling_*_by().over()", f"{polars / base:.1f} times ({polars:.2f} s)", "at least 10"),
         ("10 times the nodes take", f"{tenfold:.1f} times as long", "at most 11"),
-        ("largest relative difference of a mean to Polars'", f"{agree(telemetry):.1e}", ""),
+        ("largest relative difference of a mean to Polars'", f"{largest_difference(telemetry):.1e}", ""),
     ]
 
 

@@ -1,4 +1,4 @@
-"""How failures of a fleet are spread over nodes and time: the figures that a simulated fleet is held to."""
+"""How the failures of a fleet are spread over nodes and time: figures to compare a simulated fleet with a real one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SHUFFLES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """A fleet's failures (node, start, end) and nodes (node, group, since, until), over the time it was seen."""
+class FailureRecords:
+    """A fleet's failures (node, start, end) and nodes (node, group, since, until) while it was observed."""
 
     name: str
     failures: pl.DataFrame
@@ -29,8 +29,8 @@ class Fleet:
     has_racks: bool
 
     @classmethod
-    def of(cls, name: str, events: pl.DataFrame, nodes: pl.DataFrame, group: str) -> Fleet:
-        """Take a fleet's tables; nodes without an end are seen until the last event begins."""
+    def of(cls, name: str, events: pl.DataFrame, nodes: pl.DataFrame, group: str) -> FailureRecords:
+        """Join a fleet's tables; nodes without an end are observed until the last event begins."""
         end = events.select(pl.col("start").max()).item()
         known = nodes.select(
             "node",
@@ -43,7 +43,7 @@ class Fleet:
 
     @property
     def node_years(self) -> float:
-        """Years of observation, over all nodes."""
+        """Years of observation, summed over all nodes."""
         seconds = (self.nodes["until"] - self.nodes["since"]).dt.total_seconds()
         return float(seconds.sum()) / HOUR / YEAR
 
@@ -57,75 +57,75 @@ class Fleet:
         return _positive(self.failures.sort("start").select(pl.col("start").diff().dt.total_seconds() / HOUR))
 
     def repairs(self) -> Floats:
-        """Hours of down time, where the record tells."""
+        """Hours of down time, where known."""
         return _positive(self.failures.select((pl.col("end") - pl.col("start")).dt.total_seconds() / HOUR))
 
     def counts(self) -> NDArray[np.int64]:
-        """Failures of each node, the worst first."""
+        """Number of failures of each node, the most first."""
         counted = self.nodes.join(self.failures.group_by("node").len(), on="node", how="left")
         return np.sort(counted["len"].fill_null(0).to_numpy().astype(np.int64))[::-1]
 
 
 def _positive(hours: pl.DataFrame) -> Floats:
-    found = hours.to_series().drop_nulls().to_numpy()
-    return np.asarray(found[found > 0], dtype=np.float64)
+    known = hours.to_series().drop_nulls().to_numpy()
+    return np.asarray(known[known > 0], dtype=np.float64)
 
 
 def weibull_shape(hours: Floats) -> float:
-    """Fit a Weibull by maximum likelihood and give its shape; 1 is memoryless, less is clustered."""
+    """Fit a Weibull distribution by maximum likelihood and return its shape; 1 is memoryless, less is clustered."""
     return float(stats.weibull_min.fit(hours, floc=0)[0])
 
 
 def variation(hours: Floats) -> float:
-    """Give the coefficient of variation; 1 for an exponential."""
+    """Compute the coefficient of variation; 1 for an exponential distribution."""
     return float(hours.std() / hours.mean())
 
 
-def worst_share(fleet: Fleet, share: float) -> float:
-    """Give the share of all failures that the worst nodes have."""
+def worst_share(fleet: FailureRecords, share: float) -> float:
+    """Compute the share of all failures that are on a share of the nodes, the worst ones."""
     counts = fleet.counts()
     return float(counts[: max(round(share * len(counts)), 1)].sum() / counts.sum())
 
 
-def soon_share(fleet: Fleet, days: float) -> float:
-    """Give the share of failures that follow their node's last one within some days."""
+def soon_share(fleet: FailureRecords, days: float) -> float:
+    """Compute the share of failures that follow their node's last one within some days."""
     return float((fleet.gaps() <= 24.0 * days).sum() / fleet.failures.height)
 
 
-def soon_share_by_chance(fleet: Fleet, days: float) -> float:
-    """Give what that share would be if all nodes failed alike and at any time."""
+def soon_share_by_chance(fleet: FailureRecords, days: float) -> float:
+    """Compute the expected share if all nodes failed at the same constant rate."""
     expected = fleet.failures.height / fleet.node_years / YEAR * 24.0 * days
     return float(1.0 - np.exp(-expected))
 
 
-def soon_share_shuffled(fleet: Fleet, days: float, rng: np.random.Generator) -> float:
-    """Give what it would be if each node kept its number of failures, at any time of its own observation."""
+def soon_share_shuffled(fleet: FailureRecords, days: float, rng: np.random.Generator) -> float:
+    """Compute the mean share if each node's failures were at random times of its observation."""
     since, until = (fleet.failures[name].dt.timestamp("us").to_numpy() for name in ("since", "until"))
-    found = []
+    shares = []
     for _ in range(SHUFFLES):
-        moments = (since + rng.random(len(since)) * (until - since)).astype(np.int64)
-        start = pl.Series("start", moments).cast(pl.Datetime("us", "UTC"))
+        times = (since + rng.random(len(since)) * (until - since)).astype(np.int64)
+        start = pl.Series("start", times).cast(pl.Datetime("us", "UTC"))
         shuffled = fleet.failures.with_columns(start).sort("node", "start")
-        found.append(soon_share(Fleet(fleet.name, shuffled, fleet.nodes, fleet.has_racks), days))
-    return float(np.mean(found))
+        shares.append(soon_share(FailureRecords(fleet.name, shuffled, fleet.nodes, fleet.has_racks), days))
+    return float(np.mean(shares))
 
 
 def together_share(failures: pl.DataFrame) -> float:
-    """Give the share of failures on whose day another node of their rack failed."""
-    day = failures.with_columns(day=pl.col("start").dt.date())
-    others = day.select(pl.col("node").n_unique().over("group", "day") > 1).to_series()
-    return float(others.sum()) / len(others)
+    """Compute the share of failures on whose day another node of their rack failed."""
+    by_day = failures.with_columns(day=pl.col("start").dt.date())
+    is_shared = by_day.select(pl.col("node").n_unique().over("group", "day") > 1).to_series()
+    return float(is_shared.sum()) / len(is_shared)
 
 
 def together_share_by_chance(failures: pl.DataFrame, rng: np.random.Generator) -> float:
-    """Give what that share would be if the same nodes had failed on each other's days."""
-    found = [
+    """Compute the mean share if the days of all failures were permuted among the nodes."""
+    shares = [
         together_share(failures.with_columns(failures["start"].gather(rng.permutation(failures.height))))
         for _ in range(SHUFFLES)
     ]
-    return float(np.mean(found))
+    return float(np.mean(shares))
 
 
-def distance(one: Floats, other: Floats) -> float:
-    """Give the Kolmogorov-Smirnov distance of two samples."""
-    return float(stats.ks_2samp(one, other).statistic)
+def distance(left: Floats, right: Floats) -> float:
+    """Compute the Kolmogorov-Smirnov distance of two samples."""
+    return float(stats.ks_2samp(left, right).statistic)

@@ -1,6 +1,6 @@
-"""Holds the simulated fleet against LANL and M100, and refreshes docs/simulator.md.
+"""Compares the simulated fleet with LANL and M100, and updates docs/simulator.md.
 
-`python -m tests.benchmarks.compare_simulator`, with `--print` to leave the page and its picture alone.
+`python -m tests.benchmarks.compare_simulator`; with `--print`, the page and its picture stay as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 from data.simulator.fleet import histories
 from data.simulator.history.plan import SimulationPlan
 from tests.benchmarks import clustering
-from tests.benchmarks.clustering import Fleet
+from tests.benchmarks.clustering import FailureRecords
 from tests.benchmarks.simulator_picture import draw
 from tests.data.real import DATASETS
 
@@ -32,45 +32,45 @@ NODES, DAYS = 2000, 365  # of the simulated fleet that is compared: as many node
 NONE: Final = "-"
 
 
-def lanl(name: str, systems: Sequence[str] = ()) -> Fleet:
+def lanl(name: str, systems: Sequence[str] = ()) -> FailureRecords:
     """Read LANL's failures, of some systems or of all."""
     events, nodes = (pl.read_parquet(DATASETS / "lanl" / f"{table}.parquet") for table in ("events", "nodes"))
     nodes = nodes.filter(pl.col("system").is_in(systems)) if systems else nodes
-    return Fleet.of(name, events, nodes, "system")
+    return FailureRecords.of(name, events, nodes, "system")
 
 
-def m100() -> Fleet:
+def m100() -> FailureRecords:
     """Read M100's failures."""
     events, nodes = (pl.read_parquet(DATASETS / "m100" / f"{table}.parquet") for table in ("events", "nodes"))
-    return Fleet.of("M100", events, nodes, "rack")
+    return FailureRecords.of("M100", events, nodes, "rack")
 
 
-def simulated(seed: int = 1) -> Fleet:
+def simulated(seed: int = 1) -> FailureRecords:
     """Simulate the histories of a fleet, without its telemetry."""
     plan = SimulationPlan(nodes=NODES, days=DAYS, seed=seed, interval=timedelta(days=1))
     parts = list(histories(plan))
     events, nodes = (pl.concat(tables) for tables in zip(*parts, strict=True))
-    return Fleet.of("simulated", events, nodes, "rack")
+    return FailureRecords.of("simulated", events, nodes, "rack")
 
 
-def figures(fleets: Sequence[Fleet], seed: int = 0) -> list[tuple[str, ...]]:
-    """Work out the table: a row a figure, a column a fleet."""
+def figures(fleets: Sequence[FailureRecords], seed: int = 0) -> list[tuple[str, ...]]:
+    """Compute the table: a row for each figure, a column for each fleet."""
     rng = np.random.default_rng(seed)
 
-    def near(fleet: Fleet, days: float) -> str:
+    def soon(fleet: FailureRecords, days: float) -> str:
         chance, shuffled = (
             clustering.soon_share_by_chance(fleet, days),
             clustering.soon_share_shuffled(fleet, days, rng),
         )
         return f"{clustering.soon_share(fleet, days):.2f} ({shuffled:.2f}, {chance:.2f})"
 
-    def together(fleet: Fleet) -> str:
+    def together(fleet: FailureRecords) -> str:
         if not fleet.has_racks:
             return NONE
         chance = clustering.together_share_by_chance(fleet.failures, rng)
         return f"{clustering.together_share(fleet.failures):.3f} ({chance:.3f})"
 
-    rows: list[tuple[str, Callable[[Fleet], str]]] = [
+    rows: list[tuple[str, Callable[[FailureRecords], str]]] = [
         ("nodes", lambda fleet: f"{fleet.nodes.height:,}"),
         ("node-years seen", lambda fleet: f"{fleet.node_years:,.0f}"),
         ("failures", lambda fleet: f"{fleet.failures.height:,}"),
@@ -90,49 +90,49 @@ def figures(fleets: Sequence[Fleet], seed: int = 0) -> list[tuple[str, ...]]:
         ("nodes that never fail, share", lambda fleet: f"{(fleet.counts() == 0).mean():.2f}"),
         ("failures on the worst 1% of nodes, share", lambda fleet: f"{clustering.worst_share(fleet, 0.01):.2f}"),
         ("... on the worst 10%", lambda fleet: f"{clustering.worst_share(fleet, 0.1):.2f}"),
-        ("failures within 7 days of the node's last, share (shuffled, Poisson)", lambda fleet: near(fleet, 7)),
-        ("... within 30 days", lambda fleet: near(fleet, 30)),
+        ("failures within 7 days of the node's last, share (shuffled, Poisson)", lambda fleet: soon(fleet, 7)),
+        ("... within 30 days", lambda fleet: soon(fleet, 30)),
         ("failures with another node of the rack that day, share (shuffled)", together),
     ]
-    return [(name, *(work(fleet) for fleet in fleets)) for name, work in rows]
+    return [(name, *(figure(fleet) for fleet in fleets)) for name, figure in rows]
 
 
-def distances(real: Sequence[Fleet], made: Fleet) -> list[tuple[str, ...]]:
-    """Work out how far the simulated distributions lie from each record's (Kolmogorov-Smirnov)."""
-    rows: dict[str, Callable[[Fleet], clustering.Floats]] = {
-        "KS distance, between a node's failures": Fleet.gaps,
+def distances(real: Sequence[FailureRecords], simulated_fleet: FailureRecords) -> list[tuple[str, ...]]:
+    """Compute how far the simulated distributions are from the real ones (Kolmogorov-Smirnov)."""
+    rows: dict[str, Callable[[FailureRecords], clustering.Floats]] = {
+        "KS distance, between a node's failures": FailureRecords.gaps,
         "KS distance, the same over its mean": lambda fleet: fleet.gaps() / fleet.gaps().mean(),
         "KS distance, between the fleet's failures over its mean": lambda f: f.fleet_gaps() / f.fleet_gaps().mean(),
-        "KS distance, repair": Fleet.repairs,
+        "KS distance, repair": FailureRecords.repairs,
     }
     return [
-        (name, *(f"{clustering.distance(take(fleet), take(made)):.2f}" for fleet in real), NONE)
-        for name, take in rows.items()
+        (name, *(f"{clustering.distance(sample(fleet), sample(simulated_fleet)):.2f}" for fleet in real), NONE)
+        for name, sample in rows.items()
     ]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay rows out as Markdown."""
+    """Format rows as a Markdown table."""
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def refresh(page: Path, text: str) -> None:
-    """Put a text between the page's two marks."""
+def update(page: Path, text: str) -> None:
+    """Replace the text between the page's two marks."""
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
-    """Compare, print, and refresh the page and its picture."""
-    real, made = [lanl("LANL, all systems"), lanl("LANL, systems 18-20", CLUSTERS), m100()], simulated()
-    fleets = [*real, made]
-    rows = figures(fleets) + distances(real, made)
+    """Compare, print, and update the page and its picture."""
+    real = [lanl("LANL, all systems"), lanl("LANL, systems 18-20", CLUSTERS), m100()]
+    fleets = [*real, simulated()]
+    rows = figures(fleets) + distances(real, fleets[-1])
     text = table(["", *(fleet.name for fleet in fleets)], rows)
     sys.stdout.write(text + "\n")
     if "--print" not in sys.argv:
-        refresh(PAGE, text)
+        update(PAGE, text)
         draw(fleets, PICTURE)
 
 

@@ -1,4 +1,4 @@
-"""Markdown tables of what benchmarks measured: `python -m tests.benchmarks.tables bench_windows` prints one."""
+"""Markdown tables of measurements: `python -m tests.benchmarks.tables bench_windows` measures and prints one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HEADER: Final = ("what", "measured", "target")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay rows out below a header; a pipe in a cell is escaped."""
+    """Format rows below a header; a pipe in a cell is escaped."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
 def main(module: str) -> None:
-    """Print what a benchmark's `rows()` measured beside its targets."""
+    """Print what a benchmark's `rows()` measured, next to its targets."""
     sys.stdout.write(table(HEADER, import_module(f"tests.benchmarks.{module}").rows()))
 
 

@@ -1,4 +1,4 @@
-"""Looks the locked dependencies up in PyPI's advisories, and says of how many nothing could be learnt."""
+"""Looks the locked dependencies up in PyPI's advisories, and counts those that could not be looked up."""
 
 from __future__ import annotations
 
@@ -11,57 +11,50 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """What pip-audit said of the packages of a lock file."""
+class AuditResult:
+    """What pip-audit reports on the packages of a lock file."""
 
-    known: tuple[str, ...]  # vulnerabilities, in words
+    vulnerabilities: tuple[str, ...]
     looked_up: int
-    unreachable: tuple[str, ...]  # packages that the advisories' server did not know or give
+    not_looked_up: tuple[str, ...]  # packages that the advisories' server did not know or did not return
 
     @classmethod
-    def of(cls, report: dict[str, Any]) -> Findings:
-        """Read pip-audit's JSON."""
-        told = report["dependencies"]
-        audited = [one for one in told if "skip_reason" not in one]
-        known = tuple(
-            f"{one['name']} {one['version']}: {flaw['id']}, mended in {' or '.join(flaw['fix_versions']) or 'none yet'}"
-            for one in audited
-            for flaw in one["vulns"]
+    def of(cls, report: dict[str, Any]) -> AuditResult:
+        """Parse pip-audit's JSON."""
+        packages = report["dependencies"]
+        audited = [package for package in packages if "skip_reason" not in package]
+        vulnerabilities = tuple(
+            f"{package['name']} {package['version']}: {vulnerability['id']}, "
+            f"fixed in {' or '.join(vulnerability['fix_versions']) or 'no version yet'}"
+            for package in audited
+            for vulnerability in package["vulns"]
         )
-        return cls(known, len(audited), tuple(one["name"] for one in told if "skip_reason" in one))
+        skipped = tuple(package["name"] for package in packages if "skip_reason" in package)
+        return cls(vulnerabilities, len(audited), skipped)
 
     def lines(self) -> list[str]:
-        """Say it for people."""
-        if self.unreachable and not self.looked_up:
-            return [
-                f"NOT AUDITED: no advisory data can be reached from here for any of {len(self.unreachable)} packages"
-            ]
-        missing = [f"not looked up: {', '.join(self.unreachable)}"] if self.unreachable else []
-        return [*self.known, *missing, f"{self.looked_up} packages looked up, {len(self.known)} vulnerabilities"]
+        """Format the result for a terminal."""
+        skipped = self.not_looked_up
+        if skipped and not self.looked_up:
+            return [f"NOT AUDITED: no advisory data can be reached from here for any of {len(skipped)} packages"]
+        missing = [f"not looked up: {', '.join(skipped)}"] if skipped else []
+        total = f"{self.looked_up} packages looked up, {len(self.vulnerabilities)} vulnerabilities"
+        return [*self.vulnerabilities, *missing, total]
 
 
 def main() -> int:
-    """Audit a lock file; fail where a vulnerability is known."""
+    """Audit a lock file; fail if a vulnerability is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lock")
-    asked = [
-        sys.executable,
-        "-m",
-        "pip_audit",
-        "--disable-pip",
-        "--no-deps",
-        "--format",
-        "json",
-        "--progress-spinner",
-        "off",
-    ]
-    ran = subprocess.run([*asked, "-r", parser.parse_args().lock], capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
-    if not ran.stdout.strip():
-        sys.stderr.write(ran.stderr)
+    options = ["--disable-pip", "--no-deps", "--format", "json", "--progress-spinner", "off"]
+    command = [sys.executable, "-m", "pip_audit", *options, "-r", parser.parse_args().lock]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
+    if not process.stdout.strip():
+        sys.stderr.write(process.stderr)
         return 1
-    found = Findings.of(json.loads(ran.stdout))
-    sys.stdout.write("\n".join(found.lines()) + "\n")
-    return int(bool(found.known))
+    result = AuditResult.of(json.loads(process.stdout))
+    sys.stdout.write("\n".join(result.lines()) + "\n")
+    return int(bool(result.vulnerabilities))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Makes sure that the packages come from the installed wheel, with everything in it that they read."""
+"""Checks that the packages come from the installed wheel, and that the wheel holds no tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES: Final = ("data", "features", "models", "serving", "pipelines")
 
 
 def main() -> int:
-    """Say what is wrong with the wheel, if anything is."""
+    """Print what is wrong with the wheel; fail if anything is."""
     home = Path(sys.prefix).resolve()
     strays = [name for name in PACKAGES if home not in Path(_location(name)).resolve().parents]
     files = [str(file) for file in distribution("nodeward").files or ()]
@@ -20,7 +20,7 @@ def main() -> int:
     for name in strays:
         print(f"{name} was imported from {_location(name)}, not from the wheel")  # noqa: T201 - a script's output
     for file in tests:
-        print(f"{file} is in the wheel and has no business there")  # noqa: T201 - as above
+        print(f"{file} is in the wheel and should not be")  # noqa: T201 - as above
     return int(bool(strays or tests))
 
 

@@ -1,7 +1,7 @@
 """Other learners on identical features: what they would have forecast for a replay's rows.
 
-Each sees the model's own matrix and the fleet's rate that the model starts from, learns from the same weighted rows,
-and stops early as its users would: where the loss of the newest fifth of the failures is lowest; then it learns anew
+Each gets the model's own matrix and the fleet's rate that the model starts from, learns from the same weighted rows,
+and stops early as its users would: where the loss on the newest fifth of the failures is lowest; then it learns again
 from all rows, with as many trees. These are small and regularised, which doubled XGBoost's PR-AUC on LANL's validation
 window.
 """
@@ -31,30 +31,30 @@ if TYPE_CHECKING:
     from features.grid import Times
     from models.backtest.replay import Replay
 
-MOST_TREES: Final = 1000
+MAX_TREES: Final = 1000
 RATE: Final = 0.05
 PATIENCE: Final = 50  # trees without gain before a learner stops
-OLDER: Final = 0.8  # of the failing rows; the newest others tell when to stop
-THREADS: Final = -1  # all that there are, as LightGBM has
+OLDER_SHARE: Final = 0.8  # of the failing rows; the newer ones decide when to stop
+THREADS: Final = -1  # all, as for LightGBM
 
 
 class Classifier(Protocol):
-    """What the libraries' classifiers have in common."""
+    """The method that all libraries' classifiers have."""
 
     def predict_proba(self, X: Matrix) -> Floats: ...
 
 
-class Rival(Protocol):
-    """A library: how many trees do best on newer rows, and a classifier of so many trees."""
+class Learner(Protocol):
+    """A library: the number of trees that is best on newer rows, and a classifier of so many trees."""
 
-    def trees(self, older: LabelledRows, newer: LabelledRows) -> int: ...
+    def choose_trees(self, older: LabelledRows, newer: LabelledRows) -> int: ...
 
     def fit(self, training: LabelledRows, trees: int) -> Classifier: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """The rows that rivals learn from, when they were, and the features of those to forecast, for one horizon."""
+class LearnerData:
+    """The training rows with their times, and the features of the rows to forecast, for one horizon."""
 
     training: LabelledRows
     ts: Times
@@ -62,35 +62,35 @@ class Ground:
     features: Matrix
 
     @classmethod
-    def of(cls, replay: Replay, hindsight: View, horizon_days: float) -> Ground:
-        """Take a replay's training set as known at its split, and compute its test rows' features anew."""
+    def of(cls, replay: Replay, hindsight: View, horizon_days: float) -> LearnerData:
+        """Label a replay's training set as known at its split, and compute its test rows' features again."""
         trained, (rows, _) = replay.trained, replay.of_horizon(horizon_days)
         training = trained.training
-        told = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
-        known = ~np.isnan(told)
+        labels = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
+        known = ~np.isnan(labels)
         view = hindsight.narrow(to_datetime(rows.cutoffs[-1]))
         rate = steady_rate(view, replay.risk, replay.setup.design.every_days)[rows.cutoff]
-        seen = _beside(training.features, training.fleet_rate)[known]
-        asked = _beside(batch.compute(training.catalogue, view, replay.risk, rows), rate)
+        learned = _with_rate(training.features, training.fleet_rate)[known]
         return cls(
-            LabelledRows(seen, told[known], training.weight[known]),
+            LabelledRows(learned, labels[known], training.weight[known]),
             training.rows.ts[known],
             days(horizon_days),
-            asked,
+            _with_rate(batch.compute(training.catalogue, view, replay.risk, rows), rate),
         )
 
     def split(self) -> tuple[LabelledRows, LabelledRows]:
-        """Split the training rows in time; of the older ones, those whose horizon ends before the newer ones begin."""
-        start = np.quantile(self.ts[self.training.label == 1].astype(np.int64), OLDER).astype("datetime64[us]")
+        """Split the training rows in time; the older ones end a horizon before the newer ones begin."""
+        failing_times = self.ts[self.training.label == 1].astype(np.int64)
+        start = np.quantile(failing_times, OLDER_SHARE).astype("datetime64[us]")
         return _take(self.training, self.ts + self.horizon <= start), _take(self.training, self.ts > start)
 
-    def forecast(self, rival: Rival) -> Floats:
-        """Train a rival, and forecast."""
-        fitted = rival.fit(self.training, rival.trees(*self.split()))
-        return np.asarray(fitted.predict_proba(self.features)[:, 1], dtype=np.float64)
+    def forecast(self, learner: Learner) -> Floats:
+        """Train a learner, and forecast."""
+        classifier = learner.fit(self.training, learner.choose_trees(*self.split()))
+        return np.asarray(classifier.predict_proba(self.features)[:, 1], dtype=np.float64)
 
 
-def _beside(features: Matrix, rate: Floats) -> Matrix:
+def _with_rate(features: Matrix, rate: Floats) -> Matrix:
     return np.column_stack([features, rate.astype(np.float32)])
 
 
@@ -104,9 +104,9 @@ class XGBoost:
 
     seed: int
 
-    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
-        """Stop where the newer rows' loss no longer falls."""
-        model = self._make(MOST_TREES, early_stopping_rounds=PATIENCE)
+    def choose_trees(self, older: LabelledRows, newer: LabelledRows) -> int:
+        """Stop where the loss on the newer rows no longer falls."""
+        model = self._make(MAX_TREES, early_stopping_rounds=PATIENCE)
         model.fit(
             older.features,
             older.label,
@@ -118,7 +118,7 @@ class XGBoost:
         return int(model.best_iteration) + 1
 
     def fit(self, training: LabelledRows, trees: int) -> Classifier:
-        """Fit so many trees."""
+        """Fit a number of trees."""
         model: Classifier = self._make(trees).fit(
             training.features, training.label, sample_weight=training.weight, verbose=False
         )
@@ -147,24 +147,24 @@ STOPS_EARLY: Final[dict[str, float | str]] = {
     "tol": 0.0,
     "scoring": "loss",
 }
-RARE: Final = 30  # rows; scikit-learn looks for bins in a draw of 200,000, and fails where it finds no two values
+RARE: Final = 30  # rows; scikit-learn chooses bins from a sample of 200,000 rows, and fails if it finds no two values
 
 
 def varied(features: Matrix) -> NDArray[np.bool_]:
-    """Tell which columns hold at least two values, neither of them rare."""
+    """Return which columns hold at least two values, neither of them rare."""
     low, high = np.fmin.reduce(features, axis=0), np.fmax.reduce(features, axis=0)
     return np.asarray(np.minimum(np.sum(features > low, axis=0), np.sum(features < high, axis=0)) >= RARE)
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowed:
-    """A classifier that knows some of the columns."""
+class ColumnSubset:
+    """A classifier of some of the columns."""
 
     model: Classifier
     columns: NDArray[np.bool_]
 
     def predict_proba(self, X: Matrix) -> Floats:
-        """Forecast from those."""
+        """Forecast from these columns."""
         return self.model.predict_proba(X[:, self.columns])
 
 
@@ -174,9 +174,9 @@ class HistGradientBoosting:
 
     seed: int
 
-    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
-        """Stop where the newer rows' loss no longer falls."""
-        model, columns = self._make(MOST_TREES, **STOPS_EARLY), varied(older.features)
+    def choose_trees(self, older: LabelledRows, newer: LabelledRows) -> int:
+        """Stop where the loss on the newer rows no longer falls."""
+        model, columns = self._make(MAX_TREES, **STOPS_EARLY), varied(older.features)
         model.fit(
             older.features[:, columns],
             older.label,
@@ -188,13 +188,13 @@ class HistGradientBoosting:
         return max(int(np.argmax(model.validation_score_)), 1)  # the first score is that of no tree
 
     def fit(self, training: LabelledRows, trees: int) -> Classifier:
-        """Fit so many trees."""
+        """Fit a number of trees."""
         model, columns = self._make(trees, early_stopping=False), varied(training.features)
         model.fit(training.features[:, columns], training.label, sample_weight=training.weight)
-        return Narrowed(model, columns)
+        return ColumnSubset(model, columns)
 
     def _make(self, trees: int, **more: float | str) -> HistGradientBoostingClassifier:
-        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - beside the others
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - next to the others
 
         return HistGradientBoostingClassifier(
             max_iter=trees,
@@ -214,11 +214,11 @@ class CatBoost:
 
     seed: int
 
-    def trees(self, older: LabelledRows, newer: LabelledRows) -> int:
-        """Stop where the newer rows' loss no longer falls."""
+    def choose_trees(self, older: LabelledRows, newer: LabelledRows) -> int:
+        """Stop where the loss on the newer rows no longer falls."""
         from catboost import Pool  # noqa: PLC0415 - an extra that only benchmarks need
 
-        model = self._make(MOST_TREES)
+        model = self._make(MAX_TREES)
         newest = Pool(newer.features, newer.label, weight=newer.weight)
         model.fit(
             older.features,
@@ -230,7 +230,7 @@ class CatBoost:
         return int(model.get_best_iteration()) + 1
 
     def fit(self, training: LabelledRows, trees: int) -> Classifier:
-        """Fit so many trees."""
+        """Fit a number of trees."""
         model: Classifier = self._make(trees).fit(training.features, training.label, sample_weight=training.weight)
         return model
 
@@ -250,8 +250,8 @@ class CatBoost:
         )
 
 
-def learners(seed: int) -> Mapping[str, Rival]:
-    """Give the rivals by name."""
+def all_learners(seed: int) -> Mapping[str, Learner]:
+    """Return the learners by name."""
     return {
         "XGBoost": XGBoost(seed),
         "HistGradientBoosting": HistGradientBoosting(seed),

@@ -11,7 +11,7 @@ from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch
 from features.feature import Catalogue, Origin
 from features.population.at_risk import assess
-from tests.benchmarks import panels
+from tests.benchmarks import pandas_features
 from tests.features.fleets import DAY, START, fleet
 from tests.features.protocol import daily
 
@@ -19,7 +19,7 @@ NODES, DAYS = 14, 40
 METRICS = (Metric("heat", MetricKind.GAUGE), Metric("seen", MetricKind.COUNT))
 
 
-def test_pandas_computes_the_features_that_ours_does() -> None:
+def test_pandas_and_nodeward_compute_the_same_features() -> None:
     rng = np.random.default_rng(5)
     names = [f"n{number:02d}" for number in range(NODES)]
     keys = [(name, START + day * DAY) for name in names for day in range(DAYS)]
@@ -29,15 +29,16 @@ def test_pandas_computes_the_features_that_ours_does() -> None:
         pl.when(pl.int_range(pl.len()) % 11 > 0).then("heat").alias("heat"),
     )
     nodes = [
-        {"node": name, "rack": f"r{at % 2}", "observed_from": START - timedelta(days=1)}
-        for at, name in enumerate(names)
+        {"node": name, "rack": f"r{number % 2}", "observed_from": START - timedelta(days=1)}
+        for number, name in enumerate(names)
     ]
     view = fleet(nodes=nodes, telemetry=samples.with_columns(pl.col(TS).alias(AVAILABLE_AT)), metrics=METRICS).view()
-    everything = build(FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=False))
-    wanted = tuple(f for f in everything.features if f.origin is Origin.SAMPLED and panels.covers(f))
+    catalogue = build(FleetCapabilities(METRICS, (DAY, 7 * DAY, 30 * DAY), has_racks=True, has_hardware=False))
+    features = tuple(f for f in catalogue.features if f.origin is Origin.SAMPLED and pandas_features.covers(f))
     risk = assess(view, daily(START, DAYS), None)
-    own = batch.compute(Catalogue(wanted), view, risk, risk.rows())
+    matrix = batch.compute(Catalogue(features), view, risk, risk.rows())
     frame = samples.join(pl.DataFrame(nodes).select("node", "rack"), on="node").to_pandas()
-    theirs = panels.windows(frame, wanted).to_numpy()
-    for at, feature in enumerate(wanted):
-        np.testing.assert_allclose(theirs[:, at], own[:, at], rtol=1e-3, atol=1e-4, err_msg=feature.name)
+    expected = pandas_features.compute(frame, features).to_numpy()
+    assert len(features) == 25
+    for column, feature in enumerate(features):
+        np.testing.assert_allclose(expected[:, column], matrix[:, column], rtol=1e-3, atol=1e-4, err_msg=feature.name)

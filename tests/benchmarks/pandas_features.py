@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from features.feature import Feature
 
 
-def windows(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+def compute(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
     """Compute window features of a daily panel (node, rack, ts, metrics), a row for each of its rows."""
     frame = frame.sort_values(["node", "ts"], ignore_index=True)
     plain: dict[tuple[str, str, int], pd.Series] = {}
     for metric, stat, days in dict.fromkeys((f.metric, f.statistic.name, _days(f)) for f in features):
         plain[metric, stat, days] = _STATISTICS[stat](frame, metric, days)
-    told = {f.name: _beside(frame, plain[f.metric, f.statistic.name, _days(f)], f.peer) for f in features}
-    return pd.DataFrame(told).astype(np.float32)
+    by_name = {f.name: _relative_to_peers(frame, plain[f.metric, f.statistic.name, _days(f)], f.peer) for f in features}
+    return pd.DataFrame(by_name).astype(np.float32)
 
 
 def covers(feature: Feature) -> bool:
-    """Say whether `windows` knows a feature."""
+    """Return whether `compute` knows a feature."""
     return feature.statistic.name in _STATISTICS and feature.peer in {"", "vs_fleet", "of_fleet", "rank", "vs_rack"}
 
 
@@ -38,8 +38,8 @@ def _rolled(frame: pd.DataFrame, values: pd.Series, days: int, statistic: str) -
     rolling = keyed.groupby("node", sort=False).rolling(
         f"{days}D", on="ts", min_periods=2 if statistic == "std" else 1
     )["x"]
-    found = getattr(rolling, statistic)(**({"ddof": 0} if statistic == "std" else {}))
-    return pd.Series(found.to_numpy())
+    values = getattr(rolling, statistic)(**({"ddof": 0} if statistic == "std" else {}))
+    return pd.Series(values.to_numpy())
 
 
 def _simple(statistic: str) -> Callable[[pd.DataFrame, str, int], pd.Series]:
@@ -54,9 +54,9 @@ def _slope(frame: pd.DataFrame, metric: str, days: int) -> pd.Series:
     value = frame[metric]
     day = pd.Series((frame["ts"] - frame["ts"].min()).dt.days.to_numpy(dtype=np.float64)).where(value.notna())
     product, square = _rolled(frame, day * value, days, "mean"), _rolled(frame, day * day, days, "mean")
-    at, level = _rolled(frame, day, days, "mean"), _rolled(frame, value, days, "mean")
-    spread = (square - at * at).round(9)
-    return (product - at * level) / spread.where(spread > 0)
+    mean_day, mean_value = _rolled(frame, day, days, "mean"), _rolled(frame, value, days, "mean")
+    variance = (square - mean_day * mean_day).round(9)
+    return (product - mean_day * mean_value) / variance.where(variance > 0)
 
 
 def _seen(frame: pd.DataFrame, metric: str, days: int) -> pd.Series:
@@ -79,14 +79,14 @@ _STATISTICS: Final[dict[str, Callable[[pd.DataFrame, str, int], pd.Series]]] = {
 }
 
 
-def _beside(frame: pd.DataFrame, values: pd.Series, peer: str) -> pd.Series:
+def _relative_to_peers(frame: pd.DataFrame, values: pd.Series, peer: str) -> pd.Series:
     by_time = values.groupby(frame["ts"])
     if peer == "vs_fleet":
         spread = (by_time.transform("quantile", 0.75) - by_time.transform("quantile", 0.25)) / 1.349
         return (values - by_time.transform("median")) / spread.where(spread > 0)
     if peer == "of_fleet":
-        middle = by_time.transform("median")
-        return values / middle.where(middle > 0)
+        median = by_time.transform("median")
+        return values / median.where(median > 0)
     if peer == "rank":
         return (by_time.rank(method="min") - 1) / (by_time.transform("count") - 1)
     if peer == "vs_rack":
