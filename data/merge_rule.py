@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.content_hash import cell_hash, content_hash
 from data.schema import AVAILABLE_AT, NODE, SEPARATOR, TS
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ class MergeRule:
 
     def _join_newest(self, contested: pl.DataFrame) -> pl.DataFrame:
         """Join the newest rows of each key, cell by cell."""
+        from data.content_hash import cell_hash  # noqa: PLC0415 - NumPy, which reading tables does without
+
         is_newest = pl.struct(self.newest).rank("dense", descending=True).over(self.keys) == 1
         newest, values = contested.filter(is_newest), [name for name in contested.columns if name not in self.keys]
         hashed = newest.with_columns(cell_hash(newest[name]).alias(name + CONTENT) for name in values)
@@ -55,6 +56,8 @@ class MergeRule:
 
     def _select_newest(self, contested: pl.DataFrame) -> pl.DataFrame:
         """Select the newest row of each key; among equally new ones by filled cells, then by hash."""
+        from data.content_hash import content_hash  # noqa: PLC0415 - as above
+
         filled = pl.sum_horizontal(pl.all().is_not_null()).alias(FILLED)
         ranked = contested.with_columns(filled, content_hash(contested).alias(CONTENT))
         ordered = ranked.sort(*self.newest, FILLED, CONTENT)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import polars.selectors as cs
 
-from data.delta.rollup import rollup
 from data.delta.table import month_of, within
 from data.errors import DataError
 from data.schema import AGGREGATES, BUCKET_END, LATENESS, MONTH, SEPARATOR
@@ -163,6 +162,8 @@ class Buckets:
     def _roll_up(self, telemetry: Telemetry, piece: Span) -> int:
         low, high = piece
         rows = telemetry.read(start=low - self.width + MICROSECOND, end=high)
+        from data.delta.rollup import rollup  # noqa: PLC0415 - NumPy, which reading tables does without
+
         buckets = rollup(rows, telemetry.metrics(), self.width)
         if self.table.scan().filter(within(BUCKET_END, low, high)).head(1).collect().height:
             self.table.replace(buckets, low, high)

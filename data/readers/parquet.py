@@ -39,7 +39,7 @@ def schema(path: Path) -> pl.Schema:
         names = file.schema_arrow.names
         if duplicates := [name for name, count in Counter(names).items() if count > 1]:
             raise SourceFileError(path, f"has more than one column {duplicates[0]}", fix="rename or drop one of them")
-        dtypes = _to_polars(file.schema_arrow.empty_table()).dtypes
+        dtypes = _to_polars(pa.Table.from_batches([], file.schema_arrow)).dtypes  # empty_table() imports pandas
     return pl.Schema(zip(names, dtypes, strict=True))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from data.errors import DataError
 from data.schema import BUCKET_END, LATENESS, NODE, EventKind, bucket_column
-from features.grid import Times, locate, to_datetime, to_times
+from features.grid import Times, days, locate, to_datetime, to_numpy, to_times
 from features.population.interval_counts import IntervalCounts
 
 if TYPE_CHECKING:
@@ -140,3 +140,10 @@ def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: 
     is_cutoff[is_cutoff] &= cutoffs[position[is_cutoff]] == ts[is_cutoff]
     reporting[node[is_cutoff], position[is_cutoff]] = True
     return reporting
+
+
+def cutoffs_until(view: View, start: np.datetime64, every_days: float) -> Times:
+    """List the cutoffs of a view: every so many days back from its time, down to `start`."""
+    last, step = to_numpy(view.at), days(every_days)
+    count = max(int((last - start) // step), 0) + 1
+    return np.asarray(last - step * np.arange(count)[::-1])

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.outages import REPEAT
 from features.grid import to_step
 
 if TYPE_CHECKING:
     from features.population.event_arrays import EventArrays
-
-REPEAT: Final = timedelta(hours=24)  # a failure this soon after another one's end belongs to it
 
 
 def without_repeats(failures: EventArrays) -> EventArrays:

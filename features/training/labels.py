@@ -6,18 +6,17 @@ Training asks the view at the split, so that no label crosses it; judging asks i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import NODE, EventKind
 from features.grid import Times, locate, to_numpy, to_times
-from features.population.repeats import REPEAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -25,26 +24,6 @@ if TYPE_CHECKING:
     from features.population.at_risk import Rows
 MAX_BLIND_SHARE = 0.4  # of a label's span in which nothing could be seen
 _NEVER = np.datetime64("NaT", "us")
-_OPEN = datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def merge_failures(events: pl.DataFrame) -> pl.DataFrame:
-    """Give each failure once: node and start, sorted.
-
-    A failure that starts inside an open one of its node, or within 24 hours after its end, belongs to it.
-    """
-    failures = events.filter(pl.col("kind") == EventKind.FAILURE).select(NODE, "start", "end").sort(NODE, "start")
-    return failures.filter(pl.Series(_begins(failures), dtype=pl.Boolean)).select(NODE, "start")
-
-
-def _begins(failures: pl.DataFrame) -> Iterator[bool]:
-    """Tell of each failure, sorted by node and start, whether it begins a new one."""
-    node, until = None, _OPEN
-    for name, start, end in failures.iter_rows():
-        is_new = name != node or start > until
-        reach = start if is_new else until - REPEAT
-        node, until = name, max(reach, end or _OPEN) + REPEAT
-        yield is_new
 
 
 @dataclass(frozen=True, slots=True)

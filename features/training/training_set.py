@@ -9,7 +9,6 @@ import numpy as np
 
 from features.compute import batch
 from features.events.base_rates import steady_rate
-from features.grid import Times, days, to_numpy
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 
@@ -47,13 +46,6 @@ class TrainingSet:
         column = {name: at for at, name in enumerate(self.catalogue.names)}
         features = self.features[:, [column[name] for name in catalogue.names]]
         return replace(self, catalogue=catalogue, features=features)
-
-
-def cutoffs_until(view: View, start: np.datetime64, every_days: float) -> Times:
-    """List the cutoffs of a view: every so many days back from its time, down to `start`."""
-    last, step = to_numpy(view.at), days(every_days)
-    count = max(int((last - start) // step), 0) + 1
-    return np.asarray(last - step * np.arange(count)[::-1])
 
 
 def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: np.random.Generator) -> TrainingSet:

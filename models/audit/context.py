@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import BUCKET_END
 from features.grid import Grid, to_datetime, to_step
-from features.training.labels import merge_failures
 from models.audit.arrivals import ArrivalCounts, read_counts
 from models.audit.permutation import LabelledCases
 from models.audit.probe_forecast import ProbeForecast, make_probe

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import NODE, EventKind
-from features.training.labels import merge_failures
 
 if TYPE_CHECKING:
     from features.grid import Index

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import TooLittleDataError
+from data.outages import merge_failures
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
 from features.grid import to_numpy
-from features.population.at_risk import AtRisk, assess
+from features.population.at_risk import AtRisk, assess, cutoffs_until
 from features.training import training_set
-from features.training.labels import Outcomes, merge_failures
-from features.training.training_set import TrainingSet, cutoffs_until
+from features.training.labels import Outcomes
 from models.hazard import fit
 from models.hazard.fit import Fitted
 from models.hazard.model import pooled_model
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from data.view import View
     from features.catalogue.fleet_capabilities import FleetCapabilities
     from features.grid import Times
+    from features.training.training_set import TrainingSet
     from models.hazard.model import HazardModel
     from models.setup import Setup
 

@@ -15,10 +15,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy.exc import SQLAlchemyError
 
-from data.errors import DataError, ModelMismatchError, SourceFileError
+from data.errors import DataError, ModelMismatchError
 from models.registry import bundle as bundles
+from models.registry.lookup import describing_faults, find_version, unreadable
 from models.registry.mlflow_store import MlflowStore
-from models.registry.runs import CHALLENGER, CHAMPION, MODEL, SUPPORT, TRAINED_UNTIL, ModelVersion
+from models.registry.model_version import CHALLENGER, CHAMPION, SUPPORT, TRAINED_UNTIL, ModelVersion
+from models.registry.runs import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -177,39 +179,27 @@ class Registry:
         versions = client.search_model_versions(f"name='{self.model_name}'")
         return sorted(versions, key=lambda version: -int(version.version))
 
-    def _find(self, name: str) -> tuple[MlflowClient, MlflowVersion]:
+    def _find(self, requested: str) -> tuple[MlflowClient, MlflowVersion]:
         store = self._store
         if store.is_missing():
-            raise self._not_found(name, [])
+            find_version(requested, {}, [], (self.model_name, self.uri))
         client = store.connect()
-        aliases, registered = self._aliases(client) or {}, self._registered(client)
-        number = aliases.get(name, name)
-        for version in registered:
-            if str(version.version) == number:
-                return client, version
-        raise self._not_found(name, [*aliases, *(str(version.version) for version in registered)])
-
-    def _not_found(self, name: str, existing: list[str]) -> DataError:
-        return DataError(
-            f"no model {name!r} of {self.model_name!r} is registered at {self._store.address}",
-            fix=f"choose one of {', '.join(existing)}" if existing else "run `nodeward train` first",
-        )
+        registered = {str(version.version): version for version in self._registered(client)}
+        aliases = self._aliases(client) or {}
+        return client, registered[find_version(requested, aliases, list(registered), (self.model_name, self.uri))]
 
     def _read(self, client: MlflowClient, version: MlflowVersion) -> Bundle:
-        with tempfile.TemporaryDirectory(prefix="nodeward-model-") as folder:
+        number, source = str(version.version), str(version.source)
+        with (
+            tempfile.TemporaryDirectory(prefix="nodeward-model-") as folder,
+            describing_faults(number, self.model_name, source),
+        ):
             try:
                 return bundles.load(Path(client.download_artifacts(str(version.run_id), MODEL, folder)))
-            except ModelMismatchError as error:
-                what = f"version {version.version} of {self.model_name!r} was made by another version of Nodeward"
-                raise ModelMismatchError(
-                    f"{what}: {error.what.rpartition(': ')[2]}", fix="run `nodeward train`: its model takes the place"
-                ) from error
-            except (SourceFileError, FileNotFoundError, MlflowException) as error:
-                if isinstance(error, MlflowException) and error.error_code != _MISSING:
+            except MlflowException as error:
+                if error.error_code != _MISSING:
                     raise
-                what = f"version {version.version} of {self.model_name!r} can't be read from {version.source}"
-                why = error.what if isinstance(error, SourceFileError) else error
-                raise DataError(f"{what}: {why}", fix="restore its files, or train again") from error
+                raise unreadable(number, self.model_name, source, error) from error
 
     def _described(self, client: MlflowClient, version: MlflowVersion, aliases: tuple[str, ...]) -> ModelVersion:
         run_id, until = str(version.run_id), version.tags.get(TRAINED_UNTIL)

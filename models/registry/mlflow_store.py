@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mlflow import MlflowClient
@@ -20,17 +19,18 @@ from mlflow.environment_variables import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.disk.disk_full import is_full
 from data.disk.lock import exclusive_lock
 from data.errors import DiskFullError, InfrastructureError, NodewardError, UnreachableError
 from data.redaction import redact
+from models.registry.lookup import sqlite_file
 from models.registry.relocate import relocate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mlflow.entities import Run
 
@@ -49,15 +49,17 @@ class MlflowStore:
     def connect(self) -> MlflowClient:
         """Return a client; create a SQLite store first, and let a moved one find its files."""
         _quieten()
-        if self.is_missing():
-            self._create()
-        elif self.uri.startswith("sqlite:"):
-            relocate(self._file, self.experiment, self.artifacts)
+        file = sqlite_file(self.uri)
+        if file and not file.exists():
+            _create(file)
+        elif file:
+            relocate(file, self.experiment, self.artifacts)
         return MlflowClient(self.uri, self.uri)
 
     def is_missing(self) -> bool:
         """Return whether this is a SQLite file that does not exist: connecting to it would create it."""
-        return self.uri.startswith("sqlite:") and not self._file.exists()
+        file = sqlite_file(self.uri)
+        return file is not None and not file.exists()
 
     def experiment_id(self, client: MlflowClient) -> str:
         """Return the experiment's id; create the experiment if need be."""
@@ -87,21 +89,17 @@ class MlflowStore:
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise _translated(error, self.address) from error
 
-    @property
-    def _file(self) -> Path:
-        return Path(make_url(self.uri).database or "")
 
-    def _create(self) -> None:
-        """Create a SQLite store in another folder and move it into place: MLflow can't go on with half a store."""
-        file = self._file
-        unfinished = file.with_suffix(".new")
-        with exclusive_lock(file.with_suffix(".lock"), _LOCK_TIMEOUT):
-            if not self.is_missing():
-                return  # another process was faster
-            shutil.rmtree(unfinished, ignore_errors=True)
-            MlflowClient(f"sqlite:///{unfinished / file.name}").search_experiments(max_results=1)
-            (unfinished / file.name).rename(file)
-            unfinished.rmdir()
+def _create(file: Path) -> None:
+    """Create a SQLite store in another folder and move it into place: MLflow can't go on with half a store."""
+    unfinished = file.with_suffix(".new")
+    with exclusive_lock(file.with_suffix(".lock"), _LOCK_TIMEOUT):
+        if file.exists():
+            return  # another process was faster
+        shutil.rmtree(unfinished, ignore_errors=True)
+        MlflowClient(f"sqlite:///{unfinished / file.name}").search_experiments(max_results=1)
+        (unfinished / file.name).rename(file)
+        unfinished.rmdir()
 
 
 def _quieten() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from models.registry import bundle as bundles
+from models.registry.model_version import SUPPORT, TRAINED_UNTIL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
 
     from models.registry.bundle import Bundle
 
-CHAMPION: Final = "champion"
-CHALLENGER: Final = "challenger"
 PLOTS: Final = "plots"
 MODEL: Final = "model"
-TRAINED_UNTIL: Final = "trained_until"
-SUPPORT: Final = "support"
 _DOTS_PER_INCH: Final = 150
 
 
@@ -83,15 +80,3 @@ class SearchRun:
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     report: str  # JSON
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """A registered model."""
-
-    version: str
-    aliases: tuple[str, ...]
-    trained_until: datetime | None  # None: another program registered it
-    support: str
-    metrics: Mapping[str, float]
-    run_id: str

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.outages import merge_failures
 from features.grid import to_numpy, to_times
-from features.training.labels import merge_failures
 from models.hazard.out_of_fold import forecasts, metrics
 from models.registry import plots
 

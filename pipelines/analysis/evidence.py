@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import NODE, EventKind
 from data.time_grid import floor_time
 from data.view import hindsight
 from features.grid import days, to_numpy
-from features.population.at_risk import Coverage, assess
-from features.training.labels import NextEvents, Outcomes, merge_failures, observe
-from features.training.training_set import cutoffs_until
+from features.population.at_risk import Coverage, assess, cutoffs_until
+from features.training.labels import NextEvents, Outcomes, observe
 
 if TYPE_CHECKING:
     from datetime import datetime

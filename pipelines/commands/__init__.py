@@ -1,17 +1,19 @@
-"""What each command does: reads its options, runs the flow or the report behind it, and shows the result."""
+"""One command a function: reads its options, calls the operation behind it, and shows the result."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipelines.commands.acting.decide import decide
 from pipelines.commands.forecast.backtest import backtest
-from pipelines.commands.forecast.flows import decide, ingest, score, train
-from pipelines.commands.forecast.promote import promote
 from pipelines.commands.forecast.report import report
+from pipelines.commands.forecast.score import score
+from pipelines.commands.forecast.train import promote, train
 from pipelines.commands.forecast.tune import tune
 from pipelines.commands.records.audit import audit
 from pipelines.commands.records.convert import convert
 from pipelines.commands.records.demo import demo
+from pipelines.commands.records.ingest import ingest
 from pipelines.commands.records.maintenance import backup, maintain, restore
 from pipelines.commands.records.quarantine import quarantine
 from pipelines.commands.records.simulate import simulate

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rich.console import Console
 
     from pipelines.settings.schema import Settings
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DEFAULT_CONFIG: Final = Path("nodeward.toml")
 
@@ -50,21 +50,22 @@ class Invocation:
     json: Path | None = None
     verbose: bool = False
 
-    @property
-    def parameters(self) -> tuple[str, list[str]]:
-        """Give what a flow needs to read the same settings."""
-        return str(self.config), list(self.overrides)
+    def run(self, work: Callable[Concatenate[Settings, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a work function; as the flow of its name, recorded, where PREFECT_API_URL names a Prefect server."""
+        from pipelines.settings.environment import PREFECT_API_URL, variable
 
-    @contextmanager
-    def flows(self) -> Iterator[None]:
-        """Have the flows that are called in the block recorded; import them there, not before."""
-        from pipelines.flows.local_server import running
+        if not variable(PREFECT_API_URL):
+            return work(self.settings, *args, **kwargs)
+        from pipelines.flows.server import on_server
         from pipelines.wiring.wiring import state_folder
 
-        with running(state_folder(self.settings), verbose=self.verbose):
-            yield
+        with on_server(state_folder(self.settings), verbose=self.verbose):
+            from pipelines.flows import flows
 
-    def present(self, result: T, show: Callable[[T, Console], None]) -> None:
+            flow: Callable[..., R] = getattr(flows, work.__name__)
+            return flow(str(self.config), list(self.overrides), *args, **kwargs)
+
+    def present(self, result: R, show: Callable[[R, Console], None]) -> None:
         """Write the result as JSON where that was asked for, and show it, but not twice on standard output."""
         from rich.console import Console
 

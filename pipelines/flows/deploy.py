@@ -18,13 +18,8 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from data.errors import SettingsError
-from pipelines.flows.decide import decide_drains
-from pipelines.flows.ingest import ingest
-from pipelines.flows.local_server import QUIET
-from pipelines.flows.maintain import maintain
-from pipelines.flows.report import report_fleet
-from pipelines.flows.score import score_fleet
-from pipelines.flows.train import train_model
+from pipelines.flows import flows
+from pipelines.flows.server import QUIET
 from pipelines.settings.environment import THREAD_DEFAULTS, override_names
 
 if TYPE_CHECKING:
@@ -36,16 +31,16 @@ if TYPE_CHECKING:
     from pipelines.settings.schema import Settings
 
 FLOWS: Final[tuple[Flow[..., Any], ...]] = (  # each has its cron in [schedule], under its own name
-    ingest,
-    train_model,
-    score_fleet,
-    decide_drains,
-    report_fleet,
-    maintain,
+    flows.ingest,
+    flows.train,
+    flows.score,
+    flows.decide,
+    flows.report,
+    flows.maintain,
 )
 ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-_LASTING: Final = "prefect.server.concurrency.lease_storage.filesystem"
-_UNFIT: Final = re.compile(r"[/%&<>]")  # Prefect's names hold none of these
+_DURABLE_LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"
+_FORBIDDEN: Final = re.compile(r"[/%&<>]")  # in Prefect's names
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,66 +64,69 @@ class DeployReport:
 
 
 def deploy(settings: Settings, config: Path, overrides: Sequence[str]) -> DeployReport:
-    """Register every flow with the server in use; what is there by the same name is updated in place.
+    """Register every flow with the server in use; a deployment of the same name is updated in place.
 
     Raises:
-        SettingsError: if the fleet's name or the work pool does not do.
+        SettingsError: if the fleet's name or the work pool can't be used.
     """
-    _check(settings)
+    _check_names(settings)
     with get_client(sync_client=True) as client:
-        _provide_pool(client, settings.schedule.pool)
-        done = tuple(_register(client, flow, settings, config, overrides) for flow in FLOWS)
-        notices = (*_left_behind(), *_forgetful(client))
-    return DeployReport(settings.schedule.pool, str(Path.cwd()), str(config.absolute()), done, notices)
+        _ensure_pool(client, settings.schedule.pool)
+        deployed = tuple(_register(client, flow, settings, config, overrides) for flow in FLOWS)
+        notices = (*_ignored_overrides(), *_lease_warning(client))
+    return DeployReport(settings.schedule.pool, str(Path.cwd()), str(config.absolute()), deployed, notices)
 
 
 def remove(settings: Settings) -> tuple[str, ...]:
-    """Take the fleet's deployments away, with the runs that they had scheduled; give the names of those there were."""
-    _check(settings)
+    """Remove the fleet's deployments and their scheduled runs; return the names of those that existed."""
+    _check_names(settings)
+    names = [_deployment_name(flow, settings) for flow in FLOWS]
     with get_client(sync_client=True) as client:
-        return tuple(
-            name for name in (f"{flow.name}/{settings.fleet.name}" for flow in FLOWS) if _removed(client, name)
-        )
+        return tuple(name for name in names if _removed(client, name))
 
 
-def _left_behind() -> tuple[str, ...]:
-    """Tell of variables that rule the settings here, but are not those of a worker."""
+def _deployment_name(flow: Flow[..., Any], settings: Settings) -> str:
+    return f"{flow.name}/{settings.fleet.name}"
+
+
+def _ignored_overrides() -> tuple[str, ...]:
+    """Warn of variables that override the settings here, but are not set for a worker."""
     names = ", ".join(override_names())
-    told = f"{names} override the settings here; runs see only the variables of their worker: set them there"
-    return (told,) if names else ()
+    warning = f"{names} override the settings here; runs see only the variables of their worker: set them there"
+    return (warning,) if names else ()
 
 
-def _forgetful(client: SyncPrefectClient) -> tuple[str, ...]:
-    """Tell of a server that forgets, as it ends, which run is on: one that died with it would stop all later ones."""
+def _lease_warning(client: SyncPrefectClient) -> tuple[str, ...]:
+    """Warn of a server that loses, as it stops, which run is active: that run would then block all later ones."""
     try:
         storage: str = client.request("GET", "/admin/settings").json()["server"]["concurrency"]["lease_storage"]
     except (httpx.HTTPStatusError, KeyError):
         return ()  # Prefect Cloud, or a server of another version
-    told = (
-        "the server keeps in memory which run is on; start it with "
-        f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_LASTING}, or a restart of it can hold runs up for good"
+    warning = (
+        "the server keeps in memory which run is active; start it with "
+        f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_DURABLE_LEASES}, or a restart of it can block runs for good"
     )
-    return (told,) if storage.endswith(".memory") else ()
+    return (warning,) if storage.endswith(".memory") else ()
 
 
-def _check(settings: Settings) -> None:
+def _check_names(settings: Settings) -> None:
     for key, name in (("fleet.name", settings.fleet.name), ("schedule.pool", settings.schedule.pool)):
-        if _UNFIT.search(name):
+        if _FORBIDDEN.search(name):
             raise SettingsError(f'{key} = "{name}": a Prefect server takes no name with / % & < or >', fix="rename it")
 
 
-def _provide_pool(client: SyncPrefectClient, name: str) -> None:
-    """Make the work pool if it is not there."""
+def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
+    """Create the work pool if it does not exist."""
     try:
-        found = client.read_work_pool(name)
+        pool = client.read_work_pool(name)
     except ObjectNotFound:
         template = ProcessWorker.get_default_base_job_template()
         client.create_work_pool(WorkPoolCreate(name=name, type=ProcessWorker.type, base_job_template=template))
         return
-    if found.type != ProcessWorker.type:
+    if pool.type != ProcessWorker.type:
         raise SettingsError(
-            f'schedule.pool = "{name}": is a work pool of type {found.type!r}, expected {ProcessWorker.type!r}',
-            fix="name another one; it is made if it is not there",
+            f'schedule.pool = "{name}": is a work pool of type {pool.type!r}, expected {ProcessWorker.type!r}',
+            fix="name another one; it is created if it does not exist",
         )
 
 
@@ -136,8 +134,8 @@ def _register(
     client: SyncPrefectClient, flow: Flow[..., Any], settings: Settings, config: Path, overrides: Sequence[str]
 ) -> Deployed:
     cron: str = getattr(settings.schedule, flow.name)
-    is_paused = _is_paused(client, f"{flow.name}/{settings.fleet.name}")
-    wanted = RunnerDeployment.from_flow(
+    is_paused = _is_paused(client, _deployment_name(flow, settings))
+    deployment = RunnerDeployment.from_flow(
         flow,
         name=settings.fleet.name,
         schedules=[Cron(cron, timezone="UTC")] if cron else [],
@@ -150,23 +148,23 @@ def _register(
         job_variables={"working_dir": str(Path.cwd()), "env": {**QUIET, **THREAD_DEFAULTS}},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    wanted.apply()
-    return Deployed(f"{flow.name}/{settings.fleet.name}", cron, is_paused)
+    deployment.apply()
+    return Deployed(_deployment_name(flow, settings), cron, is_paused)
 
 
 def _is_paused(client: SyncPrefectClient, name: str) -> bool:
-    """Say whether someone paused a deployment, or its schedule: registering it again leaves it so."""
+    """Return whether a person paused a deployment or its schedule: registering it again keeps it so."""
     try:
-        found = client.read_deployment_by_name(name)
+        deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:
         return False
-    return found.paused or any(not schedule.active for schedule in found.schedules)
+    return deployment.paused or any(not schedule.active for schedule in deployment.schedules)
 
 
 def _removed(client: SyncPrefectClient, name: str) -> bool:
     try:
-        found = client.read_deployment_by_name(name)
+        deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:
         return False
-    client.delete_deployment(found.id)
+    client.delete_deployment(deployment.id)
     return True

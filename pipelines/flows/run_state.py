@@ -1,4 +1,4 @@
-"""How a flow's run ends: with its report, skipped because its window is done, or failed with the reason told."""
+"""How a flow's run ends: with its report, skipped because its window is done, or failed with the reason recorded."""
 
 from __future__ import annotations
 
@@ -39,95 +39,104 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-AGAIN: Final = "again"  # the tag of a run that is to be done although its window is
+RUN_AGAIN: Final = "again"  # the tag of a run that is to be done although its window is done
 SKIPPED: Final = "Skipped"
-_DONE: Final = "Completed"
+_COMPLETED: Final = "Completed"
 
 
-def never(_settings: Settings) -> str:
-    """Find no reason of a flow's own to skip a run."""
+def always_due(_settings: Settings) -> str:
+    """Return no reason to skip a run."""
     return ""
 
 
 def recorded(
-    name: str, idle: Callable[[Settings], str] = never
+    name: str,
+    to_markdown: Callable[[R], str],
+    description: str,
+    why_skip: Callable[[Settings], str] = always_due,
 ) -> Callable[[Callable[Concatenate[str, list[str], P], R]], Callable[Concatenate[str, list[str], P], R]]:
-    """Make each run of a flow tell its end in an artifact; one of a deployment works once a window, as of now.
+    """Make each run of a flow leave an artifact: its report, why it was skipped, or why it failed.
 
-    `idle` gives a reason why there is nothing to do; it too is asked in runs of a deployment only, since who
-    calls a flow means it.
+    A run of a deployment works once in each window of its schedule, as of now. `why_skip` returns a reason why
+    there is nothing to do; only runs of a deployment ask for it, since a person who calls a flow wants it done.
     """
 
     def decorate(work: Callable[Concatenate[str, list[str], P], R]) -> Callable[Concatenate[str, list[str], P], R]:
         @wraps(work)
         def run(config: str, overrides: list[str], /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with _Telling(name):
-                why = _needless(load(Path(config), overrides), name, idle)
-                return cast("R", _skip(name, why)) if why else work(config, overrides, *args, **kwargs)
+            with _FailureRecorded(name):
+                reason = _reason_to_skip(load(Path(config), overrides), name, why_skip)
+                if reason:
+                    return cast("R", _skip(name, reason))
+                report = work(config, overrides, *args, **kwargs)
+                if current_run() is not None:
+                    create_markdown_artifact(to_markdown(report), key=name, description=description)
+                return report
 
-        vars(run)["__signature__"] = signature(work, eval_str=True)  # Prefect knows no names of the work's module
+        vars(run)["__signature__"] = signature(work, eval_str=True)  # Prefect can't resolve names of the work's module
         return run
 
     return decorate
 
 
 def current_run() -> FlowRun | None:
-    """Give the run that this is called in, if Prefect records one."""
+    """Return the run that this is called in, if Prefect records one."""
     context = FlowRunContext.get()
     return None if context is None else context.flow_run
 
 
-def _needless(settings: Settings, name: str, idle: Callable[[Settings], str]) -> str:
-    """Say why a deployment's run has nothing to do; nothing for other runs, and for those that are tagged."""
-    this = current_run()
-    if this is None or this.deployment_id is None or AGAIN in this.tags:
+def _reason_to_skip(settings: Settings, name: str, why_skip: Callable[[Settings], str]) -> str:
+    """Return why a deployment's run has nothing to do; empty for other runs, and for tagged ones."""
+    run = current_run()
+    if run is None or run.deployment_id is None or RUN_AGAIN in run.tags:
         return ""
     cron: str = getattr(settings.schedule, name)
-    return (cron and _done_before(this, this.deployment_id, cron)) or idle(settings)
+    return (cron and _why_window_is_done(run, run.deployment_id, cron)) or why_skip(settings)
 
 
-def _done_before(this: FlowRun, deployment: UUID, cron: str) -> str:
-    """Say which run did the window that is open now.
+def _why_window_is_done(run: FlowRun, deployment: UUID, cron: str) -> str:
+    """Name the run that did the window that is open now; empty if none did.
 
     Work is done as of now, so the window is that of now, however late the run is; a clock that lags behind
     the server's does not take it back into the window before.
     """
-    start = window_start(cron, begun(this, wiring.wall_clock()))
-    last = _last_done(deployment)
-    if last is None or begun(last) < start:
+    start = window_start(cron, began_at(run, wiring.wall_clock()))
+    last = _last_completed(deployment)
+    if last is None or began_at(last) < start:
         return ""
-    late = f"this run was due at {this.expected_start_time:%Y-%m-%d %H:%M} UTC" if this.expected_start_time else ""
+    late = f"this run was due at {run.expected_start_time:%Y-%m-%d %H:%M} UTC" if run.expected_start_time else ""
     return (
-        f"the window from {start:%Y-%m-%d %H:%M} UTC is done: run {last.name!r} began at {begun(last):%H:%M:%S} UTC; "
-        f"{late} (to run once more, tag a run {AGAIN!r})"
+        f"the window from {start:%Y-%m-%d %H:%M} UTC is done: "
+        f"run {last.name!r} began at {began_at(last):%H:%M:%S} UTC; {late} (to run once more, tag a run {RUN_AGAIN!r})"
     )
 
 
-def begun(run: FlowRun, otherwise: datetime | None = None) -> datetime:
-    """Tell when a run began, but not before it was due."""
+def began_at(run: FlowRun, otherwise: datetime | None = None) -> datetime:
+    """Return when a run began, but not before it was due."""
     times = [time for time in (run.start_time, run.expected_start_time, otherwise) if time is not None]
     return max(times)
 
 
-def _last_done(deployment: UUID) -> FlowRun | None:
+def _last_completed(deployment: UUID) -> FlowRun | None:
     """Find the last run of a deployment that did its work."""
-    wanted = FlowRunFilter(
+    completed = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
-        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[_DONE])),
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[_COMPLETED])),
     )
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.END_TIME_DESC, limit=1)
-    return found[0] if found else None
+        runs = client.read_flow_runs(flow_run_filter=completed, sort=FlowRunSort.END_TIME_DESC, limit=1)
+    return runs[0] if runs else None
 
 
-def _skip(name: str, why: str) -> State[None]:
+def _skip(name: str, reason: str) -> State[None]:
     """Leave the reason as an artifact, and end the run with it."""
-    create_markdown_artifact(f"# {name.capitalize()}: skipped\n\n{why}", key=name, description="Why it did nothing")
-    return Completed(name=SKIPPED, message=why)
+    text = f"# {name.capitalize()}: skipped\n\n{reason}"
+    create_markdown_artifact(text, key=name, description="Why it did nothing")
+    return Completed(name=SKIPPED, message=reason)
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
+class _FailureRecorded:
     """Leaves the reason of a failure as an artifact; the failure itself goes on, whatever becomes of that."""
 
     name: str
@@ -136,7 +145,7 @@ class _Telling:
         """Begin to watch."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Tell of a failure, unless Prefect's server is gone: there is nothing to leave anything on."""
+        """Record a failure, unless Prefect's server is gone: then there is nowhere to leave an artifact."""
         if not isinstance(error, Exception) or isinstance(error, httpx.TransportError) or current_run() is None:
             return
         try:
@@ -146,12 +155,12 @@ class _Telling:
 
 
 def failure_markdown(name: str, error: BaseException) -> str:
-    """Say what went wrong, how to fix it, and the exit code that the command line gives it."""
+    """Write what went wrong, how to fix it, and the exit code that the command line returns for it."""
     known = as_nodeward_error(error)
     if known is not None:
-        told = [known.what, f"→ {known.fix}"]
+        lines = [known.what, f"→ {known.fix}"]
     else:
-        what = f"This is a bug in Nodeward: {type(error).__name__}: {error}"
-        told = [what, "".join(traceback.format_exception(error)).rstrip()]
+        bug = f"This is a bug in Nodeward: {type(error).__name__}: {error}"
+        lines = [bug, "".join(traceback.format_exception(error)).rstrip()]
     code = BUG if known is None else known.exit_code
-    return "\n".join([f"# {name.capitalize()}: failed", "", "````text", *told, "````", "", f"Exit code {code}."])
+    return "\n".join([f"# {name.capitalize()}: failed", "", "````text", *lines, "````", "", f"Exit code {code}."])

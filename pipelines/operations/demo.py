@@ -1,4 +1,4 @@
-"""The whole path on a simulated fleet, from records to a drain list and a report, for whoever sees it first."""
+"""The whole path on a simulated fleet, from records to a drain list and a report: a first look at Nodeward."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from pipelines.flows.local_server import running
-from pipelines.operations.simulate import STATE, SimulateReport, simulate
+from pipelines.operations.decide import decide
+from pipelines.operations.ingest import ingest
+from pipelines.operations.score import score
+from pipelines.operations.simulate import SimulateReport, simulate
+from pipelines.operations.train import train
+from pipelines.report.build import build_report
+from pipelines.settings.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +40,10 @@ class Demo:
     trained: TrainReport
     scored: ScoreReport
     decided: DecideReport
-    made: ReportSummary
+    report: ReportSummary
 
 
-def run(plan: SimulationPlan, folder: Path, step: Step, *, verbose: bool = False) -> Demo:
+def run(plan: SimulationPlan, folder: Path, step: Step) -> Demo:
     """Simulate a fleet into a folder, and take every step of the path on it; `step` announces each of them.
 
     Raises:
@@ -46,26 +51,15 @@ def run(plan: SimulationPlan, folder: Path, step: Step, *, verbose: bool = False
     """
     with step("simulate a fleet: telemetry, failures, jobs"):
         simulated = simulate(plan, folder)
-    with running(folder / STATE, verbose=verbose):
-        return _path(simulated, folder / PAGE, step)
-
-
-def _path(simulated: SimulateReport, page: Path, step: Step) -> Demo:
-    from pipelines.flows.decide import decide_drains  # noqa: PLC0415 - Prefect reads its settings when it is imported
-    from pipelines.flows.ingest import ingest  # noqa: PLC0415 - as above
-    from pipelines.flows.report import report_fleet  # noqa: PLC0415 - as above
-    from pipelines.flows.score import score_fleet  # noqa: PLC0415 - as above
-    from pipelines.flows.train import train_model  # noqa: PLC0415 - as above
-
-    config = str(simulated.config)
+    settings = load(simulated.config)
     with step("ingest: check, merge, roll up into buckets"):
-        ingested = ingest(config, [])
+        ingested = ingest(settings)
     with step("train: features, hazard model, calibration, MLflow"):
-        trained = train_model(config, [])
+        trained = train(settings)
     with step("score every node"):
-        scored = score_fleet(config, [])
+        scored = score(settings)
     with step("decide: what to drain, within limits (a dry run)"):
-        decided = decide_drains(config, [])
-    with step("report: replay the last third, beside the baselines"):
-        made = report_fleet(config, [], simulated.test_start, str(page))
-    return Demo(simulated, ingested, trained, scored, decided, made)
+        decided = decide(settings)
+    with step("report: replay the last third, next to the baselines"):
+        report = build_report(settings, folder / PAGE, simulated.test_start)
+    return Demo(simulated, ingested, trained, scored, decided, report)

@@ -1,14 +1,15 @@
-"""Makes a registered model the champion, and says which one was it before."""
+"""Makes a registered model the champion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.registry.runs import CHAMPION
+from models.registry.model_version import CHAMPION
+from pipelines.wiring import wiring
 
 if TYPE_CHECKING:
-    from models.registry.mlflow_registry import Registry
+    from pipelines.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,17 @@ class Promoted:
 
     @property
     def in_words(self) -> str:
-        """Say what changed."""
-        before = "" if self.was is None else f", in the place of model {self.was}"
-        return f"model {self.model} is the champion now{before}: `nodeward score` goes by it"
+        """What changed, in one sentence."""
+        before = "" if self.was is None else f", in place of model {self.was}"
+        return f"model {self.model} is the champion now{before}: `nodeward score` uses it"
 
 
-def choose(registry: Registry, wanted: str) -> Promoted:
+def promote(settings: Settings, model: str) -> Promoted:
     """Promote a model by alias or version.
 
     Raises:
         DataError: if there is no such model.
     """
-    was = next((one.version for one in registry.versions() if CHAMPION in one.aliases), None)
-    return Promoted(registry.promote(wanted), was)
+    registry = wiring.registry(settings)
+    was = next((version.version for version in registry.versions() if CHAMPION in version.aliases), None)
+    return Promoted(registry.promote(model), was)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.errors import EmptyTableError
+from data.outages import merge_failures
 from data.schema import TS
-from features.training.labels import merge_failures
 from pipelines.wiring import wiring
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _large(table: Table) -> TableStatus:
 def _models(settings: Settings) -> tuple[ModelStatus, ...]:
     if not wiring.has_models(settings):
         return ()
-    found = wiring.registry(settings).versions()
+    found = wiring.models(settings).versions()
     return tuple(ModelStatus(one.version, one.aliases, one.trained_until, one.support) for one in found)
 
 

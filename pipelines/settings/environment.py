@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 THREAD_DEFAULTS: Final = {"GOMP_SPINCOUNT": "3000"}
 
 
+PREFECT_API_URL: Final = "PREFECT_API_URL"
+
+
 def environment() -> Mapping[str, str]:
     """Return every environment variable."""
     return os.environ
@@ -35,11 +38,3 @@ def set_default_variables(defaults: Mapping[str, str]) -> None:
     """Set environment variables for libraries that have no other configuration, unless the user has set them."""
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-
-
-def bypass_proxy(host: str) -> None:
-    """Add a host to those that are reached without a proxy."""
-    for name in ("no_proxy", "NO_PROXY"):
-        hosts = [listed for listed in os.environ.get(name, "").split(",") if listed]
-        if host not in hosts:
-            os.environ[name] = ",".join([*hosts, host])

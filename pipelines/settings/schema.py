@@ -37,7 +37,7 @@ from pipelines.settings.translation import into
 class Section(BaseModel):
     """A table of the settings: unknown keys are errors, and values cannot change after they are read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FleetSettings(Section):

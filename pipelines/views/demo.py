@@ -76,7 +76,7 @@ def _fleet(demo: Demo, console: Console) -> None:
 
 
 def _caught(demo: Demo, console: Console) -> None:
-    print_lines(console, (*demo.made.caught, *demo.made.story, *demo.made.warnings))
+    print_lines(console, (*demo.report.caught, *demo.report.story, *demo.report.warnings))
 
 
 def _next(demo: Demo, console: Console) -> None:
@@ -84,4 +84,4 @@ def _next(demo: Demo, console: Console) -> None:
     width = max(len(command) for command, _ in lines)
     print_lines(console, (f"  {command:<{width}}  {purpose}" for command, purpose in lines))
     console.print()
-    console.print(Text(f"Open the report: {demo.made.path}", "bold"), soft_wrap=True)
+    console.print(Text(f"Open the report: {demo.report.path}", "bold"), soft_wrap=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import httpx
-
 from data.errors import UnreachableError
 from data.redaction import redact
 
@@ -18,6 +16,8 @@ def require_answer(what: str, address: str) -> None:
     Raises:
         UnreachableError: if it does not answer, or answers with an error.
     """
+    import httpx  # noqa: PLC0415 - only where a server is configured
+
     try:
         httpx.get(f"{address.rstrip('/')}/health", timeout=_TIMEOUT_SECONDS).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

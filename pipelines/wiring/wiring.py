@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from data.delta.store import Store
 from data.errors import EmptyTableError, SettingsError
-from data.readers.csv_values import Dialect
-from data.sources.csv_folder import CsvSource
-from data.sources.parquet_folder import ParquetSource
-from data.sources.public.backblaze import BackblazeSource
 from data.sql.engine import parse_address
 from data.sql.records import Records
+from models.registry.reader import ModelReader
 from pipelines.settings.environment import set_default_variables
 from pipelines.settings.translation import into
 from serving.actuators.dry_run import DryRun
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from data.readers.csv_values import Dialect
     from data.sources.base import Source
     from models.registry.bundle import Bundle
     from models.registry.mlflow_registry import Registry
@@ -63,11 +62,17 @@ def source(settings: Settings) -> Source:
     """
     section, ignored, label = settings.source, settings.metrics.ignore, settings.fleet.name
     if section.kind == "backblaze":
+        from data.sources.public.backblaze import BackblazeSource  # noqa: PLC0415 - only the chosen source is loaded
+
         return into(BackblazeSource, section, section.backblaze, ignored=ignored, label=label)
     columns = section.columns.mapping()
     if section.kind == "csv":
+        from data.sources.csv_folder import CsvSource  # noqa: PLC0415 - as above
+
         dialect = _dialect(section.csv)
         return into(CsvSource, section, columns=columns, ignored=ignored, label=label, dialect=dialect)
+    from data.sources.parquet_folder import ParquetSource  # noqa: PLC0415 - as above
+
     return into(ParquetSource, section, columns=columns, ignored=ignored, label=label)
 
 
@@ -142,10 +147,24 @@ def has_models(settings: Settings) -> bool:
 def registry(settings: Settings) -> Registry:
     """Return the registry of the fleet's models: on the configured MLflow server, or in the state folder."""
     set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})  # or its import writes an id into the home folder
-    from models.registry.mlflow_registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import, and few commands need it
+    from models.registry.mlflow_registry import Registry  # noqa: PLC0415 - MLflow takes seconds to import
 
-    artifacts = (state_folder(settings) / ARTIFACTS).absolute().as_uri()
-    return into(Registry, settings.tracking, uri=tracking_uri(settings), artifacts=artifacts)
+    return into(Registry, settings.tracking, uri=tracking_uri(settings), artifacts=_artifacts(settings))
+
+
+def models(settings: Settings) -> ModelReader:
+    """Return a reader of the registered models; it does without MLflow where the store is a local file."""
+    return into(
+        ModelReader,
+        settings.tracking,
+        uri=tracking_uri(settings),
+        artifacts=_artifacts(settings),
+        open_registry=partial(registry, settings),
+    )
+
+
+def _artifacts(settings: Settings) -> str:
+    return (state_folder(settings) / ARTIFACTS).absolute().as_uri()
 
 
 def training_run(bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
@@ -161,4 +180,6 @@ def _dialect(csv: CsvSettings) -> Dialect:
             f'source.csv.time = "{csv.time}": has no offset (%z), so its times have no meaning without a zone',
             fix='set source.csv.zone, for example to "UTC"',
         )
+    from data.readers.csv_values import Dialect  # noqa: PLC0415 - as above
+
     return into(Dialect, csv)

@@ -26,9 +26,8 @@ from features.catalogue.fleet_capabilities import FleetCapabilities, capabilitie
 from features.compute import batch
 from features.feature import Catalogue, Origin
 from features.grid import to_numpy
-from features.population.at_risk import assess
+from features.population.at_risk import assess, cutoffs_until
 from features.telemetry import on_change
-from features.training.training_set import cutoffs_until
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import training_setup

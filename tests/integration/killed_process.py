@@ -13,8 +13,8 @@ from pipelines.settings.load import load
 
 READY: Final = "ready"
 STEPS: Final = {
-    "ingest": ("pipelines.flows.ingest", "merge_source"),
-    "train": ("pipelines.flows.train", "train_and_register"),
+    "ingest": ("pipelines.operations.ingest", "ingest"),
+    "train": ("pipelines.operations.train", "train"),
 }
 IMPORTS: Final = {"ingest": (), "train": ("models.registry.mlflow_registry",)}  # MLflow takes seconds
 
@@ -23,7 +23,7 @@ def main(work: str) -> None:
     """Wait for a JSON list of settings file and overrides on standard input, and run a step of a flow."""
     set_default_variables({"MLFLOW_DISABLE_TELEMETRY": "true"})
     module, name = STEPS[work]
-    step = getattr(import_module(module), name).fn
+    step = getattr(import_module(module), name)
     for dependency in IMPORTS[work]:
         import_module(dependency)
     sys.stdout.write(f"{READY}\n")

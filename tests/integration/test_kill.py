@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from data.simulator.history.plan import SimulationPlan
-from pipelines.flows.ingest import merge_source
+from pipelines.operations.ingest import ingest
 from pipelines.operations.simulate import simulate
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
@@ -129,7 +129,7 @@ def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(tmp_path: Pa
             for seconds in rng.uniform(0, duration, KILLS // ROUNDS):
                 killed += step.kill_after(seconds)
                 require_no_duplicates(step.settings)
-            merge_source.fn(step.settings)
+            ingest(step.settings)
             ended = tables(step.settings)
             assert ended.keys() == expected.keys()
             for name, table in ended.items():
@@ -143,7 +143,7 @@ def test_a_killed_training_run_leaves_no_model_that_is_registered_in_part(tmp_pa
     config.write_text(config.read_text().replace('"records"', f'"{tmp_path / "records"}"') + 'clock.now = "data"\n')
     with standby_processes("train") as standby:
         step = KilledStep(standby, config, tmp_path / "var")
-        merge_source.fn(step.settings)
+        ingest(step.settings)
         before, duration = tables(step.settings), step.duration()
         for seconds in rng.uniform(0, duration, KILLS):
             killed += step.kill_after(seconds)

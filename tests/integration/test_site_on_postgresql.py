@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data.sql.records import Records
-from tests.pipelines.flows.test_ingest import Ran, run
+from tests.pipelines.operations.test_ingest import Ran, run
 from tests.pipelines.records import write_folder
 
 if TYPE_CHECKING:

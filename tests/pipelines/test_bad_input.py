@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from pipelines.main import main
-from tests.pipelines.flows.test_ingest import run
+from tests.pipelines.operations.test_ingest import run
 from tests.pipelines.records import START, write_folder
 
 Spoil = Callable[[Path], object]

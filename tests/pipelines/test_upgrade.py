@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.flows.test_ingest import Ran, run
+from tests.pipelines.operations.test_ingest import Ran, run
 
 ARCHIVE = Path(__file__).with_name("version_1.tar.xz")
 SCRIPT = """

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import NODE, EventKind
 from features.grid import days, locate, to_datetime, to_times
 from features.population.exposure import inventory
-from features.training.labels import merge_failures
 from models.evaluation.evaluation_set import is_in_window
 
 if TYPE_CHECKING:

@@ -43,4 +43,4 @@ def demo(
     prepare(verbose=verbose)
     console, plan = Console(), SimulationPlan(fleet.nodes, fleet.days, fleet.seed, START, INTERVAL)
     console.print("Everything here is simulated: no node of this fleet exists.", style="bold")
-    show_demo(run(plan, folder, announcing(console), verbose=verbose), console)
+    show_demo(run(plan, folder, announcing(console)), console)

@@ -19,13 +19,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the state that is 
 def maintain(shared: Shared) -> None:
     """Delete what retention says, put small files together, and remove old versions that no model cites."""
     invocation = shared.invoke()
-    with invocation.flows():
-        from pipelines.flows.maintain import maintain as flow
-
-        report = flow(*invocation.parameters)
+    from pipelines.operations.maintain import maintain as work
     from pipelines.views.maintenance import show_maintain
 
-    invocation.present(report, show_maintain)
+    invocation.present(invocation.run(work), show_maintain)
 
 
 @flattened

@@ -16,7 +16,7 @@ Remove = Annotated[bool, typer.Option("--remove", help="Take the fleet's deploym
 def deploy(shared: Shared, *, remove: Remove = False) -> None:
     """Register every flow, on its schedule, with the Prefect server that PREFECT_API_URL names."""
     invocation = shared.invoke()
-    from pipelines.flows.local_server import on_server
+    from pipelines.flows.server import on_server
     from pipelines.views.deploy import show_deploy, show_removed
     from pipelines.wiring.wiring import state_folder
 

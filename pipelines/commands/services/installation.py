@@ -25,10 +25,10 @@ def check(shared: Shared) -> None:
     """Try everything that the settings name, and say what the failures in the records can prove."""
     invocation = shared.invoke()
     from pipelines.analysis.check import check as try_everything
-    from pipelines.settings.environment import variable
+    from pipelines.settings.environment import PREFECT_API_URL, variable
     from pipelines.views.check import show_check
 
-    report = try_everything(invocation.settings, variable("PREFECT_API_URL"))
+    report = try_everything(invocation.settings, variable(PREFECT_API_URL))
     invocation.present(report, show_check)
     if report.first_error:
         raise report.first_error

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import NODE, EventKind
 from features.grid import Times, to_numpy, to_step, to_times
-from features.training.labels import merge_failures
 from models.evaluation.alarm_episodes import NEVER_AT_RISK
 from pipelines.report.values.attributions import NO_ATTRIBUTION, attribute
 from pipelines.report.values.metric_traces import Trace, TraceReader, moved_most

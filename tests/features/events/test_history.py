@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.outages import merge_failures
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.events.base_rates import base_rate, steady_rate
 from features.events.history import EventStatistic, History
 from features.grid import to_datetime
 from features.population.at_risk import Rows, assess
-from features.training.labels import merge_failures
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.protocol import daily
 from tests.features.strategies import DAYS, at, fleets

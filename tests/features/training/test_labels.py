@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.outages import merge_failures
 from data.view import HINDSIGHT
 from features.grid import days, to_datetime
 from features.population.at_risk import AtRisk, Coverage, Rows, assess
-from features.training.labels import Outcomes, label, merge_failures
+from features.training.labels import Outcomes, label
 from features.training.person_periods import Periods
 from tests.features.fleets import DAY, START, Fleet, event, fleet, real
 from tests.features.protocol import daily, failures_of, labels_of, rows_at_risk

@@ -14,10 +14,10 @@ from features.compute import batch
 from features.events.base_rates import steady_rate
 from features.feature import Origin
 from features.grid import days, to_numpy
-from features.population.at_risk import assess
+from features.population.at_risk import assess, cutoffs_until
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
-from features.training.training_set import Design, cutoffs_until, sample
+from features.training.training_set import Design, sample
 from features.training.training_set import build as build_training
 from tests.features.fleets import DAY, START, event, fleet
 from tests.features.strategies import at

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from data.outages import merge_failures
 from data.schema import AVAILABLE_AT, BLIND_SCHEMA, EVENT_SCHEMA, NODE_SCHEMA, TS, Metric, MetricKind
-from features.training.labels import merge_failures
 from features.training.training_set import Design
 from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial

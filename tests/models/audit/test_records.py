@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.outages import merge_failures
 from features.grid import to_numpy, to_times
-from features.training.labels import merge_failures
 from models.audit.arrivals import Arrivals
 from models.audit.checks import collector_outages, inventory, planned_work, recording_delays
 from models.audit.finding import Finding, Severity

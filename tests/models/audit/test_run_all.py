@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.outages import merge_failures
 from data.schema import EVENT_SCHEMA, NODE, TS, Metric
 from data.simulator.fleet import simulate
 from data.simulator.history.plan import SimulationPlan
 from data.simulator.signals.gauges import METRICS as SIMULATED_METRICS
-from features.training.labels import merge_failures
 from models.audit.checks import (
     already_failing,
     collection_only,

@@ -1,4 +1,4 @@
-"""Deployments and their runs on a real Prefect server inside a process of its own; workers are in tests/integration."""
+"""Deployments and their runs on Prefect's own test server; workers are in tests/integration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines.settings.template import template
-from tests.pipelines.flows.test_ingest import run
 from tests.pipelines.made_up import write_records
+from tests.pipelines.operations.test_ingest import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,18 +20,22 @@ SCRIPT = """
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from pipelines.flows.local_server import running
+from pipelines.flows.server import set_defaults
 
 CONFIG = Path("nodeward.toml")
 told = {}
-with running(Path("var"), verbose=False):
+set_defaults(Path("var/prefect"), verbose=False)
+from prefect.testing.utilities import prefect_test_harness  # reads the variables just set
+
+with prefect_test_harness(server_startup_timeout=120):
     from prefect.artifacts import Artifact
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.flow_engine import run_flow
     from prefect.states import Scheduled
     from data.errors import SettingsError
-    from pipelines.flows import deploy, ingest
+    from pipelines.flows import deploy, flows
+    from pipelines.operations import ingest
     from pipelines.settings.load import load
 
     client = get_client(sync_client=True).__enter__()
@@ -48,7 +52,7 @@ with running(Path("var"), verbose=False):
         flow_run = client.create_flow_run_from_deployment(
             deployment, state=Scheduled(scheduled_time=due), tags=list(tags), parameters=parameters
         )
-        run_flow(ingest.ingest, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        run_flow(flows.ingest, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
         state = client.read_flow_run(flow_run.id).state
         artifact = Artifact.get("ingest")
         return [state.name, state.message or "", artifact.description, artifact.data]
@@ -69,9 +73,9 @@ with running(Path("var"), verbose=False):
     def break_down(*_):
         raise KeyError("a bug")
 
-    merge, ingest.merge = ingest.merge, break_down
+    merge, ingest.merging.ingest = ingest.merging.ingest, break_down
     told["bug"] = run_once(0, ["again"])
-    ingest.merge = merge
+    ingest.merging.ingest = merge
     client.create_work_pool(WorkPoolCreate(name="other", type="kubernetes"))
     for name, override in (("pool", "schedule.pool=other"), ("fleet", "fleet.name=a/b")):
         try:
@@ -90,7 +94,7 @@ class Told:
 
     def of(self, name: str, flow: str) -> dict[str, Any]:
         """What the server knew of one flow's deployment."""
-        (found,) = (one for one in self.facts[name] if one["entrypoint"].startswith(f"pipelines.flows.{flow}"))
+        (found,) = (one for one in self.facts[name] if one["entrypoint"] == f"pipelines.flows.flows.{flow}")
         assert isinstance(found, dict)
         return found
 

@@ -7,7 +7,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 
 from data.errors import EmptyTableError, NodewardError, SettingsError, UnreachableError
-from pipelines.flows.run_state import begun, failure_markdown, recorded
+from pipelines.flows.run_state import began_at, failure_markdown, recorded
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,13 +18,13 @@ def a_run(due: datetime | None, start: datetime | None) -> FlowRun:
 
 
 def test_a_run_began_when_it_started_and_not_before_it_was_due() -> None:
-    assert begun(a_run(NOON, NOON + HOUR)) == NOON + HOUR
-    assert begun(a_run(NOON, NOON - HOUR)) == NOON
-    assert begun(a_run(None, NOON)) == NOON
+    assert began_at(a_run(NOON, NOON + HOUR)) == NOON + HOUR
+    assert began_at(a_run(NOON, NOON - HOUR)) == NOON
+    assert began_at(a_run(None, NOON)) == NOON
 
 
 def test_a_clock_that_lags_does_not_take_a_run_into_the_window_before() -> None:
-    assert begun(a_run(NOON, None), NOON - timedelta(seconds=3)) == NOON
+    assert began_at(a_run(NOON, None), NOON - timedelta(seconds=3)) == NOON
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,11 @@ def test_what_is_called_outside_prefect_just_runs_and_just_fails(tmp_path: objec
     path = f"{tmp_path}/nodeward.toml"
     with open(path, "w", encoding="utf-8"):  # noqa: PTH123  - an empty file
         pass
-    doubled = recorded("ingest")(lambda _config, _overrides, value: 2 * value)
+
+    def double(_config: str, _overrides: list[str], value: int) -> int:
+        return 2 * value
+
+    doubled = recorded("ingest", str, "doubled")(double)
     assert doubled(path, [], 4) == 8
     with pytest.raises(SettingsError, match="no such file"):
         doubled(f"{path}.gone", [], 4)

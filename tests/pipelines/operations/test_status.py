@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from data.schema import DECISION_SCHEMA, SCORE_SCHEMA
-from models.registry.runs import ModelVersion
+from models.registry.model_version import ModelVersion
 from pipelines.operations.status import Status, status
 from pipelines.settings.schema import Settings
 from pipelines.views.status import show_status

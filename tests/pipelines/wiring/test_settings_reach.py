@@ -59,7 +59,7 @@ telemetry = { node = "host" }
 READERS = {
     "source.kind": "pipelines/wiring/wiring.py",
     "clock.now": "pipelines/wiring/wiring.py",
-    "policy.horizon_days": "pipelines/flows/decide.py",
+    "policy.horizon_days": "pipelines/operations/decide.py",
     "report.days": "pipelines/wiring/as_of.py",
     "schedule.pool": "pipelines/flows/deploy.py",
     "schedule.ingest": "pipelines/flows/deploy.py",

@@ -1,4 +1,4 @@
-"""Train, score and decide as flows under a real Prefect server, in a process of their own, from ingest to status."""
+"""The path from ingest to status by the command line, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from data.schema import NODE
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
-from tests.pipelines.flows.test_ingest import Ran, run
+from tests.pipelines.operations.test_ingest import Ran, run
 from tests.pipelines.records import NODES, write_folder
 
 SCRIPT = """
@@ -51,13 +51,13 @@ print(codes)
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    folder = tmp_path_factory.mktemp("flows")
+    folder = tmp_path_factory.mktemp("path")
     write_folder(folder)
     process = run(folder, "-c", SCRIPT)
     return Ran(folder, process.stdout, process.stderr)
 
 
-def told(ran: Ran, name: str) -> dict[str, Any]:
+def report_of(ran: Ran, name: str) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((ran.folder / f"{name}.json").read_text())
     return report
 
@@ -75,40 +75,40 @@ def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: 
 
 
 def test_a_model_scores_on_without_a_metric_that_came_later_and_says_so(ran: Ran) -> None:
-    before, after = told(ran, "before"), told(ran, "after")
-    assert any("fan was not there before" in notice for notice in told(ran, "grown")["notices"])
+    before, after = report_of(ran, "before"), report_of(ran, "after")
+    assert any("fan was not there before" in notice for notice in report_of(ran, "grown")["notices"])
     assert after["scores"] == before["scores"]
     assert any(notice.startswith("fan is not used: ") for notice in after["notices"])
     assert not any("fan" in notice for notice in before["notices"])
 
 
 def test_a_model_scores_on_when_a_metric_has_gone_and_says_so(ran: Ran) -> None:
-    lost, before = told(ran, "lost"), told(ran, "before")
+    lost, before = report_of(ran, "lost"), report_of(ran, "before")
     assert lost["nodes"] == before["nodes"]
     assert lost["scores"] != before["scores"]
     assert any(notice.startswith("temperature is empty: ") for notice in lost["notices"])
 
 
 def test_scores_of_a_time_that_the_model_learned_past_say_so(ran: Ran) -> None:
-    (notice,) = (one for one in told(ran, "past")["notices"] if "learned" in one)
+    (notice,) = (one for one in report_of(ran, "past")["notices"] if "learned" in one)
     assert "after the time that is scored: it may know what came" in notice
-    assert not any("learned" in one for one in told(ran, "score")["notices"])
+    assert not any("learned" in one for one in report_of(ran, "score")["notices"])
 
 
 def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_alone(ran: Ran) -> None:
-    assert told(ran, "train")["aliases"] == ["challenger", "champion"]
-    assert told(ran, "low")["aliases"] == ["challenger"]
-    assert told(ran, "train")["tables"].keys() == {"telemetry", "buckets"}
+    assert report_of(ran, "train")["aliases"] == ["challenger", "champion"]
+    assert report_of(ran, "low")["aliases"] == ["challenger"]
+    assert report_of(ran, "train")["tables"].keys() == {"telemetry", "buckets"}
 
 
 def test_scores_go_by_the_model_that_was_promoted(ran: Ran) -> None:
-    assert told(ran, "promoted") == {"model": "2", "was": "1"}
+    assert report_of(ran, "promoted") == {"model": "2", "was": "1"}
     assert "no model '7' of 'nodeward' is registered" in ran.err
-    assert told(ran, "second")["model_version"] == "2"
+    assert report_of(ran, "second")["model_version"] == "2"
 
 
 def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
-    score = told(ran, "score")
+    score = report_of(ran, "score")
     nodes = pl.read_parquet(ran.folder / "records" / "nodes.parquet")
     gone = nodes.filter(pl.col("observed_until") <= datetime.fromisoformat(score["as_of"])).height
     assert score["nodes"] + score["unknown"] + score["out"] + gone == NODES
@@ -131,30 +131,25 @@ def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.Mo
 
 
 def test_decisions_stay_inside_the_limits_and_say_why(ran: Ran) -> None:
-    decide = told(ran, "decide")
+    decide = report_of(ran, "decide")
     assert len(decide["drains"]) + decide["out"] <= max(decide["out"], 1, int(0.01 * NODES))
     assert all(one["reason"] for one in (*decide["drains"], *decide["held_back"]))
 
 
 def test_nothing_is_drained_on_low_support(ran: Ran) -> None:
-    low, refused = told(ran, "low"), told(ran, "refused")
+    low, refused = report_of(ran, "low"), report_of(ran, "refused")
     assert low["support"] == "low support"
     assert refused["drains"] == []
 
 
-def test_each_flow_leaves_an_artifact(ran: Ran) -> None:
-    keys = {key for (key,) in ran.query("SELECT DISTINCT key FROM artifact")}
-    assert {"ingest", "train", "score", "decide"} <= keys
-
-
 def test_status_names_the_models_and_the_scores(ran: Ran) -> None:
-    status = told(ran, "status")
+    status = report_of(ran, "status")
     assert status["failures"] > 0
     assert status["scores"]["model_version"] == "2"
 
 
 def test_scores_as_of_an_earlier_time_are_told_but_not_published(ran: Ran) -> None:
-    past, status = told(ran, "past"), told(ran, "status")
+    past, status = report_of(ran, "past"), report_of(ran, "status")
     assert past["as_of"].startswith("2024-02-20")
     assert past["notices"][0].startswith("not published: the scores as of 2024-03-21 00:00 UTC are newer")
     assert status["scores"]["as_of"].startswith("2024-03-21")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.flows.report import FOLDER, LATEST, make_dated, report_markdown
-from pipelines.report.build import ReportSummary
+from pipelines.report.build import FOLDER, LATEST, ReportSummary, make_dated, report_markdown
 from pipelines.settings.load import load
 from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import write_folder
@@ -28,7 +27,7 @@ def test_each_report_is_kept_and_the_newest_is_where_it_is_looked_for(tmp_path: 
         {},
     )
     merge_all(settings)
-    made = make_dated.fn(settings, WHEN)
+    made = make_dated(settings, WHEN)
     folder = tmp_path / "var" / FOLDER
     assert made.path.parent == folder
     assert datetime.strptime(made.path.name, "%Y-%m-%dT%H%M%SZ.html").replace(tzinfo=UTC) > WHEN

@@ -1,0 +1,1 @@
+"""Commands that decide what is done to nodes."""

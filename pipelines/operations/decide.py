@@ -1,0 +1,82 @@
+"""Decides what should be drained, and what a limit holds back; no node is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.schema import DECISION_SCHEMA, NODE
+from pipelines.output.reports import DecideReport
+from pipelines.wiring import wiring
+from pipelines.wiring.as_of import as_of
+from pipelines.wiring.policy_setup import fleet_state, node_score, policy_of, scores_at_horizon
+from pipelines.wiring.training_setup import hindsight_view
+from serving.actuators.base import carry_out
+from serving.policy.decide import decide as decide_drains
+from serving.policy.values import Decision, Support, Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.settings.schema import Settings
+
+
+def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
+    """Decide by the published scores what should be drained, as of a time (default: now), and record the decisions.
+
+    It is a dry run: no node is touched.
+
+    Raises:
+        EmptyTableError: if no scores are published.
+        SettingsError: if none of them are for the policy's horizon.
+    """
+    policy, horizon_days = policy_of(settings.policy), settings.policy.horizon_days
+    with wiring.records(settings) as records:
+        now = as_of(settings, records, at)
+        view = hindsight_view(wiring.store(settings), records).narrow(now)
+        scores = scores_at_horizon(records.latest_scores(), horizon_days)
+        fleet = fleet_state(view)
+        decisions = decide_drains([node_score(row) for row in scores.iter_rows(named=True)], fleet, policy, now)
+        records.record_decisions(_decision_table(decisions, scores, now, horizon_days))
+    carry_out(decisions, now, wiring.actuator(settings))
+    return DecideReport(
+        as_of=now,
+        horizon_days=horizon_days,
+        model_version=str(scores["model_version"][0]),
+        fleet=len(fleet.rack_by_node),
+        out=len(fleet.out_of_service),
+        threshold=policy.costs.threshold,
+        drains=_with_verdict(decisions, Verdict.DRAIN),
+        held_back=_with_verdict(decisions, Verdict.HOLD_BACK),
+        left=len(_with_verdict(decisions, Verdict.LEAVE)),
+        unknown=scores.filter(pl.col("support") == Support.UNKNOWN)[NODE].n_unique(),
+    )
+
+
+def _with_verdict(decisions: tuple[Decision, ...], verdict: Verdict) -> tuple[Decision, ...]:
+    return tuple(decision for decision in decisions if decision.verdict is verdict)
+
+
+def _decision_table(
+    decisions: tuple[Decision, ...], scores: pl.DataFrame, now: datetime, horizon_days: float
+) -> pl.DataFrame:
+    """Lay the decisions out as DECISION_SCHEMA."""
+    return (
+        pl.DataFrame(
+            {
+                NODE: [decision.node for decision in decisions],
+                "action": [decision.verdict.value for decision in decisions],
+                "reason": [decision.reason for decision in decisions],
+                "limit": [decision.limit for decision in decisions],
+                "probability": [decision.probability for decision in decisions],
+            },
+            schema_overrides=DECISION_SCHEMA,
+        )
+        .with_columns(
+            ts=pl.lit(now).cast(pl.Datetime("us", "UTC")),
+            horizon_hours=pl.lit(horizon_days * 24.0),
+            model_version=pl.lit(scores["model_version"][0]),
+        )
+        .select(*DECISION_SCHEMA)
+    )
