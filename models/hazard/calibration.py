@@ -11,7 +11,7 @@ from models.hazard.logistic_loss import derivatives
 from models.hazard.model import Calibration
 
 Floats = NDArray[np.float64]
-PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: few failures say little
+PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: narrow, since failures are few
 MAX_STEPS = 50
 TOLERANCE = 1e-9  # of the largest step
 LONGEST_STEP = 1.0
@@ -19,7 +19,7 @@ LONGEST_STEP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class IntervalPredictions:
-    """Out-of-fold predictions of one interval; `weight` counts failures, not the rows that repeat them."""
+    """Out-of-fold predictions of one interval, weighted so that a failure counts once, however many rows it follows."""
 
     base: Floats
     score: Floats

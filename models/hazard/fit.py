@@ -121,7 +121,7 @@ def predict_out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> Ou
 def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> Fold | None:
     """Make a fold, counted from 1: it learns from what was known at its start, and is tested up to the next one's.
 
-    None if no failure was known at its start: a model without failures says nothing about one with some.
+    None if no failure was known at its start: a model of no failures has nothing to do with the final one.
     """
     start, fold_of_row = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
     known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
@@ -155,7 +155,7 @@ def recency_weights(ts: Times, half_life_days: float) -> NDArray[np.float64]:
 
 
 def rows_per_failure(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """Compute in how many rows the same failure is each interval's outcome."""
+    """Compute how many rows have the same failure as their outcome, for each interval."""
     return np.maximum(widths_days / recipe.every_days, 1.0)
 
 

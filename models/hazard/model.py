@@ -51,7 +51,7 @@ class Calibration:
 
     @classmethod
     def none(cls, intervals: int) -> Calibration:
-        """Change nothing."""
+        """Return the calibration that changes nothing."""
         return cls(np.zeros(intervals), np.ones(intervals))
 
 
@@ -68,7 +68,7 @@ class HazardModel:
 
     @property
     def widths_days(self) -> Floats:
-        """Length of each interval."""
+        """The length of each interval in days."""
         return interval_widths(self.horizons_days)
 
     def base(self, fleet_rate: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""A ridge logistic regression on ranked features: it bends less than the trees, so its errors differ from theirs.
+"""A ridge logistic regression on ranked features: less flexible than the trees, so its errors differ from theirs.
 
 From few failures, boosted trees learn thresholds that the next months do not repeat; a linear model of all features,
 each with a small weight, is what such little data still supports (Hoerl and Kennard 1970).

@@ -60,7 +60,7 @@ class TrainingRun:
             f"Trained on what was known of {manifest.fleet} at {manifest.trained_until}: {manifest.failures} failures "
             f"to learn from, {len(manifest.features)} features, support {manifest.support!r}."
         )
-        evaluated = "Its metrics, named <measure>_<horizon>, are of walk-forward folds that it had not seen."
+        evaluated = "Its metrics, named <measure>_<horizon>, are of walk-forward folds that it did not learn from."
         return f"{trained} {evaluated}" if manifest.metrics else trained
 
     def write(self, folder: Path) -> None:

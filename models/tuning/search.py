@@ -96,7 +96,7 @@ def tune(view: View, setup: Setup, budget: Budget, options: TuningOptions, progr
     if not folds:
         raise TooLittleDataError(
             f"no failure was known at the start of any fold before {split.confirmation_start:%Y-%m-%d %H:%M} UTC: "
-            "failures crowd into too short a time to choose settings on",
+            "the failures are within too short a time to choose settings on them",
             fix="tune when failures are spread over a longer time",
         )
     trials = run_trials(folds, split.recipe, budget, options.seed, progress)
@@ -118,7 +118,7 @@ def run_trials(
     folds: Sequence[ValidationFold], recipe: Recipe, budget: Budget, seed: int, progress: Progress
 ) -> tuple[SettingsTrial, ...]:
     """Try today's settings, then what the sampler proposes; the same seed and number of trials give the same trials."""
-    optuna.logging.disable_default_handler()  # its messages go where others' do
+    optuna.logging.disable_default_handler()  # its messages go to the root logger instead
     optuna.logging.enable_propagation()
     study = optuna.create_study(sampler=TPESampler(seed=seed), pruner=MedianPruner(n_startup_trials=WARM_UP_TRIALS))
     study.enqueue_trial(tuned_values(recipe.params))
@@ -157,7 +157,7 @@ def _loss(fold: ValidationFold, score: Floats | float, folds: Sequence[Validatio
 def _require_failures(failures: int, setup: Setup, view: View) -> None:
     if failures < setup.min_failures:
         raise TooLittleDataError(
-            f"{failures} failures to learn from by {view.at:%Y-%m-%d %H:%M} UTC; a model of its own, which is what "
-            f"there is to tune, needs {setup.min_failures} (model.min_failures)",
+            f"{failures} failures to learn from by {view.at:%Y-%m-%d %H:%M} UTC; a model, and so its tuning, needs "
+            f"{setup.min_failures} (model.min_failures)",
             fix="tune when there are more",
         )

@@ -32,7 +32,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class IntervalOutcomes:
-    """Outcomes of some rows, rows x intervals; a failure weighs 1 in each interval, as in calibration."""
+    """Outcomes of some rows, rows x intervals, weighted so that a failure counts once in each, as in calibration."""
 
     base: Floats
     outcome: Floats  # 0 where unknown, with no weight
