@@ -1,1 +1,1 @@
-"""What a node looked like at a cutoff, from what was known then; what becomes of it is models/."""
+"""Features of nodes at a cutoff, computed from what was known then; models that use them are in models/."""

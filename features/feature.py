@@ -1,4 +1,4 @@
-"""What a feature is: one named number per node and cutoff time, with its computation and its words in one row."""
+"""What a feature is: one named number per node and cutoff time, with its computation and its phrase in one row."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 FAILURES = "failures"
 FLEET = "fleet"  # a feature of this metric is the same for all nodes
-FAILURES_OF = f"{FAILURES}_"  # before a cause
-EVER = None  # the window that holds the whole past
+FAILURES_OF = f"{FAILURES}_"  # followed by a cause
+EVER = None  # the window over the whole past
 TIMES_FLEET = "x fleet"  # the unit of a multiple of the fleet's value
 OF_ONE = "of 1"  # the unit of a rank
 ROBUST_SD = "robust sd"  # the unit of a robust standard deviation
@@ -43,7 +43,7 @@ class Peer(StrEnum):
 
 
 class Statistic(Protocol):
-    """A computation with the name that stands in the names of its features."""
+    """A computation and its name, which is part of the names of its features."""
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class Feature:
     statistic: Statistic
     window: timedelta | None  # None: the whole past
     unit: str
-    why: str  # it should matter
+    why: str  # the reason to expect that it predicts failures
     phrase: Phrase = BY_NAME
     peer: Peer = Peer.NONE
     combines: tuple[str, ...] = ()  # the metrics that a combined feature is made of
@@ -93,8 +93,8 @@ class Catalogue:
 
     def only(self, *origins: Origin, metrics: Iterable[str] = ()) -> Catalogue:
         """Keep the features of some origins, and those of some metrics."""
-        kept = set(metrics)
-        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in kept))
+        chosen = set(metrics)
+        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in chosen))
 
     @property
     def columns(self) -> dict[str, int]:

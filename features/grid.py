@@ -48,11 +48,12 @@ def days(length: float) -> np.timedelta64:
     return np.timedelta64(round(length * 86_400_000_000), "us")
 
 
-def locate(wanted: pl.Series, names: Sequence[str] | pl.Series) -> Index:
-    """Give the position of each wanted name in the sorted `names`, -1 where it is unknown."""
+def locate(requested: pl.Series, names: Sequence[str] | pl.Series) -> Index:
+    """Return the position of each requested name in the sorted `names`, -1 where it is unknown."""
     order = pl.DataFrame({"name": names}, schema={"name": pl.String}).with_row_index("position")
-    found = wanted.cast(pl.String).rename("name").to_frame().join(order, on="name", how="left", maintain_order="left")
-    return found["position"].cast(pl.Int64).fill_null(-1).to_numpy()
+    table = requested.cast(pl.String).rename("name").to_frame()
+    positions = table.join(order, on="name", how="left", maintain_order="left")["position"]
+    return positions.cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Grid:
         return np.arange(self.first, self.first + self.count, dtype=np.float64)
 
     def position(self, ends: Times) -> Index:
-        """Give the bucket that ends at each time.
+        """Return the index of the bucket that ends at each time.
 
         Raises:
             SettingsError: if a time is not a multiple of the bucket's width.
@@ -112,8 +113,8 @@ class Grid:
         Raises:
             SettingsError: if the window is no multiple of the bucket's width.
         """
-        count, rest = divmod(window, self.width)
-        if rest or count < 1:
+        count, remainder = divmod(window, self.width)
+        if remainder or count < 1:
             raise SettingsError(
                 f"a window of {window} is not a multiple of the buckets' {self.width}",
                 fix="choose buckets.width so that it divides every window",

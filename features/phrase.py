@@ -1,4 +1,4 @@
-"""How a feature's value reads in a sentence; serving/explanation fills the sentences in."""
+"""The sentence that a feature's value is written in; serving/explanation fills the sentences in."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Form(StrEnum):
     """How the value is written."""
 
     WITH_UNIT = "with unit"
-    WITHOUT_UNIT = "without unit"  # the sentence names it
+    WITHOUT_UNIT = "without unit"  # the sentence already names it
     MULTIPLE = "multiple"  # of the fleet's value: two significant digits, no unit
-    PER_DAY = "per day"  # without the '/d' of the unit: the sentence says 'a day'
+    PER_DAY = "per day"  # without the '/d' of the unit: the sentence has 'a day'
     PERCENT = "percent"  # of a share of 1
     DAYS = "days"  # or hours, if there are few
     HOURS = "hours"  # or days, if there are many

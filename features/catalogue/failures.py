@@ -47,7 +47,7 @@ def failure_features() -> Iterator[Feature]:
             EventStatistic("relative_rate", lambda history, window: history.relative_rate(window)),
             window,
             TIMES_FLEET,
-            "lemons fail more often than the fleet, all their lives",
+            "some nodes fail more often than the fleet throughout their lives (lemons)",
             Phrase("fails {value} times as often as the fleet{over}{normal}{last}", form=Form.MULTIPLE),
         )
     yield Feature(

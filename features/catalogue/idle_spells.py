@@ -1,4 +1,4 @@
-"""Idle spells: how much of a window a node had no work in, and how long it has had none."""
+"""Features of idle spells: the share of a window in which a node had no work, and for how long it has had none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def idle_features(metric: Metric, fleet: FleetCapabilities, below: float) -> Ite
             share,
             window,
             "share",
-            "a node that the scheduler, or a person, keeps work off",
+            "the scheduler, or a person, sends no work to the node",
             Phrase(
                 "idle {value} of the time{over} ({metric} below {below})",
                 zero="never idle{within} ({metric} below {below})",
@@ -65,7 +65,7 @@ def idle_hours(below: float) -> WindowStatistic:
 
 
 def threshold_of(statistic: str) -> float | None:
-    """Read the value below which a bucket is idle from a statistic's name; None if it has nothing to do with idling."""
+    """Read the value below which a bucket is idle from a statistic's name; None if it is not of idle spells."""
     kind, _, below = statistic.partition(BELOW)
     try:
         return float(below) if kind in {SHARE, HOURS} else None
@@ -77,7 +77,7 @@ def of_rows(catalogue: Catalogue, features: NDArray[np.float32]) -> Array | None
     """Return whether each row's node was idle in the newest bucket with samples, by every metric that shows it.
 
     Returns:
-        1 idle, 0 at work, NaN unknown; None if the catalogue has no feature of idle spells.
+        1 idle, 0 busy, NaN unknown; None if the catalogue has no feature of idle spells.
     """
     hours_idle = [
         features[:, column]
@@ -96,17 +96,18 @@ def _name(kind: str, below: float) -> str:
 
 @cache
 def _family(below: float) -> AggregateFamily:
-    """Return the aggregates: buckets seen, those busy, and the numbers of the last busy, first and last seen one.
+    """Return the aggregates from which idle spells are computed.
 
-    A bucket of which parts came late is idle if each part is.
+    They are: how many buckets have samples, how many of them are busy, then the number of the last busy one, and
+    of the first and the last one with samples. A bucket of which parts came late is idle if each part is.
     """
 
     def lift(raw: Parts, numbers: Array) -> Parts:
         n, mean = raw
-        seen, busy = n > 0, (n > 0) & (mean >= below)
+        sampled, busy = n > 0, (n > 0) & (mean >= below)
         number = np.broadcast_to(numbers, n.shape)
-        last_busy, last_seen = np.where(busy, number, NAN), np.where(seen, number, NAN)
-        return seen.astype(np.float64), busy.astype(np.float64), last_busy, last_seen, last_seen
+        last_busy, last_sampled = np.where(busy, number, NAN), np.where(sampled, number, NAN)
+        return sampled.astype(np.float64), busy.astype(np.float64), last_busy, last_sampled, last_sampled
 
     return AggregateFamily(_name(SHARE, below), ("n", "mean"), (0, 0, NAN, NAN, NAN), lift, _merge, _join)
 
@@ -124,10 +125,10 @@ def _ends(first: Parts, second: Parts) -> Parts:
 
 
 def _share(parts: Parts, _length: int, _per_day: float) -> Array:
-    seen, busy, *_ = parts
-    return np.where(seen > 0, 1 - busy / np.maximum(seen, 1), np.nan)
+    sampled, busy, *_ = parts
+    return np.where(sampled > 0, 1 - busy / np.maximum(sampled, 1), np.nan)
 
 
 def _hours(parts: Parts, _length: int, per_day: float) -> Array:
-    _, _, last_busy, first_seen, last_seen = parts
-    return (last_seen - np.fmax(last_busy, first_seen - 1)) * (24 / per_day)
+    _, _, last_busy, first_sampled, last_sampled = parts
+    return (last_sampled - np.fmax(last_busy, first_sampled - 1)) * (24 / per_day)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from features.telemetry.on_change import Column, KnownValues
 
 
+NEVER_KNOWN: Final = "{metric}: not known since when above zero"
+
+
 def _growth(column: str) -> Callable[[KnownValues, KnownValues], Array]:
     """Return the difference of a running sum over the window; a node without an earlier value counts from its first."""
     return lambda now, then: now.take(column) - then.take(column, missing=0.0)
@@ -41,9 +44,7 @@ MEAN = OnChangeStatistic("mean", _time_weighted_mean)
 INCREASE = OnChangeStatistic("increase", _growth("risen"))
 RISES = OnChangeStatistic("rises", _growth("rises"))
 RISES_SO_FAR = OnChangeStatistic("rises_so_far", lambda now, _: now.take("rises"))
-DAYS_SINCE_FIRST = OnChangeStatistic(
-    "days_since_first", _days_since("above")
-)  # NaN if it was above zero when first seen
+DAYS_SINCE_FIRST = OnChangeStatistic("days_since_first", _days_since("above"))  # NaN if its first value is above zero
 DAYS_SINCE_RISE = OnChangeStatistic("days_since_rise", _days_since("last_rise"))
 DAYS_SINCE_CHANGE = OnChangeStatistic("days_since_change", _days_since("time"))
 
@@ -58,7 +59,7 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         DAYS_SINCE_FIRST,
         EVER,
         "d",
-        "a device that has begun to err goes on erring; an old error may have been repaired",
+        "a device with errors gets more of them; an old error may have been repaired",
         Phrase("{metric} first above zero {value} ago", missing=NEVER_KNOWN, form=Form.DAYS),
     )
     yield Feature(
@@ -95,9 +96,6 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         yield Feature(name, LAST, EVER, OF_ONE, "some hardware counts errors that mean nothing", peer=peer)
         middle = windows[len(windows) // 2]
         yield Feature(name, INCREASE, middle, OF_ONE, "a rise that all its peers share is no alarm", peer=peer)
-
-
-NEVER_KNOWN: Final = "{metric}: not known since when above zero"
 
 
 def _is_above_zero(values: Array) -> Array:

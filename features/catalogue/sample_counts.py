@@ -1,4 +1,4 @@
-"""Features of counts of samples received: how well a node is seen."""
+"""Features of counts of samples received: how completely a node reports."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def sample_count_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[
     """List the features of a count of samples."""
     name, unit = metric.name, metric.unit
     now, *longer = fleet.windows
-    yield Feature(name, MEAN, now, TIMES_FLEET, "missing samples, next to the fleet's", SHARE_SENT, Peer.RATIO)
-    yield Feature(name, MEAN, now, OF_ONE, "the worst seen, however little the others miss", peer=Peer.RANK)
+    yield Feature(name, MEAN, now, TIMES_FLEET, "missing samples, compared with the fleet's", SHARE_SENT, Peer.RATIO)
+    yield Feature(name, MEAN, now, OF_ONE, "the nodes that send least, however little is missing", peer=Peer.RANK)
     if fleet.has_racks:
         for window in fleet.windows[:2]:
             yield Feature(name, MEAN, window, unit, "samples that its own rack did not lose", peer=Peer.RACK)
     for window in longer:
-        yield Feature(name, MEAN, window, TIMES_FLEET, "a node that is often badly seen", SHARE_SENT, Peer.RATIO)
+        yield Feature(name, MEAN, window, TIMES_FLEET, "a node that often loses samples", SHARE_SENT, Peer.RATIO)
         yield Feature(
             name,
             MIN,
@@ -61,7 +61,7 @@ def sample_count_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[
             SHARE_SEEN,
             window,
             "share",
-            "a sensor or a node that falls silent",
-            Phrase("seen {value} as often as the fleet{over} ({metric})", "", NO_SAMPLES, NO_SAMPLES, Form.PERCENT),
+            "a sensor or a node that stops reporting",
+            Phrase("reports {value} as often as the fleet{over} ({metric})", "", NO_SAMPLES, NO_SAMPLES, Form.PERCENT),
             Peer.RATIO,
         )

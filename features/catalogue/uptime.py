@@ -21,7 +21,7 @@ SECONDS_PER_HOUR = 3_600.0
 
 
 def _hours_running(now: KnownValues, _then: KnownValues) -> Array:
-    """Return the value of a clock that goes on while nothing is reported, in hours."""
+    """Return the hours counted by now: the count goes on while nothing is reported."""
     return now.take("value") + now.hours_since("time")
 
 
@@ -43,7 +43,7 @@ def boot_time_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
             window,
             "h",
             "boots within the window",
-            Phrase("rebooted{within}, {value} after the boot before", zero="not rebooted{within}", form=Form.HOURS),
+            Phrase("rebooted{within}, {value} after the previous boot", zero="not rebooted{within}", form=Form.HOURS),
         )
 
 

@@ -1,1 +1,1 @@
-"""The catalogue run over rows: history in batch.py, a live fleet in online.py; features stand in features/catalogue."""
+"""Computes the catalogue: of history in batch.py, of a live fleet in online.py; features/catalogue lists features."""

@@ -1,4 +1,4 @@
-"""Runs the catalogue over history: features for any (node, cutoff) pairs, as known at each cutoff."""
+"""Computes the catalogue for history: features for any (node, cutoff) pairs, as known at each cutoff."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def blocks(
 
 
 def _runs(counts: list[int], most: int) -> Iterator[range]:
-    """Split what is counted into runs that count no more than `most`, or hold one item."""
+    """Split the positions of `counts` into runs whose counts add up to at most `most`; a larger one is a run alone."""
     first = total = 0
     for index, count in enumerate(counts):
         if index > first and total + count > most:
@@ -90,11 +90,11 @@ def _compute(
 def _compute_history(request: FeatureRequest, features: list[Feature]) -> None:
     history = History.of(request.view, request.rows)
 
-    def compute_one(feature: Feature) -> None:
-        assert isinstance(feature.statistic, EventStatistic), "the origin says so"
+    def compute_feature(feature: Feature) -> None:
+        assert isinstance(feature.statistic, EventStatistic), "its origin is HISTORY"
         request.put(feature, feature.statistic.value(history, feature.window))
 
-    run_in_threads(compute_one, features)
+    run_in_threads(compute_feature, features)
 
 
 def _compute_sampled(request: FeatureRequest, features: list[Feature]) -> None:

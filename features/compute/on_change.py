@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def compute_on_change(request: FeatureRequest, features: list[Feature]) -> None:
-    """Compute every metric once, also for the combined features that it is a part of."""
+    """Compute every metric once, for its own features and for the combined features that it is part of."""
     jobs: dict[str, list[Feature]] = {}
     for feature in features:
         for metric in feature.combines or (feature.metric,):
@@ -74,7 +74,7 @@ class _MetricJob:
 
 
 def _values(series: OnChangeSeries, rows: Rows, features: list[Feature]) -> Iterator[tuple[Feature, Array]]:
-    """Yield the statistic of each feature for all rows; of a combined one, what this metric adds to it."""
+    """Yield the statistic of each feature for all rows; of a combined one, its base statistic of this metric."""
     if not features:
         return
     clock = Grid.clock(series.width)
@@ -90,5 +90,5 @@ def _values(series: OnChangeSeries, rows: Rows, features: list[Feature]) -> Iter
 def _base(feature: Feature) -> OnChangeStatistic:
     statistic = feature.statistic
     base = statistic.base if isinstance(statistic, CombinedStatistic) else statistic
-    assert isinstance(base, OnChangeStatistic), "the origin says so"
+    assert isinstance(base, OnChangeStatistic), "its origin is ON_CHANGE"
     return base

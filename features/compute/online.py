@@ -1,4 +1,4 @@
-"""Runs the catalogue for a live fleet at its newest time: the other executor of the features that batch.py computes."""
+"""Computes the catalogue for a live fleet at its newest time: the same features as batch.py, at a lower cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def compute(catalogue: Catalogue, view: View, risk: AtRisk, rows: Rows, cache: WindowCache) -> NDArray[np.float32]:
-    """Compute the catalogue for rows at one cutoff, the view's time, from kept windows and what is new.
+    """Compute the catalogue for rows at one cutoff, the view's time, from cached windows and new buckets.
 
     The features are those of `batch.compute`. Windows are merged in another order there, so they differ by rounding:
     a window of k samples by at most about k x 1e-16 of its largest value.
@@ -55,7 +55,7 @@ def _of_nodes(windows: Mapping[int, PartialWindows], rows: Rows) -> dict[int, Pa
 
 
 def _put(request: FeatureRequest, features: list[Feature], windows: Mapping[int, PartialWindows]) -> None:
-    """Turn windows into features, and compare them with their peers."""
+    """Turn windows into features, compared with their peers."""
     view, rows = request.view, request.rows
     clock, now = Grid.clock(view.width), np.array([view.at.timestamp()])
     present, rack = request.risk.present[:, -1:], groups_of(view, rows)["rack"]

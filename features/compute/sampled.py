@@ -37,13 +37,13 @@ MetricFeatures = tuple[str, "list[Feature]"]
 
 @dataclass(frozen=True, slots=True)
 class SampledBuckets:
-    """The buckets, the cutoffs among them, and the position of each row among nodes x cutoffs."""
+    """The buckets, the cutoffs among them, and the position of each row in an array of nodes x cutoffs."""
 
     view: View
     names: tuple[str, ...]
     grid: Grid
     stops: Stops
-    position: Index  # of each row, among nodes x cutoffs
+    position: Index  # of each row, in a flat array of nodes x cutoffs
     present: NDArray[np.bool_]
     rack: Index
 
@@ -62,10 +62,10 @@ class SampledBuckets:
 
     def read_runs(self, features: Iterable[Feature]) -> Iterator[list[MetricFeatures]]:
         """Group the metrics into runs whose buckets are read at once."""
-        room = READ_CELLS // max(len(self.names) * self.grid.count, 1)
+        most = READ_CELLS // max(len(self.names) * self.grid.count, 1)
         run: list[MetricFeatures] = []
         for metric, group in by_metric(features):
-            if run and sum(len(aggregates_of(read)) for _, read in run) + len(aggregates_of(group)) > room:
+            if run and sum(len(aggregates_of(read)) for _, read in run) + len(aggregates_of(group)) > most:
                 yield run
                 run = []
             run.append((metric, group))
@@ -78,7 +78,7 @@ class SampledBuckets:
         return MetricRun(self, table, BucketLayout.of(table, self.names, self.grid))
 
     def of_rows(self, values: Array, peer: Peer) -> Array:
-        """Compare nodes x cutoffs with their peers, and return the values of the rows."""
+        """Compare the values of nodes x cutoffs with their peers, and return those of the rows."""
         if peer is not Peer.NONE:
             values = self._compared(np.where(self.present, values, np.nan), peer)
         return np.take(values, self.position)
@@ -115,7 +115,7 @@ class MetricRun:
 
 def request_of(feature: Feature, grid: Grid) -> Request:
     """Return a feature's statistic and the length of its window in buckets."""
-    assert isinstance(feature.statistic, WindowStatistic | DerivedStatistic), "the origin says so"
+    assert isinstance(feature.statistic, WindowStatistic | DerivedStatistic), "its origin is SAMPLED"
     assert feature.window is not None, "a window over samples has a length"
     return feature.statistic, grid.length(feature.window)
 
@@ -138,7 +138,7 @@ def aggregates_of(features: Iterable[Feature]) -> list[str]:
 
 
 def _stops(positions: Index) -> tuple[Stops, Index]:
-    """Return stops for ascending positions, as a slice (which copies nothing) if it adds few, and the stop of each."""
+    """Return stops for ascending positions, and the stop of each; as a slice, which copies nothing, if it adds few."""
     step = max(int(np.gcd.reduce(np.diff(positions))), 1)
     stop = (positions - positions[0]) // step
     if stop[-1] >= MOST_STOPS * len(positions):

@@ -1,1 +1,1 @@
-"""What the event history of a node says: counts, rates, neighbours; telemetry is features/telemetry."""
+"""Counts and rates from the event history of nodes and their neighbours; telemetry is features/telemetry."""

@@ -73,10 +73,10 @@ def _band(age: NDArray[np.timedelta64]) -> Index:
 
 
 def _age_spans(history: History, group: Index) -> TimeSpans:
-    """Cut the time in which each node was observed by its age."""
-    came, left = history.exposure.observed_from[:, None], history.exposure.observed_until[:, None]
-    begin = came + BANDS
-    end = np.fmin(np.append(begin[:, 1:], np.full_like(came, "NaT"), axis=1), left)
+    """Split the time in which each node was observed by its age."""
+    first, last = history.exposure.observed_from[:, None], history.exposure.observed_until[:, None]
+    begin = first + BANDS
+    end = np.fmin(np.append(begin[:, 1:], np.full_like(first, "NaT"), axis=1), last)
     unit = group[:, None] * COUNT + np.arange(COUNT)
     is_real = np.isnat(end) | (end > begin)
     return TimeSpans(unit[is_real], begin[is_real], end[is_real])

@@ -35,7 +35,7 @@ def base_rate(view: View, risk: AtRisk, every_days: float, window: timedelta = R
 
 
 def steady_rate(view: View, risk: AtRisk, every_days: float, window: timedelta = LAST_MONTH) -> Array:
-    """Return the same over fewer days, shrunk to the rate of the whole past with the weight of ten failures."""
+    """Return the same rate over fewer days, shrunk to the rate of the whole past with the weight of ten failures."""
     failures, exposure = _failures_and_exposure(view, risk, every_days, window)
     all_failures, all_exposure = _failures_and_exposure(view, risk, every_days, None)
     long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
@@ -45,7 +45,7 @@ def steady_rate(view: View, risk: AtRisk, every_days: float, window: timedelta =
 def _failures_and_exposure(
     view: View, risk: AtRisk, every_days: float, window: timedelta | None
 ) -> tuple[Index, Array]:
-    """Count, by cutoff, failures and node-days at risk; neither before the first cutoff's own step."""
+    """Count, by cutoff, failures and node-days at risk; nothing counts before the step that ends at the first one."""
     failures = _separate_failures(view, risk)
     if len(risk.cutoffs):
         begin = risk.cutoffs[0] - to_step(timedelta(days=every_days))

@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400
 HOUR_MICROSECONDS = 3_600_000_000
 DAY_MICROSECONDS = 86_400_000_000
 PRIOR_FAILURES = 1.0  # weight, in failures, of the fleet's own rate in a shrunk rate
-PRIOR_RATE = 1e-3  # failures per node-day before any was seen
+PRIOR_RATE = 1e-3  # failures per node-day before any was recorded
 PRIOR_DAYS = 500.0
 
 
@@ -85,9 +85,9 @@ class History:
         return self.days_since(self.exposure.observed_from[self.rows.node])
 
     def days_up(self) -> Array:
-        """Return the days since each row's node last came back from an event, or was first observed."""
-        back = np.fmax(self.repaired.latest_end(), self.maintained.latest_end())
-        return np.fmin(self.days_since(back), self.days_observed())
+        """Return the days since the last event of each row's node ended, or the node was first observed."""
+        last_end = np.fmax(self.repaired.latest_end(), self.maintained.latest_end())
+        return np.fmin(self.days_since(last_end), self.days_observed())
 
     def mean_repair_hours(self) -> Array:
         """Return the mean time to repair of the failures whose end is known; NaN where there is none."""
@@ -108,7 +108,7 @@ class History:
         return self.rate_by_cutoff(window)[self.rows.cutoff]
 
     def relative_rate(self, window: timedelta | None) -> Array:
-        """Return how often each row's node failed relative to the fleet, shrunk towards 1: lemons stand out."""
+        """Return how often each row's node failed relative to the fleet, shrunk towards 1."""
         days = self.exposure.seconds(self.rows, window) / DAY_SECONDS
         return shrunk(self.failures.count(window), days * self.fleet_rate(window))
 

@@ -22,7 +22,7 @@ def adjacent_pairs(nodes: pl.DataFrame, reach: Sequence[int] = REACH) -> pl.Data
     Whether two nodes are neighbours depends on the two alone, not on which other nodes there are.
     """
     name = pl.col(NODE)
-    placed = nodes.select(
+    numbered = nodes.select(
         pl.int_range(pl.len()).alias("unit"),
         pl.col("rack").fill_null(""),
         before=name.str.extract(NUMBERED, 1),
@@ -30,8 +30,8 @@ def adjacent_pairs(nodes: pl.DataFrame, reach: Sequence[int] = REACH) -> pl.Data
         after=name.str.extract(NUMBERED, 3),
     ).drop_nulls()
     steps = pl.DataFrame({"step": reach})
-    candidates = placed.join(steps, how="cross").with_columns(pl.col("number") + pl.col("step"))
-    return candidates.join(placed.rename({"unit": "neighbour"}), on=["rack", "before", "number", "after"]).select(
+    candidates = numbered.join(steps, how="cross").with_columns(pl.col("number") + pl.col("step"))
+    return candidates.join(numbered.rename({"unit": "neighbour"}), on=["rack", "before", "number", "after"]).select(
         "unit", "neighbour"
     )
 

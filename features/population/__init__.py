@@ -1,1 +1,1 @@
-"""Who is there, at risk or down, and what was known when: lookups for all rooms here; no feature is defined here."""
+"""Which nodes are present, at risk or down, and what was known when; shared by features/*, defines no feature."""

@@ -1,4 +1,4 @@
-"""Records of many units in the order in which they became known, to look up what was known when."""
+"""Records of many units in the order in which they became known, to look up what was known at a time."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class AsOfLookup:
 
 
 def take(values: NDArray[Value], position: Index, missing: object) -> NDArray[Value]:
-    """Return values by position; at position -1 there is none."""
+    """Return values by position, and `missing` where the position is -1."""
     return np.append(values, np.array(missing, values.dtype))[position]
 
 
 def running_max(unit: Index, times: Times) -> Times:
-    """Return the latest among each record's time and those before it of its unit; `unit` ascends."""
+    """Return the latest time up to each record, among those of its unit; `unit` ascends."""
     distinct, rank = np.unique(times, return_inverse=True)
     offset = unit * len(distinct)  # so that all ranks of a unit are above those of the unit before
     return np.asarray(distinct[np.maximum.accumulate(offset + rank) - offset])

@@ -49,7 +49,7 @@ class Rows:
         return Rows(self.names, self.cutoffs, self.node[chosen], self.cutoff[chosen])
 
     def during(self, run: range) -> Rows:
-        """Drop the cutoffs outside a run; no row is there."""
+        """Drop the cutoffs outside a run; no row may have one of them."""
         return Rows(self.names, self.cutoffs[run.start : run.stop], self.node, self.cutoff - run.start)
 
 
@@ -76,8 +76,8 @@ class AtRisk:
     def during(self, run: range) -> AtRisk:
         """Keep a run of the cutoffs."""
         cutoffs = slice(run.start, run.stop)
-        parts = (self.present, self.down, self.reporting)
-        return AtRisk(self.names, self.cutoffs[cutoffs], *(part[:, cutoffs] for part in parts))
+        states = (self.present, self.down, self.reporting)
+        return AtRisk(self.names, self.cutoffs[cutoffs], *(state[:, cutoffs] for state in states))
 
     def rows(self) -> Rows:
         """List the (node, cutoff) pairs at risk, by node name and then time."""
@@ -89,7 +89,7 @@ def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> AtRisk:
     """Find the nodes at risk at each cutoff, by the view at that cutoff.
 
     Raises:
-        FutureError: if a cutoff lies after the view.
+        FutureError: if a cutoff comes after the view.
         DataError: if the cutoffs do not ascend.
     """
     _require_ascending(cutoffs)
@@ -98,8 +98,8 @@ def assess(view: View, cutoffs: Times, coverage: Coverage | None) -> AtRisk:
     nodes = view.nodes()
     names = tuple(nodes[NODE].to_list())
     counts = IntervalCounts(len(names), cutoffs)
-    came, left = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
-    present = counts.count_active(np.arange(len(names)), came, left) > 0
+    observed_from, observed_until = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
+    present = counts.count_active(np.arange(len(names)), observed_from, observed_until) > 0
     reporting = _reporting(view, coverage, names, cutoffs) if coverage and len(cutoffs) else np.ones_like(present)
     return AtRisk(names, cutoffs, present, _down(view, names, counts), reporting)
 
@@ -128,7 +128,7 @@ def _down(view: View, names: tuple[str, ...], counts: IntervalCounts) -> NDArray
 
 def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: Times) -> NDArray[np.bool_]:
     """Return where the sample at the cutoff covers enough, compared with the fleet's median at that cutoff."""
-    value, time = (bucket_column(coverage.metric, part) for part in ("last", "last_ts"))
+    value, time = (bucket_column(coverage.metric, aggregate) for aggregate in ("last", "last_ts"))
     on_time = view.buckets([value, time], start=to_datetime(cutoffs[0])).filter(
         (pl.col(LATENESS) == 0) & (pl.col(time) == pl.col(BUCKET_END).dt.timestamp("us")) & (pl.col(value) > 0)
     )

@@ -1,4 +1,4 @@
-"""Events as arrays, and what was known of them by node or group at any time."""
+"""Events as arrays, and which of them were known at any time, by node or group."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class EventArrays:
     def of(cls, events: pl.DataFrame, names: tuple[str, ...], observed_from: Times) -> EventArrays:
         """Turn events of known nodes into arrays.
 
-        An event counts from when it was recorded, but not before its node was first observed: until then its node
-        was unknown.
+        An event counts from when it was recorded, but not before its node was first observed: the node was unknown
+        until then.
         """
         unit = locate(events[NODE], names)
         known, unit = events.filter(pl.Series(unit >= 0)), unit[unit >= 0]
-        over = pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at"))
-        table = known.with_columns(known_at=pl.max_horizontal("recorded_at", "start"), end_known_at=over)
+        end_known = pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at"))
+        table = known.with_columns(known_at=pl.max_horizontal("recorded_at", "start"), end_known_at=end_known)
         start, end, known_at, end_known_at = (
             to_times(table[name]) for name in ("start", "end", "known_at", "end_known_at")
         )
@@ -54,7 +54,7 @@ class EventArrays:
         return EventArrays(group[self.unit], self.start, self.end, self.known_at, self.end_known_at)
 
     def ended(self) -> EventArrays:
-        """Keep those whose end is known, counting from when it was."""
+        """Keep the events whose end is known, each known from when its end was."""
         ended = self.take(np.flatnonzero(~np.isnat(self.end_known_at)))
         return EventArrays(ended.unit, ended.start, ended.end, ended.end_known_at, ended.end_known_at)
 
@@ -107,9 +107,9 @@ class KnownEvents:
         if window is None:
             return self.known.count
         past_window = IntervalCounts(0, self.unit_cutoffs.cutoffs).steps(self.events.start + to_step(window))
-        gone = np.maximum(past_window, self.step)
-        order = np.lexsort((gone, self.events.unit))
-        lookup = AsOfLookup(self.events.unit[order], gone[order])
+        leave = np.maximum(past_window, self.step)
+        order = np.lexsort((leave, self.events.unit))
+        lookup = AsOfLookup(self.events.unit[order], leave[order])
         return self.known.count - lookup.known(self.unit_cutoffs.unit, self.unit_cutoffs.cutoff).count
 
     def latest_start(self) -> Times:

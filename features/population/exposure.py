@@ -1,4 +1,4 @@
-"""How long each node, rack or fleet was observed before each cutoff: what failures are counted against."""
+"""How long each node, rack or fleet was observed before each cutoff: the denominator of failure rates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST = 1 << 40  # seconds: longer than any node lives
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """When each node came and left, relative to cutoffs; counted in whole seconds, so that sums are exact."""
+    """When each node was observed, relative to cutoffs; counted in whole seconds, so that sums are exact."""
 
     cutoffs: Times
     observed_from: Times
@@ -37,37 +37,38 @@ class Exposure:
     def of(cls, view: View, names: tuple[str, ...], cutoffs: Times) -> Exposure:
         """Read when some nodes were observed from a view."""
         nodes = inventory(view, names)
-        came, left = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
+        observed_from, observed_until = to_times(nodes["observed_from"]), to_times(nodes["observed_until"])
         counts = IntervalCounts(0, cutoffs)
-        enter = counts.steps(came)
-        return cls(cutoffs, came, left, enter, np.maximum(enter, counts.steps(left)))
+        enter = counts.steps(observed_from)
+        leave = np.maximum(enter, counts.steps(observed_until))
+        return cls(cutoffs, observed_from, observed_until, enter, leave)
 
     def seconds(self, rows: Rows, window: timedelta | None) -> Index:
         """Count the seconds of the window before each row's cutoff in which its node was observed."""
-        seconds = np.clip(self._now[rows.cutoff] - self._came[rows.node], 0, _longest(window))
+        seconds = np.clip(self._cutoff_seconds[rows.cutoff] - self._from_seconds[rows.node], 0, _longest(window))
         present = (rows.cutoff >= self.enter[rows.node]) & (rows.cutoff < self.leave[rows.node])
         return np.asarray(seconds * present)
 
     def seconds_of_groups(self, group: Index, window: timedelta | None) -> Index:
-        """Sum the same over the nodes of each group: groups x cutoffs; `group` is each node's."""
+        """Sum the seconds over the nodes of each group: groups x cutoffs; `group` is each node's."""
         counts, longest = IntervalCounts(int(group.max(initial=-1)) + 1, self.cutoffs), _longest(window)
-        full = np.clip(np.searchsorted(self._now, self._came + longest), self.enter, self.leave)
-        count = counts.sum_active(group, self.enter, full, ONE)
-        came = counts.sum_active(group, self.enter, full, self._came)
-        whole = counts.sum_active(group, full, self.leave, ONE)
-        return np.asarray(count * self._now - came + whole * np.int64(longest))
+        full = np.clip(np.searchsorted(self._cutoff_seconds, self._from_seconds + longest), self.enter, self.leave)
+        partly_observed = counts.sum_active(group, self.enter, full, ONE)
+        from_seconds = counts.sum_active(group, self.enter, full, self._from_seconds)
+        fully_observed = counts.sum_active(group, full, self.leave, ONE)
+        return np.asarray(partly_observed * self._cutoff_seconds - from_seconds + fully_observed * np.int64(longest))
 
     @property
-    def _now(self) -> Index:
+    def _cutoff_seconds(self) -> Index:
         return self.cutoffs.astype(np.int64) // SECOND
 
     @property
-    def _came(self) -> Index:
+    def _from_seconds(self) -> Index:
         return -(-self.observed_from.astype(np.int64) // SECOND)
 
 
 def inventory(view: View, names: tuple[str, ...]) -> pl.DataFrame:
-    """Return what a view knows of some nodes, in their order."""
+    """Return the inventory of some nodes as a view knows it, in the order of `names`."""
     requested = pl.DataFrame({NODE: names}, schema={NODE: pl.String})
     return requested.join(view.nodes(), on=NODE, how="left", maintain_order="left")
 

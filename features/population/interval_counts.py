@@ -1,4 +1,4 @@
-"""Intervals counted over units x cutoffs: who is present, who is down."""
+"""Counts intervals over units x cutoffs: which units are present, and which are down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IntervalCounts:
     cutoffs: Times
 
     def steps(self, times: Times) -> Index:
-        """Return the first cutoff at or after each time; one past the last for NaT."""
+        """Return the index of the first cutoff at or after each time; one past the last for NaT."""
         step = np.searchsorted(self.cutoffs, times, side="left")
         return np.where(np.isnat(times), len(self.cutoffs), step)
 
@@ -33,9 +33,9 @@ class IntervalCounts:
         return self.sum_active(unit, self.steps(start), self.steps(stop), ONE)
 
     def sum_active(self, unit: Index, begin: Index, end: Index, amount: NDArray[Whole]) -> NDArray[Whole]:
-        """Sum, for every unit and cutoff, the amounts of the intervals with begin <= cutoff's number < end.
+        """Sum, for every unit and cutoff, the amounts of the intervals with begin <= index of the cutoff < end.
 
-        Intervals of unit -1 count nowhere.
+        Intervals of unit -1 are not counted.
         """
         amount = np.broadcast_to(amount, unit.shape)
         change = np.zeros((self.units, len(self.cutoffs) + 1), dtype=amount.dtype)

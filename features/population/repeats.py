@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def without_repeats(failures: EventArrays) -> EventArrays:
     """Keep the failures that were new when they became known.
 
-    One that started inside, or within 24 hours after, a failure that was known by then belongs to it. What
-    becomes known later changes nothing, so counts of the past stay as they were.
+    A failure that started inside, or within 24 hours after, another one that was known by then is part of that one.
+    What becomes known later changes nothing, so counts of the past stay as they were.
     """
     order = np.lexsort((failures.known_at, failures.start, failures.unit))
     failures = failures.take(order)

@@ -1,4 +1,4 @@
-"""Time that units spent in a state, summed up to each cutoff."""
+"""Sums the time that units spent in a state up to each cutoff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpans:
-    """Spans of time from `begin` to `end` (NaT: not over), each of one unit."""
+    """Spans of time from `begin` to `end` (NaT: not ended), each of one unit."""
 
     unit: Index
     begin: Times

@@ -1,1 +1,1 @@
-"""Windows over buckets of metrics, and peers at the same time; events are features/events."""
+"""Windows over buckets of metrics, and comparisons with peers at the same time; events are features/events."""

@@ -1,7 +1,7 @@
 """The algebra of windows: aggregates of neighbouring time slices merge into the aggregate of both.
 
-Each family is a monoid over tuples of float64 arrays of one shape. A window is a fold over buckets, so
-history, a live node's newest buckets and late parts all come from the same `merge`, in the same order.
+Each family is a monoid over tuples of float64 arrays of one shape. A window is a fold over buckets: history, a live
+node's newest buckets and late parts are all merged by the same `merge`, in the same order.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Stops = Index | slice  # buckets at which windows end
 
 @dataclass(frozen=True, slots=True)
 class AggregateFamily:
-    """Aggregates that merge together; `name`, that of the first statistic made of them, stands in kept tables.
+    """Aggregates that merge together; `name`, that of the first statistic computed from them, is used in kept tables.
 
-    `columns` are the bucket aggregates that `lift` turns into parts, given each bucket's number;
-    `empty` is the value of each part where there is no sample; `merge` combines an older slice with a newer
-    one (the live update of a window), `join` two parts of the same slice that became known at different times.
+    `lift` turns the bucket aggregates `columns` and each bucket's number into parts; `empty` is the value of each
+    part where there is no sample; `merge` combines an older slice with a newer one (the live update of a window),
+    `join` two pieces of the same slice that became known at different times.
     """
 
     name: str
@@ -41,7 +41,7 @@ def _weights(n_old: Array, n_new: Array) -> tuple[Array, Array]:
 
 
 def _zeroed(part: Array) -> Array:
-    """Put 0 where there is nothing, and where there is -0, which a merge with nothing would turn into 0."""
+    """Replace NaN by 0, and -0 too, since a merge with an empty slice would turn it into 0."""
     return np.where(np.isnan(part), 0.0, part) + 0.0
 
 
@@ -50,12 +50,12 @@ def _lift_moments(raw: Parts, _numbers: Array) -> Parts:
 
 
 def _merge_moments(old: Parts, new: Parts) -> Parts:
-    """Chan, Golub and LeVeque (1979): n, mean and m2 without a sum of squares."""
+    """Merge n, mean and m2 without a sum of squares (Chan, Golub and LeVeque 1979)."""
     return _merged_moments(old, new)[0]
 
 
 def _merged_moments(old: Parts, new: Parts) -> tuple[Parts, Array, Array]:
-    """Merge n, mean and m2; give the newer one's share of the samples too, and what its square weighs."""
+    """Merge n, mean and m2; return also the newer slice's share of the samples, and the weight of the squared gap."""
     (n_old, mean_old, m2_old), (n_new, mean_new, m2_new) = old, new
     total, share = _weights(n_old, n_new)
     gap, both = mean_new - mean_old, n_old * share
@@ -74,22 +74,22 @@ def _lift_trend(raw: Parts, numbers: Array) -> Parts:
 
 
 def _merge_trend(old: Parts, new: Parts) -> Parts:
-    """The same for two variables: n, mean, m2, then mean time, m2 of time, co-moment of time and value."""
-    (at_old, at_m2_old, co_old), (at_new, at_m2_new, co_new) = old[3:], new[3:]
+    """Merge the moments of two variables: n, mean, m2, mean time, m2 of time, co-moment of time and value."""
+    (time_old, time_m2_old, co_old), (time_new, time_m2_new, co_new) = old[3:], new[3:]
     moments, share, both = _merged_moments(old[:3], new[:3])
-    gap_at = at_new - at_old
-    both *= gap_at
+    time_gap = time_new - time_old
+    both *= time_gap
     co = both * (new[1] - old[1])
     co += co_old + co_new
-    both *= gap_at
-    both += at_m2_old + at_m2_new
-    gap_at *= share
-    gap_at += at_old
-    return (*moments, gap_at, both, co)
+    both *= time_gap
+    both += time_m2_old + time_m2_new
+    time_gap *= share
+    time_gap += time_old
+    return (*moments, time_gap, both, co)
 
 
 def _lift_extremes(raw: Parts, _numbers: Array) -> Parts:
-    return raw[0] + 0.0, raw[1] + 0.0  # which of 0 and -0 is the smaller one depends on where they lie in memory
+    return raw[0] + 0.0, raw[1] + 0.0  # -0 becomes 0: which of the two is the minimum depends on the memory layout
 
 
 def _merge_extremes(old: Parts, new: Parts) -> Parts:
@@ -97,7 +97,7 @@ def _merge_extremes(old: Parts, new: Parts) -> Parts:
 
 
 def rise(before: Array, after: Array) -> Array:
-    """Give how far a counter rose from `before` to `after`; a fall counts as a reset to zero."""
+    """Return how far a counter rose from `before` to `after`; a fall counts as a reset to zero."""
     step = np.where(after >= before, after - before, after)
     return np.where(np.isnan(before) | np.isnan(after), 0.0, step)
 
@@ -118,16 +118,16 @@ def _merge_flow(old: Parts, new: Parts) -> Parts:
     )
 
 
-def _join_flow(one: Parts, other: Parts) -> Parts:
-    """Join interleaved samples: the ends are exact, rises between the two parts are left out."""
-    other_first = np.isnan(one[0]) | (other[3] < one[3])
-    other_last = np.isnan(one[1]) | (other[4] > one[4])
+def _join_flow(known: Parts, late: Parts) -> Parts:
+    """Join interleaved samples: the ends are exact, rises between the two pieces are left out."""
+    late_is_first = np.isnan(known[0]) | (late[3] < known[3])
+    late_is_last = np.isnan(known[1]) | (late[4] > known[4])
     return (
-        np.where(other_first, other[0], one[0]),
-        np.where(other_last, other[1], one[1]),
-        one[2] + other[2],
-        np.fmin(one[3], other[3]),
-        np.fmax(one[4], other[4]),
+        np.where(late_is_first, late[0], known[0]),
+        np.where(late_is_last, late[1], known[1]),
+        known[2] + late[2],
+        np.fmin(known[3], late[3]),
+        np.fmax(known[4], late[4]),
     )
 
 
@@ -139,8 +139,8 @@ def _merge_seen(old: Parts, new: Parts) -> Parts:
     return (old[0] + new[0],)
 
 
-def _join_seen(one: Parts, other: Parts) -> Parts:
-    return (np.maximum(one[0], other[0]),)
+def _join_seen(known: Parts, late: Parts) -> Parts:
+    return (np.maximum(known[0], late[0]),)
 
 
 NAN = float("nan")
@@ -160,11 +160,11 @@ FLOW = AggregateFamily(
 SEEN = AggregateFamily("seen", ("n",), (0,), _lift_seen, _merge_seen, _join_seen)
 
 
-def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...], at: Stops) -> dict[int, Parts]:
-    """Fold the `length` buckets that end at each bucket of `at`, for each length; `buckets` reach back that far.
+def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...], stops: Stops) -> dict[int, Parts]:
+    """Fold the `length` buckets that end at each of `stops`, for each length; `buckets` reach back that far.
 
-    Doubling: a block of 2^k buckets merges two of 2^(k-1), and a window joins the blocks of its length's
-    binary digits, newest first. So the merges of a window depend on its own buckets alone.
+    Doubling: a block of 2^k buckets merges two of 2^(k-1), and a window merges the blocks of its length's
+    binary digits, newest first. So the merges of a window depend on the window's buckets alone.
     """
     blocks = {1: buckets}
     size = 1
@@ -172,19 +172,19 @@ def window(merge: Merge, buckets: Parts, lengths: tuple[int, ...], at: Stops) ->
         older = tuple(part[..., :-size] for part in blocks[size])
         blocks[2 * size] = merge(older, tuple(part[..., size:] for part in blocks[size]))
         size *= 2
-    return {length: _assemble(merge, blocks, length, at) for length in lengths}
+    return {length: _assemble(merge, blocks, length, stops) for length in lengths}
 
 
-def _assemble(merge: Merge, blocks: dict[int, Parts], length: int, at: Stops) -> Parts:
+def _assemble(merge: Merge, blocks: dict[int, Parts], length: int, stops: Stops) -> Parts:
     newest, *older = [1 << bit for bit in range(length.bit_length()) if length >> bit & 1]
-    folded, covered = _ending(blocks, newest, at, 0), newest
+    folded, covered = _ending(blocks, newest, stops, 0), newest
     for size in older:
-        folded, covered = merge(_ending(blocks, size, at, covered), folded), covered + size
+        folded, covered = merge(_ending(blocks, size, stops, covered), folded), covered + size
     return folded
 
 
-def _ending(blocks: dict[int, Parts], size: int, at: Stops, before: int) -> Parts:
-    """Pick the blocks of a size that end so many buckets before each bucket of `at`."""
-    back = before + size - 1  # a block stands where its oldest bucket stood
-    ends = slice(at.start - back, at.stop - back, at.step) if isinstance(at, slice) else at - back
-    return tuple(part[..., ends] for part in blocks[size])
+def _ending(blocks: dict[int, Parts], size: int, stops: Stops, before: int) -> Parts:
+    """Return the blocks of a size that end `before` buckets before each of `stops`."""
+    back = before + size - 1  # a block has the index of its oldest bucket
+    index = slice(stops.start - back, stops.stop - back, stops.step) if isinstance(stops, slice) else stops - back
+    return tuple(part[..., index] for part in blocks[size])

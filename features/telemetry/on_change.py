@@ -69,9 +69,9 @@ class OnChangeSeries:
 def _accumulated(changes: pl.DataFrame) -> pl.DataFrame:
     """Add running values to each node's changes; each depends on the changes up to it alone."""
     value, is_first = pl.col("value"), pl.col("node").ne_missing(pl.col("node").shift())
-    before, held_for = value.shift(), pl.col("known") - pl.col("known").shift()
+    before, duration = value.shift(), pl.col("known") - pl.col("known").shift()
     rise = pl.when(is_first).then(0.0).when(value >= before).then(value - before).otherwise(value)
-    risen = changes.with_columns(rise=rise, area=pl.when(is_first).then(0.0).otherwise(before * held_for))
+    risen = changes.with_columns(rise=rise, area=pl.when(is_first).then(0.0).otherwise(before * duration))
     return risen.with_columns(
         pl.col("rise").cum_sum().over("node").alias("risen"),
         (pl.col("rise") > 0).cast(pl.Float64).cum_sum().over("node").alias("rises"),
@@ -96,7 +96,7 @@ class KnownValues:
         return take(self.series.columns[column], self.last, missing)
 
     def area(self) -> Array:
-        """Return the sum of the values up to now, each as long as it held; NaN before the first."""
+        """Return the values up to now, each times the buckets for which it held, summed; NaN before the first."""
         return self.take("area") + self.take("value") * (self.bucket - self.take("known"))
 
     def first_known(self) -> Array:
@@ -121,7 +121,7 @@ class OnChangeStatistic:
 
 @dataclass(frozen=True, slots=True)
 class CombinedStatistic:
-    """One number from several metrics of a node: a statistic of each, merged in any order; NaN where none is known."""
+    """One number from several metrics of a node: a statistic of each, merged in any order; NaN if none is known."""
 
     name: str
     base: OnChangeStatistic = field(compare=False)

@@ -31,15 +31,15 @@ class PartialWindows:
 
     @classmethod
     def empty(cls, keys: Iterable[Key]) -> PartialWindows:
-        """Merge no bucket of no node."""
-        nothing = np.empty(0)
-        return cls(pl.Series(NODE, [], pl.String), {key: tuple(nothing for _ in key[1].empty) for key in keys})
+        """Return windows without nodes."""
+        no_nodes = np.empty(0)
+        return cls(pl.Series(NODE, [], pl.String), {key: tuple(no_nodes for _ in key[1].empty) for key in keys})
 
     @classmethod
     def of(cls, table: pl.DataFrame, keys: Iterable[Key]) -> PartialWindows:
         """Read the metrics and families of `keys` that a kept table holds."""
-        kept = [key for key in keys if _column(key, 0) in table.columns]
-        parts = {key: tuple(table[_column(key, i)].to_numpy() for i in range(len(key[1].empty))) for key in kept}
+        stored = [key for key in keys if _column(key, 0) in table.columns]
+        parts = {key: tuple(table[_column(key, i)].to_numpy() for i in range(len(key[1].empty))) for key in stored}
         return cls(table[NODE], parts)
 
     def table(self) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def columns_of(keys: Iterable[Key]) -> list[str]:
 
 
 def each_bucket(table: pl.DataFrame, grid: Grid, keys: Collection[Key]) -> Iterator[PartialWindows]:
-    """Yield every bucket of a grid by itself, the oldest first, with all of its parts that the table holds."""
+    """Yield every bucket of a grid, the oldest first, each with all of its parts that the table holds."""
     names = table[NODE].unique().sort()
     layout = BucketLayout.of(table, names.to_list(), grid)
     joined = {key: _joined(layout, table, key) for key in keys}

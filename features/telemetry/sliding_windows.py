@@ -1,6 +1,6 @@
-"""The windows of a live fleet at the cost of what is new, however long they are.
+"""Computes the windows of a live fleet, however long, at a cost that depends only on the number of new buckets.
 
-Buckets are merged in blocks. A window is the rest of the block that it begins in, the whole blocks after that,
+Buckets are merged in blocks. A window is the rest of the block in which it begins, the whole blocks after that,
 and the newest block up to now. The first two are merged once per block, for every bucket at which a window can end
 in it, and the last one grows bucket by bucket (two stacks, Tangwongsan et al. 2015): nothing is ever subtracted.
 Merged tables are kept in a cache; they have the same bits whether they were kept or are recomputed.
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the kept tables
 LONGEST_BLOCK = 48  # buckets: a table is kept for each of them
-RECENT = 3  # buckets of the newest block from which it can go on growing: slightly late data costs little
-HEAD, BEHIND = "head", "behind"
+RECENT = 3  # newest buckets up to which merges are kept: after slightly late data, little is merged again
+HEAD, BEHIND = "head", "behind"  # kept tables: the newest block up to a bucket, and the part of a window before it
 
 
 class WindowCache(Protocol):
@@ -76,12 +76,12 @@ class WindowNeeds:
 
     @property
     def block(self) -> int:
-        """The buckets of a block; no window but that of the newest bucket alone is shorter."""
+        """The number of buckets in a block; only a window of the newest bucket alone is shorter."""
         return min(next((length for length in self.windows if length > 1), 1), LONGEST_BLOCK)
 
     @property
     def stamp(self) -> str:
-        """The needs as text: tables that were kept for other needs can't be used."""
+        """The needs as text; tables that were kept under another stamp can't be used."""
         lines = sorted(
             (metric, family.name, *family.columns, *map(str, sorted(lengths)))
             for (metric, family), lengths in self.lengths.items()
@@ -163,17 +163,17 @@ class SlidingWindows:
         return self._head(last)[1] if table is None else self._merged(table)
 
     def _behind(self, length: int, bucket: int) -> PartialWindows:
-        """Return the part of a window before the newest block."""
+        """Return the part of a window before the newest block, from the cache or merged."""
         name = f"{BEHIND}-{length}-{bucket}"
         table = self.cache.get(name)
         if table is None:
             self._merge_behind(length, bucket)
             table = self.cache.get(name)
-        assert table is not None, "it was put there just now"
+        assert table is not None, "merging put it into the cache"
         return self._merged(table)
 
     def _merge_behind(self, length: int, bucket: int) -> None:
-        """Merge the part before the newest block, for this bucket and those to come in the block."""
+        """Merge the part before the newest block, for windows that end at this bucket or a later one of the block."""
         keys, newest, block = self.needs.keys(length), self._block_start(bucket), self.needs.block
         starts = range(bucket - length + 1, newest + block - length + 1)
         for tail, group in groupby(starts, key=self._block_start):
@@ -192,7 +192,7 @@ class SlidingWindows:
         return merged
 
     def _rests(self, tail: int, starts: list[int], keys: Collection[Key]) -> Iterator[tuple[int, PartialWindows]]:
-        """Merge the rest of a block from each of some buckets on."""
+        """Merge the rest of a block, from each of `starts` to its end, and yield it with its start."""
         last = tail + self.needs.block - 1
         if starts[0] == tail:
             yield tail, self._block(last).only(keys)

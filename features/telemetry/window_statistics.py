@@ -1,6 +1,6 @@
-"""Statistics of a sampled metric over a window: each with the aggregates that it is merged from.
+"""Statistics of a sampled metric over a window, each with the aggregates from which it is computed.
 
-A statistic of one kind of metric stands with that kind in features/catalogue; here are those that kinds share.
+Here are statistics that several kinds of metrics share; those of one kind are in its module in features/catalogue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.telemetry.aggregates import EXTREMES, FLOW, MOMENTS, AggregateFami
 if TYPE_CHECKING:
     from features.grid import Array
 
-WindowValue = Callable[[Parts, int, float], "Array"]  # from merged parts, the window's buckets, and buckets per day
+WindowValue = Callable[[Parts, int, float], "Array"]  # from merged parts, length in buckets, and buckets per day
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,7 @@ class DerivedStatistic:
 
     name: str
     parts: tuple[tuple[WindowStatistic, bool], ...] = field(compare=False)  # and whether over the newest bucket alone
-    combine: Callable[[list[Array], Array], Array] = field(
-        compare=False
-    )  # values, and Unix seconds at the window's end
+    combine: Callable[[list[Array], Array], Array] = field(compare=False)  # from values, and the end in Unix seconds
     origin: ClassVar[Origin] = Origin.SAMPLED
 
     def bases(self, length: int) -> list[tuple[WindowStatistic, int]]:

@@ -1,4 +1,4 @@
-"""Windows over the buckets of sampled metrics, exact about what was known at each cutoff."""
+"""Computes windows over the buckets of sampled metrics, each from what was known at its end."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _known_by_lateness(panel: Panel, family: AggregateFamily) -> list[Parts]:
 
 @dataclass(frozen=True, slots=True)
 class _LatePanel:
-    """A panel of which some parts only arrived after the end of a window that holds them."""
+    """A panel of which some parts arrived only after the end of a window that holds them."""
 
     panel: Panel
     family: AggregateFamily
@@ -107,7 +107,7 @@ class _LatePanel:
 
 
 def _remove_later_parts(late: _LatePanel, folded: Parts, length: int) -> None:
-    """Recompute, in place, the windows that hold a part which only arrived after their end."""
+    """Recompute, in place, the windows that hold a part which arrived only after their end."""
     node, stop = _windows_with_later_parts(late, length)
     step = max(PATCH_CELLS // length, 1)
     for first in range(0, len(node), step):

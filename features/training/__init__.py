@@ -1,1 +1,1 @@
-"""Labels, person-periods and the training set; nothing of it may reach serving/."""
+"""Labels, person-periods and the training set; serving/ must not use them."""

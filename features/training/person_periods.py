@@ -1,4 +1,4 @@
-"""What happened to each row in each interval of the horizons."""
+"""Person-periods: what happened to each row in each interval between horizons."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Periods:
     """What happened to each row in each interval, rows x intervals.
 
-    `outcome`: 1 failed, 0 survived as far as it was seen, NaN not at risk. `exposure`: the share of the
-    interval in which a failure would have been seen.
+    `outcome`: 1 failed, 0 survived as far as it was observed, NaN not at risk. `exposure`: the share of the
+    interval in which a failure would have been observed.
     """
 
     horizons_days: tuple[float, ...]  # the intervals' ends; the first one begins at the cutoff
@@ -33,21 +33,22 @@ class Periods:
     @classmethod
     def of(cls, rows: Rows, outcomes: Outcomes, horizons_days: Sequence[float]) -> Periods:
         """Observe every interval of every row."""
-        fates, starts = NextEvents.of(rows, outcomes), (0.0, *horizons_days[:-1])
-        told = [
-            observe(fates, outcomes, days(start), days(end)) for start, end in zip(starts, horizons_days, strict=True)
+        next_events, starts = NextEvents.of(rows, outcomes), (0.0, *horizons_days[:-1])
+        observed = [
+            observe(next_events, outcomes, days(start), days(end))
+            for start, end in zip(starts, horizons_days, strict=True)
         ]
-        outcome, exposure = (np.column_stack(parts) for parts in zip(*told, strict=True))
+        outcome, exposure = (np.column_stack(columns) for columns in zip(*observed, strict=True))
         return cls(tuple(horizons_days), outcome, exposure)
 
     @property
     def fails(self) -> NDArray[np.bool_]:
-        """Tell which rows fail within the longest horizon."""
+        """Which rows fail within the longest horizon."""
         return np.asarray(np.any(self.outcome == 1, axis=1))
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
-        """Tell which rows have an outcome in at least one interval."""
+        """Which rows have an outcome in at least one interval."""
         return np.asarray(np.any(~np.isnan(self.outcome), axis=1))
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:

@@ -1,4 +1,4 @@
-"""The training set of a hazard model: person-period rows, sampled, labelled by what the split knows."""
+"""The training set of a hazard model: sampled person-period rows, labelled by what is known at the split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What a forecast is about: its horizons, how often it is made, and for which nodes."""
+    """What is forecast: the horizons, how often, and for which nodes."""
 
     horizons_days: tuple[float, ...]
     every_days: float
@@ -43,8 +43,8 @@ class TrainingSet:
 
     def only(self, catalogue: Catalogue) -> TrainingSet:
         """Keep the features of a smaller catalogue."""
-        column = {name: at for at, name in enumerate(self.catalogue.names)}
-        features = self.features[:, [column[name] for name in catalogue.names]]
+        columns = self.catalogue.columns
+        features = self.features[:, [columns[name] for name in catalogue.names]]
         return replace(self, catalogue=catalogue, features=features)
 
 
@@ -81,6 +81,5 @@ def sample(periods: Periods, negatives_per_positive: float, rng: np.random.Gener
     fails, known = periods.fails, periods.is_known
     failing, others = int(np.count_nonzero(fails)), int(np.count_nonzero(known & ~fails))
     share = min(1.0, negatives_per_positive * max(failing, 1) / max(others, 1))
-    kept = known & (fails | (rng.random(len(fails)) < share))
-    chosen = np.flatnonzero(kept)
+    chosen = np.flatnonzero(known & (fails | (rng.random(len(fails)) < share)))
     return Sample(chosen, np.where(fails[chosen], 1.0, 1.0 / share))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pipelines.output.estimates import fixed
-from serving.explanation.reason import LEGEND, SEPARATOR, in_words
+from serving.explanation.reason import LEGEND, SEPARATOR, reasons_text
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def score_markdown(report: ScoreReport) -> str:
 def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
     """Return at most `shown` of the riskiest nodes, under RISKIEST_COLUMNS."""
     return [
-        (score.node, f"{score.probability:.1%}", with_likely_cause(score.likely_cause, in_words(score.reasons)))
+        (score.node, f"{score.probability:.1%}", with_likely_cause(score.likely_cause, reasons_text(score.reasons)))
         for score in report.scores[:shown]
         if score.probability is not None
     ]

@@ -13,7 +13,7 @@ from data.schema import NODE
 from features.grid import to_numpy
 from features.population.at_risk import assess
 from pipelines.settings.translation import into
-from serving.explanation.reason import from_json, in_words
+from serving.explanation.reason import from_json, reasons_text
 from serving.policy.costs import Costs
 from serving.policy.limits import FleetState, Limits
 from serving.policy.values import NodeScore, Policy, Support
@@ -67,5 +67,5 @@ def node_score(row: dict[str, object]) -> NodeScore:
         scored_at=scored_at,
         data_age=timedelta(hours=age) if isinstance(age, float) else None,
         support=Support(str(row["support"])),
-        reasons=with_likely_cause(LikelyCause.from_row(row), in_words(from_json(str(row["reasons"] or "")))),
+        reasons=with_likely_cause(LikelyCause.from_row(row), reasons_text(from_json(str(row["reasons"] or "")))),
     )

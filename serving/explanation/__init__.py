@@ -1,1 +1,1 @@
-"""Why a node is at risk, since when, in words; how likely it fails is serving/scoring."""
+"""Why a node is at risk, and since when, as text; how likely it is to fail is serving/scoring."""

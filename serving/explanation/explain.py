@@ -1,4 +1,4 @@
-"""Finds what raises each node's score, how far from normal that is, and since when."""
+"""Finds the metrics that raise each node's score, how far from normal they are, and since when."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 MOST_REASONS: Final = 3
 LEAST_LOG_ODDS: Final = math.log(1.1)  # a metric that raises the odds by less is no reason
-MOST_DATED: Final = 1_000  # the riskiest nodes, whose reasons say since when
+MOST_DATED: Final = 1_000  # only the riskiest nodes have reasons with a time since when
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredRows:
-    """Rows that were scored at one time: their features, what each adds to the log-odds, and their probabilities."""
+    """Rows scored at one time: their features, the contribution of each to the log-odds, and their probabilities."""
 
     catalogue: Catalogue
     rows: Rows
@@ -49,7 +49,7 @@ class ScoredRows:
 def explain(now: View, scored: ScoredRows, metrics: Iterable[Metric]) -> list[tuple[Reason, ...]]:
     """Return, for each row, up to three metrics that raise its score most, the strongest first.
 
-    A metric's share is the sum over its features. Features of the whole fleet are no reason for one node.
+    A metric's share is the sum over its features. Features of the whole fleet are never a reason.
     """
     if not len(scored.rows):
         return []
@@ -66,7 +66,7 @@ def explain(now: View, scored: ScoredRows, metrics: Iterable[Metric]) -> list[tu
 
 
 def longest_window(catalogue: Catalogue, width: timedelta) -> timedelta:
-    """Return the longest window over telemetry: as far back as reasons look; a bucket if there is none."""
+    """Return the longest window over telemetry, which is how far back reasons look; one bucket if there is none."""
     return max(_sampled_windows(catalogue), default=width)
 
 
@@ -94,7 +94,7 @@ def _known(value: float) -> float | None:
 
 
 def _strongest(scored: ScoredRows, fleet: _FleetFeatures) -> list[list[Signal]]:
-    """Choose each row's metrics, and of each the feature that adds most."""
+    """Choose each row's strongest metrics, and the feature of each that contributes most."""
     of_metric, rows = _features_by_metric(scored.catalogue), scored.rows
     total = scored.contributions @ of_metric
     order = np.argsort(-total, axis=1, kind="stable")[:, :MOST_REASONS]
@@ -116,7 +116,7 @@ def _strongest(scored: ScoredRows, fleet: _FleetFeatures) -> list[list[Signal]]:
 
 
 def _features_by_metric(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Return which metric each feature is of: features x metrics, 1 or 0."""
+    """Return which metric each feature belongs to: features x metrics, 1 or 0."""
     metrics = sorted({feature.metric for feature in catalogue.features} - {FLEET})
     return np.array([[float(feature.metric == metric) for metric in metrics] for feature in catalogue.features])
 
@@ -125,8 +125,8 @@ def _strongest_feature(contributions: NDArray[np.float64], is_of_metric: NDArray
     return int(np.argmax(np.where(is_of_metric > 0, contributions, -np.inf)))
 
 
-def _columns_in_own_unit(catalogue: Catalogue) -> tuple[int, ...]:
-    """Return, for each feature, the column of the same feature without peers; its own if there is none."""
+def _columns_in_metric_unit(catalogue: Catalogue) -> tuple[int, ...]:
+    """Return, for each feature, the column of the same feature without peers, or its own column if there is none."""
     columns = catalogue.columns
     plain_names = (replace(feature, peer=Peer.NONE).name for feature in catalogue.features)
     return tuple(columns.get(name, column) for column, name in enumerate(plain_names))
@@ -134,23 +134,23 @@ def _columns_in_own_unit(catalogue: Catalogue) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _FleetFeatures:
-    """The features of all rows, and the ranges that are normal."""
+    """The features of all rows, and their normal ranges."""
 
     catalogue: Catalogue
-    shown: tuple[int, ...]  # of each feature: the column of the one in the metric's own unit
+    shown: tuple[int, ...]  # for each feature: the column of the same feature in the metric's own unit
     features: NDArray[np.float32]
     rack: Index  # of each row
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    in_rack: dict[tuple[int, int], NormalRange]  # by rack and column, once they are computed
+    in_rack: dict[tuple[int, int], NormalRange]  # by rack and column, computed when first needed
 
     @classmethod
     def of(cls, scored: ScoredRows, rack: Index) -> _FleetFeatures:
         low, high = quantiles(scored.features.astype(np.float64), NORMAL_SHARES)
-        return cls(scored.catalogue, _columns_in_own_unit(scored.catalogue), scored.features, rack, low, high, {})
+        return cls(scored.catalogue, _columns_in_metric_unit(scored.catalogue), scored.features, rack, low, high, {})
 
     def signal(self, row: int, node: str, column: int, log_odds: float) -> Signal:
-        """Return a feature's value with its normal range, both in the metric's own unit if the catalogue has that."""
+        """Return a feature's value with its normal range, both in the metric's own unit if the catalogue has it."""
         feature, shown = self.catalogue.features[column], self.shown[column]
         normal = self._normal(row, shown, feature.peer)
         return Signal(node, feature, self.catalogue.features[shown], float(self.features[row, shown]), normal, log_odds)

@@ -1,4 +1,4 @@
-"""What the records say of nodes besides their features: racks, last events, and the labels of metrics."""
+"""What explanations use besides features: racks, last events, and the labels of metrics."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class NodeContext:
     """What is known of the nodes at a time."""
 
     at: datetime
-    newest: timedelta | None  # the shortest window: what counts as now
+    newest: timedelta | None  # the shortest window, which counts as now
     labels: Mapping[str, str]  # of metrics
     groups: Mapping[str, Mapping[str, str | None]]  # 'rack' and 'hardware': each node's
-    failures: Mapping[tuple[str, str | None], PastEvent]  # the last of each node and cause, and (None) of all causes
-    maintenance: Mapping[tuple[str, str | None], PastEvent]  # likewise
+    failures: Mapping[tuple[str, str | None], PastEvent]  # the last one by node and cause; cause None: of all causes
+    maintenance: Mapping[tuple[str, str | None], PastEvent]  # the same
 
     @classmethod
     def of(cls, view: View, metrics: Iterable[Metric], newest: timedelta | None) -> NodeContext:
-        """Read it from a view."""
+        """Read the context from a view."""
         nodes, events = view.nodes(), view.events()
         return cls(
             view.at,

@@ -44,19 +44,19 @@ class LookBack:
 
 
 def find_onsets(signals: Iterable[Signal], look_back: LookBack) -> dict[Key, Since]:
-    """Find since when each value outside of its normal range has been so, or when a missing one was last seen.
+    """Find since when each value has been outside of its normal range, or when a missing one was last reported.
 
     A slice of time is compared with the range of the nodes in that slice, and an on-change metric with today's
-    range. A slice without a sample ends no run. A value inside its range, or one that is no level, has no onset.
+    range. A slice without a sample ends no run. A value inside its range, or one that is not a level, has no onset.
     """
-    outside = [signal for signal in signals if signal.side != 0 and not signal.shown.combines]  # those have no buckets
+    outside = [signal for signal in signals if signal.side != 0 and not signal.shown.combines]  # combined: no buckets
     sampled = _by_level(signal for signal in outside if signal.shown.origin is Origin.SAMPLED)
     on_change = _by_level(signal for signal in outside if signal.shown.origin is Origin.ON_CHANGE)
     return {**_sampled_onsets(sampled, look_back), **_on_change_onsets(on_change, look_back.view)}
 
 
 def _by_level(signals: Iterable[Signal]) -> dict[MetricLevel, list[Signal]]:
-    """Group by metric and by the level statistic that stands for the signal's statistic."""
+    """Group by metric and by the level statistic that represents the signal's statistic."""
     groups: dict[MetricLevel, list[Signal]] = {}
     for signal in signals:
         level = "mean" if np.isnan(signal.value) else signal.shown.statistic.name
@@ -68,14 +68,14 @@ def _by_level(signals: Iterable[Signal]) -> dict[MetricLevel, list[Signal]]:
 def _sampled_onsets(groups: dict[MetricLevel, list[Signal]], look_back: LookBack) -> dict[Key, Since]:
     slices = TimeSlices.of(look_back.view, look_back.longest)
     position = {name: index for index, name in enumerate(look_back.names)}
-    came = to_times(look_back.view.nodes()["observed_from"]).astype(np.int64)
+    observed_from = to_times(look_back.view.nodes()["observed_from"]).astype(np.int64)
     onsets: dict[Key, Since] = {}
     for key, levels in read(look_back.view, look_back.names, groups, slices) if groups else ():
         kinds = {_compared_with(signal) for signal in groups[key]}
         side_of = {kind: _slice_sides(levels.values, kind, look_back.rack) for kind in kinds}
         for signal in groups[key]:
             node = position[signal.node]
-            past = _NodePast(slices, levels.first[node], levels.last[node], int(came[node]))
+            past = _NodePast(slices, levels.first[node], levels.last[node], int(observed_from[node]))
             onset = past.onset(signal, levels.values[node], side_of[_compared_with(signal)][node])
             if onset:
                 onsets[signal.node, signal.shown.name] = onset
@@ -87,7 +87,7 @@ def _compared_with(signal: Signal) -> Peer:
 
 
 def _slice_sides(values: NDArray[np.float64], peer: Peer, rack: Index) -> NDArray[np.float64]:
-    """Return on which side of the normal range each node was in each slice, among the fleet or its rack."""
+    """Return on which side of the normal range, of the fleet or of its rack, each node was in each slice."""
     if peer is not Peer.RACK:
         compared = fleet_ratio(values) if peer is Peer.RATIO else values
         return sides(compared, *quantiles(compared, NORMAL_SHARES))
@@ -100,17 +100,17 @@ def _slice_sides(values: NDArray[np.float64], peer: Peer, rack: Index) -> NDArra
 
 @dataclass(frozen=True, slots=True)
 class _NodePast:
-    """How far back one node's slices reach, and the times of their first and last samples."""
+    """The slices of one node: the times of their first and last samples, and since when the node is observed."""
 
     slices: TimeSlices
     first: NDArray[np.int64]
     last: NDArray[np.int64]
-    came: int
+    observed_from: int  # these times in microseconds since 1970
 
     def onset(self, signal: Signal, values: NDArray[np.float64], side: NDArray[np.float64]) -> Since | None:
         """Find since when a signal has been outside of its normal range, or missing."""
         if np.isnan(signal.value):
-            return self._silence(np.flatnonzero(~np.isnan(values)))
+            return self._missing_since(np.flatnonzero(~np.isnan(values)))
         known = np.flatnonzero(~np.isnan(side))
         if signal.shown.statistic.name == RISES:
             begin = _first_rise(known[side[known] == signal.side], signal, self.slices)
@@ -118,11 +118,11 @@ class _NodePast:
             begin = _run_start(side, known, signal.side)
         return None if begin is None else self._since(begin, is_first=begin == known[0])
 
-    def _silence(self, seen: Index) -> Since | None:
-        if not len(seen):
+    def _missing_since(self, sampled: Index) -> Since | None:
+        if not len(sampled):
             return Since(self.slices.start, or_earlier=True) if self._was_present else None
-        is_now = seen[-1] == self.slices.count - 1
-        return None if is_now else Since(_time(self.last[seen[-1]]))
+        is_now = sampled[-1] == self.slices.count - 1
+        return None if is_now else Since(_time(self.last[sampled[-1]]))
 
     def _since(self, begin: int, *, is_first: bool) -> Since:
         if is_first and self._was_present:
@@ -132,13 +132,13 @@ class _NodePast:
 
     @property
     def _was_present(self) -> bool:
-        return _time(self.came) <= self.slices.start
+        return _time(self.observed_from) <= self.slices.start
 
 
 def _run_start(side: NDArray[np.float64], known: Index, run_side: float) -> int | None:
-    """Find where the run on one side that still continues began."""
-    other = np.flatnonzero(side[known] != run_side)
-    begin = other[-1] + 1 if len(other) else 0
+    """Find the start of the run on one side that continues to the end."""
+    interruptions = np.flatnonzero(side[known] != run_side)
+    begin = interruptions[-1] + 1 if len(interruptions) else 0
     return int(known[begin]) if begin < len(known) else None
 
 

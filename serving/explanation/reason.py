@@ -1,4 +1,4 @@
-"""Why a node is at risk, as people read it and as programs do: in words, and as JSON in the table of scores."""
+"""Why a node is at risk: as text for people, and as JSON in the table of scores for programs."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ LEGEND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one metric tells of a node, and by how much it multiplies the node's odds of failing."""
+    """One metric's value on a node, and by how much it multiplies the node's odds of failing."""
 
     metric: str
-    statistic: str  # `<metric>__<statistic>` is the feature that tells most of it: 'mean_vs_fleet__7d'
+    statistic: str  # `<metric>__<statistic>` is the feature that contributes most: 'mean_vs_fleet__7d'
     value: float | None  # None: missing
     unit: str
     low: float | None  # the normal range: 10th to 90th percentile of the nodes, or of the rack's, at the same time
     high: float | None
-    since: datetime | None  # when the node left the normal range; None: it is inside, or nobody can tell
-    or_earlier: bool  # `since` is as far back as was looked
+    since: datetime | None  # when the node left the normal range; None: it is inside, or this is unknown
+    or_earlier: bool  # `since` is only as far back as was searched
     odds: float | None  # None: the node was not scored
     text: str
 
     def __str__(self) -> str:
-        """Say it on one line."""
+        """Return the reason on one line."""
         return self.text
 
 
-def in_words(reasons: Iterable[Reason]) -> str:
-    """Put reasons on one line."""
+def reasons_text(reasons: Iterable[Reason]) -> str:
+    """Join reasons on one line."""
     return SEPARATOR.join(reason.text for reason in reasons)
 
 
 def to_json(reasons: Iterable[Reason]) -> str:
-    """Write reasons as a JSON list of objects, one key a field; times as ISO 8601."""
-    told = [asdict(reason) | {"since": reason.since and reason.since.isoformat()} for reason in reasons]
-    return json.dumps(told, ensure_ascii=False, allow_nan=False)
+    """Write reasons as a JSON list of objects, one key per field; times as ISO 8601."""
+    rows = [asdict(reason) | {"since": reason.since and reason.since.isoformat()} for reason in reasons]
+    return json.dumps(rows, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(text: str | None) -> tuple[Reason, ...]:
-    """Read reasons; None stands for none.
+    """Read reasons; None means no reasons.
 
     Raises:
-        DataError: if the text is no such list: an earlier Nodeward wrote words.
+        DataError: if the text is not such a list, as from an earlier Nodeward, which wrote plain text.
     """
     try:
-        return tuple(_reason(told) for told in json.loads(text or "[]"))
+        return tuple(_reason(row) for row in json.loads(text or "[]"))
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"a score's reasons can't be read: {text!r}", fix="run `nodeward score` again") from error
 
 
-def _reason(told: dict[str, Any]) -> Reason:
-    since = told["since"] and datetime.fromisoformat(told["since"])
-    return Reason(**{field.name: told[field.name] for field in fields(Reason)} | {"since": since})
+def _reason(row: dict[str, Any]) -> Reason:
+    since = row["since"] and datetime.fromisoformat(row["since"])
+    return Reason(**{field.name: row[field.name] for field in fields(Reason)} | {"since": since})

@@ -1,4 +1,4 @@
-"""The recent past of a metric on every node, one value per slice of time."""
+"""The recent values of a metric on every node, one per slice of time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from data.view import View
 
-MOST_SLICES: Final = 720  # finer buckets are put together
+MOST_SLICES: Final = 720  # of more buckets than that, several are merged into a slice
 READ_CELLS: Final = 1 << 23  # bucket aggregates that are read at once
 SLICE: Final = "slice"
 FIRST, LAST = "first_ts", "last_ts"
@@ -57,7 +57,7 @@ class TimeSlices:
 
     @classmethod
     def of(cls, view: View, longest: timedelta) -> TimeSlices:
-        """Cut the time that the longest window covers."""
+        """Divide the longest window, up to now, into slices."""
         buckets = max(longest // view.width, 1)
         step = -(-buckets // MOST_SLICES)
         return cls(view.at, -(-buckets // step), view.width, step)
@@ -68,7 +68,7 @@ class TimeSlices:
         return self.now - self.count * self.step * self.width
 
     def slice_of_bucket(self) -> pl.Expr:
-        """Return the number of the slice that holds a bucket."""
+        """Return the index of the slice that holds a bucket."""
         age = (pl.lit(self.now) - pl.col(BUCKET_END)).dt.total_microseconds()
         return (self.count - 1 - age // (self.step * self.width // MICROSECOND)).cast(pl.Int64)
 
@@ -85,14 +85,14 @@ class SliceValues:
 def read(
     view: View, names: Sequence[str], requested: Collection[MetricLevel], slices: TimeSlices
 ) -> Iterator[tuple[MetricLevel, SliceValues]]:
-    """Read the recent past of some metrics, of all nodes."""
+    """Read the recent values of some metrics on all nodes."""
     for run in _runs(requested, len(names) * slices.count * slices.step):
         columns = {bucket_column(metric, name) for metric, level in run for name in _columns(level)}
         table = view.buckets(sorted(columns), slices.start + slices.width)
-        placed = table.with_columns(slices.slice_of_bucket().alias(SLICE), pl.Series(NODE, locate(table[NODE], names)))
+        located = table.with_columns(slices.slice_of_bucket().alias(SLICE), pl.Series(NODE, locate(table[NODE], names)))
         for metric, level in run:
             aggregates = {name: pl.col(bucket_column(metric, name)) for name in _columns(level)}
-            yield (metric, level), _dense(placed.select(NODE, SLICE, **aggregates), level, (len(names), slices.count))
+            yield (metric, level), _dense(located.select(NODE, SLICE, **aggregates), level, (len(names), slices.count))
 
 
 def _columns(level: str) -> tuple[str, ...]:

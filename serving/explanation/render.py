@@ -45,7 +45,7 @@ AMOUNTS: Final[dict[Form, Callable[[float, str], Amount]]] = {
 
 
 def reason_text(signal: Signal, since: Since | None, context: NodeContext) -> str:
-    """Write a reason."""
+    """Return a reason as text."""
     phrase = signal.shown.phrase
     parts = {
         **_metric_parts(signal, phrase, context),
@@ -103,15 +103,15 @@ def _event_parts(signal: Signal, context: NodeContext) -> dict[str, str]:
 
 
 def _normal(signal: Signal, phrase: Phrase, context: NodeContext) -> str:
-    """Write the normal range, in the value's unit if that is the same."""
+    """Write the normal range; its unit is left out where it is that of the value."""
     low, high = signal.normal.low, signal.normal.high
     if math.isnan(low) or math.isnan(high):
         return ""
     amount, unit = AMOUNTS[phrase.form], signal.shown.unit
-    said_unit = "" if math.isnan(signal.value) else amount(signal.value, unit)[1]
+    value_unit = "" if math.isnan(signal.value) else amount(signal.value, unit)[1]
     where = f" in {_group_name('rack', signal.node, context)}" if signal.normal.is_of_rack else ""
     normal = "within the normal range" if signal.side == 0 else "normal"
-    return f", {normal}{where} {value_range(amount(low, unit), amount(high, unit), said_unit)}"
+    return f", {normal}{where} {value_range(amount(low, unit), amount(high, unit), value_unit)}"
 
 
 def _since(signal: Signal, since: Since | None, context: NodeContext) -> str:

@@ -1,4 +1,4 @@
-"""What a reason is about: one metric's value on a node, in the metric's own terms, next to the normal range."""
+"""What a reason describes: one metric's value on a node, in the metric's own unit, and the normal range."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One metric's share of a node's score, and the feature that contributes most of it."""
+    """One metric's contribution to a node's score, and the feature that contributes most of it."""
 
     node: str
     feature: Feature  # the feature that the model uses
-    shown: Feature  # the same in the metric's own unit, if the model uses a distance from the peers
+    shown: Feature  # the same feature in the metric's own unit, if the model uses a comparison with the peers
     value: float  # of `shown`; NaN: missing
     normal: NormalRange
     log_odds: float

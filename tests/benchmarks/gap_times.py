@@ -53,7 +53,7 @@ class NodeLives:
         rows = np.array([row_of[name] for name in names])
         failures = tuple(np.sort(outcomes.failure_start[outcomes.failure_node == node]) for node in range(len(names)))
         hardware = nodes["hardware"].fill_null("").to_numpy()[rows].astype(str)
-        return cls(to_times(nodes["observed_from"])[rows], outcomes.left, failures, hardware)
+        return cls(to_times(nodes["observed_from"])[rows], outcomes.observed_until, failures, hardware)
 
     def gaps(self, until: np.datetime64) -> pd.DataFrame:
         """List the gaps of the two years before a time: length, the age from which on it counts, covariates.

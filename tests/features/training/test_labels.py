@@ -191,7 +191,7 @@ def test_a_label_that_reaches_past_what_is_known_is_dropped_though_a_failure_in_
 def test_nodes_that_came_after_the_rows_were_chosen_do_not_disturb_the_others() -> None:
     new = [{"node": name, "observed_from": at(24), "observed_until": at(30)} for name in ("0", "b")]
     outcomes = Outcomes.of(fleet(nodes=[NODE, *new]).view(), ("a",))
-    assert np.isnat(outcomes.left).all()
+    assert np.isnat(outcomes.observed_until).all()
 
 
 def slow_outcome(one: Fleet, split: datetime, cutoff: datetime, span: tuple[int, int]) -> tuple[float, float]:

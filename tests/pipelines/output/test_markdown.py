@@ -19,7 +19,7 @@ from pipelines.output.markdown import (
 )
 from pipelines.output.reports import DecideReport, ScoredNode, ScoreReport, TrainReport
 from pipelines.views.flows import show_decide, show_ingest, show_score, show_train
-from serving.explanation.reason import LEGEND, Reason, in_words
+from serving.explanation.reason import LEGEND, Reason, reasons_text
 from serving.policy.values import Decision, Verdict
 from serving.scoring.likely_cause import LikelyCause
 from tests.pipelines.made_up import ingest_all, merge_all, settings_of, write_records
@@ -71,7 +71,7 @@ WHY = tuple(
         "load 9, normal 1-3: odds x2",
     )
 )
-REASONS = in_words(WHY)
+REASONS = reasons_text(WHY)
 TRAINED = TrainReport(
     trained_until=NOON,
     version="3",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from serving.explanation.reason import Reason, from_json, in_words, to_json
+from serving.explanation.reason import Reason, from_json, reasons_text, to_json
 
 FAN = Reason(
     metric="fan",
@@ -65,6 +65,6 @@ def test_what_is_no_list_of_reasons_is_refused(text: str) -> None:
 
 
 def test_reasons_share_a_line() -> None:
-    assert in_words([FAN, FAN]) == f"{FAN.text}; {FAN.text}"
-    assert in_words([]) == ""
+    assert reasons_text([FAN, FAN]) == f"{FAN.text}; {FAN.text}"
+    assert reasons_text([]) == ""
     assert str(FAN) == FAN.text
