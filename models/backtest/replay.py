@@ -19,6 +19,7 @@ from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import fit_cause_model
 from models.causes.replay import replay_causes
+from models.evaluation.evaluate import MODEL
 from models.evaluation.evaluation_set import EvaluationSet
 from models.hazard.model import Covariates
 from models.hazard.train import Trained, train
@@ -95,7 +96,7 @@ def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: 
     features = batch.compute(catalogue, view, risk, rows)
     fleet_rate = steady_rate(view, risk, setup.design.every_days)[rows.cutoff]
     progress("scores")
-    probabilities = {"model": trained.model.probabilities(Covariates(features, fleet_rate))}
+    probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
     for name, forecast in BaselineRunner(trained, view, risk, rows, features, fleet_rate).baselines().items():
         progress(f"baseline {name}")
         probabilities[name] = forecast()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from features.grid import to_numpy
 from models.backtest.replay import label_cases
-from models.evaluation.evaluate import evaluate
+from models.evaluation.evaluate import MODEL, evaluate
 from models.hazard import fit
 from pipelines.analysis.backtest import run
 from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from models.setup import Recipe
 
 _Result = TypeVar("_Result")
-MODEL: Final = "model"
 SHARE: Final = 0.01
 WEEK: Final = 7
 SEED: Final = 1

@@ -56,20 +56,6 @@ def simulated(seed: int = 1) -> FailureRecords:
 def figures(fleets: Sequence[FailureRecords], seed: int = 0) -> list[tuple[str, ...]]:
     """Compute the table: a row for each figure, a column for each fleet."""
     rng = np.random.default_rng(seed)
-
-    def soon(fleet: FailureRecords, days: float) -> str:
-        chance, shuffled = (
-            clustering.soon_share_by_chance(fleet, days),
-            clustering.soon_share_shuffled(fleet, days, rng),
-        )
-        return f"{clustering.soon_share(fleet, days):.2f} ({shuffled:.2f}, {chance:.2f})"
-
-    def together(fleet: FailureRecords) -> str:
-        if not fleet.has_racks:
-            return NONE
-        chance = clustering.together_share_by_chance(fleet.failures, rng)
-        return f"{clustering.together_share(fleet.failures):.3f} ({chance:.3f})"
-
     rows: list[tuple[str, Callable[[FailureRecords], str]]] = [
         ("nodes", lambda fleet: f"{fleet.nodes.height:,}"),
         ("node-years seen", lambda fleet: f"{fleet.node_years:,.0f}"),
@@ -90,11 +76,29 @@ def figures(fleets: Sequence[FailureRecords], seed: int = 0) -> list[tuple[str, 
         ("nodes that never fail, share", lambda fleet: f"{(fleet.counts() == 0).mean():.2f}"),
         ("failures on the worst 1% of nodes, share", lambda fleet: f"{clustering.worst_share(fleet, 0.01):.2f}"),
         ("... on the worst 10%", lambda fleet: f"{clustering.worst_share(fleet, 0.1):.2f}"),
-        ("failures within 7 days of the node's last, share (shuffled, Poisson)", lambda fleet: soon(fleet, 7)),
-        ("... within 30 days", lambda fleet: soon(fleet, 30)),
-        ("failures with another node of the rack that day, share (shuffled)", together),
+        (
+            "failures within 7 days of the node's last, share (shuffled, Poisson)",
+            lambda fleet: _soon_shares(fleet, 7, rng),
+        ),
+        ("... within 30 days", lambda fleet: _soon_shares(fleet, 30, rng)),
+        (
+            "failures with another node of the rack that day, share (shuffled)",
+            lambda fleet: _together_shares(fleet, rng),
+        ),
     ]
     return [(name, *(figure(fleet) for fleet in fleets)) for name, figure in rows]
+
+
+def _soon_shares(fleet: FailureRecords, days: float, rng: np.random.Generator) -> str:
+    expected, shuffled = clustering.soon_share_by_chance(fleet, days), clustering.soon_share_shuffled(fleet, days, rng)
+    return f"{clustering.soon_share(fleet, days):.2f} ({shuffled:.2f}, {expected:.2f})"
+
+
+def _together_shares(fleet: FailureRecords, rng: np.random.Generator) -> str:
+    if not fleet.has_racks:
+        return NONE
+    shuffled = clustering.together_share_by_chance(fleet.failures, rng)
+    return f"{clustering.together_share(fleet.failures):.3f} ({shuffled:.3f})"
 
 
 def distances(real: Sequence[FailureRecords], simulated_fleet: FailureRecords) -> list[tuple[str, ...]]:
