@@ -1,4 +1,4 @@
-"""The catalogue of a fleet that has every kind of metric, group and cause, for suites that try every feature."""
+"""The catalogue of a fleet that has every kind of metric, group and cause, for tests of every feature."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ EVERYTHING = build(FLEET)
 
 
 def sampled_statistics() -> list[SampledStatistic]:
-    """List the statistics of sampled metrics, those that others are derived from included."""
-    found = [f.statistic for f in EVERYTHING.features if isinstance(f.statistic, WindowStatistic | DerivedStatistic)]
-    bases = [base for statistic in found for base, _ in statistic.bases(1)]
-    return list(dict.fromkeys([*found, *bases]))
+    """List the statistics of sampled metrics, including those from which others are derived."""
+    statistics = [
+        feature.statistic
+        for feature in EVERYTHING.features
+        if isinstance(feature.statistic, WindowStatistic | DerivedStatistic)
+    ]
+    bases = [base for statistic in statistics for base, _ in statistic.bases(1)]
+    return list(dict.fromkeys([*statistics, *bases]))
 
 
 def on_change_statistics() -> list[OnChangeStatistic]:
-    """List the statistics of on-change metrics, those that are combined included."""
-    found = [f.statistic for f in EVERYTHING.features]
-    bases = [statistic.base if isinstance(statistic, CombinedStatistic) else statistic for statistic in found]
+    """List the statistics of on-change metrics, including those that are combined."""
+    statistics = [feature.statistic for feature in EVERYTHING.features]
+    bases = [statistic.base if isinstance(statistic, CombinedStatistic) else statistic for statistic in statistics]
     return list(dict.fromkeys(statistic for statistic in bases if isinstance(statistic, OnChangeStatistic)))

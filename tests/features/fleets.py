@@ -1,4 +1,4 @@
-"""Fleets for the tests of features: real ones, made-up ones, and what each knew at a time."""
+"""Fleets for tests of features: real and made-up ones, and what was known of each at a time."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Buckets:
         self._table = table
 
     def read(self, columns: Sequence[str], until: datetime, start: datetime | None = None) -> pl.DataFrame:
-        own = (pl.col(BUCKET_END) <= until) & (True if start is None else pl.col(BUCKET_END) >= start)
-        return self._table.filter(own).select(*BUCKET_KEYS, *columns)
+        is_read = (pl.col(BUCKET_END) <= until) & (True if start is None else pl.col(BUCKET_END) >= start)
+        return self._table.filter(is_read).select(*BUCKET_KEYS, *columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +63,21 @@ class Fleet:
         return View(at, self.width, RecordFrames(self.events, self.nodes, self.blind), Buckets(table))
 
     def known_at(self, at: datetime) -> Fleet:
-        """Cut every source off at a time, as if it had been exported then."""
+        """Return the records as if every source had been exported at a time."""
         known = self.events.filter((pl.col("recorded_at") <= at) & (pl.col("start") <= at))
-        ended, left = pl.col("end_recorded_at") <= at, pl.col("observed_until") <= at
+        has_ended, has_left = pl.col("end_recorded_at") <= at, pl.col("observed_until") <= at
         return replace(
             self,
-            events=known.with_columns(pl.when(ended).then(name).alias(name) for name in ("end", "end_recorded_at")),
+            events=known.with_columns(pl.when(has_ended).then(name).alias(name) for name in ("end", "end_recorded_at")),
             nodes=self.nodes.filter(pl.col("observed_from") <= at).with_columns(
-                pl.when(left).then("observed_until").alias("observed_until")
+                pl.when(has_left).then("observed_until").alias("observed_until")
             ),
             blind=self.blind.filter(pl.col("recorded_at") <= at),
             telemetry=self.telemetry.filter(pl.col(AVAILABLE_AT) <= at),
         )
 
     def shuffled(self, rng: np.random.Generator) -> Fleet:
-        """Put the rows of every table in another order."""
+        """Return the records with the rows of every table in another order."""
         events, nodes, blind, telemetry = (
             table[rng.permutation(table.height)] for table in (self.events, self.nodes, self.blind, self.telemetry)
         )
@@ -85,30 +85,30 @@ class Fleet:
 
     def only(self, names: Iterable[str], start: datetime, end: datetime) -> Fleet:
         """Keep some nodes and some days of telemetry."""
-        own = pl.col("node").is_in(list(names))
+        is_chosen = pl.col("node").is_in(list(names))
         return replace(
             self,
-            events=self.events.filter(own),
-            nodes=self.nodes.filter(own),
-            telemetry=self.telemetry.filter(own & pl.col(TS).is_between(start, end)),
+            events=self.events.filter(is_chosen),
+            nodes=self.nodes.filter(is_chosen),
+            telemetry=self.telemetry.filter(is_chosen & pl.col(TS).is_between(start, end)),
         )
 
     def write(self, folder: Path) -> None:
-        """Write the folder that the protocol describes."""
+        """Write the tables into a folder, as the protocol describes it."""
         tables = {"events": self.events, "nodes": self.nodes, "blind": self.blind, "telemetry": self.telemetry}
         for name, table in tables.items():
             table.write_parquet(folder / f"{name}.parquet")
 
 
 def table_of(schema: Mapping[str, pl.DataType], rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
-    """Build a table of a schema; what a row does not say is null."""
+    """Build a table of a schema; columns that a row lacks are null."""
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=dict(schema))
 
 
 def event(node: str, start: datetime, end: datetime | None = None, **more: object) -> dict[str, object]:
-    """Describe a failure, recorded at its start and again at its end unless `more` says otherwise."""
-    facts: dict[str, object] = {"kind": "failure", "recorded_at": start, "end_recorded_at": end}
-    return {"node": node, "start": start, "end": end, **facts, **more}
+    """Build a row of an event: by default a failure that was recorded at its start and its end."""
+    defaults: dict[str, object] = {"kind": "failure", "recorded_at": start, "end_recorded_at": end}
+    return {"node": node, "start": start, "end": end, **defaults, **more}
 
 
 def fleet(

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for fleets in which everything happens: late records, gaps, departures, blind days."""
+"""Hypothesis strategies for fleets with late records, gaps, nodes that leave and blind days."""
 
 from __future__ import annotations
 

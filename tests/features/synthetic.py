@@ -30,7 +30,7 @@ HOUR = np.timedelta64(3_600_000_000, "us")
 
 
 def synthetic(rng: np.random.Generator, nodes: int = 30, days: int = 50) -> Fleet:
-    """Draw a fleet that is seen from START on for so many days."""
+    """Draw a fleet with telemetry from START on, for so many days."""
     names = np.array([f"n{number:03d}" for number in range(nodes)])
     return Fleet(
         _events(rng, names, days),
@@ -42,15 +42,15 @@ def synthetic(rng: np.random.Generator, nodes: int = 30, days: int = 50) -> Flee
     )
 
 
-def _moments(hours: NDArray[np.float64]) -> pl.Series:
+def _times(hours: NDArray[np.float64]) -> pl.Series:
     spans = np.where(np.isnan(hours), np.timedelta64("NaT", "us"), np.nan_to_num(hours * 3.6e9).astype("m8[us]"))
     return pl.Series(to_numpy(START) + spans).dt.replace_time_zone("UTC")
 
 
 def _nodes(rng: np.random.Generator, names: NDArray[np.str_], days: int) -> pl.DataFrame:
     count = len(names)
-    came = np.where(rng.random(count) < 0.8, -240.0, rng.integers(0, days * 12, count))
-    left = np.where(rng.random(count) < 0.7, np.nan, rng.integers(days * 12, days * 24, count))
+    first_hour = np.where(rng.random(count) < 0.8, -240.0, rng.integers(0, days * 12, count))
+    last_hour = np.where(rng.random(count) < 0.7, np.nan, rng.integers(days * 12, days * 24, count))
     return pl.DataFrame(
         {
             "node": names,
@@ -58,8 +58,8 @@ def _nodes(rng: np.random.Generator, names: NDArray[np.str_], days: int) -> pl.D
             "hardware": rng.choice(["old", "new"], count),
             "partition": None,
             "labels": None,
-            "observed_from": _moments(came),
-            "observed_until": _moments(left),
+            "observed_from": _times(first_hour),
+            "observed_until": _times(last_hour),
             "as_of": None,
             "revised_at": None,
         },
@@ -71,17 +71,17 @@ def _events(rng: np.random.Generator, names: NDArray[np.str_], days: int) -> pl.
     count = len(names) * 4
     start = rng.integers(-200, days * 24, count) + rng.random(count)
     length = rng.choice([0.0, 0.3, 7.7, 60.0, np.nan], count, p=[0.2, 0.3, 0.3, 0.19, 0.01])
-    told = rng.choice([0.0, 0.0, 11.0, 100.0], (2, count))
+    delay = rng.choice([0.0, 0.0, 11.0, 100.0], (2, count))
     return pl.DataFrame(
         {
             "node": rng.choice(names, count),
-            "start": _moments(start),
-            "end": _moments(start + length),
+            "start": _times(start),
+            "end": _times(start + length),
             "kind": rng.choice(["failure", "failure", "maintenance", "action", "note"], count),
             "cause": rng.choice(["fan", "gpu", "disk"], count),
             "source": "made up",
-            "recorded_at": _moments(start + told[0]),
-            "end_recorded_at": _moments(start + length + told[1]),
+            "recorded_at": _times(start + delay[0]),
+            "end_recorded_at": _times(start + length + delay[1]),
             "labels": None,
         },
         schema=EVENT_SCHEMA,
@@ -95,7 +95,7 @@ def _blind() -> pl.DataFrame:
 
 
 def _telemetry(rng: np.random.Generator, names: NDArray[np.str_], days: int) -> pl.DataFrame:
-    """Sample every 3 hours or so: gaps, missing values, resets, and one sample in five late by up to two days."""
+    """Draw a sample about every 3 hours, with gaps, missing values and resets; one in five is up to two days late."""
     steps = days * 8
     node, step = (axis.ravel() for axis in np.meshgrid(np.arange(len(names)), np.arange(steps), indexing="ij"))
     count = len(node)

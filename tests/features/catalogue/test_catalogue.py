@@ -1,4 +1,4 @@
-"""The catalogue: every name once, and every feature something that an executor can tell."""
+"""The catalogue: names are unique, and every feature can be computed by an executor."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.features.synthetic import METRICS
 DAY = timedelta(days=1)
 
 
-def test_every_name_is_there_once_and_has_three_parts() -> None:
+def test_names_are_unique_and_have_three_parts() -> None:
     names = EVERYTHING.names
     assert len(set(names)) == len(names) > 60
     assert all(len(name.split("__")) == 3 and name == name.strip("_") for name in names)
 
 
-def test_names_say_metric_statistic_and_window() -> None:
-    wanted = {
+def test_names_consist_of_metric_statistic_and_window() -> None:
+    expected = {
         "temperature__mean__1d",
         "temperature__mean_vs_fleet__7d",
         "temperature__mean_vs_rack__1d",
@@ -49,7 +49,7 @@ def test_names_say_metric_statistic_and_window() -> None:
         "rack__failures__7d",
         "fleet__failure_rate__7d",
     }
-    assert wanted <= set(EVERYTHING.names)
+    assert expected <= set(EVERYTHING.names)
 
 
 def test_every_statistic_has_an_executor_and_samples_have_a_window() -> None:
@@ -65,7 +65,7 @@ def test_every_statistic_has_an_executor_and_samples_have_a_window() -> None:
         assert bool(feature.combines) == isinstance(feature.statistic, CombinedStatistic)
 
 
-def test_one_name_is_one_statistic_among_those_of_an_origin() -> None:
+def test_a_metric_has_one_statistic_of_a_name() -> None:
     by_name: dict[tuple[Origin, str, str], set[int]] = {}
     for feature in EVERYTHING.features:
         if feature.origin is not Origin.HISTORY and not feature.combines:
@@ -75,30 +75,30 @@ def test_one_name_is_one_statistic_among_those_of_an_origin() -> None:
     assert all(len(statistics) == 1 for statistics in by_name.values())
 
 
-def test_every_feature_says_its_unit_and_why() -> None:
-    assert all(feature.unit and feature.why for feature in EVERYTHING.features)
+def test_every_feature_has_a_unit_and_a_reason() -> None:
+    assert [feature.name for feature in EVERYTHING.features if not (feature.unit and feature.why)] == []
 
 
-def test_without_telemetry_there_is_history_alone() -> None:
+def test_without_telemetry_only_history_has_features() -> None:
     bare = build(FleetCapabilities((), (DAY,), has_racks=False, has_hardware=False))
     assert {feature.origin for feature in bare.features} == {Origin.HISTORY}
     assert not [name for name in bare.names if name.startswith(("rack", "hardware"))]
 
 
-def test_without_racks_nobody_is_set_beside_a_rack() -> None:
-    plan = FleetCapabilities(METRICS, FLEET.windows, has_racks=False, has_hardware=True)
-    assert Peer.RACK not in {feature.peer for feature in build(plan).features}
+def test_without_racks_no_feature_compares_within_a_rack() -> None:
+    fleet = FleetCapabilities(METRICS, FLEET.windows, has_racks=False, has_hardware=True)
+    assert Peer.RACK not in {feature.peer for feature in build(fleet).features}
 
 
-def test_one_on_change_metric_says_nothing_jointly() -> None:
-    alone = tuple(metric for metric in METRICS if metric.name != "pending")
+def test_a_single_on_change_metric_has_no_combined_feature() -> None:
+    metrics = tuple(metric for metric in METRICS if metric.name != "pending")
     assert "counters" in {feature.metric for feature in EVERYTHING.features}
-    assert "counters" not in {feature.metric for feature in build(replace(FLEET, metrics=alone)).features}
+    assert "counters" not in {feature.metric for feature in build(replace(FLEET, metrics=metrics)).features}
 
 
-def test_without_hardware_nobody_is_set_beside_it() -> None:
-    plan = FleetCapabilities(METRICS, FLEET.windows, has_racks=True, has_hardware=False)
-    assert Peer.HARDWARE not in {feature.peer for feature in build(plan).features}
+def test_without_hardware_no_feature_compares_within_it() -> None:
+    fleet = FleetCapabilities(METRICS, FLEET.windows, has_racks=True, has_hardware=False)
+    assert Peer.HARDWARE not in {feature.peer for feature in build(fleet).features}
 
 
 def test_a_single_window_is_enough() -> None:
@@ -116,10 +116,10 @@ def test_a_catalogue_is_narrowed_by_origin_and_metric() -> None:
     assert small.names == tuple(name for name in full.names if name in set(small.names))
 
 
-def test_features_are_parted_by_metric() -> None:
-    parted = dict(by_metric(EVERYTHING.features))
-    assert sorted(feature.name for own in parted.values() for feature in own) == sorted(EVERYTHING.names)
-    assert all(feature.metric == metric for metric, own in parted.items() for feature in own)
+def test_features_are_grouped_by_metric() -> None:
+    groups = dict(by_metric(EVERYTHING.features))
+    assert sorted(feature.name for group in groups.values() for feature in group) == sorted(EVERYTHING.names)
+    assert all(feature.metric == metric for metric, group in groups.items() for feature in group)
     assert list(by_metric(Catalogue(()).features)) == []
 
 

@@ -1,4 +1,4 @@
-"""What a fleet offers, as far as a view knows."""
+"""The capabilities of a fleet, as far as a view knows them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def failures(cause: str | None, count: int, start: float = 0) -> list[dict[str, 
     return [event("a", at(start + hour), at(start + hour), cause=cause) for hour in range(count)]
 
 
-def test_racks_and_models_count_where_they_differ() -> None:
-    told = capabilities_of(fleet(nodes=NODES).view(START), METRICS, WINDOWS)
-    assert (told.has_racks, told.has_hardware, told.causes) == (True, False, ())
-    alone = capabilities_of(fleet(nodes=NODES[:1]).view(START), METRICS, WINDOWS)
-    assert (alone.has_racks, alone.has_hardware) == (False, False)
+def test_racks_and_hardware_count_only_if_they_differ() -> None:
+    capabilities = capabilities_of(fleet(nodes=NODES).view(START), METRICS, WINDOWS)
+    assert (capabilities.has_racks, capabilities.has_hardware, capabilities.causes) == (True, False, ())
+    of_one_node = capabilities_of(fleet(nodes=NODES[:1]).view(START), METRICS, WINDOWS)
+    assert (of_one_node.has_racks, of_one_node.has_hardware) == (False, False)
 
 
-def test_only_common_causes_are_told_apart() -> None:
+def test_only_common_causes_are_distinguished() -> None:
     many = FEWEST_OF_A_CAUSE
     events = [*failures("fan", many), *failures("gpu", many), *failures("disk", many - 1), *failures(None, 99)]
     assert capabilities_of(fleet(events, NODES).view(at(500)), METRICS, WINDOWS).causes == ("fan", "gpu")
 
 
-def test_a_cause_that_all_failures_share_tells_nothing() -> None:
+def test_a_cause_that_all_failures_share_distinguishes_nothing() -> None:
     assert capabilities_of(fleet(failures("fan", 99), NODES).view(at(500)), METRICS, WINDOWS).causes == ()
 
 

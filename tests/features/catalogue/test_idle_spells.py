@@ -24,11 +24,11 @@ def test_a_name_holds_its_value_to_the_bit(below: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["mean", "idle_share", "idle_share_below_", "idle_share_below_5_rank", "x_below_5"])
-def test_any_other_name_is_no_idle_spell(name: str) -> None:
+def test_other_names_have_no_threshold(name: str) -> None:
     assert threshold_of(name) is None
 
 
-def test_a_whole_number_reads_as_people_write_it() -> None:
+def test_a_whole_number_is_written_without_a_decimal_point() -> None:
     assert idle_share(5).name == idle_share(5.0).name == "idle_share_below_5"
 
 
@@ -36,7 +36,7 @@ def fleet_of(*metrics: Metric) -> FleetCapabilities:
     return FleetCapabilities(metrics, DAYS, has_racks=False, has_hardware=False)
 
 
-def test_a_node_is_idle_now_if_every_metric_that_shows_it_says_so() -> None:
+def test_a_node_is_idle_now_if_every_known_metric_of_idle_spells_shows_it() -> None:
     catalogue = build(fleet_of(Metric("cpu", idle_below=2.0), Metric("gpu", idle_below=1.0)))
     features = np.full((5, len(catalogue.names)), 7.0, dtype=np.float32)
     features[:, catalogue.names.index("cpu__idle_hours_below_2__7d")] = [24, 24, 0, np.nan, np.nan]
@@ -46,6 +46,6 @@ def test_a_node_is_idle_now_if_every_metric_that_shows_it_says_so() -> None:
     assert np.array_equal(is_idle, [1, 0, 0, 1, np.nan], equal_nan=True)
 
 
-def test_without_a_metric_that_shows_it_no_node_is_known_to_be_idle() -> None:
+def test_without_a_metric_of_idle_spells_it_is_unknown_which_nodes_are_idle() -> None:
     catalogue = build(fleet_of(Metric("cpu")))
     assert of_rows(catalogue, np.zeros((2, len(catalogue.names)), dtype=np.float32)) is None

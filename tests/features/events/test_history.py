@@ -1,4 +1,4 @@
-"""Event history: every feature against a loop over the records as they stood at the row's cutoff."""
+"""Event history: every feature against a loop over the records as they were known at the row's cutoff."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ NODE = {"node": "a", "observed_from": START - 30 * DAY}
 Record = dict[str, Any]
 
 
-class Records:
-    """The records as they stood at a time, and every feature of them by a loop."""
+class LoopReference:
+    """The records as they were known at a time, and every feature computed from them by loops."""
 
-    def __init__(self, one: Fleet, now: datetime) -> None:
-        known = one.known_at(now)
+    def __init__(self, records: Fleet, now: datetime) -> None:
+        known = records.known_at(now)
         self.now = now
         self.nodes: dict[str, Record] = {row["node"]: row for row in known.nodes.rows(named=True)}
         self.events: list[Record] = [row for row in known.events.rows(named=True) if row["node"] in self.nodes]
@@ -52,14 +52,14 @@ class Records:
             if start is None or row["start"] > start
         ]
 
-    def days_since(self, moments: list[datetime]) -> float:
-        return (self.now - max(moments)) / DAY if moments else np.nan
+    def days_since(self, times: list[datetime]) -> float:
+        return (self.now - max(times)) / DAY if times else np.nan
 
     def ends(self, kind: str, name: str) -> list[datetime]:
         return [row["end"] for row in self.of(kind, {name}) if self.is_over(row)]
 
     def is_over(self, row: Record) -> bool:
-        """Tell whether an event has ended: an end that was announced is still to come."""
+        """Return whether an event has ended: an announced end may be in the future."""
         return row["end"] is not None and row["end"] <= self.now
 
     def days_observed(self, names: set[str], window: timedelta | None) -> float:
@@ -71,8 +71,8 @@ class Records:
         return until is None or until > self.now
 
     def fleet_rate(self, window: timedelta | None) -> float:
-        everyone = set(self.nodes)
-        failures, days = len(self.of("failure", everyone, window)), self.days_observed(everyone, window)
+        names = set(self.nodes)
+        failures, days = len(self.of("failure", names, window)), self.days_observed(names, window)
         return (failures + 0.5) / (days + 500)
 
     def relative_rate(self, names: set[str], window: timedelta | None) -> float:
@@ -80,11 +80,11 @@ class Records:
         return (len(self.of("failure", names, window)) + 1) / (expected + 1)
 
     def peers(self, name: str, group: str) -> set[str]:
-        return {other for other, row in self.nodes.items() if row[group] == self.nodes[name][group]}
+        return {peer for peer, row in self.nodes.items() if row[group] == self.nodes[name][group]}
 
     def neighbours(self, name: str) -> set[str]:
-        own = NUMBERS.get(name, -9)
-        return {other for other in self.peers(name, "rack") if 1 <= abs(NUMBERS.get(other, 99) - own) <= 2}
+        number = NUMBERS.get(name, -9)
+        return {peer for peer in self.peers(name, "rack") if 1 <= abs(NUMBERS.get(peer, 99) - number) <= 2}
 
     def band(self, age: timedelta) -> int:
         return max(sum(age / DAY >= start for start in BANDS), 1)
@@ -93,12 +93,12 @@ class Records:
         return self.band(self.now - self.nodes[name]["observed_from"])
 
     def at_age(self, names: set[str], band: int) -> tuple[int, float]:
-        came = {name: self.nodes[name]["observed_from"] for name in names}
-        ages = [self.band(row["start"] - came[row["node"]]) for row in self.of("failure", names)]
+        observed_from = {name: self.nodes[name]["observed_from"] for name in names}
+        ages = [self.band(row["start"] - observed_from[row["node"]]) for row in self.of("failure", names)]
         starts = [*BANDS, math.inf]
         days = 0.0
         for name in names:
-            age = (min(self.nodes[name]["observed_until"] or self.now, self.now) - came[name]) / DAY
+            age = (min(self.nodes[name]["observed_until"] or self.now, self.now) - observed_from[name]) / DAY
             days += max(min(age, starts[band]) - starts[band - 1], 0)
         return ages.count(band), days
 
@@ -107,18 +107,18 @@ class Records:
         return (failures + 1) / (days * self.fleet_rate(None) + 1)
 
     def relative_rate_at_age(self, name: str) -> float:
-        mix = [self.rate_at_age(self.age_band(other)) for other in self.nodes if self.is_present(other)]
-        return self.rate_at_age(self.age_band(name)) / (float(np.mean(mix)) if mix else 1)
+        present = [self.rate_at_age(self.age_band(node)) for node in self.nodes if self.is_present(node)]
+        return self.rate_at_age(self.age_band(name)) / (float(np.mean(present)) if present else 1)
 
     def hardware_rate_at_age(self, name: str) -> float:
         band = self.age_band(name)
         failures, days = self.at_age(set(self.nodes), band)
-        own, own_days = self.at_age(self.peers(name, "hardware"), band)
-        return (own + 1) / (own_days * (failures + 0.5) / (days + 500) + 1)
+        of_hardware, hardware_days = self.at_age(self.peers(name, "hardware"), band)
+        return (of_hardware + 1) / (hardware_days * (failures + 0.5) / (days + 500) + 1)
 
     def days_up(self, name: str) -> float:
-        back = self.ends("failure", name) + self.ends("maintenance", name)
-        return self.days_since([*back, self.nodes[name]["observed_from"]])
+        ends = self.ends("failure", name) + self.ends("maintenance", name)
+        return self.days_since([*ends, self.nodes[name]["observed_from"]])
 
     def mean_repair_hours(self, name: str) -> float:
         repairs = [
@@ -133,19 +133,19 @@ class Records:
         if feature.statistic.name == "failures_of_others":
             return len(self.of("failure", self.peers(name, metric) - {name}, window))
         if metric == "neighbours":
-            around = self.of("failure", self.neighbours(name), window)
+            failures = self.of("failure", self.neighbours(name), window)
             is_count = feature.statistic.name == "failures"
-            return len(around) if is_count else self.days_since([row["start"] for row in around])
+            return len(failures) if is_count else self.days_since([row["start"] for row in failures])
         if metric in ("rack", "hardware"):
             peers = self.peers(name, metric)
             of_peers = len(self.of("failure", peers, window))
             return of_peers if feature.statistic.name == "failures" else self.relative_rate(peers, window)
         cause = None if metric in ("failures", "maintenance") else metric.removeprefix("failures_")
         kind = "maintenance" if metric == "maintenance" else "failure"
-        own = self.of(kind, {name}, window, cause)
-        tellers: dict[str, Callable[[], float]] = {
-            "count": lambda: len(own),
-            "days_since_start": lambda: self.days_since([row["start"] for row in own]),
+        events = self.of(kind, {name}, window, cause)
+        by_statistic: dict[str, Callable[[], float]] = {
+            "count": lambda: len(events),
+            "days_since_start": lambda: self.days_since([row["start"] for row in events]),
             "days_since_end": lambda: self.days_since(self.ends(kind, name)),
             "mean_repair_hours": lambda: self.mean_repair_hours(name),
             "relative_rate": lambda: self.relative_rate({name}, window),
@@ -153,32 +153,33 @@ class Records:
             "days_up": lambda: self.days_up(name),
             "failure_rate": lambda: self.fleet_rate(window),
         }
-        return tellers[feature.statistic.name]()
+        return by_statistic[feature.statistic.name]()
 
 
-def every_place(names: tuple[str, ...]) -> Rows:
+def all_rows(names: tuple[str, ...]) -> Rows:
     node, cutoff = np.divmod(np.arange(len(names) * DAYS), DAYS)
     return Rows(names, daily(START, DAYS), node, cutoff)
 
 
 @settings(max_examples=40, deadline=None)
 @given(fleets(), st.integers(0, DAYS - 1))
-def test_every_feature_is_that_of_a_loop_over_what_was_known(made_up: Fleet, step: int) -> None:
-    view = made_up.view(START + DAYS * DAY)
-    rows = every_place(tuple(view.nodes()["node"].to_list()))
+def test_every_feature_is_that_of_a_loop_over_what_was_known(records: Fleet, step: int) -> None:
+    view = records.view(START + DAYS * DAY)
+    rows = all_rows(tuple(view.nodes()["node"].to_list()))
     history = History.of(view, rows)
-    records = Records(made_up, START + step * DAY)
-    assert records.nodes
+    reference = LoopReference(records, START + step * DAY)
+    assert reference.nodes
+    assert len(FEATURES) > 30
     for feature in FEATURES:
         assert isinstance(feature.statistic, EventStatistic)
         values = feature.statistic.value(history, feature.window).reshape(len(rows.names), DAYS)[:, step]
         for name, value in zip(rows.names, values, strict=True):
-            if name in records.nodes:
-                assert value == pytest.approx(records.value(feature, name), nan_ok=True), feature.name
+            if name in reference.nodes:
+                assert value == pytest.approx(reference.value(feature, name), nan_ok=True), feature.name
 
 
-def rates(one: Fleet, cutoffs: int = 10) -> tuple[list[float], list[float]]:
-    view = one.view(START + DAYS * DAY)
+def rates(records: Fleet, cutoffs: int = 10) -> tuple[list[float], list[float]]:
+    view = records.view(START + DAYS * DAY)
     risk = assess(view, daily(START, cutoffs), None)
     short = timedelta(days=3)
     return base_rate(view, risk, 1.0, short).tolist(), steady_rate(view, risk, 1.0, short).tolist()
@@ -197,16 +198,16 @@ def test_a_failure_counts_in_the_base_rate_from_when_it_is_recorded() -> None:
     assert rates(fleet([late], TWO), 6)[0] == pytest.approx([0, 0, 0, 1 / 6, 1 / 6, 0])
 
 
-def test_a_failure_that_goes_on_counts_once_in_the_base_rate() -> None:
-    again = [event("a", at(30), at(40)), event("a", at(50), at(51))]
-    assert rates(fleet(again, TWO), 6)[0] == rates(fleet(again[:1], TWO), 6)[0]
+def test_a_failure_that_continues_counts_once_in_the_base_rate() -> None:
+    repeated = [event("a", at(30), at(40)), event("a", at(50), at(51))]
+    assert rates(fleet(repeated, TWO), 6)[0] == rates(fleet(repeated[:1], TWO), 6)[0]
 
 
-def test_the_base_rate_is_unknown_where_nobody_was_at_risk() -> None:
+def test_the_base_rate_is_unknown_while_no_node_was_at_risk() -> None:
     assert np.isnan(rates(fleet([event("a", at(-50))], [NODE]), 2)[0]).all()
 
 
-def test_the_steady_rate_lies_between_the_recent_and_the_long_run_rate() -> None:
+def test_the_steady_rate_is_between_the_recent_and_the_long_run_rate() -> None:
     failures = [event("a", at(hours), at(hours + 1)) for hours in (30, 60, 90)]
     recent, steady = rates(fleet(failures, TWO), 10)
     long_run = (3 + 0.5) / (2 * 10 + 500)
@@ -221,21 +222,21 @@ def test_failures_before_the_first_cutoff_are_not_counted_without_their_exposure
 
 @settings(max_examples=40, deadline=None)
 @given(fleets())
-def test_rates_stay_as_they_were_when_more_becomes_known(made_up: Fleet) -> None:
+def test_rates_stay_as_they_were_when_more_becomes_known(records: Fleet) -> None:
     def of(known: Fleet, cutoffs: int) -> bytes:
         view = known.view(START + DAYS * DAY)
         risk = assess(view, daily(START, cutoffs), None)
         return b"".join(rate(view, risk, 1.0)[: DAYS // 2].tobytes() for rate in (base_rate, steady_rate))
 
     half = to_datetime(daily(START, DAYS)[DAYS // 2 - 1])
-    assert of(made_up, DAYS) == of(made_up.known_at(half), DAYS // 2)
+    assert of(records, DAYS) == of(records.known_at(half), DAYS // 2)
 
 
 @settings(max_examples=40, deadline=None)
 @given(fleets())
-def test_what_is_recorded_at_once_is_merged_as_in_the_protocol(made_up: Fleet) -> None:
-    at_once = made_up.events.with_columns(recorded_at="start", end_recorded_at="end")
-    view = fleet(nodes=made_up.nodes.rows(named=True), events=at_once.rows(named=True)).view(START + DAYS * DAY)
+def test_failures_recorded_at_once_are_merged_as_in_the_protocol(records: Fleet) -> None:
+    at_once = records.events.with_columns(recorded_at="start", end_recorded_at="end")
+    view = fleet(nodes=records.nodes.rows(named=True), events=at_once.rows(named=True)).view(START + DAYS * DAY)
     risk = assess(view, daily(START - 25 * DAY, DAYS + 25), None)
     exposure = np.cumsum(risk.at_risk.sum(axis=0)).astype(np.float64)
     failures = merge_failures(view.events())
@@ -243,5 +244,7 @@ def test_what_is_recorded_at_once_is_merged_as_in_the_protocol(made_up: Fleet) -
     counted = [max(start, known[name]) for name, start in failures.rows() if name in known and start > START - 26 * DAY]
     expected = [sum(start <= to_datetime(cutoff) for start in counted) for cutoff in risk.cutoffs]
     rate = base_rate(view, risk, 1.0, timedelta(days=1_000))
-    seen = exposure > 0
-    np.testing.assert_allclose((rate * exposure)[seen], np.array(expected, dtype=np.float64)[seen], atol=1e-9)
+    is_exposed = exposure > 0
+    np.testing.assert_allclose(
+        (rate * exposure)[is_exposed], np.array(expected, dtype=np.float64)[is_exposed], atol=1e-9
+    )

@@ -1,4 +1,4 @@
-"""Who stands next to whom, by name and rack."""
+"""Which nodes are next to each other, by name and rack."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from features.events.neighbours import adjacent_pairs, of_neighbours
 from features.population.event_arrays import NEVER, EventArrays
 
 
-def beside(*names: str, rack: str | None = "r") -> set[tuple[str, str]]:
+def neighbours_of(*names: str, rack: str | None = "r") -> set[tuple[str, str]]:
     nodes = pl.DataFrame({"node": names, "rack": [rack] * len(names)}, schema={"node": pl.String, "rack": pl.String})
-    return {(names[one], names[other]) for one, other in adjacent_pairs(nodes).rows()}
+    return {(names[unit], names[neighbour]) for unit, neighbour in adjacent_pairs(nodes).rows()}
 
 
-def both(*pair: str) -> set[tuple[str, str]]:
-    one, other = pair
-    return {(one, other), (other, one)}
+def both_ways(first: str, second: str) -> set[tuple[str, str]]:
+    return {(first, second), (second, first)}
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("r205n12", "r205n13"),
         ("r205n12", "r205n14"),
@@ -35,12 +34,12 @@ def both(*pair: str) -> set[tuple[str, str]]:
         ("n12345678901234567890", "n12345678901234567891"),
     ],
 )
-def test_nodes_whose_last_numbers_differ_by_one_or_two_are_neighbours(one: str, other: str) -> None:
-    assert beside(one, other) == both(one, other)
+def test_nodes_whose_last_numbers_differ_by_one_or_two_are_neighbours(first: str, second: str) -> None:
+    assert neighbours_of(first, second) == both_ways(first, second)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("r205n12", "r205n15"),
         ("r205n12", "r206n12"),
@@ -50,8 +49,8 @@ def test_nodes_whose_last_numbers_differ_by_one_or_two_are_neighbours(one: str, 
         ("login", "admin"),
     ],
 )
-def test_other_nodes_are_not(one: str, other: str) -> None:
-    assert beside(one, other) == set()
+def test_other_nodes_are_not_neighbours(first: str, second: str) -> None:
+    assert neighbours_of(first, second) == set()
 
 
 def test_nodes_of_two_racks_are_no_neighbours() -> None:
@@ -59,27 +58,27 @@ def test_nodes_of_two_racks_are_no_neighbours() -> None:
     assert set(adjacent_pairs(nodes).rows()) == {(1, 2), (2, 1)}
 
 
-def test_nodes_without_a_rack_stand_beside_each_other() -> None:
-    assert beside("n1", "n2", rack=None) == both("n1", "n2")
+def test_nodes_without_a_rack_can_be_neighbours() -> None:
+    assert neighbours_of("n1", "n2", rack=None) == both_ways("n1", "n2")
 
 
-def test_no_node_has_no_neighbour() -> None:
-    assert beside() == set()
+def test_an_empty_inventory_has_no_neighbours() -> None:
+    assert neighbours_of() == set()
 
 
 @given(st.sets(st.integers(0, 30).map("n{}".format)), st.sets(st.integers(31, 60).map("n{}".format)))
 def test_a_node_that_joins_changes_nothing_between_the_others(old: set[str], new: set[str]) -> None:
-    both_ways = beside(*sorted(old | new))
-    assert {(one, other) for one, other in both_ways if one in old and other in old} == beside(*sorted(old))
-    assert {(other, one) for one, other in both_ways} == both_ways
+    pairs = neighbours_of(*sorted(old | new))
+    assert {(first, second) for first, second in pairs if first in old and second in old} == neighbours_of(*sorted(old))
+    assert {(second, first) for first, second in pairs} == pairs
 
 
-def test_each_node_is_given_the_facts_of_its_neighbours() -> None:
+def test_each_node_gets_the_events_of_its_neighbours() -> None:
     times = np.array(["2021-01-01", "2021-01-02"], dtype="datetime64[us]")
-    facts = EventArrays(np.array([1, 3]), times, times + 1, times + 2, np.array([NEVER, times[1]]))
+    events = EventArrays(np.array([1, 3]), times, times + 1, times + 2, np.array([NEVER, times[1]]))
     nodes = pl.DataFrame({"node": ["n1", "n2", "n3", "n9"], "rack": ["r"] * 4})
-    told = of_neighbours(facts, adjacent_pairs(nodes))
-    assert sorted(told.unit.tolist()) == [0, 2]
-    assert set(told.start) == {times[0]}
-    assert set(told.known_at) == {times[0] + 2}
-    assert np.isnat(told.end_known_at).all()
+    copies = of_neighbours(events, adjacent_pairs(nodes))
+    assert sorted(copies.unit.tolist()) == [0, 2]
+    assert set(copies.start) == {times[0]}
+    assert set(copies.known_at) == {times[0] + 2}
+    assert np.isnat(copies.end_known_at).all()

@@ -1,4 +1,4 @@
-"""Looking up what was known: every answer against a loop over the facts."""
+"""Looking up what was known: every result against a loop over the records."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from hypothesis import strategies as st
 
 from features.population.asof_lookup import AsOfLookup, running_max
 
-FACTS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 9), st.integers(-9, 9)), max_size=20)
-PLACES = st.lists(st.tuples(st.integers(0, 4), st.integers(-6, 12)), max_size=10)
+Record = tuple[int, int, int]  # unit, step, amount
+RECORDS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 9), st.integers(-9, 9)), max_size=20).map(sorted)
+LOOKUPS = st.lists(st.tuples(st.integers(0, 4), st.integers(-6, 12)), max_size=10)
 
 
-@given(FACTS, PLACES)
-def test_each_place_knows_the_facts_of_its_unit_up_to_its_step(
-    facts: list[tuple[int, int, int]], places: list[tuple[int, int]]
-) -> None:
-    facts = sorted(facts)
-    unit, step, amount = (np.array([fact[part] for fact in facts], dtype=np.int64) for part in range(3))
-    asked = [np.array([place[part] for place in places], dtype=np.int64) for part in range(2)]
-    known = AsOfLookup(unit, step).known(asked[0], asked[1])
-    newest = known.newest(amount.astype(np.float64))
-    for place, (of, now) in enumerate(places):
-        own = [fact[2] for fact in facts if fact[0] == of and fact[1] <= now]
-        assert known.count[place] == len(own)
-        assert known.total(amount)[place] == sum(own)
-        assert newest[place] == own[-1] if own else np.isnan(newest[place])
+@given(RECORDS, LOOKUPS)
+def test_the_records_of_a_unit_are_known_up_to_a_step(records: list[Record], lookups: list[tuple[int, int]]) -> None:
+    unit, step, amount = (np.array([record[column] for record in records], dtype=np.int64) for column in range(3))
+    units, steps = (np.array([lookup[column] for lookup in lookups], dtype=np.int64) for column in range(2))
+    known = AsOfLookup(unit, step).known(units, steps)
+    newest, total = known.newest(amount.astype(np.float64)), known.total(amount)
+    assert len(known.count) == len(newest) == len(total) == len(lookups)
+    for index, (of_unit, now) in enumerate(lookups):
+        amounts = [record[2] for record in records if record[0] == of_unit and record[1] <= now]
+        assert known.count[index] == len(amounts)
+        assert total[index] == sum(amounts)
+        assert newest[index] == amounts[-1] if amounts else np.isnan(newest[index])
 
 
-@given(FACTS)
-def test_the_running_maximum_starts_anew_with_each_unit(facts: list[tuple[int, int, int]]) -> None:
-    facts = sorted(facts)
-    unit = np.array([fact[0] for fact in facts], dtype=np.int64)
-    moment = np.array([fact[2] for fact in facts], dtype="datetime64[us]")
-    expected = [max(other[2] for other in facts[: at + 1] if other[0] == fact[0]) for at, fact in enumerate(facts)]
-    assert running_max(unit, moment).astype(np.int64).tolist() == expected
+@given(RECORDS)
+def test_the_running_maximum_restarts_with_each_unit(records: list[Record]) -> None:
+    unit = np.array([record[0] for record in records], dtype=np.int64)
+    times = np.array([record[2] for record in records], dtype="datetime64[us]")
+    expected = [
+        max(time for of_unit, _, time in records[: index + 1] if of_unit == record[0])
+        for index, record in enumerate(records)
+    ]
+    assert running_max(unit, times).astype(np.int64).tolist() == expected

@@ -1,4 +1,4 @@
-"""Who is at risk: the protocol's reference implementation on real fleets and on any, and cases by hand."""
+"""Which nodes are at risk: compared with the protocol's reference on real and drawn fleets, and cases by hand."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ NODE = {"node": "a", "observed_from": START - 30 * DAY}
 
 
 def assert_same_rows(risk: AtRisk, folder: Path, coverage: str | None) -> None:
-    own_names, own_times = pairs(risk.rows())
+    names, times = pairs(risk.rows())
     expected = rows_at_risk(folder, risk.cutoffs, coverage)
-    assert own_names == expected.node.to_list()
-    assert np.array_equal(own_times, moments(expected.ts))
+    assert names == expected.node.to_list()
+    assert np.array_equal(times, moments(expected.ts))
 
 
 def test_the_rows_of_m100_are_the_references() -> None:
@@ -51,17 +51,17 @@ def test_the_rows_of_lanl_are_the_references() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(fleets())
-def test_the_rows_of_any_folder_are_the_references(made_up: Fleet) -> None:
+def test_the_rows_of_any_folder_are_the_references(records: Fleet) -> None:
     for coverage in (None, COVERAGE):
-        risk = assess(made_up.view(), daily(START, DAYS), None if coverage is None else Coverage(coverage))
+        risk = assess(records.view(), daily(START, DAYS), None if coverage is None else Coverage(coverage))
         with tempfile.TemporaryDirectory() as folder:
-            made_up.write(Path(folder))
+            records.write(Path(folder))
             assert_same_rows(risk, Path(folder), coverage)
 
 
-def at_risk_days(one: Fleet, days: int = 10, coverage: Coverage | None = None) -> list[int]:
+def at_risk_days(records: Fleet, days: int = 10, coverage: Coverage | None = None) -> list[int]:
     """List the days after START on which node a is at risk."""
-    risk = assess(one.view(), daily(START, days), coverage)
+    risk = assess(records.view(), daily(START, days), coverage)
     return np.flatnonzero(risk.at_risk[risk.names.index("a")]).tolist()
 
 
@@ -81,11 +81,11 @@ def test_a_repair_ends_when_its_end_is_recorded() -> None:
     assert at_risk_days(fleet([down], [NODE])) == [4, 5, 6, 7, 8, 9]
 
 
-def test_a_repair_without_an_end_lasts() -> None:
+def test_a_repair_without_an_end_continues() -> None:
     assert at_risk_days(fleet([event("a", START + 2 * DAY)], [NODE])) == [0, 1]
 
 
-def test_an_event_without_duration_takes_nobody_out() -> None:
+def test_an_event_without_duration_leaves_its_node_at_risk() -> None:
     assert at_risk_days(fleet([event("a", START + DAY, START + DAY)], [NODE])) == list(range(10))
 
 
@@ -102,8 +102,8 @@ def covered(rows: Sequence[tuple[str, datetime, datetime, float | None]]) -> lis
     days = [START + day * DAY for day in range(5)]
     full = [(name, ts, ts, 100.0) for name in "bcd" for ts in days]
     nodes = [NODE | {"node": name} for name in "abcd"]
-    one = fleet(nodes=nodes, telemetry=samples([*full, *rows]), metrics=(Metric("n", MetricKind.COUNT),))
-    return at_risk_days(one, 5, Coverage("n"))
+    records = fleet(nodes=nodes, telemetry=samples([*full, *rows]), metrics=(Metric("n", MetricKind.COUNT),))
+    return at_risk_days(records, 5, Coverage("n"))
 
 
 def test_a_node_reports_with_nine_tenths_of_the_fleets_median() -> None:
@@ -112,8 +112,8 @@ def test_a_node_reports_with_nine_tenths_of_the_fleets_median() -> None:
 
 
 def test_nodes_that_sent_nothing_do_not_lower_the_median() -> None:
-    dead = [(name, START, START, 0.0) for name in ("e", "f", "g", "h")]
-    assert covered([("a", START, START, 80.0), *dead]) == []
+    silent = [(name, START, START, 0.0) for name in ("e", "f", "g", "h")]
+    assert covered([("a", START, START, 80.0), *silent]) == []
 
 
 def test_a_node_without_a_sample_at_the_cutoff_does_not_report() -> None:
@@ -125,9 +125,9 @@ def test_a_sample_that_became_known_after_the_cutoff_does_not_count() -> None:
     assert covered(late) == [1]
 
 
-def test_who_does_not_report_is_unknown() -> None:
-    one = fleet(nodes=[NODE], telemetry=samples([("a", START, START, 5.0)]), metrics=(Metric("n"),))
-    risk = assess(one.view(), daily(START, 2), Coverage("n"))
+def test_a_node_that_does_not_report_is_unknown() -> None:
+    records = fleet(nodes=[NODE], telemetry=samples([("a", START, START, 5.0)]), metrics=(Metric("n"),))
+    risk = assess(records.view(), daily(START, 2), Coverage("n"))
     assert risk.at_risk.tolist() == [[True, False]]
     assert risk.unknown.tolist() == [[False, True]]
 
@@ -137,19 +137,19 @@ def test_a_cutoff_after_the_view_is_refused() -> None:
         assess(fleet(nodes=[NODE]).view(START + DAY), daily(START, 3), None)
 
 
-def test_cutoffs_must_rise() -> None:
+def test_cutoffs_must_ascend() -> None:
     with pytest.raises(DataError, match=r"2021-01-02.*comes after.*2021-01-03"):
         assess(fleet(nodes=[NODE]).view(HINDSIGHT), daily(START, 3)[[0, 2, 1]], None)
 
 
-def test_an_empty_fleet_has_nobody_at_risk() -> None:
+def test_an_empty_fleet_has_no_node_at_risk() -> None:
     assert len(assess(fleet().view(), daily(START, 3), None).rows()) == 0
-    unseen = fleet(nodes=[NODE], telemetry=samples([]), metrics=(Metric("n"),))
-    assert len(assess(unseen.view(), daily(START, 3), Coverage("n")).rows()) == 0
-    assert len(assess(unseen.view(), daily(START, 0), Coverage("n")).rows()) == 0
+    silent = fleet(nodes=[NODE], telemetry=samples([]), metrics=(Metric("n"),))
+    assert len(assess(silent.view(), daily(START, 3), Coverage("n")).rows()) == 0
+    assert len(assess(silent.view(), daily(START, 0), Coverage("n")).rows()) == 0
 
 
-def test_rows_are_taken_with_their_times() -> None:
+def test_chosen_rows_keep_their_times() -> None:
     risk = assess(fleet(nodes=[NODE, NODE | {"node": "b"}]).view(), daily(START, 3), None)
     rows = risk.rows().take(np.array([1, 5]))
     assert pairs(rows)[0] == ["a", "b"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from hypothesis import given
@@ -20,7 +20,9 @@ WINDOWS = st.sampled_from([None, timedelta(seconds=1), DAY, 3 * DAY])
 
 
 @given(SPANS, WINDOWS, st.integers(0, 999_999))
-def test_seconds_are_those_of_a_loop(spans: list[tuple[int, int | None]], window: timedelta | None, micro: int) -> None:
+def test_seconds_equal_those_of_a_loop(
+    spans: list[tuple[int, int | None]], window: timedelta | None, micro: int
+) -> None:
     shift = timedelta(microseconds=micro)
     nodes = [
         {
@@ -33,24 +35,27 @@ def test_seconds_are_those_of_a_loop(spans: list[tuple[int, int | None]], window
     names, cutoffs = tuple(str(node["node"]) for node in nodes), daily(START, CUTOFFS)
     exposure = Exposure.of(fleet(nodes=nodes).view(), names, cutoffs)
     node, cutoff = np.divmod(np.arange(len(nodes) * CUTOFFS), CUTOFFS)
-    told = exposure.seconds(Rows(names, cutoffs, node, cutoff), window).reshape(len(nodes), CUTOFFS)
+    seconds = exposure.seconds(Rows(names, cutoffs, node, cutoff), window).reshape(len(nodes), CUTOFFS)
     group = np.arange(len(nodes)) % 2
     of_groups = exposure.seconds_of_groups(group, window)
-    for column, now in enumerate(map(to_datetime, cutoffs)):
-        expected = [_seconds(START + timedelta(seconds=start) + shift, length, now, window) for start, length in spans]
-        assert told[:, column].tolist() == expected
-        for one in np.unique(group):
-            assert of_groups[one, column] == sum(np.array(expected)[group == one])
+    expected = np.array(
+        [
+            [_seconds(START + timedelta(seconds=start) + shift, length, to_datetime(now), window) for now in cutoffs]
+            for start, length in spans
+        ]
+    )
+    assert seconds.tolist() == expected.tolist()
+    assert of_groups.tolist() == [expected[group == number].sum(axis=0).tolist() for number in np.unique(group)]
 
 
-def _seconds(came: object, length: int | None, now: object, window: timedelta | None) -> int:
-    span = now - came  # type: ignore[operator]  # both are times
+def _seconds(observed_from: datetime, length: int | None, now: datetime, window: timedelta | None) -> int:
+    span = now - observed_from
     if span < timedelta(0) or (length is not None and span >= timedelta(seconds=length)):
         return 0
     return int(min(span, window or span) / timedelta(seconds=1))
 
 
-def test_a_name_that_the_view_does_not_know_was_never_observed() -> None:
+def test_an_unknown_node_was_never_observed() -> None:
     exposure = Exposure.of(fleet(nodes=[{"node": "a", "observed_from": START}]).view(), ("a", "ghost"), daily(START, 2))
-    told = exposure.seconds(Rows(("a", "ghost"), daily(START, 2), np.array([0, 1]), np.array([1, 1])), None)
-    assert told.tolist() == [86_400, 0]
+    seconds = exposure.seconds(Rows(("a", "ghost"), daily(START, 2), np.array([0, 1]), np.array([1, 1])), None)
+    assert seconds.tolist() == [86_400, 0]

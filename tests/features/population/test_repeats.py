@@ -1,4 +1,4 @@
-"""New failures and old ones that go on, by what was known when each was recorded."""
+"""New failures and earlier ones that continue, by what was known when each was recorded."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 NODES = [{"node": name, "observed_from": at(-1_000)} for name in "ab"]
 
 
-def new(events: Sequence[dict[str, object]]) -> list[float]:
+def new_failures(events: Sequence[dict[str, object]]) -> list[float]:
     """List the hours at which new failures of a and b start."""
     view = fleet(events, NODES).view(at(10_000))
-    facts = without_repeats(EventArrays.of(view.events(), ("a", "b"), to_times(view.nodes()["observed_from"])))
-    return sorted((start - to_numpy(START)).item().total_seconds() / 3_600 for start in facts.start)
+    failures = without_repeats(EventArrays.of(view.events(), ("a", "b"), to_times(view.nodes()["observed_from"])))
+    return sorted((start - to_numpy(START)).item().total_seconds() / 3_600 for start in failures.start)
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(24, [0.0]), (25, [0.0, 30.0])])
-def test_a_failure_soon_after_another_one_goes_on_with_it(gap: int, expected: list[float]) -> None:
-    assert new([event("a", at(0), at(5)), event("a", at(5 + gap), at(99))]) == expected
+def test_a_failure_soon_after_another_one_continues_it(gap: int, expected: list[float]) -> None:
+    assert new_failures([event("a", at(0), at(5)), event("a", at(5 + gap), at(99))]) == expected
 
 
 def test_a_failure_of_another_node_is_new() -> None:
-    assert new([event("a", at(0)), event("b", at(1))]) == [0, 1]
+    assert new_failures([event("a", at(0)), event("b", at(1))]) == [0, 1]
 
 
-def test_a_failure_whose_end_was_not_known_yet_goes_on() -> None:
+def test_a_failure_whose_end_was_not_known_yet_continues() -> None:
     first = event("a", at(0), at(5), end_recorded_at=at(60))
-    assert new([first, event("a", at(50), at(51))]) == [0]
-    assert new([first, event("a", at(50), at(51), recorded_at=at(60))]) == [0, 50]
+    assert new_failures([first, event("a", at(50), at(51))]) == [0]
+    assert new_failures([first, event("a", at(50), at(51), recorded_at=at(60))]) == [0, 50]
 
 
-def test_what_becomes_known_later_does_not_make_a_new_failure_old() -> None:
+def test_what_becomes_known_later_does_not_make_a_new_failure_a_repeat() -> None:
     later = event("a", at(0), at(49), recorded_at=at(70), end_recorded_at=at(70))
-    assert new([event("a", at(50), at(51)), later]) == [0, 50]
+    assert new_failures([event("a", at(50), at(51)), later]) == [0, 50]
 
 
 def test_a_failure_that_was_recorded_twice_is_new_once() -> None:
-    assert new([event("a", at(0), at(5)), event("a", at(0), at(6))]) == [0]
-    assert new([]) == []
+    assert new_failures([event("a", at(0), at(5)), event("a", at(0), at(6))]) == [0]
+    assert new_failures([]) == []

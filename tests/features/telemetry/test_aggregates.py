@@ -1,4 +1,4 @@
-"""The algebra of windows: identity to the bit, associativity up to rounding, folds against a plain loop."""
+"""The algebra of windows: identity to the bit, associativity up to rounding, folds against a loop."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def samples(draw: st.DrawFn) -> list[list[float]]:
 
 
 def lifted(family: AggregateFamily, buckets: list[list[float]], first: int = 18_000) -> Parts:
-    """Lift buckets of samples into parts, one column a bucket."""
+    """Lift buckets of samples into parts, one column per bucket."""
     raw = {name: np.full(len(buckets), np.nan) for name in ("n", *_AGGREGATES)}
-    for place, values in enumerate(buckets):
-        raw["n"][place] = len(values)
+    for index, values in enumerate(buckets):
+        raw["n"][index] = len(values)
         for name, aggregate in _AGGREGATES.items() if values else ():
-            raw[name][place] = aggregate(np.array(values))
-    at = (np.arange(len(buckets)) + first) * DAY_MICROSECONDS
+            raw[name][index] = aggregate(np.array(values))
+    ts = (np.arange(len(buckets)) + first) * DAY_MICROSECONDS
     empty = np.array([not values for values in buckets])
-    raw["first_ts"], raw["last_ts"] = np.where(empty, np.nan, at - 100), np.where(empty, np.nan, at)
+    raw["first_ts"], raw["last_ts"] = np.where(empty, np.nan, ts - 100), np.where(empty, np.nan, ts)
     return family.lift(tuple(raw[name] for name in family.columns), np.arange(first, first + len(buckets), dtype=float))
 
 
@@ -67,51 +67,57 @@ def fold(family: AggregateFamily, slices: list[Parts]) -> Parts:
     return folded
 
 
-def column(parts: Parts, place: int) -> Parts:
-    return tuple(part[place : place + 1] for part in parts)
+def column(parts: Parts, index: int) -> Parts:
+    return tuple(part[index : index + 1] for part in parts)
 
 
 def bits(parts: Parts) -> list[bytes]:
     return [np.where(np.isnan(part), np.nan, part).tobytes() for part in parts]
 
 
+def assert_close(actual: Parts, expected: Parts, buckets: list[list[float]]) -> None:
+    """Assert that parts are equal up to the rounding of squares of the largest sample."""
+    largest = max((abs(value) for bucket in buckets for value in bucket), default=0.0)
+    for part, expected_part in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(part, expected_part, rtol=1e-9, atol=1e-9 * (1 + largest**2))
+
+
 @each_family
 @given(samples())
-def test_merging_or_joining_with_nothing_changes_no_bit(name: str, buckets: list[list[float]]) -> None:
+def test_merging_or_joining_with_empty_parts_changes_no_bit(name: str, buckets: list[list[float]]) -> None:
     family = FAMILIES[name]
-    own = lifted(family, buckets)
-    nothing = tuple(np.full(COUNT, value, dtype=np.float64) for value in family.empty)
-    assert bits(lifted(family, [[]] * COUNT)) == bits(nothing)
-    assert bits(family.merge(nothing, own)) == bits(own)
-    assert bits(family.merge(own, nothing)) == bits(own)
-    assert bits(family.join(own, nothing)) == bits(own)
+    parts = lifted(family, buckets)
+    empty = tuple(np.full(COUNT, value, dtype=np.float64) for value in family.empty)
+    assert bits(lifted(family, [[]] * COUNT)) == bits(empty)
+    assert bits(family.merge(empty, parts)) == bits(parts)
+    assert bits(family.merge(parts, empty)) == bits(parts)
+    assert bits(family.join(parts, empty)) == bits(parts)
 
 
 @pytest.mark.parametrize("name", ["moments", "trend", "extremes"])
 def test_minus_zero_is_zero(name: str) -> None:
-    """Else its sign would tell what it was merged with, and in which place of a vector."""
+    """Otherwise its sign would depend on what it was merged with, and on its position in a vector."""
     family = FAMILIES[name]
     raw = {"n": 1.0, "mean": -0.0, "m2": 0.0, "min": -0.0, "max": -0.0}
     parts = family.lift(tuple(np.array([raw[part]]) for part in family.columns), np.array([18_000.0]))
     assert not np.signbit(parts).any()
 
 
-def test_merging_huge_values_with_nothing_changes_no_bit() -> None:
+def test_merging_huge_values_with_empty_parts_changes_no_bit() -> None:
     for family in (MOMENTS, TREND):
-        own, nothing = lifted(family, [[1e200]]), lifted(family, [[]])
-        assert bits(family.merge(nothing, own)) == bits(own)
-        assert bits(family.merge(own, nothing)) == bits(own)
+        parts, empty = lifted(family, [[1e200]]), lifted(family, [[]])
+        assert bits(family.merge(empty, parts)) == bits(parts)
+        assert bits(family.merge(parts, empty)) == bits(parts)
 
 
 @each_family
 @given(samples())
 def test_merging_is_associative_up_to_rounding(name: str, buckets: list[list[float]]) -> None:
     family = FAMILIES[name]
-    a, b, c = (column(lifted(family, buckets), place) for place in range(3))
+    a, b, c = (column(lifted(family, buckets), index) for index in range(3))
     left, right = family.merge(family.merge(a, b), c), family.merge(a, family.merge(b, c))
-    largest = max((abs(value) for bucket in buckets for value in bucket), default=0.0)
-    for one, other in zip(left, right, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * (1 + largest**2))
+    assert len(left) == len(family.empty) > 0
+    assert_close(left, right, buckets)
 
 
 @each_family
@@ -122,24 +128,23 @@ def test_a_window_is_a_fold_of_its_buckets(name: str, buckets: list[list[float]]
     parts = lifted(family, buckets)
     stops = np.arange(length - 1, COUNT, step)
     folded = window(family.merge, parts, (length,), stops)[length]
-    largest = max((abs(value) for bucket in buckets for value in bucket), default=0.0)
-    for place, stop in enumerate(stops):
+    assert len(stops) > 0
+    for index, stop in enumerate(stops):
         inside = [column(parts, bucket) for bucket in range(stop - length + 1, stop + 1)]
-        for one, other in zip(column(folded, place), fold(family, inside), strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * (1 + largest**2))
+        assert_close(column(folded, index), fold(family, inside), buckets)
 
 
 @each_family
 @settings(max_examples=30)
 @given(samples(), samples(), st.integers(1, COUNT))
-def test_a_window_has_the_same_bits_whatever_lies_around_it(
+def test_a_window_has_the_same_bits_whatever_is_around_it(
     name: str, buckets: list[list[float]], others: list[list[float]], length: int
 ) -> None:
     family = FAMILIES[name]
     alone = window(family.merge, lifted(family, buckets), (length,), np.array([COUNT - 1]))[length]
-    around = lifted(family, others + buckets + others, first=18_000 - COUNT)
+    longer = lifted(family, others + buckets + others, first=18_000 - COUNT)
     for stops in (np.array([2 * COUNT - 1]), slice(COUNT - 1, 3 * COUNT, COUNT)):
-        folded = window(family.merge, around, (1, length, COUNT), stops)[length]
+        folded = window(family.merge, longer, (1, length, COUNT), stops)[length]
         assert bits(column(folded, len(folded[0]) // 2)) == bits(alone)
 
 
@@ -161,7 +166,7 @@ def rng() -> np.random.Generator:
 def test_a_trend_is_the_least_squares_line_through_weighted_means(rng: np.random.Generator) -> None:
     buckets: list[NDArray[np.float64]] = [rng.normal(5 + 0.3 * day, 1, rng.integers(0, 5)) for day in range(30)]
     parts = lifted(TREND, [bucket.tolist() for bucket in buckets])
-    *_, at_m2, co = (part[0] for part in window(TREND.merge, parts, (30,), np.array([29]))[30])
+    *_, time_m2, co_moment = (part[0] for part in window(TREND.merge, parts, (30,), np.array([29]))[30])
     day = np.repeat(np.arange(30), [len(bucket) for bucket in buckets])
     slope, _ = np.polyfit(day, np.concatenate(buckets), 1)
-    assert co / at_m2 == pytest.approx(slope, rel=1e-9)
+    assert co_moment / time_m2 == pytest.approx(slope, rel=1e-9)

@@ -34,15 +34,15 @@ Sample = tuple[str, int, int, float]  # node, minute, hours late, value
 def changes(draw: st.DrawFn) -> list[Sample]:
     """Draw changes of node a and b, some of them late; the counter may be reset."""
     keys = st.tuples(st.sampled_from("ab"), st.integers(-59, 60 * (BUCKETS - 1)))
-    found = draw(st.lists(keys, unique=True, max_size=20))
+    drawn = draw(st.lists(keys, unique=True, max_size=20))
     values = st.sampled_from([0.0, 1.0, 2.5, 7.0, 7.0, -3.0, np.nan])
-    return [(node, minute, draw(st.integers(0, 3)), draw(values)) for node, minute in found]
+    return [(node, minute, draw(st.integers(0, 3)), draw(values)) for node, minute in drawn]
 
 
-def table_of(found: Sequence[Sample]) -> pl.DataFrame:
+def table_of(samples: Sequence[Sample]) -> pl.DataFrame:
     rows = [
         (node, START + minute * HOUR / 60, START + minute * HOUR / 60 + late * HOUR, value)
-        for node, minute, late, value in found
+        for node, minute, late, value in samples
     ]
     frame = pl.DataFrame(rows, schema={**TELEMETRY_KEYS, "x": pl.Float64()}, orient="row")
     table = rollup(frame.with_columns(pl.col("x").fill_nan(None)), ["x"], HOUR)
@@ -50,26 +50,26 @@ def table_of(found: Sequence[Sample]) -> pl.DataFrame:
 
 
 def values_of(table: pl.DataFrame, bucket: int, length: int) -> dict[str, NDArray[np.float64]]:
-    """Compute every statistic of every node at one bucket's end."""
+    """Compute every statistic of every node at the end of a bucket."""
     series = OnChangeSeries.of(table, "x", NAMES, HOUR)
     node, end = np.arange(len(NAMES)), np.full(len(NAMES), FIRST + bucket)
     now, then = series.at(node, end), series.at(node, end - length)
     return {statistic.name: statistic.value(now, then) for statistic in on_change_statistics()}
 
 
-def parts_of(found: Sequence[Sample], node: str) -> list[tuple[int, int, float]]:
+def parts_of(samples: Sequence[Sample], node: str) -> list[tuple[int, int, float]]:
     """List when the newest sample of each bucket's part was known (bucket) and taken (minute), and its value."""
     newest: dict[tuple[int, int], tuple[int, float]] = {}
-    for name, minute, late, value in sorted(found):
+    for name, minute, late, value in sorted(samples):
         if name == node and not np.isnan(value):
             newest[-(-minute // 60), -(-(minute + 60 * late) // 60)] = minute, value
     return sorted((known, minute, value) for (_, known), (minute, value) in newest.items())
 
 
-def expected_values(found: Sequence[Sample], node: str, bucket: int, length: int) -> dict[str, float]:
+def expected_values(samples: Sequence[Sample], node: str, bucket: int, length: int) -> dict[str, float]:
     """Walk through the changes in the order in which they became known."""
     steps: list[tuple[int, int, float]] = []
-    for known, minute, value in parts_of(found, node):
+    for known, minute, value in parts_of(samples, node):
         if known <= bucket and (not steps or minute > steps[-1][1]):
             steps.append((known, minute, value))
     if not steps:
@@ -98,24 +98,26 @@ def expected_values(found: Sequence[Sample], node: str, bucket: int, length: int
 
 
 def value_at(steps: Sequence[tuple[int, int, float]], hour: int) -> float | None:
-    """Give the value that was held during the hour before the end of a bucket."""
+    """Return the value that held during the hour before the end of a bucket."""
     return next((value for known, _, value in reversed(steps) if known < hour), None)
 
 
 @settings(max_examples=100, deadline=None)
 @given(changes(), st.integers(0, BUCKETS), st.integers(1, 9))
-def test_every_statistic_is_that_of_a_loop_over_what_was_known(found: list[Sample], bucket: int, length: int) -> None:
-    values = values_of(table_of(found), bucket, length)
+def test_every_statistic_equals_that_of_a_loop_over_what_was_known(
+    samples: list[Sample], bucket: int, length: int
+) -> None:
+    values = values_of(table_of(samples), bucket, length)
     assert len(values) > 5
     for row, node in enumerate(NAMES):
         of_node = {name: value[row] for name, value in values.items()}
-        assert of_node == pytest.approx(expected_values(found, node, bucket, length), nan_ok=True)
+        assert of_node == pytest.approx(expected_values(samples, node, bucket, length), nan_ok=True)
 
 
 @settings(max_examples=60, deadline=None)
 @given(changes(), st.integers(0, BUCKETS), st.integers(1, 9))
-def test_what_becomes_known_later_changes_no_bit(found: list[Sample], bucket: int, length: int) -> None:
-    table = table_of(found)
+def test_what_becomes_known_later_changes_no_bit(samples: list[Sample], bucket: int, length: int) -> None:
+    table = table_of(samples)
     at_the_time = pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * HOUR <= START + bucket * HOUR
     in_hindsight, then = values_of(table, bucket, length), values_of(table.filter(at_the_time), bucket, length)
     assert len(in_hindsight) > 5
@@ -133,7 +135,7 @@ def test_a_value_that_is_older_than_what_is_known_is_left_out() -> None:
     assert (values["last"][0], values["max"][0]) == (8, 8)
 
 
-def test_the_newest_sample_counts_whatever_order_a_bucket_arrives_in() -> None:
+def test_the_newest_sample_of_a_bucket_counts_even_if_older_ones_arrive_later() -> None:
     values = values_of(table_of([("a", 90, 2, 5.0), ("a", 110, 0, 8.0)]), 9, 3)
     assert values["last"][0] == 8
 
@@ -143,13 +145,13 @@ def test_a_counter_that_is_reset_rises_from_zero() -> None:
     assert (values["increase"][0], values["rises"][0], values["max"][0]) == (14, 2, 100)
 
 
-def test_what_was_above_zero_when_first_seen_has_been_so_for_an_unknown_time() -> None:
+def test_it_is_unknown_since_when_a_first_value_above_zero_has_been_above_zero() -> None:
     began = values_of(table_of([("a", 0, 0, 0.0), ("a", 60, 0, 2.0), ("a", 120, 0, 0.0), ("a", 180, 0, 9.0)]), 25, 9)
     assert began["days_since_first"][0] == 1
     assert np.isnan(values_of(table_of([("a", 0, 0, 2.0), ("a", 60, 0, 5.0)]), 25, 9)["days_since_first"][0])
 
 
-def test_a_clock_runs_on_from_when_it_was_read() -> None:
+def test_hours_in_operation_continue_from_the_last_report() -> None:
     assert values_of(table_of([("a", 30, 3, 500.0)]), 8, 3)["running"][0] == 507.5
 
 

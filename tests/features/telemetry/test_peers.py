@@ -1,4 +1,4 @@
-"""Nodes beside their peers, against pandas."""
+"""Nodes compared with their peers, against pandas."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from features.telemetry import peers
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+COMPARISONS = (peers.fleet_deviation, peers.fleet_ratio, peers.fleet_rank)
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, 2.0, 7.0, -3.0, np.nan])
 FLEETS = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=VALUES)
 
@@ -24,10 +25,10 @@ def enough(values: NDArray[np.float64], fewest: int = peers.FEWEST_PEERS) -> NDA
 
 
 @given(FLEETS, st.floats(0, 1))
-def test_quantiles_are_pandas_where_there_are_five_peers(values: NDArray[np.float64], share: float) -> None:
-    (told,) = peers.quantiles(values, (share,))
+def test_quantiles_equal_those_of_pandas_where_there_are_five_peers(values: NDArray[np.float64], share: float) -> None:
+    (quantile,) = peers.quantiles(values, (share,))
     expected = pd.DataFrame(values).quantile(share).to_numpy()
-    np.testing.assert_allclose(told, np.where(enough(values), expected, np.nan), atol=1e-12)
+    np.testing.assert_allclose(quantile, np.where(enough(values), expected, np.nan), atol=1e-12)
 
 
 @given(FLEETS)
@@ -46,7 +47,7 @@ def test_the_ratio_is_to_the_fleets_median(values: NDArray[np.float64]) -> None:
 
 
 @given(FLEETS)
-def test_the_rank_goes_from_zero_to_one_and_ties_share_the_lowest_place(values: NDArray[np.float64]) -> None:
+def test_the_rank_goes_from_zero_to_one_and_ties_share_the_lowest_rank(values: NDArray[np.float64]) -> None:
     frame = pd.DataFrame(values)
     expected = ((frame.rank(method="min") - 1) / (frame.count() - 1)).where(frame.notna() & enough(values))
     np.testing.assert_allclose(peers.fleet_rank(values), expected, atol=1e-12)
@@ -64,29 +65,27 @@ def test_the_rank_in_a_group_is_that_of_pandas(values: NDArray[np.float64], grou
 
 @given(FLEETS)
 def test_the_rank_in_a_group_of_all_is_the_rank_in_the_fleet(values: NDArray[np.float64]) -> None:
-    node, at = np.nonzero(np.ones_like(values))
-    ranks = peers.group_rank(values[node, at], at).reshape(values.shape)
+    node, column = np.nonzero(np.ones_like(values))
+    ranks = peers.group_rank(values[node, column], column).reshape(values.shape)
     assert ranks.tobytes() == peers.fleet_rank(values).tobytes()
 
 
 @given(FLEETS, st.integers(1, 3))
 def test_the_groups_deviation_is_from_its_own_median(values: NDArray[np.float64], groups: int) -> None:
     group = np.arange(len(values)) % groups
-    told = peers.group_deviation(values, group)
-    for one in range(groups):
-        own = values[group == one]
-        if len(own):
-            middle = pd.DataFrame(own).median().to_numpy()
-            expected = np.where(enough(own), own - middle, np.nan)
-            np.testing.assert_allclose(told[group == one], expected, atol=1e-12)
+    frame, count = pd.DataFrame(values), pd.DataFrame(values).groupby(group).transform("count")
+    expected = (frame - frame.groupby(group).transform("median")).where(count >= peers.FEWEST_PEERS)
+    np.testing.assert_allclose(peers.group_deviation(values, group), expected, atol=1e-12)
 
 
 @given(FLEETS, st.randoms(use_true_random=False))
-def test_the_order_of_the_nodes_and_absent_ones_change_no_bit(values: NDArray[np.float64], random: object) -> None:
+def test_the_order_of_the_nodes_and_nodes_without_values_change_no_bit(
+    values: NDArray[np.float64], random: object
+) -> None:
     order = np.array(sorted(range(len(values)), key=lambda _: random.random()))  # type: ignore[attr-defined]  # random is Random
     more = np.vstack([values[order], np.full((3, values.shape[1]), np.nan)])
-    for beside in (peers.fleet_deviation, peers.fleet_ratio, peers.fleet_rank):
-        assert beside(more)[: len(values)].tobytes() == beside(values)[order].tobytes()
+    for compare in COMPARISONS:
+        assert compare(more)[: len(values)].tobytes() == compare(values)[order].tobytes()
 
 
 def test_a_median_between_minus_zero_and_zero_is_zero() -> None:
@@ -95,10 +94,9 @@ def test_a_median_between_minus_zero_and_zero_is_zero() -> None:
         assert not np.signbit(middle[0])
 
 
-def test_a_lonely_node_has_no_peers() -> None:
-    lonely = np.array([[3.0], [np.nan], [np.nan], [np.nan], [np.nan]])
-    for beside in (peers.fleet_deviation, peers.fleet_ratio, peers.fleet_rank):
-        assert np.isnan(beside(lonely)).all()
+def test_a_single_node_with_a_value_has_no_peers() -> None:
+    values = np.array([[3.0], [np.nan], [np.nan], [np.nan], [np.nan]])
+    assert np.isnan([compare(values) for compare in COMPARISONS]).all()
 
 
 def test_an_empty_fleet_has_no_quantiles() -> None:

@@ -1,4 +1,4 @@
-"""The training set: what is drawn, with which weight, and from which cutoffs."""
+"""The training set: which rows are drawn, with which weights, and at which cutoffs."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def periods(outcome: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Perio
 def test_every_failing_row_is_drawn_and_no_unknown_one(
     outcome: np.ndarray[tuple[int, int], np.dtype[np.float64]], negatives: float
 ) -> None:
-    own = periods(outcome)
-    drawn = sample(own, negatives, np.random.default_rng(0))
-    kept = np.zeros(len(outcome), dtype=bool)
-    kept[drawn.chosen] = True
-    assert np.all(kept[own.fails])
-    assert not np.any(kept & ~own.is_known)
-    assert np.all(drawn.weight[own.fails[drawn.chosen]] == 1)
+    all_periods = periods(outcome)
+    drawn = sample(all_periods, negatives, np.random.default_rng(0))
+    is_drawn = np.zeros(len(outcome), dtype=bool)
+    is_drawn[drawn.chosen] = True
+    assert np.all(is_drawn[all_periods.fails])
+    assert not np.any(is_drawn & ~all_periods.is_known)
+    assert np.all(drawn.weight[all_periods.fails[drawn.chosen]] == 1)
     assert np.all(drawn.weight >= 1)
     if negatives == 1e9:
-        assert np.array_equal(kept, own.is_known)
+        assert np.array_equal(is_drawn, all_periods.is_known)
         assert np.all(drawn.weight == 1)
 
 
-def test_weights_make_up_for_the_rows_that_were_not_drawn() -> None:
+def test_weights_compensate_for_the_rows_that_were_not_drawn() -> None:
     outcome = np.zeros((200_000, 2))
     outcome[:1_000, 1] = 1
     drawn = sample(periods(outcome), 5, np.random.default_rng(1))
@@ -58,14 +58,15 @@ def test_weights_make_up_for_the_rows_that_were_not_drawn() -> None:
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     outcome = np.zeros((1_000, 2))
-    one, other = (sample(periods(outcome), 50, np.random.default_rng(3)).chosen for _ in range(2))
-    assert np.array_equal(one, other)
+    first, second = (sample(periods(outcome), 50, np.random.default_rng(3)).chosen for _ in range(2))
+    assert len(first) == pytest.approx(50, abs=20)
+    assert np.array_equal(first, second)
 
 
 def test_cutoffs_go_back_from_the_view_in_whole_steps() -> None:
     view = fleet().view(START + 10 * DAY)
-    told = cutoffs_until(view, to_numpy(START), 3)
-    assert told.tolist() == [to_numpy(START + day * DAY).item() for day in (1, 4, 7, 10)]
+    cutoffs = cutoffs_until(view, to_numpy(START), 3)
+    assert cutoffs.tolist() == [to_numpy(START + day * DAY).item() for day in (1, 4, 7, 10)]
     assert cutoffs_until(view, to_numpy(START + 11 * DAY), 3).tolist() == [to_numpy(START + 10 * DAY).item()]
 
 
@@ -75,17 +76,18 @@ def test_days_are_exact_microseconds() -> None:
 
 def test_a_training_set_holds_rows_features_outcomes_and_rates_of_one_view() -> None:
     nodes = [{"node": name, "observed_from": START, "rack": name} for name in "abc"]
-    one = fleet([event("a", at(100), at(130)), event("b", at(200), at(201))], nodes)
-    view = one.view(START + 20 * DAY)
+    view = fleet([event("a", at(100), at(130)), event("b", at(200), at(201))], nodes).view(START + 20 * DAY)
     risk = assess(view, cutoffs_until(view, to_numpy(START), 1), None)
     catalogue = build(capabilities_of(view, (), ()))
-    told = build_training(view, risk, catalogue, Design((1, 3), 1, None, 1e9), np.random.default_rng(0))
-    assert len(told.rows) == len(told.weight) == len(told.features) == len(told.periods.outcome)
-    expected = Periods.of(told.rows, Outcomes.of(view, risk.names), (1, 3))
-    assert np.array_equal(told.periods.outcome, expected.outcome, equal_nan=True)
-    assert told.periods.fails.sum() == 6
-    assert np.array_equal(told.features, batch.compute(catalogue, view, risk, told.rows), equal_nan=True)
-    assert np.array_equal(told.fleet_rate, steady_rate(view, risk, 1)[told.rows.cutoff])
-    small = told.only(catalogue.only(Origin.SAMPLED, metrics=["node"]))
-    assert small.features.shape == (len(told.rows), 3)
-    assert np.array_equal(small.features[:, 1], told.features[:, catalogue.names.index("node__days_observed__ever")])
+    training = build_training(view, risk, catalogue, Design((1, 3), 1, None, 1e9), np.random.default_rng(0))
+    assert len(training.rows) == len(training.weight) == len(training.features) == len(training.periods.outcome)
+    expected = Periods.of(training.rows, Outcomes.of(view, risk.names), (1, 3))
+    assert np.array_equal(training.periods.outcome, expected.outcome, equal_nan=True)
+    assert training.periods.fails.sum() == 6
+    assert np.array_equal(training.features, batch.compute(catalogue, view, risk, training.rows), equal_nan=True)
+    assert np.array_equal(training.fleet_rate, steady_rate(view, risk, 1)[training.rows.cutoff])
+    small = training.only(catalogue.only(Origin.SAMPLED, metrics=["node"]))
+    assert small.features.shape == (len(training.rows), 3)
+    assert np.array_equal(
+        small.features[:, 1], training.features[:, catalogue.names.index("node__days_observed__ever")]
+    )
