@@ -1,4 +1,4 @@
-"""What every actuator must do; a new actuator is added by a line in ACTUATORS."""
+"""The contract of every actuator; a new actuator is added by a line in ACTUATORS."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_a_time_in_another_zone_is_the_same_order(actuator: Actuator) -> None:
     assert not actuator.drain(replace(ORDER, decided_at=NOW.astimezone(timezone(timedelta(hours=9)))))
 
 
-@pytest.mark.parametrize("other", [replace(ORDER, node="n2"), replace(ORDER, decided_at=NOW + HOUR)])
-def test_another_node_or_decision_is_another_order(actuator: Actuator, other: DrainOrder) -> None:
+@pytest.mark.parametrize("order", [replace(ORDER, node="n2"), replace(ORDER, decided_at=NOW + HOUR)])
+def test_another_node_or_decision_is_another_order(actuator: Actuator, order: DrainOrder) -> None:
     actuator.drain(ORDER)
-    assert actuator.drain(other)
+    assert actuator.drain(order)
 
 
-def test_orders_may_come_out_of_order(actuator: Actuator) -> None:
+def test_orders_need_not_come_in_the_order_of_their_times(actuator: Actuator) -> None:
     later = replace(ORDER, decided_at=NOW + HOUR)
     assert [actuator.drain(order) for order in (later, ORDER, later)] == [True, True, False]
 

@@ -1,7 +1,7 @@
-"""No feature, no row at risk and no encoder at a time knows more than was known at that time.
+"""No feature, no row at risk and no encoder depends on what became known after the cutoff.
 
-Every feature of the catalogue is computed for many cutoffs in one pass from a late view, and compared bit by
-bit with what the same code makes of records that end at the cutoff, or of records whose future is another.
+Every feature of the catalogue is computed for many cutoffs in one pass from a late view, and compared bit by bit
+with the same features of records that end at the cutoff, or of records with another future.
 """
 
 from __future__ import annotations
@@ -48,39 +48,39 @@ class Case:
         view = self.fleet.view(to_datetime(self.cutoffs[-1]))
         return build(replace(capabilities_of(view, self.fleet.metrics, self.windows), causes=self.causes))
 
-    def told(self, fleet: Fleet, cutoffs: Times, at: datetime | None = None) -> Told:
+    def compute(self, fleet: Fleet, cutoffs: Times, at: datetime | None = None) -> RowFeatures:
         view = fleet.view(at or to_datetime(cutoffs[-1]))
         risk = assess(view, cutoffs, self.coverage)
         catalogue = self.catalogue()
-        return Told(risk, catalogue, batch.compute(catalogue, view, risk, risk.rows()))
+        return RowFeatures(risk, catalogue, batch.compute(catalogue, view, risk, risk.rows()))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RowFeatures:
     """Rows at risk with their features."""
 
     risk: AtRisk
     catalogue: Catalogue
     features: NDArray[np.float32]
 
-    def differences(self, other: Told, cutoff: np.datetime64) -> list[str]:
+    def differences(self, expected: RowFeatures, cutoff: np.datetime64) -> list[str]:
         """List what differs at a cutoff: nodes at risk, or bits of a node's features."""
-        own, names = self._at(cutoff)
-        others, other_names = other._at(cutoff)
-        if names != other_names:
-            return [f"at risk: {sorted(set(names) ^ set(other_names))}"]
-        node, column = np.nonzero(own.view(np.uint32) != others.view(np.uint32))
+        features, names = self._of_cutoff(cutoff)
+        expected_features, expected_names = expected._of_cutoff(cutoff)
+        if names != expected_names:
+            return [f"at risk: {sorted(set(names) ^ set(expected_names))}"]
+        node, column = np.nonzero(features.view(np.uint32) != expected_features.view(np.uint32))
         return [
-            f"{names[n]} {self.catalogue.names[c]}: {own[n, c]} {others[n, c]}"
+            f"{names[n]} {self.catalogue.names[c]}: {features[n, c]} {expected_features[n, c]}"
             for n, c in zip(node, column, strict=True)
         ]
 
-    def _at(self, cutoff: np.datetime64) -> tuple[NDArray[np.float32], list[str]]:
+    def _of_cutoff(self, cutoff: np.datetime64) -> tuple[NDArray[np.float32], list[str]]:
         rows = self.risk.rows()
-        own = rows.ts == cutoff
-        features = np.ascontiguousarray(self.features[own])
+        is_of_cutoff = rows.ts == cutoff
+        features = np.ascontiguousarray(self.features[is_of_cutoff])
         features[np.isnan(features)] = np.nan  # a NaN has many bit patterns
-        return features, [rows.names[node] for node in rows.node[own]]
+        return features, [rows.names[node] for node in rows.node[is_of_cutoff]]
 
 
 def made_up() -> Case:
@@ -89,7 +89,7 @@ def made_up() -> Case:
 
 
 def m100() -> Case:
-    """Take the four racks of a real fleet that fail most."""
+    """Use the four racks of a real fleet with the most failures."""
     start = datetime(2021, 6, 1, tzinfo=UTC)
     whole = real("m100")
     failures = whole.events.filter(kind="failure").join(whole.nodes, on="node").group_by("rack").len()
@@ -101,7 +101,7 @@ def m100() -> Case:
 
 
 CASES = {"made up": made_up, "m100": m100}
-STEPS = (3, 17, 38)  # cutoffs at which the records are cut off
+STEPS = (3, 17, 38)  # indices of the cutoffs at which the records end
 
 
 @cache
@@ -110,10 +110,10 @@ def case_of(name: str) -> Case:
 
 
 @cache
-def late(name: str) -> Told:
+def in_hindsight(name: str) -> RowFeatures:
     """Compute everything in one pass, from a view long after the last cutoff."""
     case = case_of(name)
-    return case.told(case.fleet, case.cutoffs, at=to_datetime(case.cutoffs[-1]) + 100 * DAY)
+    return case.compute(case.fleet, case.cutoffs, at=to_datetime(case.cutoffs[-1]) + 100 * DAY)
 
 
 each_case = pytest.mark.parametrize("name", CASES)
@@ -121,12 +121,12 @@ each_step = pytest.mark.parametrize("step", STEPS)
 
 
 @each_case
-def test_there_is_something_to_leak(name: str) -> None:
-    told = late(name)
-    assert len(told.risk.rows()) > 400
-    assert told.risk.unknown.any()
-    assert told.risk.down.any()
-    varying = [len(np.unique(column[~np.isnan(column)])) > 1 for column in told.features.T]
+def test_the_cases_have_rows_and_features_that_could_leak(name: str) -> None:
+    computed = in_hindsight(name)
+    assert len(computed.risk.rows()) > 400
+    assert computed.risk.unknown.any()
+    assert computed.risk.down.any()
+    varying = [len(np.unique(column[~np.isnan(column)])) > 1 for column in computed.features.T]
     assert np.mean(varying) > 0.8
 
 
@@ -136,45 +136,45 @@ def test_records_that_end_at_the_cutoff_give_the_same_bits(name: str, step: int)
     case, cutoff = case_of(name), case_of(name).cutoffs[step]
     known = case.fleet.known_at(to_datetime(cutoff))
     for cutoffs in (case.cutoffs[step : step + 1], case.cutoffs[: step + 1]):
-        assert not case.told(known, cutoffs).differences(late(name), cutoff)
+        assert not case.compute(known, cutoffs).differences(in_hindsight(name), cutoff)
 
 
 @each_case
 @each_step
 def test_another_future_gives_the_same_bits(name: str, step: int) -> None:
     case = case_of(name)
-    other = with_another_future(case.fleet, to_datetime(case.cutoffs[step]), np.random.default_rng(step))
-    told = case.told(other, case.cutoffs)
+    changed = with_another_future(case.fleet, to_datetime(case.cutoffs[step]), np.random.default_rng(step))
+    computed = case.compute(changed, case.cutoffs)
     for cutoff in case.cutoffs[: step + 1]:
-        assert not told.differences(late(name), cutoff)
-    assert any(told.differences(late(name), cutoff) for cutoff in case.cutoffs[step + 1 :])
+        assert not computed.differences(in_hindsight(name), cutoff)
+    assert any(computed.differences(in_hindsight(name), cutoff) for cutoff in case.cutoffs[step + 1 :])
 
 
 def with_another_future(fleet: Fleet, at: datetime, rng: np.random.Generator) -> Fleet:
-    """Change everything that was not known at a time: samples, events, ends, departures, and nodes that come."""
+    """Change everything that was not known at a time: samples, events, ends, departures, and new nodes."""
     values = [name for name in fleet.telemetry.columns if name not in TELEMETRY_KEYS]
     noise = {name: pl.Series(name, rng.normal(1e4, 1e4, fleet.telemetry.height)) for name in values}
     is_known = pl.col(AVAILABLE_AT) <= at
     telemetry = fleet.telemetry.with_columns(
         pl.when(is_known).then(pl.col(name)).otherwise(noise[name]) for name in values
     )
-    ended = pl.col("end_recorded_at") <= at
+    has_ended = pl.col("end_recorded_at") <= at
     length = pl.Series(rng.integers(0, 500, fleet.events.height)) * timedelta(hours=1)
     events = fleet.events.with_columns(
         node=pl.when(pl.col("recorded_at") <= at).then("node").otherwise(pl.col("node").reverse()),
         kind=pl.when(pl.col("recorded_at") <= at).then("kind").otherwise(pl.lit("failure")),
-        end=pl.when(ended).then("end").otherwise(pl.max_horizontal(pl.lit(at), "start") + length),
-        end_recorded_at=pl.when(ended).then("end_recorded_at").otherwise(pl.lit(at) + timedelta(hours=1) + length),
+        end=pl.when(has_ended).then("end").otherwise(pl.max_horizontal(pl.lit(at), "start") + length),
+        end_recorded_at=pl.when(has_ended).then("end_recorded_at").otherwise(pl.lit(at) + timedelta(hours=1) + length),
     )
     return replace(fleet, telemetry=telemetry, events=events, nodes=_with_other_departures(fleet.nodes, at, rng))
 
 
 def _with_other_departures(nodes: pl.DataFrame, at: datetime, rng: np.random.Generator) -> pl.DataFrame:
-    """Let who is still there leave in another order, and others come afterwards."""
+    """Let the nodes that are present at a time leave in another order, and add nodes that come after it."""
     permuted = nodes["observed_until"][rng.permutation(nodes.height)]
-    gone = pl.col("observed_until") <= at
+    has_left = pl.col("observed_until") <= at
     after = pl.max_horizontal(permuted, pl.lit(at) + timedelta(hours=1))
-    departures = pl.when(gone).then("observed_until").when(permuted.is_not_null()).then(after)
+    departures = pl.when(has_left).then("observed_until").when(permuted.is_not_null()).then(after)
     new = nodes.with_columns(node="0" + pl.col("node"), observed_from=pl.lit(at) + timedelta(minutes=1))
     return pl.concat(
         [nodes.with_columns(observed_until=departures), new.with_columns(observed_until=None)], how="diagonal_relaxed"
@@ -182,26 +182,26 @@ def _with_other_departures(nodes: pl.DataFrame, at: datetime, rng: np.random.Gen
 
 
 @each_case
-def test_the_order_of_the_rows_does_not_reach_a_feature(name: str) -> None:
+def test_features_do_not_depend_on_the_order_of_the_records(name: str) -> None:
     case = case_of(name)
-    told = case.told(case.fleet.shuffled(np.random.default_rng(5)), case.cutoffs)
-    assert not [line for cutoff in case.cutoffs for line in told.differences(late(name), cutoff)]
+    computed = case.compute(case.fleet.shuffled(np.random.default_rng(5)), case.cutoffs)
+    assert not [line for cutoff in case.cutoffs for line in computed.differences(in_hindsight(name), cutoff)]
 
 
 @each_case
-def test_the_end_of_observation_does_not_reach_a_feature_before_it_passes(name: str) -> None:
+def test_features_do_not_depend_on_when_a_node_leaves_later(name: str) -> None:
     case, last = case_of(name), case_of(name).cutoffs[-1]
-    still_there = case.fleet.nodes.with_columns(
+    never = case.fleet.nodes.with_columns(
         observed_until=pl.when(pl.col("observed_until") <= to_datetime(last)).then("observed_until")
     )
-    soon = still_there.with_columns(pl.col("observed_until").fill_null(to_datetime(last) + timedelta(seconds=1)))
-    for nodes in (still_there, soon):
-        told = case.told(replace(case.fleet, nodes=nodes), case.cutoffs)
-        assert not [line for cutoff in case.cutoffs for line in told.differences(late(name), cutoff)]
+    soon = never.with_columns(pl.col("observed_until").fill_null(to_datetime(last) + timedelta(seconds=1)))
+    for nodes in (never, soon):
+        computed = case.compute(replace(case.fleet, nodes=nodes), case.cutoffs)
+        assert not [line for cutoff in case.cutoffs for line in computed.differences(in_hindsight(name), cutoff)]
 
 
 @each_case
-def test_a_planted_label_reaches_no_feature_before_it_is_known(name: str) -> None:
+def test_no_feature_depends_on_a_planted_label_before_it_is_known(name: str) -> None:
     case, step = case_of(name), 20
     cutoff = to_datetime(case.cutoffs[step])
     metric = case.fleet.metrics[0].name
@@ -209,32 +209,32 @@ def test_a_planted_label_reaches_no_feature_before_it_is_known(name: str) -> Non
     planted = case.fleet.telemetry.with_columns(
         pl.when(pl.col(AVAILABLE_AT) > cutoff).then(fails * 1e6).otherwise(metric).alias(metric)
     )
-    told = case.told(replace(case.fleet, telemetry=planted), case.cutoffs)
-    assert not told.differences(late(name), case.cutoffs[step])
-    assert told.differences(late(name), case.cutoffs[step + 5])
+    computed = case.compute(replace(case.fleet, telemetry=planted), case.cutoffs)
+    assert not computed.differences(in_hindsight(name), case.cutoffs[step])
+    assert computed.differences(in_hindsight(name), case.cutoffs[step + 5])
 
 
 @each_case
 @each_step
-def test_the_encoders_know_no_more_than_the_cutoff(name: str, step: int) -> None:
+def test_encoders_depend_only_on_what_was_known_at_the_cutoff(name: str, step: int) -> None:
     case = case_of(name)
     cutoffs = case.cutoffs[: step + 1]
     at = to_datetime(cutoffs[-1])
-    known, one = case.fleet.known_at(at).view(at), case.fleet.view(at)
-    assert capabilities_of(one, case.fleet.metrics, case.windows) == capabilities_of(
+    known, full = case.fleet.known_at(at).view(at), case.fleet.view(at)
+    assert capabilities_of(full, case.fleet.metrics, case.windows) == capabilities_of(
         known, case.fleet.metrics, case.windows
     )
     for rate in (base_rate, steady_rate):
-        own = rate(known, assess(known, cutoffs, case.coverage), 1.0)
-        every = rate(case.fleet.view(), late(name).risk, 1.0)
-        assert own.tobytes() == every[: step + 1].tobytes()
+        at_the_time = rate(known, assess(known, cutoffs, case.coverage), 1.0)
+        later = rate(case.fleet.view(), in_hindsight(name).risk, 1.0)
+        assert at_the_time.tobytes() == later[: step + 1].tobytes()
 
 
 @each_case
 def test_a_cutoff_after_the_view_is_refused(name: str) -> None:
-    case, told = case_of(name), late(name)
+    case, computed = case_of(name), in_hindsight(name)
     early = case.fleet.view(to_datetime(case.cutoffs[-1]) - timedelta(seconds=1))
     with pytest.raises(FutureError):
-        batch.compute(case.catalogue(), early, told.risk, told.risk.rows())
+        batch.compute(case.catalogue(), early, computed.risk, computed.risk.rows())
     with pytest.raises(FutureError):
         assess(early, case.cutoffs, case.coverage)

@@ -1,4 +1,4 @@
-"""A small fleet, its scores and a policy, of which each test changes one thing."""
+"""A small fleet, its scores and a policy; each test changes one of them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SCORE = NodeScore("n1", 0.9, NOW, timedelta(0), Support.OK)
 
 
 def scored(node: str, probability: float | None, **changed: object) -> NodeScore:
-    """Make a score of a node, as of now and from data of now, with some fields changed."""
+    """Return a score of a node, as of now and from data of now, with some fields changed."""
     return replace(SCORE, node=node, probability=probability, **changed)  # type: ignore[arg-type]  # dataclasses' own limit
 
 
 def limited(fleet_share: float = 1.0, fleet_count: int = 1_000, per_rack: int = 1_000) -> Policy:
-    """Make the policy with these limits."""
+    """Return the policy with these limits."""
     return replace(POLICY, limits=Limits(fleet_share, fleet_count, per_rack))
 
 
 def fleet(size: int, out: Collection[str] = (), rack_size: int = 4) -> FleetState:
-    """Make nodes n1, n2… in racks r0, r1…"""
+    """Return the state of a fleet of nodes n1, n2… in racks r0, r1…"""
     return FleetState({f"n{index + 1}": f"r{index // rack_size}" for index in range(size)}, frozenset(out))

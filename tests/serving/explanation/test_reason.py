@@ -42,15 +42,15 @@ REASONS = st.lists(
 
 
 @given(REASONS)
-def test_what_was_written_is_read_again(reasons: tuple[Reason, ...]) -> None:
+def test_written_reasons_are_read_back(reasons: tuple[Reason, ...]) -> None:
     assert from_json(to_json(reasons)) == reasons
 
 
-def test_json_holds_a_key_for_each_field_and_the_words() -> None:
-    (told,) = json.loads(to_json([FAN]))
-    assert told["since"] == "2024-03-03T14:00:00+00:00"
-    assert (told["metric"], told["value"], told["low"], told["high"]) == ("fan", 2100.0, 5400.0, 6100.0)
-    assert (told["odds"], told["text"]) == (2.4, FAN.text)
+def test_json_holds_a_key_for_each_field_and_the_text() -> None:
+    (reason,) = json.loads(to_json([FAN]))
+    assert reason["since"] == "2024-03-03T14:00:00+00:00"
+    assert (reason["metric"], reason["value"], reason["low"], reason["high"]) == ("fan", 2100.0, 5400.0, 6100.0)
+    assert (reason["odds"], reason["text"]) == (2.4, FAN.text)
 
 
 def test_no_reasons_are_an_empty_list() -> None:
@@ -59,12 +59,12 @@ def test_no_reasons_are_an_empty_list() -> None:
 
 
 @pytest.mark.parametrize("text", ["load mean: 3, odds x2", "[1]", '[{"metric": "fan"}]', "{}x", '{"metric": "fan"}'])
-def test_what_is_no_list_of_reasons_is_refused(text: str) -> None:
+def test_text_that_is_not_a_list_of_reasons_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="run `nodeward score` again"):
         from_json(text)
 
 
-def test_reasons_share_a_line() -> None:
+def test_reasons_are_joined_on_one_line() -> None:
     assert reasons_text([FAN, FAN]) == f"{FAN.text}; {FAN.text}"
     assert reasons_text([]) == ""
     assert str(FAN) == FAN.text

@@ -31,8 +31,6 @@ CONTEXT = NodeContext(
     maintenance={},
 )
 UNKNOWN = NormalRange(math.nan, math.nan)
-
-
 METRICS = (
     Metric("temp", unit="°C"),
     Metric("x", unit="W"),
@@ -48,7 +46,7 @@ FLEET = FleetCapabilities(METRICS, (DAY, 7 * DAY), has_racks=True, has_hardware=
 FEATURES = {feature.name: feature for feature in build(FLEET).features}
 
 
-def said(name: str, value: float, normal: NormalRange = UNKNOWN, since: Since | None = None) -> str:
+def text_of_name(name: str, value: float, normal: NormalRange = UNKNOWN, since: Since | None = None) -> str:
     return text_of(FEATURES[name], value, normal, since)
 
 
@@ -79,35 +77,35 @@ def text_of(feature: Feature, value: float, normal: NormalRange = UNKNOWN, since
         ("x__mean_vs_fleet__7d", -4.2, "x mean vs fleet -4.2 robust sd"),
     ],
 )
-def test_each_signal_is_written_as_people_say_it(name: str, value: float, text: str) -> None:
-    assert said(name, value) == text
+def test_each_signal_is_written_as_a_plain_phrase(name: str, value: float, text: str) -> None:
+    assert text_of_name(name, value) == text
 
 
 def test_the_normal_range_and_since_when_follow_the_value() -> None:
     name = "temp__mean__1d"
-    assert said(name, 41.0, NormalRange(20.0, 25.0)) == "inlet temperature 41 °C, normal 20–25"
-    of_rack = said(name, 41.0, NormalRange(20.0, 25.0, is_of_rack=True))
+    assert text_of_name(name, 41.0, NormalRange(20.0, 25.0)) == "inlet temperature 41 °C, normal 20–25"
+    of_rack = text_of_name(name, 41.0, NormalRange(20.0, 25.0, is_of_rack=True))
     assert of_rack == "inlet temperature 41 °C, normal in rack-07 20–25"
-    dated = said(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 5 * DAY))
+    dated = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 5 * DAY))
     assert dated == "inlet temperature 41 °C, normal 20–25, since 27 May (5 days)"
-    old = said(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 30 * DAY, or_earlier=True))
-    assert old == "inlet temperature 41 °C, normal 20–25, for at least 30 days"
+    long_ago = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 30 * DAY, or_earlier=True))
+    assert long_ago == "inlet temperature 41 °C, normal 20–25, for at least 30 days"
 
 
 def test_hardware_is_named_and_a_count_of_one_is_in_the_singular() -> None:
-    assert said("hardware__failures__7d", 1.0) == "hardware dl380: 1 failure in 7 days"
-    rate = said("rack__relative_rate__90d", 3.21)
+    assert text_of_name("hardware__failures__7d", 1.0) == "hardware dl380: 1 failure in 7 days"
+    rate = text_of_name("rack__relative_rate__90d", 3.21)
     assert rate == "rack-07 fails 3.2 times as often as the fleet over 90 days"
-    assert said("failures__count__7d", 3.0) == "failed 3 times in 7 days, last on 30 May (memory)"
-    rate = said("failures__relative_rate__90d", 3.2, NormalRange(0.5, 2.0))
+    assert text_of_name("failures__count__7d", 3.0) == "failed 3 times in 7 days, last on 30 May (memory)"
+    rate = text_of_name("failures__relative_rate__90d", 3.2, NormalRange(0.5, 2.0))
     assert rate == "fails 3.2 times as often as the fleet over 90 days, normal 0.5–2, last on 30 May (memory)"
-    assert said("failures_memory__count__30d", 0.0) == "no failure (memory) in 30 days"
+    assert text_of_name("failures_memory__count__30d", 0.0) == "no failure (memory) in 30 days"
 
 
 def test_every_feature_of_the_catalogue_has_a_phrase_for_every_value() -> None:
-    plain = [f for f in EVERYTHING.features if f.peer in {Peer.NONE, Peer.RATIO} and f.metric != "fleet"]
-    assert len(plain) > 60
-    for feature in plain:
+    features = [f for f in EVERYTHING.features if f.peer in {Peer.NONE, Peer.RATIO} and f.metric != "fleet"]
+    assert len(features) > 60
+    for feature in features:
         assert "{title}" not in feature.phrase.positive, feature.name
         for value in (-1.5, 0.0, 1.0, 300.0, math.nan):
             text = text_of(feature, value, NormalRange(0.0, 1.0))

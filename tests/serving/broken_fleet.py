@@ -1,4 +1,4 @@
-"""A fleet on an hourly clock, with one broken part at a known time, to be explained."""
+"""A small fleet with hourly samples, in which tests break one part at a known time."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def healthy(hours: int = 24 * 12) -> pl.DataFrame:
     )
 
 
-def spoiled(telemetry: pl.DataFrame, node: str, since: datetime, **values: object) -> pl.DataFrame:
+def with_fault(telemetry: pl.DataFrame, node: str, since: datetime, **values: object) -> pl.DataFrame:
     """Set some metrics of a node from a time on; a value may be an expression."""
-    is_spoiled = (pl.col("node") == node) & (pl.col(TS) >= since)
+    is_faulty = (pl.col("node") == node) & (pl.col(TS) >= since)
     return telemetry.with_columns(
-        pl.when(is_spoiled)
+        pl.when(is_faulty)
         .then(value if isinstance(value, pl.Expr) else pl.lit(value, pl.Float64))
         .otherwise(name)
         .alias(name)
@@ -68,14 +68,14 @@ def spoiled(telemetry: pl.DataFrame, node: str, since: datetime, **values: objec
     )
 
 
-def of(
+def fleet_of(
     telemetry: pl.DataFrame,
     events: Sequence[Mapping[str, object]] = (),
-    came: Mapping[str, datetime] | None = None,
+    observed_from: Mapping[str, datetime] | None = None,
     only: Sequence[str] = NAMES,
 ) -> Fleet:
-    """Put the nodes into two racks; they have been there for a month, but for those that came later."""
-    since = dict.fromkeys(NAMES, START - 30 * DAY) | dict(came or {})
+    """Build a fleet of two racks; nodes are observed from a month before START, or from a given time."""
+    since = dict.fromkeys(NAMES, START - 30 * DAY) | dict(observed_from or {})
     nodes = [
         {"node": name, "rack": f"r{number % 2}", "hardware": "x", "observed_from": since[name]}
         for number, name in enumerate(only)
@@ -83,15 +83,17 @@ def of(
     return replace(fleet(events, nodes, telemetry=telemetry, metrics=METRICS), width=WIDTH)
 
 
-def told(shop: Fleet, node: str, added: Mapping[str, float], at: datetime = NOW) -> tuple[Reason, ...]:
-    """Explain one node, to whose log-odds some features add something."""
-    view = shop.view(at)
+def reasons_of(
+    records: Fleet, node: str, log_odds_by_feature: Mapping[str, float], at: datetime = NOW
+) -> tuple[Reason, ...]:
+    """Explain the score of one node, given what some features contribute to its log-odds."""
+    view = records.view(at)
     risk = assess(view, np.array([to_numpy(at)]), None)
     rows = risk.rows()
     features = batch.compute(CATALOGUE, view, risk, rows)
     contributions = np.zeros(features.shape)
-    where = [rows.names[number] for number in rows.node].index(node)
-    for name, log_odds in added.items():
-        contributions[where, CATALOGUE.names.index(name)] = log_odds
+    row = [rows.names[number] for number in rows.node].index(node)
+    for name, log_odds in log_odds_by_feature.items():
+        contributions[row, CATALOGUE.names.index(name)] = log_odds
     scored = ScoredRows(CATALOGUE, rows, features, contributions, contributions.sum(axis=1))
-    return explain(view, scored, METRICS)[where]
+    return explain(view, scored, METRICS)[row]
