@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
-SOURCES := data features models serving pipelines tests
+SOURCES := nodeward.py data features models serving pipelines tests examples
 
 .PHONY: help install demo check test integration wheel-test security licences bench lock clean
 
@@ -57,7 +57,7 @@ wheel-test: $(STAMP) ## build the wheel, and test it without access to the sourc
 	mkdir -p $(WHEEL)/alone
 	cp -r tests examples docs README.md Makefile pyproject.toml $(WHEEL)/alone
 	ln -s "$(CURDIR)/../shared" $(WHEEL)/shared
-	cd $(WHEEL)/alone && ../env/bin/python -m tests.release.wheel && ../env/bin/python -m pytest -n $(WORKERS) tests/checks tests/pipelines --ignore tests/pipelines/test_packaging.py
+	cd $(WHEEL)/alone && ../env/bin/python -m tests.release.wheel && ../env/bin/python -m pytest -n $(WORKERS) tests/checks tests/pipelines tests/test_nodeward.py --ignore tests/pipelines/test_packaging.py
 
 security: $(STAMP) ## check the locked dependencies for known vulnerabilities and for licences (`check` looks for unsafe code)
 	$(BIN)/python -m tests.release.vulnerabilities requirements.lock

@@ -13,6 +13,7 @@ from features.grid import to_numpy
 from models.evaluation.evaluate import MODEL, RANKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from models.backtest.result import Backtest
@@ -109,16 +110,22 @@ def _is_compared(measure: str) -> bool:
 def write_scores(backtest: Backtest, path: Path) -> None:
     """Write one row for each node at risk, horizon and model as Parquet."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for horizon in backtest.evaluations:
-            rows, probabilities = backtest.replay.of_horizon(horizon)
-            node = pa.array(pl.Series(rows.names).gather(rows.node).to_arrow(), type=pa.string())
-            ts = pa.array(rows.ts.astype("datetime64[us]"), type=pa.timestamp("us", tz="UTC"))
-            for name, probability in probabilities.items():
-                columns = [
-                    node,
-                    ts,
-                    pa.repeat(int(horizon), len(rows)),
-                    pa.repeat(name, len(rows)),
-                    pa.array(probability),
-                ]
-                writer.write_table(pa.table(columns, schema=SCHEMA))
+        for table in score_tables(backtest):
+            writer.write_table(table)
+
+
+def score_tables(backtest: Backtest) -> Iterator[pa.Table]:
+    """Yield one row for each node at risk, a table for each horizon and model, with the columns of SCHEMA."""
+    for horizon in backtest.evaluations:
+        rows, probabilities = backtest.replay.of_horizon(horizon)
+        node = pa.array(pl.Series(rows.names).gather(rows.node).to_arrow(), type=pa.string())
+        ts = pa.array(rows.ts.astype("datetime64[us]"), type=pa.timestamp("us", tz="UTC"))
+        for name, probability in probabilities.items():
+            columns = [
+                node,
+                ts,
+                pa.repeat(int(horizon), len(rows)),
+                pa.repeat(name, len(rows)),
+                pa.array(probability),
+            ]
+            yield pa.table(columns, schema=SCHEMA)

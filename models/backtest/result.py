@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models.metrics.bootstrap import Resampler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Backtest:
     """Every model's probabilities, and their evaluation by horizon."""
 
@@ -38,6 +38,14 @@ class Backtest:
         """Evaluate the forecast causes of failures within a horizon; None if none was forecast."""
         causes = self.replay.causes_within(horizon_days)
         return evaluate_causes(causes, self.resampler) if causes is not None else None
+
+    def __repr__(self) -> str:
+        window = self.replay.window
+        horizons = ", ".join(f"{days:g}" for days in self.evaluations)
+        return (
+            f"<Backtest of {self.dataset}, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}: {self.failures} failures, "
+            f"horizons of {horizons} days>"
+        )
 
     @property
     def middle_share(self) -> float:

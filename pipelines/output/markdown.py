@@ -45,14 +45,18 @@ def ingest_rows(report: IngestReport) -> list[tuple[str, ...]]:
 
 def ingest_remarks(report: IngestReport) -> list[str]:
     """Return what else an ingest reports, a line each."""
-    rejected = [
+    newest = [f"newest time: {report.newest:%Y-%m-%d %H:%M} UTC"] if report.newest else []
+    oddities = [f"telemetry: {count:,} {what}" for what, count in report.oddities.items()]
+    return [f"{report.buckets:,} buckets rolled up", *newest, *quarantine_remarks(report), *oddities, *report.notices]
+
+
+def quarantine_remarks(report: IngestReport) -> list[str]:
+    """Return why rows were quarantined, a line for each table and reason."""
+    return [
         f"{name}: {count:,} quarantined, since a row {reason}"
         for name, table in report.tables.items()
         for reason, count in table.rejected.items()
     ]
-    newest = [f"newest time: {report.newest:%Y-%m-%d %H:%M} UTC"] if report.newest else []
-    oddities = [f"telemetry: {count:,} {what}" for what, count in report.oddities.items()]
-    return [f"{report.buckets:,} buckets rolled up", *newest, *rejected, *oddities, *report.notices]
 
 
 def train_markdown(report: TrainReport) -> str:

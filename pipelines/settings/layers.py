@@ -52,6 +52,24 @@ def file_layer(path: Path) -> list[WrittenValue]:
     return [WrittenValue(keys, value, _origin(path, keys, lines)) for keys, value in leaves(table)]
 
 
+def folder_layer(folder: Path) -> list[WrittenValue]:
+    """Derive settings from a folder of records; raise SettingsError if it holds no inventory."""
+    inventories = {"nodes.parquet": "parquet", "nodes.csv": "csv", "nodes.csv.gz": "csv", "nodes": "csv"}
+    kinds = [kind for name, kind in inventories.items() if (folder / name).exists()]
+    if not kinds:
+        raise SettingsError(
+            f"{folder}: holds none of {', '.join(inventories)}",
+            fix="name a settings file, or a folder of records that has an inventory",
+        )
+    values = {
+        ("fleet", "name"): folder.resolve().name,
+        ("source", "kind"): kinds[0],
+        ("source", "path"): str(folder),
+        ("state", "path"): str(folder / "var"),
+    }
+    return [WrittenValue(path, value, str(folder)) for path, value in values.items()]
+
+
 def environment_layer(environ: Mapping[str, str], sections: Iterable[str]) -> list[WrittenValue]:
     """Read NODEWARD_SECTION__KEY variables; ignore other NODEWARD_ ones, unless they look like misspelt keys."""
     written = []

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from data.errors import SettingsError
 from pipelines.settings.environment import environment
 from pipelines.settings.errors import explain, wrong_value
-from pipelines.settings.layers import WrittenValue, environment_layer, file_layer, merge, override_layer
+from pipelines.settings.layers import WrittenValue, environment_layer, file_layer, folder_layer, merge, override_layer
 from pipelines.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
     """Read and validate the settings; raise SettingsError with the key, its value and where it was written."""
     variables = environment() if environ is None else environ
-    written = [
-        *file_layer(path),
-        *environment_layer(variables, Settings.model_fields),
-        *override_layer(overrides),
-    ]
+    return _read(file_layer(path), overrides, variables)
+
+
+def load_folder(folder: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the default settings for a folder of records; its state folder is `var` inside it.
+
+    Raises:
+        SettingsError: if the folder holds no inventory, neither as Parquet nor as CSV, or an override is wrong.
+    """
+    variables = environment() if environ is None else environ
+    return _read(folder_layer(folder), overrides, variables)
+
+
+def _read(base: Sequence[WrittenValue], overrides: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    written = [*base, *environment_layer(environ, Settings.model_fields), *override_layer(overrides)]
     settings = _validate(written)
     _check_policy(settings, written)
     return settings

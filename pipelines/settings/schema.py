@@ -340,3 +340,6 @@ class Settings(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
     report: ReportSettings = ReportSettings()
+
+    def __repr__(self) -> str:
+        return f"<Settings of {self.fleet.name!r}: records in {self.source.path}, state in {self.state.path}>"

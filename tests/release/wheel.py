@@ -8,7 +8,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("data", "features", "models", "serving", "pipelines")
+PACKAGES: Final = ("data", "features", "models", "serving", "pipelines", "nodeward")
 
 
 def main() -> int:

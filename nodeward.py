@@ -1,0 +1,306 @@
+"""Nodeward in a notebook: `import nodeward as nw`. Frames are pandas; times without a zone are UTC.
+
+    fleet = nw.open_fleet("nodeward.toml")
+    nw.ingest(fleet)
+    nw.train(fleet)
+    nw.score(fleet)
+
+The commands call the same functions. Notices that a command prints are warnings here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from data.disk.atomic_write import atomic_file
+from data.errors import NodewardError, SettingsError
+from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
+from pipelines.settings.load import load, load_folder
+from pipelines.settings.schema import Settings
+
+set_default_variables(THREAD_DEFAULTS)  # before LightGBM, which the modules below import, loads OpenMP
+
+from data.simulator.history.plan import SimulationPlan
+from features.feature import window_name
+from models.backtest import export
+from models.backtest.result import Backtest
+from models.metrics.estimate import Estimate
+from models.registry.model_version import CHALLENGER, CHAMPION
+from pipelines.analysis import backtest as backtesting
+from pipelines.operations import decide as deciding
+from pipelines.operations import explain as explaining
+from pipelines.operations import features as featuring
+from pipelines.operations import ingest as ingesting
+from pipelines.operations import promote as promoting
+from pipelines.operations import score as scoring
+from pipelines.operations import simulate as simulating
+from pipelines.operations import train as training
+from pipelines.output.markdown import quarantine_remarks
+from serving.explanation.reason import reasons_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipelines.operations.explain import Explanation
+    from pipelines.output.reports import ScoredNode, TrainReport
+
+__all__ = [
+    "Backtest",
+    "NodewardError",
+    "NodewardWarning",
+    "Settings",
+    "backtest",
+    "decide",
+    "describe_features",
+    "explain",
+    "features",
+    "figures",
+    "ingest",
+    "open_fleet",
+    "probabilities",
+    "promote",
+    "score",
+    "simulate",
+    "train",
+    "write_records",
+]
+
+Time = datetime | date | str
+EXPLANATION_COLUMNS: Final = (
+    "node",
+    "probability",
+    "horizon_days",
+    "rank",
+    "text",
+    "odds",
+    "metric",
+    "statistic",
+    "value",
+    "unit",
+    "low",
+    "high",
+    "since",
+    "or_earlier",
+    "ts",
+    "model_version",
+)
+
+
+class NodewardWarning(UserWarning):
+    """Something that the user should know of a result, such as records that end long before the time scored."""
+
+
+def open_fleet(path: Path | str, *overrides: str) -> Settings:
+    """Return the settings of a fleet, which the other functions take.
+
+    Args:
+        path: a settings file, or a folder of records (Parquet or CSV files), which gets a state folder `var` inside.
+        overrides: settings that take precedence, such as "clock.now=data", as the command line's --set takes them.
+
+    Raises:
+        NodewardError: if there is no such file or folder, or a setting is wrong.
+    """
+    read = load_folder if Path(path).is_dir() else load
+    return read(Path(path), overrides)
+
+
+def write_records(
+    folder: Path | str,
+    *,
+    nodes: pd.DataFrame,
+    events: pd.DataFrame,
+    telemetry: pd.DataFrame | None = None,
+    blind: pd.DataFrame | None = None,
+) -> Path:
+    """Write frames as a folder of Parquet files that `open_fleet` opens, and replace those that are there.
+
+    The README lists the columns, in 'Point it at your own cluster'.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name, frame in {"nodes": nodes, "events": events, "telemetry": telemetry, "blind": blind}.items():
+        file = target / f"{name}.parquet"
+        if frame is None:
+            file.unlink(missing_ok=True)
+            continue
+        with atomic_file(file) as part:
+            frame.reset_index(drop=frame.index.names == [None]).to_parquet(part, index=False)
+    return target
+
+
+def simulate(folder: Path | str, nodes: int = 400, days: int = 180, seed: int = 1) -> Settings:
+    """Simulate a fleet with hourly telemetry into a new folder, and open it."""
+    plan = SimulationPlan(nodes, days, seed, interval=timedelta(hours=1))
+    report = simulating.simulate(plan, Path(folder))
+    return load(report.config)
+
+
+def ingest(fleet: Settings) -> pd.DataFrame:
+    """Merge the fleet's source into its state; what is there already changes nothing.
+
+    Returns:
+        What became of the rows: a row for each table (the index), a column for each outcome. Why rows were
+        quarantined is a warning.
+    """
+    report = ingesting.ingest(fleet)
+    _warn([*quarantine_remarks(report), *report.notices])
+    outcomes = ("inserted", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
+    rows = {name: [getattr(table, outcome) for outcome in outcomes] for name, table in report.tables.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(outcomes))
+
+
+def features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
+    """Return the features of every node at risk, by what was known at a time (default: now).
+
+    Returns:
+        A row for each node (the index), a column for each feature; NaN where it is unknown. Nodes that are down,
+        under repair or not reporting have no row.
+    """
+    return featuring.features(fleet, _utc(at)).to_pandas().set_index("node")
+
+
+def describe_features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
+    """Return what each column of `features` holds: its metric, statistic, window and unit, and why it should matter."""
+    rows = [
+        {
+            "feature": feature.name,
+            "metric": feature.metric,
+            "statistic": feature.statistic.name,
+            "window": window_name(feature.window),
+            "unit": feature.unit,
+            "why": feature.why,
+        }
+        for feature in featuring.catalogue(fleet, _utc(at)).features
+    ]
+    return pd.DataFrame(rows).set_index("feature")
+
+
+def train(fleet: Settings, until: Time | None = None) -> TrainReport:
+    """Train on what was known at a time (default: now), and register the model as challenger."""
+    report = training.train(fleet, _utc(until))
+    _warn(report.notices)
+    return report
+
+
+def promote(fleet: Settings, model: str = CHALLENGER) -> str:
+    """Make a registered model, by alias or version, the champion; return its version."""
+    return promoting.promote(fleet, model).model
+
+
+def score(fleet: Settings, model: str = CHAMPION, at: Time | None = None) -> pd.DataFrame:
+    """Score every node by a registered model as of a time (default: now), and publish the scores.
+
+    Scores of an earlier time than the published ones are only added to the history.
+
+    Returns:
+        A row for each node (the index), the riskiest first: support, a probability for each horizon, likely cause and
+        reasons. A node that is not reporting has support 'unknown' and no probability. `attrs` holds `as_of` and
+        `model_version`.
+    """
+    report = scoring.score(fleet, model, _utc(at))
+    _warn(report.notices)
+    frame = pd.DataFrame([_score_row(node) for node in report.scores]).set_index("node")
+    frame.attrs = {"as_of": report.as_of, "model_version": report.model_version}
+    return frame
+
+
+def explain(fleet: Settings, node: str | None = None, at: Time | None = None) -> pd.DataFrame:
+    """Return why nodes have their published scores, or had the last scores as of a time.
+
+    Returns:
+        A row for each node and reason, the riskiest node and its strongest reason first. `odds` is the factor by
+        which the metric multiplies the node's odds of failing; `low` and `high` bound the normal range.
+    """
+    rows = [row for explanation in explaining.explain(fleet, node, _utc(at)) for row in _reason_rows(explanation)]
+    return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS))
+
+
+def decide(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
+    """Decide by the published scores which nodes should be drained, and record it; no node is touched.
+
+    Returns:
+        A row for each node (the index) for which a drain would pay: verdict 'drain', or 'hold back' where a doubt
+        or a limit, which is named, forbids it. `attrs` holds `as_of` and `threshold`, the probability above
+        which a drain pays.
+    """
+    report = deciding.decide(fleet, _utc(at))
+    columns = ["node", "verdict", "probability", "expected_saving", "reason", "limit"]
+    rows = [asdict(decision) for decision in (*report.drains, *report.held_back)]
+    frame = pd.DataFrame(rows, columns=columns).set_index("node")
+    frame.attrs = {"as_of": report.as_of, "threshold": report.threshold}
+    return frame
+
+
+def backtest(fleet: Settings, start: Time, end: Time | None = None) -> Backtest:
+    """Ingest the source into a private folder, train on what was known at `start`, evaluate forecasts up to `end`.
+
+    `figures` and `probabilities` make frames of the result.
+    """
+    result = backtesting.run(fleet, _in_utc(start), _utc(end), keep=False)
+    _warn(result.notices)
+    return result
+
+
+def figures(result: Backtest) -> pd.DataFrame:
+    """Return the figures of the protocol: one row for each horizon, model, measure and, where it matters, alarm share.
+
+    Returns:
+        horizon_days, model, alarm_share (NaN: over all rows), measure, value, and the 95% interval low to high (NaN:
+        a count, or too few failures for an interval).
+    """
+    return pd.DataFrame(list(_figure_rows(result)))
+
+
+def probabilities(result: Backtest) -> pd.DataFrame:
+    """Return every probability of a backtest: node, ts, horizon_days, model, probability."""
+    return pa.concat_tables(list(export.score_tables(result))).to_pandas()  # type: ignore[no-any-return]  # has no types
+
+
+def _score_row(node: ScoredNode) -> dict[str, object]:
+    horizons = {f"probability_{horizon}": probability for horizon, probability in node.probabilities.items()}
+    return {
+        "node": node.node,
+        "support": node.support,
+        **horizons,
+        "likely_cause": node.likely_cause.cause,
+        "data_age_hours": node.data_age_hours,
+        "reasons": reasons_text(node.reasons),
+    }
+
+
+def _reason_rows(explanation: Explanation) -> Iterator[dict[str, object]]:
+    for rank, reason in enumerate(explanation.reasons, start=1):
+        yield {**asdict(explanation), **asdict(reason), "rank": rank}
+
+
+def _figure_rows(result: Backtest) -> Iterator[dict[str, object]]:
+    for horizon_days, evaluation in result.evaluations.items():
+        for model, measured in evaluation.models.items():
+            for alarm_share, measures in ((None, measured.measures), *measured.budgets.items()):
+                keys = {"horizon_days": horizon_days, "model": model, "alarm_share": alarm_share}
+                for measure, figure in measures.items():
+                    values = figure.to_json() if isinstance(figure, Estimate) else {"value": figure}
+                    yield {**keys, "measure": measure, **values}
+
+
+def _utc(time: Time | None) -> datetime | None:
+    return None if time is None else _in_utc(time)
+
+
+def _in_utc(time: Time) -> datetime:
+    stamp = pd.to_datetime(time, utc=True, errors="coerce")
+    if pd.isna(stamp):
+        raise SettingsError(f"{time!r}: not a time", fix='write it as "2026-03-31" or "2026-03-31 06:00", in UTC')
+    return stamp.to_pydatetime()
+
+
+def _warn(notices: Iterable[str]) -> None:
+    for notice in notices:
+        warnings.warn(notice, NodewardWarning, stacklevel=3)

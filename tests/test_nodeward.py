@@ -1,0 +1,235 @@
+"""The notebook's functions, on a small folder of records; what they return equals what the commands write."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import nodeward as nw
+from data.errors import EmptyTableError
+from pipelines.main import main
+from tests.pipelines.records import NODES, START, write_folder
+
+HORIZONS = ("probability_1d", "probability_3d", "probability_7d")
+
+
+def overrides(folder: Path) -> tuple[str, ...]:
+    return f"source.path={folder / 'records'}", f"state.path={folder / 'var'}", "clock.now=data"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebook")
+    write_folder(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fleet(folder: Path) -> nw.Settings:
+    """A fleet that was ingested, trained on and scored."""
+    fleet = nw.open_fleet(folder / "nodeward.toml", *overrides(folder))
+    nw.ingest(fleet)
+    nw.train(fleet)
+    return fleet
+
+
+@pytest.fixture(scope="module")
+def scores(fleet: nw.Settings) -> pd.DataFrame:
+    return nw.score(fleet)
+
+
+def by_command(folder: Path, *command: str) -> Any:  # noqa: ANN401 - as JSON has it
+    options = [word for override in overrides(folder) for word in ("--set", override)]
+    file = folder / "by_command.json"
+    assert main([*command, "--config", str(folder / "nodeward.toml"), *options, "--json", str(file)]) == 0
+    return json.loads(file.read_text())
+
+
+def test_an_ingest_counts_rows_and_warns_of_those_in_quarantine(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    file = tmp_path / "records" / "events.parquet"
+    events = pl.read_parquet(file).with_row_index()
+    ends = pl.when(pl.col("index") == 0).then(pl.col("start") - pl.duration(days=1)).otherwise("end").alias("end")
+    events.with_columns(ends).drop("index").write_parquet(file)
+    with pytest.warns(nw.NodewardWarning, match="events: 1 quarantined"):
+        first = nw.ingest(nw.open_fleet(tmp_path / "nodeward.toml", *overrides(tmp_path)))
+    with pytest.warns(nw.NodewardWarning, match="events: 1 quarantined"):
+        second = nw.ingest(nw.open_fleet(tmp_path / "nodeward.toml", *overrides(tmp_path)))
+    assert first.loc["events"].to_dict() == {
+        "inserted": len(events) - 1, "replaced": 0, "unchanged": 0, "duplicates": 0, "outdated": 0, "quarantined": 1
+    }  # fmt: skip
+    assert first["inserted"].to_dict()["nodes"] == NODES
+    assert second["inserted"].sum() == 0
+    assert second["unchanged"].to_dict() == first["inserted"].to_dict()
+
+
+def test_features_are_as_known_at_the_time(fleet: nw.Settings, tmp_path: Path) -> None:
+    at = START + pd.Timedelta(days=50)
+    write_folder(tmp_path)
+    for name in ("events", "telemetry"):
+        file = tmp_path / "records" / f"{name}.parquet"
+        rows = pl.read_parquet(file)
+        earlier = rows.filter(pl.col("start" if name == "events" else "ts") <= at)
+        assert 0 < earlier.height < rows.height
+        earlier.write_parquet(file)
+    cut = nw.open_fleet(tmp_path / "nodeward.toml", *overrides(tmp_path), "clock.now=wall")
+    nw.ingest(cut)
+    complete, from_earlier_records = nw.features(fleet, at), nw.features(cut, at)
+    assert complete.notna().any().sum() > len(complete.columns) / 2
+    pd.testing.assert_frame_equal(complete, from_earlier_records)
+    assert not complete.equals(nw.features(fleet, at - pd.Timedelta(days=1)))
+
+
+def test_every_feature_is_described(fleet: nw.Settings) -> None:
+    described = nw.describe_features(fleet).to_dict("index")
+    assert list(described) == list(nw.features(fleet).columns)
+    expected = {"metric": "errors", "statistic": "increase", "window": "3d"}
+    assert described["errors__increase__3d"].items() >= expected.items()
+    assert all(row["why"] for row in described.values())
+
+
+def test_times_are_read_as_utc_however_they_are_written(fleet: nw.Settings) -> None:
+    expected = nw.features(fleet, pd.Timestamp("2024-02-20", tz="UTC"))
+    for same in ("2024-02-20", "2024-02-20T01:00+01:00", pd.Timestamp("2024-02-20"), START + pd.Timedelta(days=50)):
+        assert nw.features(fleet, same).equals(expected)
+
+
+@pytest.mark.parametrize("time", ["soon", pd.NaT])
+def test_what_is_no_time_is_refused_by_its_value(fleet: nw.Settings, time: str) -> None:
+    with pytest.raises(nw.NodewardError, match="not a time"):
+        nw.features(fleet, time)
+
+
+def test_scores_equal_those_of_the_command(folder: Path, scores: pd.DataFrame) -> None:
+    report = by_command(folder, "score")
+    assert scores.index.tolist() == [node["node"] for node in report["scores"]]
+    written = [[*node["probabilities"].values()] for node in report["scores"]]
+    pd.testing.assert_frame_equal(
+        scores[list(HORIZONS)], pd.DataFrame(written, index=scores.index, columns=list(HORIZONS), dtype=float)
+    )
+    assert scores.attrs["model_version"] == report["model_version"]
+    assert scores.attrs["as_of"].isoformat() == report["as_of"]
+
+
+def test_an_explanation_lists_the_reasons_of_a_node(folder: Path, fleet: nw.Settings, scores: pd.DataFrame) -> None:
+    riskiest = scores.index[0]
+    reasons = nw.explain(fleet, riskiest)
+    expected = next(node["reasons"] for node in by_command(folder, "score")["scores"] if node["node"] == riskiest)
+    assert reasons["text"].tolist() == [reason["text"] for reason in expected]
+    assert reasons["odds"].tolist() == [reason["odds"] for reason in expected]
+    assert (reasons["node"] == riskiest).all()
+    assert (reasons["probability"] == scores.loc[riskiest, "probability_7d"]).all()
+    assert reasons["rank"].tolist() == list(range(1, len(expected) + 1))
+
+
+def test_explanations_of_an_earlier_time_are_those_that_were_given_then(
+    fleet: nw.Settings, scores: pd.DataFrame
+) -> None:
+    earlier = START + pd.Timedelta(days=60)
+    with pytest.warns(nw.NodewardWarning):  # the model learned from later records; the scores are not published
+        then = nw.score(fleet, at=earlier)
+    assert nw.explain(fleet, at=earlier + pd.Timedelta(hours=5))["ts"].unique().tolist() == [then.attrs["as_of"]]
+    assert nw.explain(fleet)["ts"].unique().tolist() == [scores.attrs["as_of"]]
+    with pytest.raises(EmptyTableError, match="no scores of 'n99'"):
+        nw.explain(fleet, "n99")
+    with pytest.raises(EmptyTableError, match="as of 2024-01-02"):
+        nw.explain(fleet, at="2024-01-02")
+
+
+def test_decisions_equal_those_of_the_command(folder: Path, fleet: nw.Settings, scores: pd.DataFrame) -> None:
+    eager = "policy.failure_cost_node_hours=5000"
+    decisions = nw.decide(nw.open_fleet(folder / "nodeward.toml", *overrides(folder), eager))
+    report = by_command(folder, "decide", "--set", eager)
+    expected = [*report["drains"], *report["held_back"]]
+    assert expected
+    assert decisions["verdict"].to_dict() == {decision["node"]: decision["verdict"] for decision in expected}
+    assert decisions["probability"].tolist() == [scores.loc[node, "probability_7d"] for node in decisions.index]
+    assert decisions.attrs["threshold"] == report["threshold"]
+    assert nw.decide(fleet).columns.tolist() == decisions.columns.tolist()
+
+
+def test_a_backtest_has_the_figures_of_the_command(folder: Path, fleet: nw.Settings) -> None:
+    with pytest.warns(nw.NodewardWarning, match="evaluated without those 7 quiet days"):
+        result = nw.backtest(fleet, START + pd.Timedelta(days=55))
+    assert repr(result).startswith("<Backtest of made up, 2024-02-25 to")
+    figures, probabilities = nw.figures(result), nw.probabilities(result)
+    report = by_command(folder, "backtest", "--test-start", "2024-02-25")
+    for horizon in ("1", "3", "7"):
+        expected = report["model"]["horizons"][horizon]
+        measured = figures[(figures["model"] == "model") & (figures["horizon_days"] == float(horizon))]
+        overall = measured[measured["alarm_share"].isna()].set_index("measure")["value"]
+        assert overall["pr_auc"] == expected["pr_auc"]["value"]
+        assert overall["rows"] == expected["rows"]
+        budget = measured[measured["alarm_share"] == expected["budgets"][1]["alarm_share"]].set_index("measure")
+        assert budget.loc["alarms", "value"] == expected["budgets"][1]["alarms"]
+    assert set(figures["model"]) == {"model", *report["baselines"]} == set(probabilities["model"])
+    assert probabilities["probability"].notna().all()
+
+
+def test_a_folder_of_frames_is_a_fleet(tmp_path: Path, folder: Path, fleet: nw.Settings) -> None:
+    names = ("nodes", "events", "telemetry", "blind")
+    frames = {name: pd.read_parquet(folder / "records" / f"{name}.parquet") for name in names}
+    frames["nodes"] = frames["nodes"].set_index("node")  # its index is a column like the others
+    same = nw.open_fleet(
+        nw.write_records(tmp_path / "copy", **frames),
+        "clock.now=data",
+        *(f"{key}={value}" for key, value in {
+            "features.windows": '["1d", "3d", "7d"]',
+            "metrics.columns": '{ seen_n = { kind = "count" }, errors = { kind = "counter" } }',
+        }.items()),
+    )  # fmt: skip
+    nw.ingest(same)
+    assert same.fleet.name == "copy"
+    assert same.state.path == tmp_path / "copy" / "var"
+    at, metrics = START + pd.Timedelta(days=50), ["errors__increase__3d", "seen_n__mean_rank__1d"]
+    ours, theirs = nw.features(same, at), nw.features(fleet, at)
+    assert ours.loc[theirs.index, metrics].equals(theirs[metrics])
+
+
+def test_writing_frames_again_removes_a_table_that_is_no_longer_given(tmp_path: Path) -> None:
+    nodes = pd.DataFrame({"node": ["n1"], "observed_from": [pd.Timestamp(START)]})
+    events = pd.DataFrame({"node": ["n1"], "start": [pd.Timestamp(START)], "end": [pd.NaT], "kind": ["failure"]})
+    nw.write_records(tmp_path, nodes=nodes, events=events, blind=events[["start"]].assign(end=events["start"]))
+    nw.write_records(tmp_path, nodes=nodes, events=events)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["events.parquet", "nodes.parquet"]
+
+
+def test_a_folder_of_csv_files_is_a_fleet(tmp_path: Path) -> None:
+    (tmp_path / "nodes.csv").write_text("node,observed_from\nn1,2024-01-01T00:00Z\nn2,2024-01-01T00:00Z\n")
+    (tmp_path / "events.csv").write_text("node,start,end,kind\nn1,2024-02-01T05:00Z,2024-02-01T09:00Z,failure\n")
+    fleet = nw.open_fleet(tmp_path)
+    nw.ingest(fleet)
+    assert nw.features(fleet, "2024-02-03").loc["n1", "failures__count__7d"] == 1
+
+
+def test_a_folder_without_an_inventory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(nw.NodewardError, match=r"holds none of nodes\.parquet"):
+        nw.open_fleet(tmp_path)
+
+
+def test_a_later_model_waits_to_be_promoted(folder: Path, fleet: nw.Settings, tmp_path: Path) -> None:
+    shutil.copytree(fleet.state.path, tmp_path / "var")
+    copy = nw.open_fleet(folder / "nodeward.toml", *overrides(folder), f"state.path={tmp_path / 'var'}")
+    trained = nw.train(copy, START + pd.Timedelta(days=70))
+    assert trained.aliases == ("challenger",)
+    assert nw.score(copy).attrs["model_version"] == "1"
+    assert nw.promote(copy) == trained.version == "2"
+    assert nw.score(copy).attrs["model_version"] == "2"
+
+
+def test_a_simulated_fleet_is_ready_to_ingest(tmp_path: Path) -> None:
+    fleet = nw.simulate(tmp_path / "fleet", nodes=20, days=10, seed=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nw.NodewardWarning)  # some simulated sensors send impossible values
+        assert nw.ingest(fleet)["inserted"].to_dict()["nodes"] == 20
+
+
+def test_every_public_name_exists_and_is_documented() -> None:
+    assert len(set(nw.__all__)) == len(nw.__all__) > 10
+    for name in nw.__all__:
+        assert getattr(nw, name).__doc__, name
