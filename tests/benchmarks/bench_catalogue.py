@@ -32,7 +32,7 @@ from pipelines.settings.load import load
 from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import training_setup
 from tests.benchmarks import pandas_features
-from tests.benchmarks.bench_windows import Buckets
+from tests.benchmarks.bench_windows import InMemoryBuckets
 from tests.benchmarks.tables import HEADER, table
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     ]
     buckets = buckets.drop(unused)  # a view of Delta tables would not read them
     view = hindsight(
-        RecordFrames(source.events(), source.nodes(), source.blind()), settings.buckets.width, Buckets(buckets)
+        RecordFrames(source.events(), source.nodes(), source.blind()), settings.buckets.width, InMemoryBuckets(buckets)
     )
     view = view.narrow(newest)
     first = view.nodes()["observed_from"].min()

@@ -60,7 +60,7 @@ FEATURES: Final = ModelFeatures(CATALOGUE, METRICS, (), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class BenchmarkFleet:
     """A fleet's records, the folder of its window cache, and a model."""
 
     store: Store
@@ -69,7 +69,7 @@ class Site:
     model: HazardModel
 
     @classmethod
-    def of(cls, folder: Path, nodes: int, model: HazardModel) -> Site:
+    def of(cls, folder: Path, nodes: int, model: HazardModel) -> BenchmarkFleet:
         """Fill a bucket table with a month: a commit a day, and a commit an hour around the refreshed hours."""
         store, rng = Store.open(folder / "tables", HOUR), np.random.default_rng(nodes)
         for day in range(LATE // DAY + 1):
@@ -135,13 +135,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _hour(site: Site, last: int) -> float:
+def _hour(site: BenchmarkFleet, last: int) -> float:
     """Refresh three hours after a first one, all within a day; return the shortest time."""
     site.refresh(last - 4)
     return min(seconds(partial(site.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
 
 
-def _doubling(half: Site, whole: Site) -> float:
+def _doubling(half: BenchmarkFleet, whole: BenchmarkFleet) -> float:
     """Compute how much longer an hour of twice the nodes takes: the median over hours of both in turn."""
     for site in (half, whole):
         site.refresh(LATE - 12)
@@ -153,8 +153,8 @@ def rows() -> list[tuple[str, str, str]]:
     """Measure, next to the targets."""
     with TemporaryDirectory() as folder:
         model = made_up_model(len(CATALOGUE.names))
-        half = Site.of(Path(folder, "half"), NODES // 2, model)
-        site = Site.of(Path(folder, "whole"), NODES, model)
+        half = BenchmarkFleet.of(Path(folder, "half"), NODES // 2, model)
+        site = BenchmarkFleet.of(Path(folder, "whole"), NODES, model)
         early = _hour(site, EARLY)
         recomputed = seconds(partial(site.refresh, LATE - 13))
         doubled = _doubling(half, site)
