@@ -135,16 +135,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _hour(site: BenchmarkFleet, last: int) -> float:
+def _hour(fleet: BenchmarkFleet, last: int) -> float:
     """Refresh three hours after a first one, all within a day; return the shortest time."""
-    site.refresh(last - 4)
-    return min(seconds(partial(site.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
+    fleet.refresh(last - 4)
+    return min(seconds(partial(fleet.refresh, hour)) for hour in (last - 3, last - 2, last - 1))
 
 
 def _doubling(half: BenchmarkFleet, whole: BenchmarkFleet) -> float:
     """Compute how much longer an hour of twice the nodes takes: the median over hours of both in turn."""
-    for site in (half, whole):
-        site.refresh(LATE - 12)
+    for fleet in (half, whole):
+        fleet.refresh(LATE - 12)
     hours = range(LATE - 11, LATE - 4)
     return median(seconds(partial(whole.refresh, hour)) / seconds(partial(half.refresh, hour)) for hour in hours)
 
@@ -154,15 +154,15 @@ def rows() -> list[tuple[str, str, str]]:
     with TemporaryDirectory() as folder:
         model = made_up_model(len(CATALOGUE.names))
         half = BenchmarkFleet.of(Path(folder, "half"), NODES // 2, model)
-        site = BenchmarkFleet.of(Path(folder, "whole"), NODES, model)
-        early = _hour(site, EARLY)
-        recomputed = seconds(partial(site.refresh, LATE - 13))
-        doubled = _doubling(half, site)
-        late = _hour(site, LATE)
-        site.refresh(LATE)
-        new_day = seconds(partial(site.refresh, LATE + 1))
-        scratch = seconds(partial(site.score_from_scratch, LATE + 1))
-        difference = float(np.max(np.abs(site.refresh(LATE + 1) - site.score_from_scratch(LATE + 1))))
+        fleet = BenchmarkFleet.of(Path(folder, "whole"), NODES, model)
+        early = _hour(fleet, EARLY)
+        recomputed = seconds(partial(fleet.refresh, LATE - 13))
+        doubled = _doubling(half, fleet)
+        late = _hour(fleet, LATE)
+        fleet.refresh(LATE)
+        new_day = seconds(partial(fleet.refresh, LATE + 1))
+        scratch = seconds(partial(fleet.score_from_scratch, LATE + 1))
+        difference = float(np.max(np.abs(fleet.refresh(LATE + 1) - fleet.score_from_scratch(LATE + 1))))
         samples = _hour_of_samples(NODES)
         rolled = seconds(lambda: rollup(samples, [metric.name for metric in METRICS], HOUR))
     mean = (23 * late + new_day) / 24

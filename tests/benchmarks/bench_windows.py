@@ -52,7 +52,7 @@ REPEATS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class InMemoryBuckets:
-    """InMemoryBuckets in memory, as a view reads them."""
+    """A bucket table in memory, as a view reads it."""
 
     table: pl.DataFrame
 
@@ -78,9 +78,8 @@ def names(nodes: int) -> list[str]:
 
 def by_nodeward(telemetry: pl.DataFrame) -> NDArray[np.float32]:
     """Roll the samples up into hours, and compute the catalogue at each hour: (nodes x hours) x features."""
-    view = view_of(
-        InMemoryBuckets(rollup(telemetry, METRICS, HOUR)), telemetry[NODE].unique(maintain_order=True)
-    ).narrow(START + timedelta(days=DAYS))
+    nodes = telemetry[NODE].unique(maintain_order=True)
+    view = view_of(InMemoryBuckets(rollup(telemetry, METRICS, HOUR)), nodes).narrow(START + timedelta(days=DAYS))
     cutoffs = to_numpy(START) + np.arange(1, DAYS * 24 + 1) * np.timedelta64(3_600_000_000, "us")
     risk = assess(view, cutoffs, None)
     return batch.compute(CATALOGUE, view, risk, risk.rows())
