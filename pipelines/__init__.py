@@ -1,1 +1,1 @@
-"""What runs: settings, wiring, operations, flows, commands; the computations are in the packages below."""
+"""Runs Nodeward: settings, wiring, operations, flows and commands; the computations are in the packages below."""

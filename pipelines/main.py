@@ -32,8 +32,8 @@ def build() -> typer.Typer:
     return app
 
 
-def _say_version(*, wanted: bool) -> None:
-    if wanted:
+def _print_version(*, requested: bool) -> None:
+    if requested:
         typer.echo(f"nodeward {metadata.version('nodeward')}")
         raise typer.Exit
 
@@ -41,14 +41,14 @@ def _say_version(*, wanted: bool) -> None:
 def _options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options that stand before a command; they do their work as they are read."""
+    """Accept the options before a command; their callbacks do the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code."""
+    """Run one command and return its exit code."""
     session = Session()
     try:
         build()(args=arguments, prog_name="nodeward", obj=session)
@@ -56,12 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - the outermost handler: a panic of Rust's is no Exception
-        return _explain(error, session)
+    except BaseException as error:  # noqa: BLE001 - the outermost handler: a Rust panic is not an Exception
+        return _report_error(error, session)
     return 0
 
 
-def _explain(error: BaseException, session: Session) -> int:
+def _report_error(error: BaseException, session: Session) -> int:
     from rich.console import Console
 
     from pipelines.output.exit_codes import BUG, as_nodeward_error, print_error, report_bug

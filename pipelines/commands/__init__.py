@@ -1,4 +1,4 @@
-"""One command a function: reads its options, calls the operation behind it, and shows the result."""
+"""One function per command: it reads the options, calls the operation, and shows the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets a command take dataclasses: typer reads a function's parameters, and options that belong together are many."""
+"""Lets a command take dataclasses of options that belong together; typer itself reads only plain parameters."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def flattened(work: Callable[..., None]) -> Callable[..., None]:
-    """Make options of the fields of each dataclass that a command takes; they come after its own."""
-    hints = get_type_hints(work, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+def flattened(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the fields of each dataclass that a command takes into options, after its other options."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: group for name, group in hints.items() if is_dataclass(group) and isinstance(group, type)}
 
-    @wraps(work)
-    def run(**given: Any) -> None:  # noqa: ANN401  - whatever the command's options hold
-        made = {name: kind(**{one.name: given.pop(one.name) for one in fields(kind)}) for name, kind in groups.items()}
-        work(**made, **given)
+    @wraps(command)
+    def run(**values: Any) -> None:  # noqa: ANN401  - whatever the command's options hold
+        grouped = {
+            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**grouped, **values)
 
-    own = [
-        one.replace(annotation=hints[name]) for name, one in signature(work).parameters.items() if name not in groups
+    plain = [
+        parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in signature(command).parameters.items()
+        if name not in groups
     ]
-    told = [*own, *(one for kind in groups.values() for one in _options(kind))]
-    flat = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in told]
-    vars(run)["__signature__"] = signature(work).replace(parameters=flat)
-    run.__annotations__ = {one.name: one.annotation for one in flat}
+    parameters = [*plain, *(parameter for group in groups.values() for parameter in _parameters(group))]
+    vars(run)["__signature__"] = signature(command).replace(parameters=parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
-def _options(kind: type) -> Iterator[Parameter]:
-    hints = get_type_hints(kind, include_extras=True)
-    for one in fields(kind):
-        default = Parameter.empty if one.default is MISSING else one.default
-        yield Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[one.name])
+def _parameters(group: type) -> Iterator[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        default = Parameter.empty if field.default is MISSING else field.default
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name])

@@ -1,4 +1,4 @@
-"""The options that commands share, and what they come to: settings, consoles and where bugs are logged."""
+"""The options that commands share, and how they lead to settings, flows, output files and logs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the li
 
 @dataclass(slots=True)
 class Session:
-    """What the outermost handler knows of the command that ran: where its log is, once settings were read."""
+    """What the outermost error handler knows of the command that ran: its state folder, once settings were read."""
 
     state: Path | None = None
 
@@ -50,23 +50,23 @@ class Invocation:
     json: Path | None = None
     verbose: bool = False
 
-    def run(self, work: Callable[Concatenate[Settings, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a work function; as the flow of its name, recorded, where PREFECT_API_URL names a Prefect server."""
+    def run(self, operation: Callable[Concatenate[Settings, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call an operation; as the flow of its name, recorded, where PREFECT_API_URL names a Prefect server."""
         from pipelines.settings.environment import PREFECT_API_URL, variable
 
         if not variable(PREFECT_API_URL):
-            return work(self.settings, *args, **kwargs)
+            return operation(self.settings, *args, **kwargs)
         from pipelines.flows.server import on_server
         from pipelines.wiring.wiring import state_folder
 
         with on_server(state_folder(self.settings), verbose=self.verbose):
             from pipelines.flows import flows
 
-            flow: Callable[..., R] = getattr(flows, work.__name__)
+            flow: Callable[..., R] = getattr(flows, operation.__name__)
             return flow(str(self.config), list(self.overrides), *args, **kwargs)
 
     def present(self, result: R, show: Callable[[R, Console], None]) -> None:
-        """Write the result as JSON where that was asked for, and show it, but not twice on standard output."""
+        """Write the result as JSON if requested, and show it, unless the JSON went to standard output."""
         from rich.console import Console
 
         from data.disk.atomic_write import STDOUT
@@ -80,7 +80,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What every command that reads settings can be told."""
+    """The options of every command that reads settings."""
 
     ctx: typer.Context
     config: Config = DEFAULT_CONFIG
@@ -103,13 +103,13 @@ class Shared:
 
 
 def prepare(*, verbose: bool) -> None:
-    """Send what libraries log to standard error, all of it or what went wrong, and make their threads patient."""
+    """Send the logs of libraries to standard error, all or only errors, and let their idle threads sleep soon."""
     import logging
 
     from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 
     set_default_variables(THREAD_DEFAULTS)
     level = logging.INFO if verbose else logging.ERROR
-    shown = logging.StreamHandler()
-    shown.setLevel(level)  # Prefect sets the root logger's own level anew
-    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s", handlers=[shown])
+    handler = logging.StreamHandler()
+    handler.setLevel(level)  # Prefect resets the root logger's own level
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s", handlers=[handler])

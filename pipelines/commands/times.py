@@ -1,4 +1,4 @@
-"""Times as they are typed on the command line: without a zone they are UTC."""
+"""Options that take a time; a time without a zone is UTC."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TestStart = Annotated[
         "--test-start",
         formats=DATES,
         metavar="DATE",
-        help="Train on what was known then (UTC); forecast from there on.",
+        help="Train on what was known then (UTC); forecast from then on.",
     ),
 ]
 TestEnd = Annotated[
@@ -30,16 +30,16 @@ TestEnd = Annotated[
         "--test-end",
         formats=DATES,
         metavar="DATE",
-        help="Judge up to then; default: the last midnight by which an event was recorded.",
+        help="Evaluate up to then; default: the last midnight by which an event was recorded.",
     ),
 ]
 
 
 def utc(moment: datetime | None) -> datetime | None:
-    """Read an optional time."""
+    """Return an optional time in UTC."""
     return None if moment is None else in_utc(moment)
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Read a time; one without a zone is UTC."""
+    """Return a time in UTC; one without a zone is UTC already."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,1 +1,1 @@
-"""Prefect, and nothing else of it: the work itself is pipelines/operations."""
+"""Runs operations as Prefect flows; the operations themselves are in pipelines/operations."""

@@ -44,8 +44,8 @@ _FORBIDDEN: Final = re.compile(r"[/%&<>]")  # in Prefect's names
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
-    """A flow that the server knows: its deployment's name, its schedule, and whether someone paused it."""
+class Deployment:
+    """A flow's deployment on the server: its name, its schedule, and whether a person paused it."""
 
     name: str
     cron: str
@@ -54,12 +54,12 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class DeployReport:
-    """What was registered, where its runs wait for a worker, and in which folder they work."""
+    """What was registered, the work pool and the folder of its runs, and warnings."""
 
     pool: str
     folder: str
     config: str
-    deployments: tuple[Deployed, ...]
+    deployments: tuple[Deployment, ...]
     notices: tuple[str, ...] = ()
 
 
@@ -97,14 +97,14 @@ def _ignored_overrides() -> tuple[str, ...]:
 
 
 def _lease_warning(client: SyncPrefectClient) -> tuple[str, ...]:
-    """Warn of a server that loses, as it stops, which run is active: that run would then block all later ones."""
+    """Warn of a server that forgets, when it stops, which run is active: that run would then block all later ones."""
     try:
         storage: str = client.request("GET", "/admin/settings").json()["server"]["concurrency"]["lease_storage"]
     except (httpx.HTTPStatusError, KeyError):
         return ()  # Prefect Cloud, or a server of another version
     warning = (
         "the server keeps in memory which run is active; start it with "
-        f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_DURABLE_LEASES}, or a restart of it can block runs for good"
+        f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_DURABLE_LEASES}, or a restart can block runs permanently"
     )
     return (warning,) if storage.endswith(".memory") else ()
 
@@ -112,7 +112,9 @@ def _lease_warning(client: SyncPrefectClient) -> tuple[str, ...]:
 def _check_names(settings: Settings) -> None:
     for key, name in (("fleet.name", settings.fleet.name), ("schedule.pool", settings.schedule.pool)):
         if _FORBIDDEN.search(name):
-            raise SettingsError(f'{key} = "{name}": a Prefect server takes no name with / % & < or >', fix="rename it")
+            raise SettingsError(
+                f'{key} = "{name}": a Prefect server accepts no name with / % & < or >', fix="rename it"
+            )
 
 
 def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
@@ -132,7 +134,7 @@ def _ensure_pool(client: SyncPrefectClient, name: str) -> None:
 
 def _register(
     client: SyncPrefectClient, flow: Flow[..., Any], settings: Settings, config: Path, overrides: Sequence[str]
-) -> Deployed:
+) -> Deployment:
     cron: str = getattr(settings.schedule, flow.name)
     is_paused = _is_paused(client, _deployment_name(flow, settings))
     deployment = RunnerDeployment.from_flow(
@@ -149,11 +151,11 @@ def _register(
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     deployment.apply()
-    return Deployed(_deployment_name(flow, settings), cron, is_paused)
+    return Deployment(_deployment_name(flow, settings), cron, is_paused)
 
 
 def _is_paused(client: SyncPrefectClient, name: str) -> bool:
-    """Return whether a person paused a deployment or its schedule: registering it again keeps it so."""
+    """Return whether a person paused a deployment or its schedule; registering it again keeps it paused."""
     try:
         deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:

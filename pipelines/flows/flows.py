@@ -1,4 +1,4 @@
-"""The scheduled flows: each does one operation as a retried step, and leaves its report as an artifact."""
+"""The scheduled flows: each runs one operation as a step with retries, and records its report as an artifact."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def score(
 @flow(name="decide", flow_run_name="decide {config}", persist_result=False)
 @recorded("decide", markdown.decide_markdown, "What should be drained: a dry run")
 def decide(config: str, overrides: list[str], at: datetime | None = None) -> DecideReport:
-    """Decide by the published scores what should be drained."""
+    """Decide from the published scores what should be drained."""
     return step("decide")(deciding.decide)(load(Path(config), overrides), at)
 
 
 @flow(name="report", flow_run_name="report {config}", persist_result=False)
 @recorded("report", build.report_markdown, "The newest report")
 def report(config: str, overrides: list[str], test_start: datetime | None = None) -> ReportSummary:
-    """Report on the fleet that a settings file names, on a page with the time in its name."""
+    """Write the report on the fleet that a settings file names, to a page with the time in its name."""
     return step("report")(build.make_dated)(load(Path(config), overrides), test_start)
 
 
 @flow(name="maintain", flow_run_name="maintain {config}", persist_result=False)
-@recorded("maintain", markdown.maintain_markdown, "What the last upkeep did")
+@recorded("maintain", markdown.maintain_markdown, "What the last maintenance did")
 def maintain(config: str, overrides: list[str]) -> MaintainReport:
-    """Drop what retention says, compact and vacuum."""
+    """Delete what is older than the retention settings, compact and vacuum."""
     return step("maintain")(maintaining.maintain)(load(Path(config), overrides))

@@ -1,4 +1,4 @@
-"""Steps of flows: tried again where a fault of the surroundings may pass, and nowhere else."""
+"""Steps of flows, retried only after a fault of the infrastructure that may pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DELAYS_SECONDS: Final = [2.0, 15.0]
 
 
 def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a function a step of a flow; its result stays in memory."""
+    """Return a decorator that makes a function a step of a flow; its result stays in memory."""
     return task(
         name=name,
         task_run_name=name,
@@ -36,12 +36,12 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Say whether trying again is worth it: a server may come back, a full disk stays full."""
+    """Return whether an error may pass by itself: a server may come back, a full disk stays full."""
     known = as_nodeward_error(error)
     return isinstance(known, InfrastructureError) and not isinstance(known, DiskFullError)
 
 
 def is_worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Judge a failed step's state, as Prefect's retry condition."""
+    """Return whether a failed step may succeed when it is retried; Prefect's retry condition."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, BaseException) and may_pass(error)

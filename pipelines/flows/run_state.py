@@ -1,4 +1,4 @@
-"""How a flow's run ends: with its report, skipped because its window is done, or failed with the reason recorded."""
+"""Ends each run of a flow with an artifact: its report, why it was skipped, or why it failed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RUN_AGAIN: Final = "again"  # the tag of a run that is to be done although its window is done
+RUN_AGAIN: Final = "again"  # the tag of a run that must do its work even if its window is done
 SKIPPED: Final = "Skipped"
 _COMPLETED: Final = "Completed"
 
@@ -55,10 +55,10 @@ def recorded(
     description: str,
     why_skip: Callable[[Settings], str] = always_due,
 ) -> Callable[[Callable[Concatenate[str, list[str], P], R]], Callable[Concatenate[str, list[str], P], R]]:
-    """Make each run of a flow leave an artifact: its report, why it was skipped, or why it failed.
+    """Return a decorator that records an artifact for each run of a flow: its report, or why it skipped or failed.
 
-    A run of a deployment works once in each window of its schedule, as of now. `why_skip` returns a reason why
-    there is nothing to do; only runs of a deployment ask for it, since a person who calls a flow wants it done.
+    A run of a deployment does its work once in each window of its schedule, as of now. `why_skip` returns a reason
+    why there is nothing to do; it is called only for runs of a deployment: a person who calls a flow wants it to run.
     """
 
     def decorate(work: Callable[Concatenate[str, list[str], P], R]) -> Callable[Concatenate[str, list[str], P], R]:
@@ -80,13 +80,13 @@ def recorded(
 
 
 def current_run() -> FlowRun | None:
-    """Return the run that this is called in, if Prefect records one."""
+    """Return the flow run in which this is called, if Prefect records one."""
     context = FlowRunContext.get()
     return None if context is None else context.flow_run
 
 
 def _reason_to_skip(settings: Settings, name: str, why_skip: Callable[[Settings], str]) -> str:
-    """Return why a deployment's run has nothing to do; empty for other runs, and for tagged ones."""
+    """Return why a deployment's run has nothing to do; empty if it has, for other runs, and for tagged ones."""
     run = current_run()
     if run is None or run.deployment_id is None or RUN_AGAIN in run.tags:
         return ""
@@ -95,10 +95,10 @@ def _reason_to_skip(settings: Settings, name: str, why_skip: Callable[[Settings]
 
 
 def _why_window_is_done(run: FlowRun, deployment: UUID, cron: str) -> str:
-    """Name the run that did the window that is open now; empty if none did.
+    """Return a sentence that names the completed run of the open window; empty if there is none.
 
-    Work is done as of now, so the window is that of now, however late the run is; a clock that lags behind
-    the server's does not take it back into the window before.
+    Work is done as of now, so the window is the one that is open now, however late the run is. With a clock that
+    lags behind the server's, it is still not the previous window.
     """
     start = window_start(cron, began_at(run, wiring.wall_clock()))
     last = _last_completed(deployment)
@@ -118,7 +118,7 @@ def began_at(run: FlowRun, otherwise: datetime | None = None) -> datetime:
 
 
 def _last_completed(deployment: UUID) -> FlowRun | None:
-    """Find the last run of a deployment that did its work."""
+    """Return the last run of a deployment that did its work, or None."""
     completed = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[_COMPLETED])),
@@ -129,7 +129,7 @@ def _last_completed(deployment: UUID) -> FlowRun | None:
 
 
 def _skip(name: str, reason: str) -> State[None]:
-    """Leave the reason as an artifact, and end the run with it."""
+    """Record the reason as an artifact, and return it as the run's final state."""
     text = f"# {name.capitalize()}: skipped\n\n{reason}"
     create_markdown_artifact(text, key=name, description="Why it did nothing")
     return Completed(name=SKIPPED, message=reason)
@@ -137,25 +137,25 @@ def _skip(name: str, reason: str) -> State[None]:
 
 @dataclass(frozen=True, slots=True)
 class _FailureRecorded:
-    """Leaves the reason of a failure as an artifact; the failure itself goes on, whatever becomes of that."""
+    """Records the reason of a failure as an artifact; the error itself is always raised on."""
 
     name: str
 
     def __enter__(self) -> None:
-        """Begin to watch."""
+        """Do nothing."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Record a failure, unless Prefect's server is gone: then there is nowhere to leave an artifact."""
+        """Record a failure, unless Prefect's server does not answer: then no artifact can be stored."""
         if not isinstance(error, Exception) or isinstance(error, httpx.TransportError) or current_run() is None:
             return
         try:
             create_markdown_artifact(failure_markdown(self.name, error), key=self.name, description="Why it failed")
         except (httpx.HTTPError, RuntimeError) as unsent:
-            error.add_note(f"Prefect's server did not take the artifact: {unsent}")
+            error.add_note(f"Prefect's server did not accept the artifact: {unsent}")
 
 
 def failure_markdown(name: str, error: BaseException) -> str:
-    """Write what went wrong, how to fix it, and the exit code that the command line returns for it."""
+    """Return what went wrong, how to fix it, and the exit code of the command line, as markdown."""
     known = as_nodeward_error(error)
     if known is not None:
         lines = [known.what, f"→ {known.fix}"]

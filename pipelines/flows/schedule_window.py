@@ -1,4 +1,4 @@
-"""Which window of a schedule is open at a time."""
+"""Finds the window of a schedule that is open at a time."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from cronsim import CronSim
 
 
 def window_start(cron: str, at: datetime) -> datetime:
-    """Give the newest time at or before `at` that a schedule names: the window that it opened is still open."""
+    """Return the last scheduled time at or before `at`, which opened the window that is still open."""
     return next(CronSim(cron, at + timedelta(microseconds=1), reverse=True))

@@ -1,4 +1,4 @@
-"""The Prefect server that PREFECT_API_URL names: reached, and its faults named."""
+"""Connects to the Prefect server that PREFECT_API_URL names, and turns its faults into clear errors."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ QUIET: Final = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # a failed step's error is stored: not as a pickle
 }
 _SERVER: Final = "the Prefect server (PREFECT_API_URL)"
-_NO_API: Final = "Failed to reach API"  # how Prefect's client begins to say that a server is none of Prefect's
+_NO_API: Final = "Failed to reach API"  # the start of the error of Prefect's client for a server that is not Prefect's
 
 
 @contextmanager
 def on_server(state: Path, *, verbose: bool) -> Iterator[str]:
-    """Have the block talk to the Prefect server that PREFECT_API_URL names; yield its address.
+    """Let the block use the Prefect server that PREFECT_API_URL names; yield its address.
 
     Prefect reads its variables when it is imported: import it, and the flows, inside the block.
 
     Raises:
-        SettingsError: if none is named.
-        UnreachableError: if it does not answer.
+        SettingsError: if PREFECT_API_URL is not set.
+        UnreachableError: if the server does not answer.
     """
     address = variable(PREFECT_API_URL)
     if not address:
         raise SettingsError(
-            f"{PREFECT_API_URL} is not set: schedules need a Prefect server that stays up",
+            f"{PREFECT_API_URL} is not set: schedules need a Prefect server that keeps running",
             fix=f"start one (`prefect server start`), and set {PREFECT_API_URL}=http://HOST:4200/api",
         )
     set_defaults(state / "prefect", verbose=verbose)
@@ -51,7 +51,7 @@ def on_server(state: Path, *, verbose: bool) -> Iterator[str]:
 
 
 def set_defaults(home: Path, *, verbose: bool) -> None:
-    """Set what Prefect reads when it is imported, where the user has not: its folder, no analytics, few logs."""
+    """Set variables that Prefect reads when it is imported, unless the user set them: folder, analytics, logs."""
     home.mkdir(parents=True, exist_ok=True)
     set_default_variables(
         {
@@ -64,7 +64,7 @@ def set_defaults(home: Path, *, verbose: bool) -> None:
 
 @contextmanager
 def _naming_faults(address: str) -> Iterator[None]:
-    """Name the faults of a Prefect server, and let others pass."""
+    """Turn the faults of a Prefect server into InfrastructureError, and raise others unchanged."""
     try:
         yield
     except httpx.HTTPStatusError as fault:
@@ -78,5 +78,5 @@ def _naming_faults(address: str) -> Iterator[None]:
 def _refused(address: str, why: str) -> InfrastructureError:
     return InfrastructureError(
         f"{_SERVER} at {redact(address)} {why}",
-        fix="name the address of its API, such as http://host:4200/api, or look into its log",
+        fix="name the address of its API, such as http://host:4200/api, or read its log",
     )

@@ -1,1 +1,1 @@
-"""The work of each command, as functions of the settings; long studies are pipelines/analysis."""
+"""The operation behind each command, as a function of the settings; long studies are in pipelines/analysis."""

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
-    """Decide by the published scores what should be drained, as of a time (default: now), and record the decisions.
+    """Decide from the published scores what should be drained, as of a time (default: now), and record the decisions.
 
     It is a dry run: no node is touched.
 
     Raises:
         EmptyTableError: if no scores are published.
-        SettingsError: if none of them are for the policy's horizon.
+        SettingsError: if none of them is for the policy's horizon.
     """
     policy, horizon_days = policy_of(settings.policy), settings.policy.horizon_days
     with wiring.records(settings) as records:
@@ -61,7 +61,7 @@ def _with_verdict(decisions: tuple[Decision, ...], verdict: Verdict) -> tuple[De
 def _decision_table(
     decisions: tuple[Decision, ...], scores: pl.DataFrame, now: datetime, horizon_days: float
 ) -> pl.DataFrame:
-    """Lay the decisions out as DECISION_SCHEMA."""
+    """Return the decisions as a table of DECISION_SCHEMA."""
     return (
         pl.DataFrame(
             {

@@ -1,4 +1,4 @@
-"""The whole path on a simulated fleet, from records to a drain list and a report: a first look at Nodeward."""
+"""Runs every step on a simulated fleet, from records to a drain list and a report: a first look at Nodeward."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAGE: Final = "report.html"
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What each step did."""
+    """The report of each step."""
 
     simulated: SimulateReport
     ingested: IngestReport
@@ -44,10 +44,10 @@ class Demo:
 
 
 def run(plan: SimulationPlan, folder: Path, step: Step) -> Demo:
-    """Simulate a fleet into a folder, and take every step of the path on it; `step` announces each of them.
+    """Simulate a fleet into a folder, and run every step on it; `step` announces each of them.
 
     Raises:
-        SettingsError: if the folder holds anything already.
+        SettingsError: if the folder is not empty.
     """
     with step("simulate a fleet: telemetry, failures, jobs"):
         simulated = simulate(plan, folder)

@@ -1,4 +1,4 @@
-"""Brings a source's records into the state."""
+"""Merges a source's records into the state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ingest(settings: Settings) -> IngestReport:
-    """Merge the source into tables and database; rows that are there already change nothing.
+    """Merge the source into tables and database; rows that are already there change nothing.
 
     Raises:
         DataError: if a table can't be read, or holds no row that can be used.

@@ -1,4 +1,4 @@
-"""Keeps the state from growing without end."""
+"""Deletes old data, so that the state does not grow without end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def maintain(settings: Settings) -> MaintainReport:
-    """Drop what retention says, compact and vacuum; which versions models cite is read before anything is removed."""
+    """Delete what is older than the retention settings, compact and vacuum.
+
+    Table versions that models cite are kept; they are read before anything is removed.
+    """
     cited = wiring.registry(settings).cited_tables() if wiring.has_models(settings) else {}
     with wiring.records(settings) as records:
         now = wiring.clock(settings, records)()

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """The champion by its version, and the one before it; None if there was none."""
+    """The version of the new champion, and of the previous one; None if there was none."""
 
     model: str
     was: str | None
 
     @property
-    def in_words(self) -> str:
-        """What changed, in one sentence."""
+    def summary(self) -> str:
+        """What changed, as one sentence."""
         before = "" if self.was is None else f", in place of model {self.was}"
-        return f"model {self.model} is the champion now{before}: `nodeward score` uses it"
+        return f"model {self.model} is now the champion{before}: `nodeward score` uses it"
 
 
 def promote(settings: Settings, model: str) -> Promoted:

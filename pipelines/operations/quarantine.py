@@ -1,4 +1,4 @@
-"""Lists what could not be used, tries it again, or drops it."""
+"""Lists the rows and cells that could not be used, checks them again, or drops them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TABLES: Final = ("nodes", "events", "blind", "telemetry")
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """Which quarantined rows are meant: of one table, and with these words in their reason; empty means all."""
+class Selection:
+    """Some quarantined rows: those of one table, with some words in their reason; empty means all."""
 
     table: str = ""
     reason: str = ""
 
     def rows(self) -> pl.Expr:
-        """Pick the rows.
+        """Return the expression that selects the rows.
 
         Raises:
             SettingsError: if there is no such table.
@@ -45,7 +45,7 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of one table and source with one reason against them; `first` and `last` are the rows' own times."""
+    """Rows of one table and source with the same reason; `first` and `last` are times of the rows themselves."""
 
     table: str
     reason: str
@@ -59,7 +59,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is in quarantine, what became of those that were tried again, and how many were dropped."""
+    """What is in quarantine, the result of checking rows again, and how many were dropped."""
 
     groups: tuple[Group, ...]
     replayed: ReplayReport | None = None
@@ -67,13 +67,13 @@ class Listing:
 
     @property
     def rows(self) -> int:
-        """Count the rows and cells."""
+        """The number of rows and cells."""
         return sum(group.rows for group in self.groups)
 
 
-def listing(settings: Settings, which: Which) -> Listing:
+def list_quarantine(settings: Settings, selection: Selection) -> Listing:
     """List the quarantine by table, reason and source, the largest groups first."""
-    rows = Quarantine(wiring.store(settings).quarantine).read().filter(which.rows())
+    rows = Quarantine(wiring.store(settings).quarantine).read().filter(selection.rows())
     groups = rows.group_by("table", "reason", "source").agg(
         pl.len().alias("rows"),
         pl.col("node").n_unique().alias("nodes"),
@@ -85,37 +85,37 @@ def listing(settings: Settings, which: Which) -> Listing:
     return Listing(tuple(Group(**{**row, "examples": tuple(row["examples"])}) for row in ordered.to_dicts()))
 
 
-def try_again(settings: Settings, which: Which) -> Listing:
-    """Sift the rows again by the settings and the inventory as they are now, and list what stays."""
-    chosen = which.rows()
+def check_again(settings: Settings, selection: Selection) -> Listing:
+    """Check the rows again by the present settings and inventory, merge the valid ones, and list what stays."""
+    chosen = selection.rows()
     with wiring.records(settings) as records:
-        told = replay(wiring.store(settings), records, wiring.wall_clock, ingest_options(settings), chosen)
-    return Listing(listing(settings, which).groups, replayed=told)
+        replayed = replay(wiring.store(settings), records, wiring.wall_clock, ingest_options(settings), chosen)
+    return Listing(list_quarantine(settings, selection).groups, replayed=replayed)
 
 
-def older(than: str | None, *, replay: bool, purge: bool) -> timedelta | None:
-    """Read the age of what is to be dropped; None if nothing is.
+def purge_age(older_than: str | None, *, replay: bool, purge: bool) -> timedelta | None:
+    """Return the age from which rows are dropped; None if none are.
 
     Raises:
-        SettingsError: if the options contradict each other, or this is no duration.
+        SettingsError: if the options contradict each other, or the age is not a duration.
     """
-    if purge == (than is None) or (purge and replay):
+    if purge == (older_than is None) or (purge and replay):
         raise SettingsError(
             "--purge and --older-than go together, and without --replay",
             fix="run nodeward quarantine --purge --older-than 90d, or nodeward quarantine --replay",
         )
-    if than is None:
+    if older_than is None:
         return None
     try:
-        age = parse_duration(than)
+        age = parse_duration(older_than)
     except ValueError as fault:
-        raise SettingsError(f"--older-than {than}: {fault}", fix="write 90d, 36h or 1d12h") from None
+        raise SettingsError(f"--older-than {older_than}: {fault}", fix="write 90d, 36h or 1d12h") from None
     return min(age, LONGEST_DURATION)
 
 
-def purge(settings: Settings, which: Which, older_than: timedelta) -> Listing:
+def purge(settings: Settings, selection: Selection, older_than: timedelta) -> Listing:
     """Drop the rows that came longer ago, and list what stays."""
-    store, chosen = wiring.store(settings), which.rows()
+    store, chosen = wiring.store(settings), selection.rows()
     with store.exclusive_lock(ingest_options(settings).lock_timeout):
-        gone = Quarantine(store.quarantine).purge(wiring.wall_clock() - older_than, chosen)
-    return Listing(listing(settings, which).groups, purged=gone)
+        purged = Quarantine(store.quarantine).purge(wiring.wall_clock() - older_than, chosen)
+    return Listing(list_quarantine(settings, selection).groups, purged=purged)

@@ -1,4 +1,4 @@
-"""Scores every node by a registered model, and publishes the scores."""
+"""Scores every node with a registered model, and publishes the scores."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def score(settings: Settings, model: str = CHAMPION, at: datetime | None = None, *, force: bool = False) -> ScoreReport:
-    """Score every node by a model as of a time (default: now, at the end of a bucket), and publish the scores.
+    """Score every node with a model as of a time (default: now, at the end of a bucket), and publish the scores.
 
     Scores of an earlier time than the published ones are only added to the history, unless forced.
 
@@ -79,13 +79,14 @@ def _present_nodes(view: View) -> int:
 
 
 def _in_sample(bundle: Bundle, when: datetime) -> tuple[str, ...]:
-    """Warn if the model learned from records after the time that is scored."""
+    """Warn if the model learned from records of after the time that is scored."""
     until = datetime.fromisoformat(bundle.manifest.trained_until)
     if until <= when:
         return ()
     warning = (
-        f"the model learned from records until {until:%Y-%m-%d %H:%M} UTC, after the time that is scored: it may know "
-        "what came. To see what it would have said then, backtest; or train --until then, and score with that model"
+        f"the model learned from records until {until:%Y-%m-%d %H:%M} UTC, after the time that is scored: "
+        "it may know what came. To see what it would have predicted then, run a backtest, or train --until then "
+        "and score with that model"
     )
     return (warning,)
 
@@ -112,7 +113,7 @@ def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreRe
 
 
 def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNode]:
-    """List every node, the riskiest first, the unknown last."""
+    """Yield every node, the riskiest first, the unknown ones last."""
     days = pl.format("{}d", (pl.col("horizon_hours") / 24).map_elements(lambda days: f"{days:g}", pl.String))
     horizons = table.group_by("node").agg(days.alias("days"), pl.col("probability").alias("probabilities"))
     ranked = at_horizon.join(horizons, on="node").sort("probability", "node", descending=[True, False], nulls_last=True)

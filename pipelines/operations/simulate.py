@@ -1,4 +1,4 @@
-"""Makes a folder that the other commands can run on: a simulated fleet's records, and settings that describe them."""
+"""Writes a folder on which the other commands can run: a simulated fleet's records, and settings that describe them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def simulate(plan: SimulationPlan, folder: Path, *, force: bool = False) -> Simu
     """Simulate a fleet into a folder; a run that breaks off leaves the folder as it was.
 
     Raises:
-        SettingsError: if there can be no such folder, or it holds something and `force` does not say to replace it.
+        SettingsError: if the folder can't be made, or it is not empty and `force` is not set.
         DiskFullError: if the disk is full.
     """
-    _make_room(folder, force=force)
+    _prepare_folder(folder, force=force)
     with TemporaryDirectory(dir=folder, prefix=".simulating-") as work, progress_bars() as advance:
         rows = write_fleet(plan, Path(work), progress=lambda done: advance("nodes", done, plan.nodes))
         for file in sorted(Path(work).iterdir()):
@@ -67,7 +67,7 @@ def simulate(plan: SimulationPlan, folder: Path, *, force: bool = False) -> Simu
 
 
 def settings_text(plan: SimulationPlan, folder: Path) -> str:
-    """Write the settings of a simulated fleet: what differs from the defaults, and why."""
+    """Return the settings file of a simulated fleet: what differs from the defaults, and why."""
     return f"""\
 # A simulated fleet: `nodeward simulate` wrote it, and none of it happened.
 # {_size(plan)}, a sample every {format_duration(plan.interval)}, seed {plan.seed}.
@@ -114,16 +114,16 @@ def _column(metric: Metric) -> str:
 
 
 def _quoted(text: object) -> str:
-    """Quote a string as TOML, whose basic strings are JSON's."""
+    """Quote a string for TOML, whose basic strings are those of JSON."""
     return json.dumps(str(text), ensure_ascii=False)
 
 
-def _make_room(folder: Path, *, force: bool) -> None:
+def _prepare_folder(folder: Path, *, force: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as fault:
         raise SettingsError(
-            f"{folder}: is no folder, and none can be made ({fault.strerror})", fix="name another"
+            f"{folder}: is no folder, and can't be made one ({fault.strerror})", fix="name another folder"
         ) from fault
     if any(folder.iterdir()) and not force:
         raise SettingsError(

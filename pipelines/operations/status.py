@@ -1,4 +1,4 @@
-"""Sums up what the state holds, an empty one included, without changing it."""
+"""Summarizes the state, even an empty one, without changing it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """Rows and newest time of a table; Delta tables have a version."""
+    """The rows, the newest time and, for Delta tables, the version of a table."""
 
     rows: int
     newest: datetime | None
@@ -41,7 +41,7 @@ class ModelStatus:
 
 @dataclass(frozen=True, slots=True)
 class ScoreStatus:
-    """The scores that were published last: as of when, how old, by which model, for how many nodes."""
+    """The newest published scores: as of when, how old, by which model, and for how many nodes."""
 
     as_of: datetime
     age: timedelta | None
@@ -53,7 +53,7 @@ class ScoreStatus:
 
 @dataclass(frozen=True, slots=True)
 class DecisionStatus:
-    """The decisions that were taken last, counted by action, and how many a limit held back."""
+    """The newest decisions, counted by action, and how many a limit held back."""
 
     as_of: datetime
     actions: dict[str, int]
@@ -62,7 +62,7 @@ class DecisionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the state holds."""
+    """A summary of the state."""
 
     fleet: str
     state: str
@@ -75,7 +75,7 @@ class Status:
 
 
 def status(settings: Settings) -> Status:
-    """Look at the state; one that was never written to is empty, and stays unwritten."""
+    """Summarize the state; one that was never written to is empty, and is not created."""
     if not wiring.has_records(settings):
         return Status(settings.fleet.name, str(settings.state.path), {}, 0, None, (), None, None)
     with wiring.records(settings) as records:
@@ -93,21 +93,21 @@ def status(settings: Settings) -> Status:
 
 
 def _tables(settings: Settings, records: Records) -> dict[str, TableStatus]:
-    store, nodes = wiring.store(settings), records.nodes()
-    delta = (store.telemetry.table, store.buckets.table, store.quarantine.table, store.scores.table)
+    store = wiring.store(settings)
+    delta_tables = (store.telemetry.table, store.buckets.table, store.quarantine.table, store.scores.table)
     return {
-        "nodes": TableStatus(nodes.height, _newest(nodes, "as_of")),
-        "events": _small(records.events(), "recorded_at"),
-        "blind": _small(records.blind(), "recorded_at"),
-        **{table.uri.rpartition("/")[2]: _large(table) for table in delta},
+        "nodes": _frame_status(records.nodes(), "as_of"),
+        "events": _frame_status(records.events(), "recorded_at"),
+        "blind": _frame_status(records.blind(), "recorded_at"),
+        **{table.uri.rpartition("/")[2]: _delta_status(table) for table in delta_tables},
     }
 
 
-def _small(frame: pl.DataFrame, time: str) -> TableStatus:
+def _frame_status(frame: pl.DataFrame, time: str) -> TableStatus:
     return TableStatus(frame.height, _newest(frame, time))
 
 
-def _large(table: Table) -> TableStatus:
+def _delta_status(table: Table) -> TableStatus:
     version = table.version()
     if version < 0:
         return TableStatus(0, None)
@@ -118,8 +118,10 @@ def _large(table: Table) -> TableStatus:
 def _models(settings: Settings) -> tuple[ModelStatus, ...]:
     if not wiring.has_models(settings):
         return ()
-    found = wiring.models(settings).versions()
-    return tuple(ModelStatus(one.version, one.aliases, one.trained_until, one.support) for one in found)
+    return tuple(
+        ModelStatus(model.version, model.aliases, model.trained_until, model.support)
+        for model in wiring.models(settings).versions()
+    )
 
 
 def _scores(settings: Settings, records: Records) -> ScoreStatus | None:

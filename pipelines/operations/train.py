@@ -1,4 +1,4 @@
-"""Trains a model on all that is known, and registers it as a challenger."""
+"""Trains a model on everything that is known, and registers it as a challenger."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def train(settings: Settings, until: datetime | None = None) -> TrainReport:
 
 
 def why_up_to_date(settings: Settings) -> str:
-    """Name the model that was trained on all that is known by now; empty if there is none, so that training is due."""
+    """Return a sentence that names the model trained on everything known by now; empty if training is due."""
     if not wiring.has_models(settings):
         return ""
     with wiring.records(settings) as records:

@@ -156,7 +156,7 @@ def maintain_rows(report: MaintainReport) -> list[tuple[str, ...]]:
             name,
             _change(f"{table.before.rows:,}", f"{table.after.rows:,}"),
             _change(f"{table.before.files:,}", f"{table.after.files:,}"),
-            _change(size_in_words(table.before.bytes), size_in_words(table.after.bytes)),
+            _change(format_size(table.before.bytes), format_size(table.after.bytes)),
             f"{table.removed_files:,}",
         )
         for name, table in report.tables.items()
@@ -172,7 +172,7 @@ def maintain_lines(report: MaintainReport) -> list[str]:
     return [*lines, f"versions kept: {'; '.join(spared)}"] if report.spared else lines
 
 
-def size_in_words(count: float) -> str:
+def format_size(count: float) -> str:
     """Return a number of bytes with its unit, in three digits."""
     for unit in ("B", "kB", "MB"):
         if count < KILO:

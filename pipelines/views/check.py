@@ -26,10 +26,10 @@ def show_check(report: CheckReport, console: Console) -> None:
         table.add_row(mark, finding.what, Text(finding.detail, overflow="fold"))
     console.print(table)
     if report.evidence:
-        console.print(Text(evidence_in_words(report.evidence)), soft_wrap=True)
+        console.print(Text(evidence_text(report.evidence)), soft_wrap=True)
 
 
-def evidence_in_words(evidence: Evidence) -> str:
+def evidence_text(evidence: Evidence) -> str:
     """Return what the failures allow, with the numbers behind it."""
     enough = (
         "enough to train on"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.output.markdown import MAINTAIN_COLUMNS, maintain_lines, maintain_rows, size_in_words
+from pipelines.output.markdown import MAINTAIN_COLUMNS, format_size, maintain_lines, maintain_rows
 from pipelines.views.layout import numeric_table, print_lines
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show_maintain(report: MaintainReport, console: Console) -> None:
 
 def show_backup(report: BackupReport, file: Path, console: Console) -> None:
     """Print what an archive holds, and the command that restores it."""
-    size = size_in_words(file.stat().st_size)
+    size = format_size(file.stat().st_size)
     print_lines(console, [*_backup_lines(report), f"wrote {file} ({size}); nodeward restore {file} restores it"])
 
 
@@ -40,6 +40,6 @@ def _backup_lines(report: BackupReport) -> list[str]:
     counts = {name: table["rows"] for name, table in report.tables.items()} | dict(report.records)
     rows = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return [
-        f"{report.fleet}: state of {report.made_at}, {report.files:,} files of {size_in_words(report.bytes)}",
+        f"{report.fleet}: state of {report.made_at}, {report.files:,} files of {format_size(report.bytes)}",
         f"rows: {rows}",
     ]

@@ -1,4 +1,4 @@
-"""Keeps Prefect, which reads its settings when it is imported, out of the home folder of whoever runs the tests."""
+"""Keeps Prefect, which reads its settings when it is imported, out of the home folder of the user."""
 
 import os
 import tempfile

@@ -16,7 +16,7 @@ NODES = ("a", "b", "c")
 
 
 def write_records(folder: Path) -> None:
-    """Write all four files, unlike any real ones only in size."""
+    """Write all four files of records."""
     folder.mkdir(parents=True, exist_ok=True)
     pl.DataFrame({"node": NODES, "rack": ["r1", "r1", "r2"], "observed_from": [START] * 3}).write_parquet(
         folder / "nodes.parquet"
@@ -36,19 +36,19 @@ def write_records(folder: Path) -> None:
 
 
 def settings_of(folder: Path, *overrides: str) -> Settings:
-    """Settings with `records` and `var` under a folder, and the clock of the data."""
+    """Return settings with `records` and `var` under a folder, and the clock of the data."""
     config = folder / "nodeward.toml"
     config.write_text(f"source.path = '{folder / 'records'}'\nstate.path = '{folder / 'var'}'\nclock.now = 'data'\n")
     return load(config, overrides, {})
 
 
 def ingest_all(settings: Settings) -> IngestReport:
-    """Write the records and bring them into the state."""
+    """Write the records and merge them into the state."""
     write_records(settings.source.path)
     return merge_all(settings)
 
 
 def merge_all(settings: Settings) -> IngestReport:
-    """Bring the records as they lie there into the state."""
+    """Merge the records that were written into the state."""
     with wiring.records(settings) as records:
         return ingest(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock)

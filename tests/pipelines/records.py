@@ -1,4 +1,4 @@
-"""A folder of records that is large enough to train on: forty nodes, eighty days, a few of them lemons."""
+"""A folder of records that is large enough to train on: eighty days of forty nodes, of which six fail often."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
 NODES: Final = 40
 DAYS: Final = 80
-QUIET_FROM: Final = 66  # days after START: nothing fails any more
-LEMONS: Final = 6
+LAST_FAILURE_DAY: Final = 66  # days after START: no failure starts later
+LEMONS: Final = 6  # nodes that fail often
 SETTINGS: Final = """
 fleet.name = "made up"
 source.path = "records"
@@ -33,17 +33,17 @@ model = { trees = 10, leaves = 4, min_child = 5, seeds = 1, min_failures = 10, n
 
 
 def write_folder(folder: Path) -> None:
-    """Write settings, and all four files of records."""
+    """Write settings and all four files of records."""
     rng = np.random.default_rng(5)
     records = folder / "records"
     records.mkdir()
     (folder / "nodeward.toml").write_text(SETTINGS)
     names = np.array([f"n{number:02d}" for number in range(NODES)])
-    fails = _failures(rng, names)
+    failures = _failures(rng, names)
     tables = {
         "nodes": _nodes(names),
-        "events": pl.concat([fails, _maintenance(rng, names)]),
-        "telemetry": _telemetry(rng, names, fails),
+        "events": pl.concat([failures, _maintenance(rng, names)]),
+        "telemetry": _telemetry(rng, names, failures),
         "blind": pl.DataFrame({"start": [START + 50 * DAY], "end": [START + 51.5 * DAY]}),
     }
     for name, table in tables.items():
@@ -65,7 +65,7 @@ def _nodes(names: NDArray[np.str_]) -> pl.DataFrame:
 def _failures(rng: np.random.Generator, names: NDArray[np.str_]) -> pl.DataFrame:
     often = np.repeat(names[:LEMONS], 12)
     node = np.concatenate([often, rng.choice(names, 25)])
-    return _events(node, rng.uniform(0, QUIET_FROM, len(node)), rng.uniform(0, 1.5, len(node)), "failure")
+    return _events(node, rng.uniform(0, LAST_FAILURE_DAY, len(node)), rng.uniform(0, 1.5, len(node)), "failure")
 
 
 def _maintenance(rng: np.random.Generator, names: NDArray[np.str_]) -> pl.DataFrame:
@@ -90,12 +90,12 @@ def _events(node: NDArray[np.str_], start: NDArray[np.float64], length: NDArray[
     )
 
 
-def _telemetry(rng: np.random.Generator, names: NDArray[np.str_], fails: pl.DataFrame) -> pl.DataFrame:
-    """Sample each node at midnight, warmer in the days before it fails; a few samples are missing or thin."""
+def _telemetry(rng: np.random.Generator, names: NDArray[np.str_], failures: pl.DataFrame) -> pl.DataFrame:
+    """Draw a sample of each node at midnight, warmer on the days before it fails; a few are missing or incomplete."""
     node, day = (axis.ravel() for axis in np.meshgrid(np.arange(NODES), np.arange(DAYS + 1), indexing="ij"))
-    number = {name: at for at, name in enumerate(names.tolist())}
+    number = {name: index for index, name in enumerate(names.tolist())}
     warmth = rng.normal(40, 2, len(node))
-    for name, start in fails.select("node", "start").iter_rows():
+    for name, start in failures.select("node", "start").iter_rows():
         ahead = (start - START) / DAY - day
         warmth[(node == number[name]) & (ahead > 0) & (ahead < 3)] += 6
     return pl.DataFrame(

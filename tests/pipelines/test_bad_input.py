@@ -1,4 +1,4 @@
-"""Bad records through the real command line: one clear message, the right exit code, nothing half-written."""
+"""Bad records through the command line: one clear message, the right exit code, and no partial output."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipelines.main import main
 from tests.pipelines.operations.test_ingest import run
 from tests.pipelines.records import START, write_folder
 
-Spoil = Callable[[Path], object]
+Fault = Callable[[Path], object]
 BACKTEST = ("backtest", "--test-start", "2024-02-10", "--test-end", "2024-03-10", "--json", "out.json")
 QUICK = ("--set", "forecast.horizons_days=[7]", "--set", "model.trees=2")
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sound")
+    folder = tmp_path_factory.mktemp("valid")
     write_folder(folder)
     return folder
 
 
 @pytest.fixture
 def folder(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with settings and records of its own, to be spoilt."""
+    """A working directory with its own settings and records, which a test may corrupt."""
     (tmp_path / "records").mkdir()
     for file in (written / "records").iterdir():
         (tmp_path / "records" / file.name).write_bytes(file.read_bytes())
@@ -43,11 +43,11 @@ def file(records: Path, table: str) -> Path:
     return records / f"{table}.parquet"
 
 
-def rewrite(table: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Spoil:
-    def spoil(records: Path) -> None:
+def rewrite(table: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Fault:
+    def corrupt(records: Path) -> None:
         change(pl.read_parquet(file(records, table))).write_parquet(file(records, table))
 
-    return spoil
+    return corrupt
 
 
 def truncate(records: Path) -> None:
@@ -56,13 +56,13 @@ def truncate(records: Path) -> None:
 
 
 def name_ambiguously(records: Path) -> None:
-    """List two nodes that fold to one name, which telemetry then speaks of."""
-    twins = pl.col("node").replace({"n00": "n01.a.example.org", "n01": "n01.b.example.org"})
-    rewrite("nodes", lambda table: table.with_columns(twins))(records)
-    rewrite("events", lambda table: table.with_columns(twins))(records)
+    """Give two nodes names with the same short form, which telemetry uses."""
+    same_name = pl.col("node").replace({"n00": "n01.a.example.org", "n01": "n01.b.example.org"})
+    rewrite("nodes", lambda table: table.with_columns(same_name))(records)
+    rewrite("events", lambda table: table.with_columns(same_name))(records)
 
 
-REFUSED: dict[str, tuple[Spoil, str]] = {
+REFUSED: dict[str, tuple[Fault, str]] = {
     "a missing file": (lambda records: file(records, "events").unlink(), "events.parquet"),
     "an unreadable file": (lambda records: file(records, "nodes").write_text("no parquet"), "nodes.parquet"),
     "a truncated file": (truncate, "telemetry.parquet"),
@@ -95,21 +95,21 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_can_not_be_used_is_named_and_leaves_nothing_behind(
+def test_unusable_records_are_named_and_leave_nothing_behind(
     folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoil, why = REFUSED[name]
-    spoil(folder / "records")
+    corrupt, why = REFUSED[name]
+    corrupt(folder / "records")
     assert main([*BACKTEST, *QUICK]) == 3
-    said = capsys.readouterr().err
-    assert why in " ".join(said.split())
-    assert said.count("error: ") == said.count("→") == 1
-    assert "Traceback" not in said
+    err = capsys.readouterr().err
+    assert why in " ".join(err.split())
+    assert err.count("error: ") == err.count("→") == 1
+    assert "Traceback" not in err
     assert not (folder / "out.json").exists()
     assert list((folder / "var").iterdir()) == []
 
 
-BORNE: dict[str, Spoil] = {
+ACCEPTED: dict[str, Fault] = {
     "a metric without a value": rewrite(
         "telemetry", lambda table: table.with_columns(pl.lit(float("nan")).alias("temperature"))
     ),
@@ -136,26 +136,26 @@ BORNE: dict[str, Spoil] = {
         "telemetry", lambda table: table.with_columns(pl.col("node").str.to_uppercase() + ".example.org:9100")
     ),
     "telemetry of unknown nodes": rewrite(
-        "telemetry", lambda table: pl.concat([table, table.head(20).with_columns(pl.lit("nobody").alias("node"))])
+        "telemetry", lambda table: pl.concat([table, table.head(20).with_columns(pl.lit("ghost").alias("node"))])
     ),
 }
 
 
-@pytest.mark.parametrize("name", BORNE)
-def test_a_forecast_bears_rows_that_can_not_be_used(folder: Path, name: str) -> None:
-    BORNE[name](folder / "records")
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_forecast_is_made_without_the_rows_that_can_not_be_used(folder: Path, name: str) -> None:
+    ACCEPTED[name](folder / "records")
     assert main([*BACKTEST, *QUICK]) == 0
     assert json.loads((folder / "out.json").read_text())["test"]["failures"] > 0
 
 
-def test_one_node_alone_can_be_judged(folder: Path) -> None:
+def test_a_fleet_of_one_node_can_be_evaluated(folder: Path) -> None:
     for table in ("nodes", "events", "telemetry"):
         rewrite(table, lambda rows: rows.filter(pl.col("node") == "n00"))(folder / "records")
     assert main([*BACKTEST, *QUICK]) == 0
     assert json.loads((folder / "out.json").read_text())["test"]["nodes"] == 1
 
 
-# Run with -B: under the limit, Python would leave truncated bytecode behind for everybody.
+# Run with -B: under the limit, Python would write truncated bytecode that other tests then read.
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
@@ -165,24 +165,24 @@ sys.exit(main({arguments!r}))
 
 
 def test_a_full_disk_ends_a_backtest_with_4_and_without_results(folder: Path) -> None:
-    ended = run(folder, "-B", "-c", LIMITED.format(bytes=20_000, arguments=[*BACKTEST, *QUICK]))
-    assert ended.returncode == 4, ended.stderr
-    assert "free some space" in ended.stderr
+    process = run(folder, "-B", "-c", LIMITED.format(bytes=20_000, arguments=[*BACKTEST, *QUICK]))
+    assert process.returncode == 4, process.stderr
+    assert "free some space" in process.stderr
     assert not (folder / "out.json").exists()
 
 
 def test_a_disk_that_fills_up_during_training_is_4_and_registers_nothing(folder: Path) -> None:
     now = ["--set", "clock.now=data"]
     assert run(folder, "-B", "-c", LIMITED.format(bytes=1 << 30, arguments=["ingest"])).returncode == 0
-    ended = run(folder, "-B", "-c", LIMITED.format(bytes=300 * 1024, arguments=["train", *now]))
-    assert ended.returncode == 4, ended.stderr
-    assert "error: " in ended.stderr
-    again = run(folder, "-B", "-c", LIMITED.format(bytes=1 << 30, arguments=["train", *now, "--json", "train.json"]))
-    assert again.returncode == 0, again.stderr
+    full = run(folder, "-B", "-c", LIMITED.format(bytes=300 * 1024, arguments=["train", *now]))
+    assert full.returncode == 4, full.stderr
+    assert "error: " in full.stderr
+    retried = run(folder, "-B", "-c", LIMITED.format(bytes=1 << 30, arguments=["train", *now, "--json", "train.json"]))
+    assert retried.returncode == 0, retried.stderr
     assert json.loads((folder / "train.json").read_text())["version"] == "1"
 
 
-def test_a_server_that_is_none_of_prefects_is_named(folder: Path) -> None:
+def test_a_server_that_is_not_prefects_is_named(folder: Path) -> None:
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -197,8 +197,8 @@ def test_a_server_that_is_none_of_prefects_is_named(folder: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/api"
-        ended = run(folder, "-m", "pipelines.main", "ingest", PREFECT_API_URL=address)
+        process = run(folder, "-m", "pipelines.main", "ingest", PREFECT_API_URL=address)
         server.shutdown()
-    assert ended.returncode == 4, ended.stderr
-    assert "PREFECT_API_URL" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert process.returncode == 4, process.stderr
+    assert "PREFECT_API_URL" in process.stderr
+    assert "Traceback" not in process.stderr

@@ -23,7 +23,7 @@ def published(tmp_path: Path) -> Path:
 
 
 def test_a_converted_record_is_a_source(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = published.parent / "made" / "lanl"
+    folder = published.parent / "converted" / "lanl"
     assert main(["convert", "lanl", str(published), str(folder)]) == 0
     assert "1 failures of 49 nodes" in capsys.readouterr().out
     (published.parent / "n.toml").write_text(f'[source]\npath = "{folder}"\n')
@@ -32,7 +32,7 @@ def test_a_converted_record_is_a_source(published: Path, capsys: pytest.CaptureF
     assert origin.events()["cause"].to_list() == ["hardware"]
 
 
-def test_files_that_are_there_are_kept_unless_forced(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_files_are_kept_unless_forced(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (published.parent / "events.parquet").write_text("mine")
     assert main(["convert", "lanl", str(published), str(published.parent)]) == 2
     assert "--force" in capsys.readouterr().err
@@ -41,23 +41,23 @@ def test_files_that_are_there_are_kept_unless_forced(published: Path, capsys: py
     assert pl.read_parquet(published.parent / "events.parquet").height == 1
 
 
-def test_a_missing_file_is_a_fault_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "lanl", str(tmp_path / "x.csv"), str(tmp_path)]) == 3
     assert "x.csv: no such file" in capsys.readouterr().err
 
 
-def test_a_record_that_nobody_knows_is_a_fault_of_usage(tmp_path: Path) -> None:
+def test_an_unknown_record_is_2(tmp_path: Path) -> None:
     assert main(["convert", "titan", str(tmp_path / "x.csv"), str(tmp_path)]) == 2
 
 
-def test_a_file_that_is_not_lanls_is_refused_without_a_word_about_settings(
+def test_a_file_that_is_not_lanls_is_refused_without_mention_of_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "x.csv").write_text("host,start\n1,2\n")
-    for path, said in (("x.csv", "no column System"), ("", "is no file"), ("nix.csv", "no such file")):
-        assert main(["convert", "lanl", str(tmp_path / path), str(tmp_path / "made")]) == 3
-        told = capsys.readouterr().err
-        assert said in told
-        assert "as it was published" in told
-        assert "source." not in told
-    assert not (tmp_path / "made").exists()
+    for path, message in (("x.csv", "no column System"), ("", "is no file"), ("nix.csv", "no such file")):
+        assert main(["convert", "lanl", str(tmp_path / path), str(tmp_path / "converted")]) == 3
+        err = capsys.readouterr().err
+        assert message in err
+        assert "as it was published" in err
+        assert "source." not in err
+    assert not (tmp_path / "converted").exists()

@@ -41,7 +41,7 @@ def raising(error: BaseException) -> Callable[..., None]:
     return act
 
 
-def test_init_then_check_works_and_says_what_the_records_can_prove(
+def test_init_then_check_works_and_shows_what_the_records_can_prove(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["init", "--config", "other.toml"]) == 0
@@ -59,7 +59,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"nodeward {metadata.version('nodeward')}\n"
 
 
-def test_init_keeps_a_file_that_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_keeps_an_existing_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "nodeward.toml").write_text("mine")
     assert main(["init"]) == 2
     assert "--force" in capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_settings_typo_is_2_and_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_settings_typo_is_2_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--set", "fleet.nam=x"]) == 2
     err = capsys.readouterr().err
     assert "error: fleet.nam" in err
@@ -101,7 +101,7 @@ def test_an_output_file_that_can_not_be_written_is_refused_before_any_work(folde
         (DiskFullError("a", "b"), 4),
         (OSError(28, "No space left on device", "x"), 4),
         (KeyError("a"), 1),
-        (pl.exceptions.PanicException("a panic of Rust's, which is no Exception"), 1),
+        (pl.exceptions.PanicException("a Rust panic, which is not an Exception"), 1),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -130,9 +130,7 @@ def test_a_bug_is_1_and_its_traceback_is_in_the_state_folders_log(
     assert "Traceback" in (folder / "elsewhere" / LOG_NAME).read_text()
 
 
-def test_a_source_that_is_not_there_is_3_and_the_rest_is_still_tried(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_source_is_3_and_the_rest_is_still_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--set", "source.path=none", "--set", "tracking.uri=http://127.0.0.1:1", "--json", "-"]) == 3
     captured = capsys.readouterr()
     codes = [finding["error"] and finding["error"]["exit_code"] for finding in json.loads(captured.out)["findings"]]
@@ -160,7 +158,7 @@ def test_a_real_process_ends_with_the_same_codes(folder: Path) -> None:
     assert wrong.stderr.startswith("error: model.seeds = 0 (--set model.seeds)")
 
 
-def test_lightgbms_threads_soon_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_threads_of_lightgbm_soon_sleep_unless_the_user_sets_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     prepare(verbose=False)
     assert variable("GOMP_SPINCOUNT") == "3000"

@@ -20,7 +20,7 @@ def run(folder: Path, code: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The files of a wheel that was built from a copy of the sources."""
+    """The names of the files in a wheel built from a copy of the sources."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -38,7 +38,7 @@ def test_a_wheel_holds_every_module_and_the_template(wheel: set[str]) -> None:
     assert "pipelines/settings/nodeward.toml" in wheel
 
 
-def test_help_is_told_without_anything_heavy() -> None:
+def test_help_imports_no_heavy_package() -> None:
     code = (
         "import sys; from pipelines.main import main; main(['--help']); "
         f"print([module for module in {HEAVY} if module in sys.modules])"

@@ -1,4 +1,4 @@
-"""`nodeward decide`: what should be drained."""
+"""`nodeward decide`: lists what should be drained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.commands.times import At, utc
 def decide(shared: Shared, at: At = None) -> None:
     """List what should be drained, why, and what a limit holds back. A dry run: no node is touched."""
     invocation = shared.invoke()
-    from pipelines.operations.decide import decide as work
+    from pipelines.operations.decide import decide as operation
     from pipelines.views.flows import show_decide
 
-    invocation.present(invocation.run(work, utc(at)), show_decide)
+    invocation.present(invocation.run(operation, utc(at)), show_decide)

@@ -1,1 +1,1 @@
-"""Commands that train, judge and use a forecast."""
+"""Commands that train, evaluate and use a model."""

@@ -1,4 +1,4 @@
-"""The command that replays the past."""
+"""`nodeward backtest`: replays the past."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep the private state folde
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """What a backtest writes beside what it shows."""
+class OutputFiles:
+    """The files that a backtest writes on request."""
 
     scores: Scores = None
     report: Report = None
@@ -39,9 +39,9 @@ class Files:
 
 @flattened
 def backtest(
-    files: Files, shared: Shared, test_start: TestStart, test_end: TestEnd = None, *, keep: Keep = False
+    files: OutputFiles, shared: Shared, test_start: TestStart, test_end: TestEnd = None, *, keep: Keep = False
 ) -> None:
-    """Replay the past: train at a time, forecast what came after, and judge it beside simple baselines."""
+    """Replay the past: train at a time, forecast what came after, and evaluate it next to simple baselines."""
     invocation = shared.invoke()
     check_output_file(files.scores, "--scores")
     check_output_file(files.report, "--report")
@@ -49,21 +49,21 @@ def backtest(
     from pipelines.analysis.backtest import run
     from pipelines.views.backtest import show_backtest
 
-    look = _writing(files.report, invocation.settings) if files.report else None
-    found = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, on_result=look)
+    on_result = _report_writer(files.report, invocation.settings) if files.report else None
+    result = run(invocation.settings, in_utc(test_start), utc(test_end), keep=keep, on_result=on_result)
     if files.scores:
         with atomic_file(files.scores) as part:
-            export.write_scores(found, part)
-    invocation.present(export.to_json(found), lambda _, console: show_backtest(found, console))
+            export.write_scores(result, part)
+    invocation.present(export.to_json(result), lambda _, console: show_backtest(result, console))
 
 
-def _writing(path: Path, settings: Settings) -> Callable[[Backtest, View], None]:
-    """Write the page while the records that it draws are still there."""
+def _report_writer(path: Path, settings: Settings) -> Callable[[Backtest, View], None]:
+    """Return a function that writes the report; it is called while the private state still exists."""
     from pipelines.report.build import write_report
     from pipelines.report.values.contents import gather_contents
     from pipelines.wiring.wiring import wall_clock
 
-    def look(found: Backtest, hindsight: View) -> None:
-        write_report(gather_contents(found, hindsight, settings, wall_clock()), path)
+    def write(result: Backtest, hindsight: View) -> None:
+        write_report(gather_contents(result, hindsight, settings, wall_clock()), path)
 
-    return look
+    return write

@@ -1,4 +1,4 @@
-"""The command that makes the HTML report."""
+"""`nodeward report`: writes the HTML report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Annotated[
         "--test-start",
         formats=DATES,
         metavar="DATE",
-        help="Judge from then on (UTC); default: report.days before the records' end.",
+        help="Evaluate from then on (UTC); default: report.days before the records' end.",
     ),
 ]
 
@@ -37,17 +37,17 @@ def report(shared: Shared, page: Page, test_start: Start = None) -> None:
     check_output_file(page, "FILE.html")
     from pipelines.report.build import build_report
 
-    invocation.present(build_report(invocation.settings, page, utc(test_start)), show_made)
+    invocation.present(build_report(invocation.settings, page, utc(test_start)), _show)
 
 
-def show_made(made: ReportSummary, console: Console) -> None:
-    """Show what the page says at its top, and where it is."""
+def _show(summary: ReportSummary, console: Console) -> None:
+    """Print the top of the page, and where the page is."""
     from rich.text import Text
 
-    simulated = " (simulated)" if made.is_simulated else ""
-    console.print(Text(f"{made.fleet}{simulated}: {made.headline}", "bold"), soft_wrap=True)
-    for line in made.story:
+    simulated = " (simulated)" if summary.is_simulated else ""
+    console.print(Text(f"{summary.fleet}{simulated}: {summary.headline}", "bold"), soft_wrap=True)
+    for line in summary.story:
         console.print(Text(line), soft_wrap=True)
-    for line in made.warnings:
+    for line in summary.warnings:
         console.print(Text(f"warning: {line}", "yellow"), soft_wrap=True)
-    console.print(Text(f"report: {made.path}"), soft_wrap=True)
+    console.print(Text(f"report: {summary.path}"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`nodeward train` and `promote`: make a model, and choose the one that scores go by."""
+"""`nodeward train` and `promote`: train a model, and choose the one that scores and decisions use."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Model = Annotated[str, typer.Argument(metavar="[MODEL]", help="Alias or version 
 
 @flattened
 def train(shared: Shared, until: Until = None) -> None:
-    """Train a model on what the state holds, and register it as the challenger."""
+    """Train a model on the records in the state, and register it as the challenger."""
     invocation = shared.invoke()
-    from pipelines.operations.train import train as work
+    from pipelines.operations.train import train as operation
     from pipelines.views.flows import show_train
 
-    invocation.present(invocation.run(work, utc(until)), show_train)
+    invocation.present(invocation.run(operation, utc(until)), show_train)
 
 
 @flattened
 def promote(shared: Shared, model: Model = "challenger") -> None:
-    """Make a registered model the champion: the one that scores and decisions go by."""
+    """Make a registered model the champion: the one that scores and decisions use."""
     invocation = shared.invoke()
-    from pipelines.operations.promote import promote as work
+    from pipelines.operations.promote import promote as operation
 
-    promoted = work(invocation.settings, model)
-    invocation.present(promoted, lambda report, console: console.print(report.in_words, soft_wrap=True))
+    promoted = operation(invocation.settings, model)
+    invocation.present(promoted, lambda report, console: console.print(report.summary, soft_wrap=True))

@@ -1,4 +1,4 @@
-"""The command that searches for better settings of the model."""
+"""`nodeward tune`: searches for better settings of the model."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ MINUTES = 10.0
 
 Until = Annotated[
     datetime | None,
-    typer.Option("--until", formats=DATES, metavar="DATE", help="By what was known then (UTC); default: now."),
+    typer.Option("--until", formats=DATES, metavar="DATE", help="Use what was known then (UTC); default: now."),
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option("--minutes", metavar="N", min=0, help="Stop after about so long; default: 10, or --trials alone."),
+    typer.Option(
+        "--minutes", metavar="N", min=0, help="Stop after about this long; default: 10, or no limit with --trials."
+    ),
 ]
 Trials = Annotated[
-    int | None, typer.Option("--trials", metavar="N", min=1, help="Stop after so many; today's settings are the first.")
+    int | None,
+    typer.Option("--trials", metavar="N", min=1, help="Stop after this many; today's settings are the first."),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Search in another order.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchOptions:
     """How long to search, and in which order."""
 
     minutes: Minutes = None
@@ -38,14 +41,14 @@ class Search:
 
 
 @flattened
-def tune(search: Search, shared: Shared, until: Until = None) -> None:
+def tune(search: SearchOptions, shared: Shared, until: Until = None) -> None:
     """Search for better settings of the model, and recommend them only if newer failures confirm them."""
     invocation = shared.invoke()
     from pipelines.analysis.tune import SearchLimits, track
-    from pipelines.analysis.tune import search as look
+    from pipelines.analysis.tune import search as search_settings
     from pipelines.views.tune import show_tune
 
     minutes = MINUTES if search.minutes is None and search.trials is None else search.minutes
-    report = look(invocation.settings, utc(until), SearchLimits(minutes, search.trials, search.seed))
+    report = search_settings(invocation.settings, utc(until), SearchLimits(minutes, search.trials, search.seed))
     invocation.present(report, show_tune)
     track(invocation.settings, report)

@@ -1,1 +1,1 @@
-"""Commands about records: bring in, look at, make up, keep in order."""
+"""Commands about records: ingest, audit, simulate and maintain them."""

@@ -1,4 +1,4 @@
-"""The command that audits records for what would flatter a forecast."""
+"""`nodeward audit`: searches the records for what would make a forecast look better than it is."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 if 
 
 @flattened
 def audit(shared: Shared, test_start: Start = None, *, strict: Strict = False) -> None:
-    """Look in the state's records for what would make a forecast look better than it is."""
+    """Search the state's records for what would make a forecast look better than it is."""
     invocation = shared.invoke()
     from data.errors import DataError
     from models.audit.finding import Severity
-    from pipelines.analysis.audit import audit as look
+    from pipelines.analysis.audit import audit as audit_records
     from pipelines.views.audit import show_audit
 
-    report = look(invocation.settings, utc(test_start))
+    report = audit_records(invocation.settings, utc(test_start))
     invocation.present(report, show_audit)
-    if strict and (found := report.named(Severity.FOUND)):
+    if strict and (names := report.named(Severity.FOUND)):
         raise DataError(
-            f"the audit found: {', '.join(found)}", fix="correct the records as described above, and audit again"
+            f"the audit found: {', '.join(names)}", fix="correct the records as described above, and audit again"
         )

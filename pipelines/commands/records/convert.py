@@ -1,4 +1,4 @@
-"""The command that turns a public record into a folder that the others can read."""
+"""`nodeward convert`: turns a public record into a folder that the other commands can read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 Record = Annotated[Literal["lanl"], typer.Argument(metavar="RECORD", help="lanl: LA-UR-05-7318, as CSV.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file as it was published; .csv or .csv.gz.")]
 Target = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where events.parquet and nodes.parquet go.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the files if they are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the files if they exist.")]
 
 
 def convert(record: Record, file: File, folder: Target, *, force: Force = False) -> None:
@@ -23,15 +23,15 @@ def convert(record: Record, file: File, folder: Target, *, force: Force = False)
         why = "is no file" if file.exists() else "no such file"
         raise SourceFileError(file, why, fix="name the file as it was published")
     converters = {"lanl": lanl.convert}
-    found = converters[record](file)
-    tables = {"events": found.events, "nodes": found.nodes}
-    there = [path for path in (folder / f"{name}.parquet" for name in tables) if path.exists()]
-    if there and not force:
-        raise SettingsError(f"{there[0]}: is there already", fix="name another folder, or give --force")
+    converted = converters[record](file)
+    tables = {"events": converted.events, "nodes": converted.nodes}
+    existing = [path for path in (folder / f"{name}.parquet" for name in tables) if path.exists()]
+    if existing and not force:
+        raise SettingsError(f"{existing[0]}: exists already", fix="name another folder, or add --force")
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         with atomic_file(folder / f"{name}.parquet") as part:
             table.write_parquet(part)
-    typer.echo(f"{folder}: {found.events.height:,} failures of {found.nodes.height:,} nodes")
-    if found.unreadable:
-        typer.echo(f"{found.unreadable:,} rows were left out: no system, node or start that can be read")
+    typer.echo(f"{folder}: {converted.events.height:,} failures of {converted.nodes.height:,} nodes")
+    if converted.unreadable:
+        typer.echo(f"{converted.unreadable:,} rows were left out: no system, node or start that can be read")

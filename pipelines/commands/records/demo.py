@@ -1,4 +1,4 @@
-"""The command that shows the whole path on a simulated fleet."""
+"""`nodeward demo`: runs every step on a simulated fleet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DemoOptions:
 def demo(
     ctx: typer.Context, fleet: DemoOptions, folder: Folder = Path("var/demo"), *, verbose: Verbose = False
 ) -> None:
-    """Show the whole path on a simulated fleet: records, model, scores, a dry-run drain list and a report."""
+    """Run every step on a simulated fleet: records, model, scores, a dry-run drain list and a report."""
     from rich.console import Console
 
     from data.simulator.history.plan import SimulationPlan

@@ -1,4 +1,4 @@
-"""`nodeward ingest`: brings records in."""
+"""`nodeward ingest`: merges the source's records into the state."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipelines.commands.options import Shared
 
 @flattened
 def ingest(shared: Shared) -> None:
-    """Bring the source's records into the state; what is there already changes nothing."""
+    """Merge the source's records into the state; records that it already has change nothing."""
     invocation = shared.invoke()
-    from pipelines.operations.ingest import ingest as work
+    from pipelines.operations.ingest import ingest as operation
     from pipelines.views.flows import show_ingest
 
-    invocation.present(invocation.run(work), show_ingest)
+    invocation.present(invocation.run(operation), show_ingest)

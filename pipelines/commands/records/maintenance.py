@@ -1,4 +1,4 @@
-"""Commands that keep a state in order, and keep a copy of it."""
+"""`nodeward maintain`, `backup` and `restore`: keep the state small, and copy it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from pipelines.commands.options import Shared
 
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The archive: NAME.tar.zst or NAME.tar.gz.")]
 Into = Annotated[Path | None, typer.Option("--into", metavar="FOLDER", help="Restore there, not into state.path.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the state that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing state.")]
 
 
 @flattened
 def maintain(shared: Shared) -> None:
-    """Delete what retention says, put small files together, and remove old versions that no model cites."""
+    """Delete telemetry and history older than the retention settings, merge small files, remove unused old versions."""
     invocation = shared.invoke()
-    from pipelines.operations.maintain import maintain as work
+    from pipelines.operations.maintain import maintain as operation
     from pipelines.views.maintenance import show_maintain
 
-    invocation.present(invocation.run(work), show_maintain)
+    invocation.present(invocation.run(operation), show_maintain)
 
 
 @flattened
 def backup(shared: Shared, file: Archive) -> None:
     """Write the whole state into one file: tables, records and models."""
     invocation = shared.invoke()
-    from pipelines.operations.backup import backup as write
+    from pipelines.operations.backup import backup as write_backup
     from pipelines.views.maintenance import show_backup
 
-    invocation.present(write(invocation.settings, file), lambda report, console: show_backup(report, file, console))
+    report = write_backup(invocation.settings, file)
+    invocation.present(report, lambda report, console: show_backup(report, file, console))
 
 
 @flattened
 def restore(shared: Shared, file: Archive, into: Into = None, *, force: Force = False) -> None:
-    """Put a backup in the place of the state, whole or not at all."""
+    """Replace the state with a backup, completely or not at all."""
     invocation = shared.invoke()
-    from pipelines.operations.backup import restore as put_back
+    from pipelines.operations.backup import restore as restore_state
     from pipelines.views.maintenance import show_restore
 
-    report = put_back(invocation.settings, file, into, force=force)
+    report = restore_state(invocation.settings, file, into, force=force)
     folder = into or invocation.settings.state.path
     invocation.present(report, lambda report, console: show_restore(report, folder, console))

@@ -1,4 +1,4 @@
-"""The command that makes a fleet to try the others on."""
+"""`nodeward simulate`: simulates a fleet on which the other commands can be tried."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FleetOptions:
     interval: Interval = "1h"
 
     def plan(self) -> SimulationPlan:
-        """Read the options."""
+        """Turn the options into a plan."""
         from data.simulator.history.plan import SimulationPlan
 
         return SimulationPlan(self.nodes, self.days, self.seed, in_utc(self.start), _length(self.interval))
@@ -51,11 +51,11 @@ def simulate(folder: Folder, fleet: FleetOptions, json: Json = None, *, force: F
     from rich.console import Console
 
     from data.disk.atomic_write import STDOUT, check_output_file
-    from pipelines.operations.simulate import simulate as make
+    from pipelines.operations.simulate import simulate as simulate_fleet
     from pipelines.output.json_files import write_json
 
     check_output_file(json, "--json")
-    report = make(fleet.plan(), folder, force=force)
+    report = simulate_fleet(fleet.plan(), folder, force=force)
     if json is not None:
         write_json(json, report)
     if json != STDOUT:

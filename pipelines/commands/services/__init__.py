@@ -1,1 +1,1 @@
-"""Commands that set an installation up and look after it."""
+"""Commands that set up and check an installation."""

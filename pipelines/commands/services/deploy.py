@@ -1,4 +1,4 @@
-"""The command that hands the flows to a Prefect server."""
+"""`nodeward deploy`: registers the flows with a Prefect server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from pipelines.commands.dataclass_options import flattened
 from pipelines.commands.options import Shared
 
-Remove = Annotated[bool, typer.Option("--remove", help="Take the fleet's deployments away.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Remove the fleet's deployments.")]
 
 
 @flattened

@@ -1,4 +1,4 @@
-"""Commands that set an installation up and look at what it holds."""
+"""`nodeward init`, `check` and `status`: set up an installation and inspect it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from pipelines.commands.dataclass_options import flattened
 from pipelines.commands.options import DEFAULT_CONFIG, Config, Shared
 
-Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 
 def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
@@ -22,13 +22,13 @@ def init(config: Config = DEFAULT_CONFIG, *, force: Force = False) -> None:
 
 @flattened
 def check(shared: Shared) -> None:
-    """Try everything that the settings name, and say what the failures in the records can prove."""
+    """Try everything that the settings name, and show what the failures in the records can prove."""
     invocation = shared.invoke()
-    from pipelines.analysis.check import check as try_everything
+    from pipelines.analysis.check import check as check_all
     from pipelines.settings.environment import PREFECT_API_URL, variable
     from pipelines.views.check import show_check
 
-    report = try_everything(invocation.settings, variable(PREFECT_API_URL))
+    report = check_all(invocation.settings, variable(PREFECT_API_URL))
     invocation.present(report, show_check)
     if report.first_error:
         raise report.first_error
@@ -36,9 +36,9 @@ def check(shared: Shared) -> None:
 
 @flattened
 def status(shared: Shared) -> None:
-    """Sum up what the state holds: tables, failures, models, scores and decisions."""
+    """Summarize the state: tables, failures, models, scores and decisions."""
     invocation = shared.invoke()
-    from pipelines.operations.status import status as look
+    from pipelines.operations.status import status as summarize
     from pipelines.views.status import show_status
 
-    invocation.present(look(invocation.settings), show_status)
+    invocation.present(summarize(invocation.settings), show_status)

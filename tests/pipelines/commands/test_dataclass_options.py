@@ -30,8 +30,8 @@ def draw(shape: Shape, file: File, size: Size = 1, *, loud: Loud = False) -> Non
 def run(*arguments: str) -> tuple[int, str]:
     app = typer.Typer()
     app.command()(draw)
-    found = CliRunner().invoke(app, arguments)
-    return found.exit_code, found.output.strip()
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.output.strip()
 
 
 def test_the_fields_of_a_dataclass_are_options_with_their_defaults() -> None:
@@ -40,17 +40,17 @@ def test_the_fields_of_a_dataclass_are_options_with_their_defaults() -> None:
 
 
 def test_a_field_without_a_default_is_required() -> None:
-    code, told = run("a.svg")
+    code, output = run("a.svg")
     assert code == 2
-    assert "--width" in told
+    assert "--width" in output
 
 
-def test_a_commands_own_options_come_first_and_its_words_stay() -> None:
+def test_a_commands_own_options_come_first_and_its_docstring_stays() -> None:
     assert list(signature(draw).parameters) == ["file", "size", "loud", "width", "height"]
     assert draw.__doc__ == "Draw."
 
 
-def test_a_command_without_groups_is_as_it_was() -> None:
+def test_a_command_without_dataclasses_keeps_its_options() -> None:
     @flattened
     def plain(size: Size = 1) -> None:
         raise ValueError(size)

@@ -14,6 +14,7 @@ from tests.pipelines.operations.test_ingest import run
 from tests.pipelines.records import write_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SCRIPT = """
@@ -89,7 +90,7 @@ def test_each_run_leaves_an_artifact_its_report_or_why_it_failed(recorded: Recor
     assert any("gone: no such folder" in text for text in texts["ingest"])
 
 
-def test_bad_data_is_not_tried_again(recorded: Recorded) -> None:
+def test_bad_data_is_not_retried(recorded: Recorded) -> None:
     assert set(recorded.records["counts"]) == {1}
 
 
@@ -106,10 +107,15 @@ def test_the_command_shows_what_the_flow_returned(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_flow_takes_what_its_operation_takes(name: str) -> None:
+def test_a_flow_has_the_parameters_of_its_operation(name: str) -> None:
     flow = getattr(import_module("pipelines.flows.flows"), name)
     operation = getattr(import_module(f"pipelines.operations.{name}"), name)
-    own = {key: (one.kind, one.default) for key, one in inspect.signature(operation).parameters.items()}
-    of_flow = {key: (one.kind, one.default) for key, one in inspect.signature(flow.fn).parameters.items()}
+    of_operation = parameters(operation)
+    of_flow = parameters(flow.fn)
     assert list(of_flow)[:2] == ["config", "overrides"]
-    assert dict(list(of_flow.items())[2:]) == dict(list(own.items())[1:])
+    assert dict(list(of_flow.items())[2:]) == dict(list(of_operation.items())[1:])
+
+
+def parameters(function: Callable[..., object]) -> dict[str, tuple[object, object]]:
+    signature = inspect.signature(function)
+    return {name: (parameter.kind, parameter.default) for name, parameter in signature.parameters.items()}

@@ -13,11 +13,11 @@ def test_a_fault_of_the_infrastructure_may_pass(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [DiskFullError("a", "b"), EmptyTableError("a"), KeyError("a"), OSError(28, "full")])
-def test_a_full_disk_bad_data_and_bugs_stay(error: Exception) -> None:
+def test_a_full_disk_bad_data_and_bugs_do_not_pass(error: Exception) -> None:
     assert not may_pass(error)
 
 
-def test_a_step_is_named_and_tried_again_and_keeps_nothing() -> None:
+def test_a_step_has_a_name_and_retries_and_stores_no_result() -> None:
     def double(value: int) -> int:
         return 2 * value
 

@@ -26,7 +26,7 @@ class Healthy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def a_server() -> Iterator[str]:
+def healthy_server() -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Healthy) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -41,19 +41,19 @@ def a_server() -> Iterator[str]:
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with a_server() as url:
+    with healthy_server() as url:
         monkeypatch.setenv("PREFECT_API_URL", url)
         for name in ("PREFECT_HOME", "PREFECT_LOGGING_LEVEL", *QUIET):
-            monkeypatch.setenv(name, "")  # is taken back at the end
+            monkeypatch.setenv(name, "")  # so that monkeypatch restores them at the end
         yield url
 
 
 def test_the_block_gets_the_address_of_the_server(address: str, tmp_path: Path) -> None:
-    with on_server(tmp_path, verbose=False) as found:
-        assert found == address
+    with on_server(tmp_path, verbose=False) as yielded:
+        assert yielded == address
 
 
-def test_a_server_that_goes_away_under_a_flow_is_named(tmp_path: Path) -> None:
+def test_a_server_that_stops_during_a_flow_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="does not answer: refused"), on_server(tmp_path, verbose=False):
         raise httpx.ConnectError("refused")
 
@@ -63,12 +63,12 @@ def test_a_server_that_answers_but_not_as_prefect_is_named(tmp_path: Path) -> No
         raise RuntimeError("Failed to reach API at http://127.0.0.1")
 
 
-def test_a_fault_that_is_not_the_servers_passes(tmp_path: Path) -> None:
+def test_an_error_that_is_not_the_servers_is_raised_unchanged(tmp_path: Path) -> None:
     with pytest.raises(KeyError), on_server(tmp_path, verbose=False):
         raise KeyError("x")
 
 
-def test_without_a_name_there_is_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_an_address_there_is_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PREFECT_API_URL")
     with pytest.raises(SettingsError, match="PREFECT_API_URL is not set"), on_server(tmp_path, verbose=False):
         pass

@@ -1,4 +1,4 @@
-"""Ingests by the command line, in a process of their own."""
+"""Ingests by the command line, in a separate process."""
 
 import json
 import os
@@ -50,11 +50,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(folder, process.stdout, process.stderr)
 
 
-def test_each_ingest_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
+def test_each_ingest_ends_with_the_exit_code_of_its_fault(ran: Ran) -> None:
     assert ran.out.endswith("[0, 0, 3, 3]\n"), ran.err
 
 
-def test_without_a_server_nothing_of_prefect_is_loaded_or_written(ran: Ran) -> None:
+def test_without_a_server_prefect_is_not_imported_and_writes_nothing(ran: Ran) -> None:
     assert "prefect: False" in ran.out
     assert not (ran.folder / "var" / "prefect").exists()
     assert not (ran.folder / ".prefect").exists()

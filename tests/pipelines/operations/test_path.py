@@ -1,4 +1,4 @@
-"""The path from ingest to status by the command line, in a process of its own."""
+"""Every step from ingest to status by the command line, in a separate process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def report_of(ran: Ran, name: str) -> dict[str, Any]:
     return report
 
 
-def test_every_command_ends_with_the_code_that_says_what_went_wrong(ran: Ran) -> None:
+def test_every_command_ends_with_the_exit_code_of_its_fault(ran: Ran) -> None:
     assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
@@ -74,7 +74,7 @@ def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: 
     assert "which the catalogue lacks" in ran.err
 
 
-def test_a_model_scores_on_without_a_metric_that_came_later_and_says_so(ran: Ran) -> None:
+def test_a_model_still_scores_after_a_metric_is_added_with_a_notice(ran: Ran) -> None:
     before, after = report_of(ran, "before"), report_of(ran, "after")
     assert any("fan was not there before" in notice for notice in report_of(ran, "grown")["notices"])
     assert after["scores"] == before["scores"]
@@ -82,17 +82,17 @@ def test_a_model_scores_on_without_a_metric_that_came_later_and_says_so(ran: Ran
     assert not any("fan" in notice for notice in before["notices"])
 
 
-def test_a_model_scores_on_when_a_metric_has_gone_and_says_so(ran: Ran) -> None:
+def test_a_model_still_scores_after_a_metric_is_gone_with_a_notice(ran: Ran) -> None:
     lost, before = report_of(ran, "lost"), report_of(ran, "before")
     assert lost["nodes"] == before["nodes"]
     assert lost["scores"] != before["scores"]
     assert any(notice.startswith("temperature is empty: ") for notice in lost["notices"])
 
 
-def test_scores_of_a_time_that_the_model_learned_past_say_so(ran: Ran) -> None:
-    (notice,) = (one for one in report_of(ran, "past")["notices"] if "learned" in one)
+def test_scores_of_a_time_before_the_end_of_training_have_a_notice(ran: Ran) -> None:
+    (notice,) = (notice for notice in report_of(ran, "past")["notices"] if "learned" in notice)
     assert "after the time that is scored: it may know what came" in notice
-    assert not any("learned" in one for one in report_of(ran, "score")["notices"])
+    assert not any("learned" in notice for notice in report_of(ran, "score")["notices"])
 
 
 def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_alone(ran: Ran) -> None:
@@ -101,7 +101,7 @@ def test_the_first_model_is_challenger_and_champion_and_the_next_one_challenger_
     assert report_of(ran, "train")["tables"].keys() == {"telemetry", "buckets"}
 
 
-def test_scores_go_by_the_model_that_was_promoted(ran: Ran) -> None:
+def test_scores_use_the_model_that_was_promoted(ran: Ran) -> None:
     assert report_of(ran, "promoted") == {"model": "2", "was": "1"}
     assert "no model '7' of 'nodeward' is registered" in ran.err
     assert report_of(ran, "second")["model_version"] == "2"
@@ -110,15 +110,17 @@ def test_scores_go_by_the_model_that_was_promoted(ran: Ran) -> None:
 def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
     score = report_of(ran, "score")
     nodes = pl.read_parquet(ran.folder / "records" / "nodes.parquet")
-    gone = nodes.filter(pl.col("observed_until") <= datetime.fromisoformat(score["as_of"])).height
-    assert score["nodes"] + score["unknown"] + score["out"] + gone == NODES
+    departed = nodes.filter(pl.col("observed_until") <= datetime.fromisoformat(score["as_of"])).height
+    assert score["nodes"] + score["unknown"] + score["out"] + departed == NODES
     assert score["nodes"] > 0
-    chances = [row["probability"] for row in score["scores"]]
-    known = [chance for chance in chances if chance is not None]
-    assert len(chances) == len({row[NODE] for row in score["scores"]}) == score["nodes"] + score["unknown"]
-    assert chances == sorted(known, reverse=True) + [None] * score["unknown"]
+    probabilities = [row["probability"] for row in score["scores"]]
+    known = [probability for probability in probabilities if probability is not None]
+    assert len(probabilities) == len({row[NODE] for row in score["scores"]}) == score["nodes"] + score["unknown"]
+    assert probabilities == sorted(known, reverse=True) + [None] * score["unknown"]
     assert all(row["probabilities"]["7d"] == row["probability"] for row in score["scores"])
-    assert all(reason["text"] for row in score["scores"] for reason in row["reasons"])
+    texts = [reason["text"] for row in score["scores"] for reason in row["reasons"]]
+    assert texts
+    assert all(texts)
 
 
 def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,10 +132,12 @@ def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.Mo
     assert (steps >= 0).all()
 
 
-def test_decisions_stay_inside_the_limits_and_say_why(ran: Ran) -> None:
+def test_decisions_stay_inside_the_limits_and_have_reasons(ran: Ran) -> None:
     decide = report_of(ran, "decide")
     assert len(decide["drains"]) + decide["out"] <= max(decide["out"], 1, int(0.01 * NODES))
-    assert all(one["reason"] for one in (*decide["drains"], *decide["held_back"]))
+    decisions = [*decide["drains"], *decide["held_back"]]
+    assert decisions
+    assert all(decision["reason"] for decision in decisions)
 
 
 def test_nothing_is_drained_on_low_support(ran: Ran) -> None:
@@ -148,7 +152,7 @@ def test_status_names_the_models_and_the_scores(ran: Ran) -> None:
     assert status["scores"]["model_version"] == "2"
 
 
-def test_scores_as_of_an_earlier_time_are_told_but_not_published(ran: Ran) -> None:
+def test_scores_as_of_an_earlier_time_are_reported_but_not_published(ran: Ran) -> None:
     past, status = report_of(ran, "past"), report_of(ran, "status")
     assert past["as_of"].startswith("2024-02-20")
     assert past["notices"][0].startswith("not published: the scores as of 2024-03-21 00:00 UTC are newer")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from data.errors import SettingsError
 from pipelines.main import main
-from pipelines.operations.quarantine import Which, listing, older, purge, try_again
+from pipelines.operations.quarantine import Listing, Selection, check_again, list_quarantine, purge, purge_age
 from pipelines.settings.load import load
 from pipelines.views.quarantine import show_quarantine
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY = timedelta(days=1)
-EVERYTHING = Which()
-STRANGERS = Which(reason="NOT LIST")
+EVERYTHING = Selection()
+UNKNOWN_NODES = Selection(reason="NOT LIST")
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def folder(tmp_path: Path) -> Path:
     records = tmp_path / "records"
     write_records(records)
     telemetry = pl.read_parquet(records / "telemetry.parquet")
-    strangers = telemetry.filter(pl.col("node") == "a").with_columns(pl.lit("d").alias("node"))
+    unknown = telemetry.filter(pl.col("node") == "a").with_columns(pl.lit("d").alias("node"))
     ahead = telemetry.head(1).with_columns((pl.col("ts") + 36_500 * DAY).alias("ts"))
-    pl.concat([telemetry, strangers, ahead]).write_parquet(records / "telemetry.parquet")
+    pl.concat([telemetry, unknown, ahead]).write_parquet(records / "telemetry.parquet")
     events = pl.read_parquet(records / "events.parquet")
     pl.concat([events, events.head(1).with_columns(pl.lit("d").alias("node"))]).write_parquet(
         records / "events.parquet"
@@ -42,21 +42,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shown(folder: Path, *overrides: str) -> str:
+def shown(listing: Listing) -> str:
     console = Console(file=io.StringIO(), width=200)
-    show_quarantine(listing(settings_of(folder, *overrides), EVERYTHING), console)
+    show_quarantine(listing, console)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
     return text
 
 
 def test_a_state_that_was_never_written_to_has_an_empty_quarantine_and_stays_unwritten(tmp_path: Path) -> None:
-    assert listing(settings_of(tmp_path), EVERYTHING).groups == ()
+    listing = list_quarantine(settings_of(tmp_path), EVERYTHING)
+    assert listing.groups == ()
     assert not (tmp_path / "var").exists()
-    assert "nothing is in quarantine" in shown(tmp_path)
+    assert "nothing is in quarantine" in shown(listing)
 
 
-def test_rows_are_listed_by_table_and_reason_the_most_first(folder: Path) -> None:
-    groups = listing(settings_of(folder), EVERYTHING).groups
+def test_rows_are_listed_by_table_and_reason_the_largest_group_first(folder: Path) -> None:
+    groups = list_quarantine(settings_of(folder), EVERYTHING).groups
     assert [(group.table, group.rows, group.nodes) for group in groups] == [
         ("telemetry", 10, 1), ("events", 1, 1), ("telemetry", 1, 1),
     ]  # fmt: skip
@@ -65,7 +66,7 @@ def test_rows_are_listed_by_table_and_reason_the_most_first(folder: Path) -> Non
 
 
 def test_the_list_is_shown_with_examples_and_what_to_do(folder: Path) -> None:
-    text = shown(folder)
+    text = shown(list_quarantine(settings_of(folder), EVERYTHING))
     assert "12 rows and cells in quarantine" in text
     assert "telemetry: 10 rows of 1 node from 'fleet': a row is of a node that the inventory does not list" in text
     assert '"temperature":21.0' in text
@@ -73,51 +74,45 @@ def test_the_list_is_shown_with_examples_and_what_to_do(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "rows"), [(Which("events"), 1), (STRANGERS, 11), (Which("telemetry", "future"), 1), (Which("nodes"), 0)]
+    ("selection", "rows"),
+    [(Selection("events"), 1), (UNKNOWN_NODES, 11), (Selection("telemetry", "future"), 1), (Selection("nodes"), 0)],
 )
-def test_a_table_and_words_of_a_reason_pick_rows(folder: Path, which: Which, rows: int) -> None:
-    assert listing(settings_of(folder), which).rows == rows
+def test_a_table_and_words_of_a_reason_select_rows(folder: Path, selection: Selection, rows: int) -> None:
+    assert list_quarantine(settings_of(folder), selection).rows == rows
 
 
-def test_a_table_that_is_none_is_refused(folder: Path) -> None:
+def test_an_unknown_table_is_refused(folder: Path) -> None:
     with pytest.raises(SettingsError, match="--table node: no such table"):
-        listing(settings_of(folder), Which("node"))
+        list_quarantine(settings_of(folder), Selection("node"))
 
 
-def test_a_mended_setting_gives_rows_back_and_a_second_time_changes_nothing(folder: Path) -> None:
-    mended = settings_of(folder, 'identity.aliases={"d" = "c"}')
-    found = try_again(mended, EVERYTHING)
-    assert found.replayed is not None
-    assert (sum(found.replayed.released.values()), found.rows) == (11, 1)
-    again = try_again(mended, EVERYTHING)
-    assert again.replayed is not None
-    assert (sum(again.replayed.released.values()), again.rows, again.replayed.buckets) == (0, 1, 0)
-    assert "checked 1 again: 0 are valid now" in " ".join(_lines(again))
+def test_a_corrected_setting_releases_rows_and_a_second_check_changes_nothing(folder: Path) -> None:
+    corrected = settings_of(folder, 'identity.aliases={"d" = "c"}')
+    first = check_again(corrected, EVERYTHING)
+    assert first.replayed is not None
+    assert (sum(first.replayed.released.values()), first.rows) == (11, 1)
+    second = check_again(corrected, EVERYTHING)
+    assert second.replayed is not None
+    assert (sum(second.replayed.released.values()), second.rows, second.replayed.buckets) == (0, 1, 0)
+    assert "checked 1 again: 0 are valid now" in shown(second)
 
 
-def _lines(found: object) -> list[str]:
-    console = Console(file=io.StringIO(), width=200)
-    show_quarantine(found, console)  # type: ignore[arg-type]  # a Listing
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
-    return text.splitlines()
-
-
-def test_only_what_came_long_ago_is_purged(folder: Path) -> None:
+def test_only_old_rows_are_purged(folder: Path) -> None:
     settings = settings_of(folder)
     assert purge(settings, EVERYTHING, DAY).purged == 0
-    assert purge(settings, STRANGERS, timedelta(0)).purged == 11
-    assert listing(settings, EVERYTHING).rows == 1
+    assert purge(settings, UNKNOWN_NODES, timedelta(0)).purged == 11
+    assert list_quarantine(settings, EVERYTHING).rows == 1
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
-    assert older(None, replay=True, purge=False) is None
-    assert older("2d", replay=False, purge=True) == 2 * DAY
-    assert older("999999d", replay=False, purge=True) == 36_525 * DAY
-    for than, replay, drop in (("2d", False, False), (None, False, True), ("2d", True, True)):
+    assert purge_age(None, replay=True, purge=False) is None
+    assert purge_age("2d", replay=False, purge=True) == 2 * DAY
+    assert purge_age("999999d", replay=False, purge=True) == 36_525 * DAY
+    for older_than, replay, purges in (("2d", False, False), (None, False, True), ("2d", True, True)):
         with pytest.raises(SettingsError, match="go together"):
-            older(than, replay=replay, purge=drop)
+            purge_age(older_than, replay=replay, purge=purges)
     with pytest.raises(SettingsError, match="--older-than soon"):
-        older("soon", replay=False, purge=True)
+        purge_age("soon", replay=False, purge=True)
 
 
 def test_the_command_lists_and_replays_and_writes_json(
@@ -125,14 +120,14 @@ def test_the_command_lists_and_replays_and_writes_json(
 ) -> None:
     monkeypatch.chdir(folder)
     assert main(["quarantine", "--reason", "future", "--json", "-"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [(group["reason"], group["rows"]) for group in told["groups"]] == [("lies in the future", 1)]
+    listing = json.loads(capsys.readouterr().out)
+    assert [(group["reason"], group["rows"]) for group in listing["groups"]] == [("lies in the future", 1)]
     assert main(["quarantine", "--replay", "--set", "identity.aliases.d=c"]) == 0
     assert "11 are valid now and were merged, 1 stay" in capsys.readouterr().out
     assert main(["quarantine", "--purge"]) == 2
 
 
-def test_settings_become_what_an_ingest_is_told(tmp_path: Path) -> None:
+def test_settings_become_the_options_of_an_ingest(tmp_path: Path) -> None:
     config = tmp_path / "nodeward.toml"
     config.write_text(
         "identity = { ports = false, domains = ['x.org'], max_unknown_share = 0.5, aliases = { a = 'b' } }\n"

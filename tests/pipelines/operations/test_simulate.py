@@ -25,7 +25,7 @@ def simulate(folder: Path, *more: str) -> int:
     return main(["simulate", str(folder), *SMALL, *more])
 
 
-def test_the_folder_can_be_ingested_with_the_settings_that_lie_in_it(tmp_path: Path) -> None:
+def test_the_folder_can_be_ingested_with_the_settings_in_it(tmp_path: Path) -> None:
     assert simulate(tmp_path / "fleet") == 0
     settings = load(tmp_path / "fleet" / CONFIG, ())
     assert settings.fleet.name == "simulated fleet"
@@ -38,7 +38,7 @@ def test_the_folder_can_be_ingested_with_the_settings_that_lie_in_it(tmp_path: P
     assert report.buckets >= 25 * 38
 
 
-def test_the_settings_say_what_each_metric_is(tmp_path: Path) -> None:
+def test_the_settings_describe_each_metric(tmp_path: Path) -> None:
     assert simulate(tmp_path) == 0
     settings = load(tmp_path / CONFIG, ())
     assert [settings.metrics.metric(metric.name) for metric in METRICS] == list(METRICS)
@@ -53,7 +53,7 @@ def test_a_folder_of_an_odd_name_is_quoted(tmp_path: Path) -> None:
     assert tomllib.loads((folder / CONFIG).read_text())["source"]["path"] == str(folder)
 
 
-def test_what_is_written_and_printed_says_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_and_files_are_marked_as_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(tmp_path / "fleet", "--json", str(tmp_path / "report.json")) == 0
     printed = capsys.readouterr().out
     assert "simulated" in printed
@@ -63,16 +63,16 @@ def test_what_is_written_and_printed_says_simulated(tmp_path: Path, capsys: pyte
     assert report["rows"]["nodes"] == 30
 
 
-def test_records_are_not_overwritten_unless_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "events.parquet").write_text("somebody's")
+def test_records_are_not_overwritten_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "events.parquet").write_text("mine")
     assert simulate(tmp_path) == 2
     assert "is not empty" in capsys.readouterr().err
-    assert (tmp_path / "events.parquet").read_text() == "somebody's"
+    assert (tmp_path / "events.parquet").read_text() == "mine"
     assert simulate(tmp_path, "--force") == 0
     assert pl.read_parquet(tmp_path / "nodes.parquet").height == 30
 
 
-def test_a_place_where_no_folder_can_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_that_can_not_be_a_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "fleet"):
         assert simulate(folder) == 2
@@ -92,17 +92,18 @@ def test_a_wrong_option_is_named_and_nothing_is_written(
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one", "other"):
-        assert simulate(tmp_path / name, "--seed", "3") == 0
-    for file in (tmp_path / "one").glob("*.parquet"):
-        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+    folders = (tmp_path / "first", tmp_path / "second")
+    assert [simulate(folder, "--seed", "3") for folder in folders] == [0, 0]
+    first, second = ({file.name: file.read_bytes() for file in folder.glob("*.parquet")} for folder in folders)
+    assert {"events.parquet", "nodes.parquet", "telemetry.parquet"} <= first.keys()
+    assert first == second
 
 
 def test_a_fleet_in_which_no_node_failed_suggests_a_larger_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["simulate", str(tmp_path / "fleet"), "--nodes", "1", "--days", "1", "--interval", "6h"]) == 0
-    told = capsys.readouterr().out
-    assert "1 node, 2025-01-01 to 2025-01-02, 0 failures, 4 rows of telemetry" in told
-    assert "next: simulate more --nodes or --days" in told
+    out = capsys.readouterr().out
+    assert "1 node, 2025-01-01 to 2025-01-02, 0 failures, 4 rows of telemetry" in out
+    assert "next: simulate more --nodes or --days" in out
     assert "# 1 node, 1 day from 2025-01-01, a sample every 6h, seed 1." in (tmp_path / "fleet" / CONFIG).read_text()

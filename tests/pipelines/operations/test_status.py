@@ -17,14 +17,14 @@ from tests.pipelines.made_up import DAY, START, ingest_all, settings_of
 NEWEST = START + 10 * DAY
 
 
-def words(found: Status) -> str:
+def shown(summary: Status) -> str:
     out = io.StringIO()
-    show_status(found, Console(file=out, width=120))
+    show_status(summary, Console(file=out, width=120))
     return out.getvalue()
 
 
 def publish(settings: Settings, age: timedelta) -> None:
-    """Scores of two nodes at two horizons, one node unknown, and one decision of two held back."""
+    """Write scores of two nodes at two horizons, one node unknown, and decisions of which one is held back."""
     as_of = NEWEST - age
     scores = [
         {"node": node, "ts": as_of, "horizon_hours": horizon, "probability": probability, "model_version": "v3"}
@@ -41,27 +41,27 @@ def publish(settings: Settings, age: timedelta) -> None:
         records.record_decisions(pl.DataFrame(decisions, schema=DECISION_SCHEMA))
 
 
-def test_an_empty_state_is_summed_up_and_stays_empty(tmp_path: Path) -> None:
-    found = status(settings_of(tmp_path))
-    assert (found.tables, found.failures, found.scores, found.decisions) == ({}, 0, None, None)
+def test_an_empty_state_is_summarized_and_stays_empty(tmp_path: Path) -> None:
+    summary = status(settings_of(tmp_path))
+    assert (summary.tables, summary.failures, summary.scores, summary.decisions) == ({}, 0, None, None)
     assert not (tmp_path / "var").exists()
-    assert "run `nodeward ingest`" in words(found)
+    assert "run `nodeward ingest`" in shown(summary)
 
 
-def test_a_state_that_was_opened_but_never_filled_is_summed_up(tmp_path: Path) -> None:
+def test_a_state_that_was_opened_but_never_filled_is_summarized(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     with wiring.records(settings):
         pass
-    found = status(settings)
-    assert {held.rows for held in found.tables.values()} == {0}
-    assert "0 failures" in words(found)
+    summary = status(settings)
+    assert {table.rows for table in summary.tables.values()} == {0}
+    assert "0 failures" in shown(summary)
 
 
 def test_tables_are_counted_with_their_newest_times(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     ingest_all(settings)
-    found = status(settings)
-    rows = {name: held.rows for name, held in found.tables.items()}
+    summary = status(settings)
+    rows = {name: table.rows for name, table in summary.tables.items()}
     assert rows == {
         "nodes": 3,
         "events": 2,
@@ -71,26 +71,26 @@ def test_tables_are_counted_with_their_newest_times(tmp_path: Path) -> None:
         "quarantine": 0,
         "scores": 0,
     }
-    assert found.tables["telemetry"].newest == NEWEST
-    assert found.tables["telemetry"].version == 0
-    assert found.tables["nodes"].version is None
-    assert (found.failures, found.newest_failure) == (1, START + 4 * DAY)
-    assert "1 failures, the last on 2024-01-05 00:00" in words(found)
-    assert "run `nodeward score`" in words(found)
+    assert summary.tables["telemetry"].newest == NEWEST
+    assert summary.tables["telemetry"].version == 0
+    assert summary.tables["nodes"].version is None
+    assert (summary.failures, summary.newest_failure) == (1, START + 4 * DAY)
+    assert "1 failures, the last on 2024-01-05 00:00" in shown(summary)
+    assert "run `nodeward score`" in shown(summary)
 
 
-def test_the_newest_scores_and_decisions_are_summed_up(tmp_path: Path) -> None:
+def test_the_newest_scores_and_decisions_are_summarized(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     ingest_all(settings)
     publish(settings, timedelta(hours=30, seconds=7))
-    found = status(settings)
-    assert found.scores is not None
-    assert (found.scores.nodes, found.scores.unknown, found.scores.model_version) == (1, 1, "v3")
-    assert found.scores.is_stale is False
-    assert found.decisions is not None
-    assert (found.decisions.actions, found.decisions.held_back) == ({"drain": 1, "hold back": 1}, 1)
-    assert ", 1d6h old by model v3: 1 nodes, 1 unknown" in words(found)
-    assert "1 to drain, 1 held back; 1 held back by a limit" in words(found)
+    summary = status(settings)
+    assert summary.scores is not None
+    assert (summary.scores.nodes, summary.scores.unknown, summary.scores.model_version) == (1, 1, "v3")
+    assert summary.scores.is_stale is False
+    assert summary.decisions is not None
+    assert (summary.decisions.actions, summary.decisions.held_back) == ({"drain": 1, "hold back": 1}, 1)
+    assert ", 1d6h old by model v3: 1 nodes, 1 unknown" in shown(summary)
+    assert "1 to drain, 1 held back; 1 held back by a limit" in shown(summary)
 
 
 @pytest.mark.parametrize(("age", "is_stale"), [(timedelta(hours=36), False), (timedelta(hours=36, seconds=1), True)])
@@ -98,23 +98,23 @@ def test_scores_older_than_the_policy_allows_are_called_stale(tmp_path: Path, ag
     settings = settings_of(tmp_path)
     ingest_all(settings)
     publish(settings, age)
-    found = status(settings)
-    assert found.scores is not None
-    assert found.scores.is_stale is is_stale
-    assert ("stale" in words(found)) is is_stale
+    summary = status(settings)
+    assert summary.scores is not None
+    assert summary.scores.is_stale is is_stale
+    assert ("stale" in shown(summary)) is is_stale
 
 
 def test_scores_without_records_have_no_age_by_the_datas_clock(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     publish(settings, timedelta(0))
-    found = status(settings)
-    assert found.scores is not None
-    assert (found.scores.age, found.scores.is_stale) == (None, None)
-    assert " old" not in words(found)
+    summary = status(settings)
+    assert summary.scores is not None
+    assert (summary.scores.age, summary.scores.is_stale) == (None, None)
+    assert " old" not in shown(summary)
 
 
 class FakeRegistry:
-    """Holds three versions of a model, the newest first."""
+    """A registry of three versions of a model, the newest first."""
 
     def versions(self) -> tuple[ModelVersion, ...]:
         return tuple(
@@ -127,18 +127,18 @@ class FakeRegistry:
         )
 
 
-def test_models_are_listed_by_their_roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_are_listed_by_their_aliases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_of(tmp_path, "tracking.uri=http://127.0.0.1:1")
     ingest_all(settings)
     monkeypatch.setattr("pipelines.wiring.wiring.registry", lambda _: FakeRegistry())
-    told = words(status(settings))
-    assert "challenger: model 3, trained until 2024-01-11 00:00 (low support)\n" in told
-    assert "champion: model 1, trained until 2024-01-11 00:00\n" in told
-    assert "models without a role: 1" in told
+    text = shown(status(settings))
+    assert "challenger: model 3, trained until 2024-01-11 00:00 (low support)\n" in text
+    assert "champion: model 1, trained until 2024-01-11 00:00\n" in text
+    assert "models without a role: 1" in text
 
 
-def test_no_tracking_store_is_made_to_look_for_models(tmp_path: Path) -> None:
+def test_no_tracking_store_is_created_to_look_for_models(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     ingest_all(settings)
-    assert "run `nodeward train`" in words(status(settings))
+    assert "run `nodeward train`" in shown(status(settings))
     assert not (tmp_path / "var" / "mlflow.db").exists()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.analysis.evidence import Evidence
-from pipelines.views.check import MOST_UNENDED, evidence_in_words
+from pipelines.views.check import MOST_UNENDED, evidence_text
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=80)
@@ -17,7 +17,7 @@ def evidence(failures: int, half_width: float | None) -> Evidence:
 
 
 def test_words_say_whether_it_is_enough() -> None:
-    enough, too_few = evidence_in_words(evidence(60, 0.1)), evidence_in_words(evidence(49, None))
+    enough, too_few = evidence_text(evidence(60, 0.1)), evidence_text(evidence(49, None))
     assert "60 failures of 9 nodes, 2024-01-01 to 2024-03-21: enough to train on" in enough
     assert "±0.100 at best (95%, Wilson's interval)" in enough
     assert "fewer than model.min_failures = 50: low support" in too_few
@@ -32,19 +32,19 @@ def test_words_say_whether_it_is_enough() -> None:
     ],
 )
 def test_words_say_how_many_failures_a_model_can_learn_from(is_seen: bool, words: str) -> None:  # noqa: FBT001  - a case of the table
-    text = evidence_in_words(replace(evidence(60, None), learnable=49, is_seen=is_seen))
+    text = evidence_text(replace(evidence(60, None), learnable=49, is_seen=is_seen))
     assert text.startswith(f"60 failures of 9 nodes, 2024-01-01 to 2024-03-21{words}")
 
 
 def test_words_name_kinds_that_are_ignored() -> None:
-    text = evidence_in_words(replace(evidence(60, None), ignored_kinds={"crash": 1}))
+    text = evidence_text(replace(evidence(60, None), ignored_kinds={"crash": 1}))
     assert "Ignored events: 1 of kind 'crash'; those that count are of kind 'failure'" in text
-    assert "Ignored" not in evidence_in_words(evidence(60, None))
+    assert "Ignored" not in evidence_text(evidence(60, None))
 
 
 def test_words_name_the_nodes_with_a_failure_that_never_ended() -> None:
-    text = evidence_in_words(replace(evidence(60, None), unended={"n1": 1}))
+    text = evidence_text(replace(evidence(60, None), unended={"n1": 1}))
     assert "is not scored: n1 (1). Give the earlier ones an end." in text
-    assert "no end" not in evidence_in_words(evidence(60, None))
+    assert "no end" not in evidence_text(evidence(60, None))
     many = {f"n{number}": 1 for number in range(MOST_UNENDED + 1)}
-    assert f"n{MOST_UNENDED - 1} (1) …. Give" in evidence_in_words(replace(evidence(60, None), unended=many))
+    assert f"n{MOST_UNENDED - 1} (1) …. Give" in evidence_text(replace(evidence(60, None), unended=many))

@@ -4,7 +4,7 @@ import pytest
 
 from data.delta.compaction import TableSize
 from data.maintenance.retention import MaintainReport, TableMaintenance
-from pipelines.output.markdown import maintain_markdown, size_in_words
+from pipelines.output.markdown import format_size, maintain_markdown
 
 REPORT = MaintainReport(
     tables={
@@ -22,7 +22,7 @@ REPORT = MaintainReport(
     [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (74_400_000, "74.4 MB"), (1.5e9, "1.5 GB"), (2.5e12, "2,500 GB")],
 )
 def test_sizes_have_three_digits(count: float, words: str) -> None:
-    assert size_in_words(count) == words
+    assert format_size(count) == words
 
 
 def test_a_report_lists_what_changed_and_which_versions_were_kept() -> None:
