@@ -9,7 +9,7 @@ NodewardError
 │   ├── TooLittleDataError      there is data, but not enough for the request
 │   ├── FutureError             a view was asked for something later than its time
 │   └── ModelMismatchError      a model was built for another feature catalogue
-└── InfrastructureError        4  the disk, the network or a server failed
+└── InfrastructureError      4  the disk, the network or a server failed
     ├── DiskFullError
     └── UnreachableError
 """

@@ -77,11 +77,8 @@ QUARANTINE_SCHEMA: Final = {
 }
 
 UNREADABLE: Final = "__unreadable"  # a column that a source may add: the cells of the row that could not be read
-UNREADABLE_TYPE: Final = pl.List(
-    pl.Struct(
-        {name: pl.String() for name in ("column", "value", "fault", "at")}
-    )  # column is empty if the whole row is unreadable
-)
+# "column" is empty if the whole row is unreadable.
+UNREADABLE_TYPE: Final = pl.List(pl.Struct({name: pl.String() for name in ("column", "value", "fault", "at")}))
 
 
 class EventKind(StrEnum):

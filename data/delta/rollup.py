@@ -155,9 +155,7 @@ def _rises(samples: Floats, starts: Ints) -> Floats:
     """Return the rise of each sample above the previous one in its run; after a fall it counts from zero."""
     before, after = samples[:-1], samples[1:]
     rises = np.empty_like(samples)
-    np.multiply(
-        before, after >= before, out=rises[1:]
-    )  # the level it rose from: selecting by a mask takes eight times as long
+    np.multiply(before, after >= before, out=rises[1:])  # base of the rise; a mask would take eight times as long
     np.subtract(after, rises[1:], out=rises[1:])
     rises[starts] = 0.0
     return rises

@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import polars as pl
-
 from data.delta.buckets import Buckets
 from data.delta.table import Table, within
 from data.delta.telemetry import Telemetry
@@ -92,13 +90,13 @@ class Store:
             lock=None if remote else Path(base) / "ingest.lock",
         )
 
-    def exclusive_lock(self, lock_timeout: timedelta) -> AbstractContextManager[None]:
+    def exclusive_lock(self, timeout: timedelta) -> AbstractContextManager[None]:
         """Exclude other writers during a block; on an object store only Delta's commits detect concurrent writers.
 
         Raises:
-            InfrastructureError: if another process holds the lock for longer than `lock_timeout`.
+            InfrastructureError: if another process holds the lock for longer than `timeout`.
         """
-        return exclusive_lock(self.lock, lock_timeout) if self.lock else nullcontext()
+        return exclusive_lock(self.lock, timeout) if self.lock else nullcontext()
 
     def tables(self) -> tuple[Table, ...]:
         """Return the tables in their newest versions."""

@@ -29,7 +29,9 @@ MONTH_FORMAT: Final = "%Y-%m"
 NO_MONTH: Final = "undated"
 CHANGED_SPAN: Final = "touched"  # in a commit's metadata: first and last time of the rows that it may have changed
 NO_SPAN: Final = ""
-KEEP_ROWS: Final = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})  # change no row
+ROW_PRESERVING: Final = frozenset(
+    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
+)  # operations that change no row
 
 
 class LocalTable(DeltaTable):
@@ -139,7 +141,7 @@ class Table:
             return None
         spans: list[Span] = []
         for commit_info in table.history(table.version() - since) if table.version() > since else ():
-            span = commit_info.get(CHANGED_SPAN, NO_SPAN if commit_info["operation"] in KEEP_ROWS else None)
+            span = commit_info.get(CHANGED_SPAN, NO_SPAN if commit_info["operation"] in ROW_PRESERVING else None)
             if span is None:
                 return None
             if span != NO_SPAN:
@@ -209,9 +211,9 @@ def _span_text(low: object, high: object) -> str:
     return f"{low.isoformat()} {high.isoformat()}"
 
 
-def month_of(moment: datetime) -> str:
+def month_of(time: datetime) -> str:
     """Return the month of a UTC time, as YYYY-MM."""
-    return moment.strftime(MONTH_FORMAT)
+    return time.strftime(MONTH_FORMAT)
 
 
 def within(time: str, start: datetime | None, end: datetime | None) -> pl.Expr:

@@ -93,11 +93,11 @@ class Telemetry:
     def merge(self, batch: pl.DataFrame) -> TelemetryChange:
         """Merge a batch, in one commit for rows with new keys and one for each month in which a row changes."""
         since, dropped_until = self.table.version(), self.dropped_until()
-        live = batch if dropped_until is None else batch.filter(pl.col(TS) > dropped_until)
-        expired = batch.height - live.height
-        if not live.height:
+        mergeable = batch if dropped_until is None else batch.filter(pl.col(TS) > dropped_until)
+        expired = batch.height - mergeable.height
+        if not mergeable.height:
             return replace(TelemetryChange.none(since), expired=expired)
-        rows = self._with_shared_types(TELEMETRY_RULE.resolve(live)).with_columns(
+        rows = self._with_shared_types(TELEMETRY_RULE.resolve(mergeable)).with_columns(
             pl.col(TS).dt.strftime(MONTH_FORMAT).alias(MONTH)
         )
         by_month = {part[MONTH][0]: part.drop(MONTH) for part in rows.partition_by(MONTH)}

@@ -40,7 +40,7 @@ def codec_of(path: Path) -> str:
     for suffix, codec in CODECS.items():
         if path.name.endswith(suffix):
             return codec
-    raise SettingsError(f"{path}: what kind of archive is it?", fix=f"let its name end with {' or '.join(CODECS)}")
+    raise SettingsError(f"{path}: unknown kind of archive", fix=f"let its name end with {' or '.join(CODECS)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class TableSpec:
     times: frozenset[str]
     texts: frozenset[str]
     has_metrics: bool = False
+    is_optional: bool = False
+    may_be_empty: bool = False
     ignored: frozenset[str] = frozenset()
 
     def ignoring(self, names: Collection[str]) -> TableSpec:
@@ -33,13 +35,19 @@ class TableSpec:
 
 
 TELEMETRY: Final = TableSpec(
-    "telemetry", (NODE, TS), frozenset({TS, AVAILABLE_AT}), frozenset({NODE}), has_metrics=True
+    "telemetry",
+    (NODE, TS),
+    frozenset({TS, AVAILABLE_AT}),
+    frozenset({NODE}),
+    has_metrics=True,
+    is_optional=True,
 )
 EVENTS: Final = TableSpec(
     "events",
     (NODE, "start", "end", "kind"),
     frozenset({"start", "end", "recorded_at", "end_recorded_at"}),
     frozenset({NODE, "kind", "cause", "source"}),
+    may_be_empty=True,  # a new fleet has had no failure yet
 )
 NODES: Final = TableSpec(
     "nodes",
@@ -47,7 +55,14 @@ NODES: Final = TableSpec(
     frozenset({"observed_from", "observed_until", "as_of", "revised_at"}),
     frozenset({NODE, "rack", "hardware", "partition"}),
 )
-BLIND: Final = TableSpec("blind", ("start", "end"), frozenset({"start", "end", "recorded_at"}), frozenset())
+BLIND: Final = TableSpec(
+    "blind",
+    ("start", "end"),
+    frozenset({"start", "end", "recorded_at"}),
+    frozenset(),
+    is_optional=True,
+    may_be_empty=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ MALFORMED: Final = "has another number of fields than the header"
 TIME_FIX: Final = (
     'set source.csv.zone, such as "UTC", for times without an offset, or source.csv.time to how they are written'
 )
-NUMBER_FIX: Final = "say how numbers are written under [source.csv], or leave the column out (metrics.ignore)"
+NUMBER_FIX: Final = "describe how numbers are written under [source.csv], or leave the column out (metrics.ignore)"
 
 
 @dataclass(frozen=True, slots=True)

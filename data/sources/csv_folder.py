@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ENDINGS: Final = (".csv", ".csv.gz")
-OPTIONAL: Final = frozenset({TELEMETRY.table, BLIND.table})
-MAY_BE_EMPTY: Final = frozenset({BLIND.table, EVENTS.table})  # a new fleet has had no failure yet
 BATCH_CELLS: Final = 1 << 22
 
 
@@ -89,14 +87,14 @@ class CsvSource:
         forms = [(file,) for file in single if file.exists() or file.is_symlink()] + ([tuple(many)] if many else [])
         if len(forms) > 1:
             raise SourceFileError(forms[0][0], f"exists next to {forms[1][0]}", fix="keep one form of the table")
-        if not forms and spec.table not in OPTIONAL:
+        if not forms and not spec.is_optional:
             raise SourceFileError(single[0], "no such file", fix="check source.path")
         return forms[0] if forms else ()
 
     def _check_table(self, spec: TableSpec) -> None:
         files = self._files(spec)
         rows = [next(self._read_file(spec, file), pl.DataFrame()).height for file in files]
-        if files and not any(rows) and spec.table not in MAY_BE_EMPTY:
+        if files and not any(rows) and not spec.may_be_empty:
             raise EmptyTableError(files[0])
 
     def _frames(self, spec: TableSpec) -> Iterator[pl.DataFrame]:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-OPTIONAL: Final = frozenset({TELEMETRY.table, BLIND.table})
-MAY_BE_EMPTY: Final = frozenset({BLIND.table, EVENTS.table})  # a new fleet has had no failure yet
 BATCH_CELLS: Final = 1 << 24  # an eighth of a gigabyte at most
 
 
@@ -83,7 +81,7 @@ class ParquetSource:
 
     def _has(self, spec: TableSpec) -> bool:
         file = self._file(spec)
-        return spec.table not in OPTIONAL or file.exists() or file.is_symlink()  # a broken link is an error
+        return not spec.is_optional or file.exists() or file.is_symlink()  # a broken link is an error
 
     def _mapping(self, spec: TableSpec) -> ColumnMapping:
         file = self._file(spec)
@@ -92,7 +90,7 @@ class ParquetSource:
 
     def _check_table(self, spec: TableSpec) -> None:
         self._mapping(spec)  # raises for wrong columns
-        if spec.table not in MAY_BE_EMPTY and parquet.row_count(self._file(spec)) == 0:
+        if not spec.may_be_empty and parquet.row_count(self._file(spec)) == 0:
             raise EmptyTableError(self._file(spec))
 
     def _read(self, spec: TableSpec) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -69,8 +69,8 @@ def connect(url: str) -> Engine:
     address = parse_address(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
-    lock_timeout = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
-    return create_engine(address, connect_args=lock_timeout, pool_pre_ping=True)
+    timeout = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(address, connect_args=timeout, pool_pre_ping=True)
 
 
 def display_address(engine: Engine) -> str:

@@ -131,10 +131,8 @@ class Records:
         with read_transaction(self.engine) as connection:
             version = migrations.version(connection)
         if version < migrations.SCHEMA_VERSION:
-            with write_transaction(
-                self.engine
-            ) as connection:  # of two processes at the same time the second finds it done
-                migrations.upgrade(connection)
+            with write_transaction(self.engine) as connection:
+                migrations.upgrade(connection)  # does nothing if another process was faster
         if version > migrations.SCHEMA_VERSION:
             raise DataError(
                 f"{display_address(self.engine)} has tables of version {version}, "

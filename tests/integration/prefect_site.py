@@ -71,7 +71,7 @@ class PrefectSite:
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Return the deployments by the module of their flow."""
-        return {each["entrypoint"].split(".")[1]: each for each in self.post("/deployments/filter")}
+        return {each["entrypoint"].split(".")[-2]: each for each in self.post("/deployments/filter")}
 
     def schedule(self, flow: str, late: timedelta = timedelta(0), **extra: object) -> str:
         """Schedule a run that was due some time ago and return its id."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.postgresql import Server
     from tests.integration.prefect_site import PrefectSite
 
-FLOWS = ("ingest", "train", "score", "decide", "report_flow", "maintain")
+FLOWS = ("ingest", "train", "score", "decide", "report", "maintain")
 HOUR = timedelta(hours=1)
 OVERRIDES = ("--set", "clock.now=data", "--set", "schedule.decide=* * * * *")
 
@@ -68,7 +68,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Ou
         running.start_worker("nodeward")
         backlog = [Ended.of(running, run) for run in running.await_end(*late)]
         once = {flow: _run(running, flow) for flow in ("train", "score")}
-        parallel = _run_parallel(running, ("report_flow", "maintain"))
+        parallel = _run_parallel(running, ("report", "maintain"))
         twice = {flow: _run(running, flow) for flow in ("ingest", "train", "score")}
         broken = _run(running, "ingest", tags=["again"], parameters={"overrides": ["source.path=gone"]})
         restarted = _restart_under(running, running.schedule("train", tags=["again"]))
@@ -145,7 +145,7 @@ def test_report_and_maintenance_run_by_their_deployments(outcomes: Outcomes) -> 
     assert {flow: ended.name for flow, ended in outcomes.parallel.items()} == dict.fromkeys(
         outcomes.parallel, "Completed"
     ), outcomes.logs
-    assert outcomes.parallel["report_flow"].artifact.startswith("# Report on made up")
+    assert outcomes.parallel["report"].artifact.startswith("# Report on made up")
     assert outcomes.parallel["maintain"].artifact
 
 

@@ -71,7 +71,7 @@ def test_every_command_runs_on_the_old_state(ran: Ran) -> None:
     assert ran.out.endswith("[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2]\n"), ran.err
     assert "var: is a state already\n  → restore --into another folder, or replace this one with --force" in ran.err
     assert "var/inside.tar.zst: is inside the state that it would contain" in ran.err
-    assert "b.zip: what kind of archive is it?" in ran.err
+    assert "b.zip: unknown kind of archive" in ran.err
 
 
 def test_every_row_is_still_there(ran: Ran, before: tuple[Path, dict[str, list[tuple[Any, ...]]]]) -> None:
