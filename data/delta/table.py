@@ -29,9 +29,8 @@ MONTH_FORMAT: Final = "%Y-%m"
 NO_MONTH: Final = "undated"
 CHANGED_SPAN: Final = "touched"  # in a commit's metadata: first and last time of the rows that it may have changed
 NO_SPAN: Final = ""
-ROW_PRESERVING: Final = frozenset(
-    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
-)  # operations that change no row
+# Operations that change no row.
+ROW_PRESERVING: Final = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
 
 
 class LocalTable(DeltaTable):

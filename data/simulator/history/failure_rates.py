@@ -24,10 +24,10 @@ RACK_FAILURES_PER_YEAR: Final = 0.1  # LANL has 0.6% (systems 18 to 20) to 2% of
 MAINTENANCE_WAVES_PER_YEAR: Final = 8.0
 BLIND_PERIODS_PER_YEAR: Final = 7.0
 RACK_SILENCES_PER_YEAR: Final = 0.6
-WEEKLY_RATE_SIGMA: Final = (
-    0.5  # of the logarithm of a week's failure rate: LANL's gaps between consecutive failures have
-)
-MAX_WEEKLY_RATE: Final = 3.0  # a Weibull shape of 0.84 (M100: 0.47); a constant rate has 1
+# Of the logarithm of a week's failure rate: LANL's gaps between failures have a Weibull shape of 0.84 (M100: 0.47);
+# a constant rate has 1.
+WEEKLY_RATE_SIGMA: Final = 0.5
+MAX_WEEKLY_RATE: Final = 3.0
 
 # LANL's systems 18 to 20 by hour of day and weekday: noon has 1.5 times the failures of 5 in the morning, weekdays
 # 1.3 times those of a weekend's day.

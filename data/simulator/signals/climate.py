@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 # M100's daily inlet temperatures have mean 21.8 °C and standard deviation 4.0 °C, over nodes and days.
 SETPOINT: Final = 21.0
-SEASON: Final = 1.8  # amplitude, °C
+SEASON_AMPLITUDE: Final = 1.8  # °C
 HOTTEST_DAY: Final = 205  # of the year
-DAY: Final = 0.8
+DAY_AMPLITUDE: Final = 0.8
 HOTTEST_HOUR: Final = 15.0
-WANDER: Final = 1.2  # °C, standard deviation of a cooling unit's drift
-WANDER_HOURS: Final = 60.0
+DRIFT: Final = 1.2  # °C, standard deviation of a cooling unit's drift
+DRIFT_HOURS: Final = 60.0
 FAULTS_PER_YEAR: Final = 5.0  # of a cooling unit
 FAULT_LENGTH: Final = Lognormal(3.0, 0.6)
 FAULT_HEAT: Final = 6.0
@@ -34,15 +34,15 @@ def room_temperature(plan: SimulationPlan, times: Floats) -> Floats:
     """Return the temperature of the room in °C, by season and time of day."""
     year = (plan.start.timetuple().tm_yday - HOTTEST_DAY) * DAY_HOURS + times
     clock = plan.start.hour + times - HOTTEST_HOUR
-    season = SEASON * np.cos(2 * math.pi * year / YEAR_HOURS)
-    return np.asarray(SETPOINT + season + DAY * np.cos(2 * math.pi * clock / DAY_HOURS))
+    season = SEASON_AMPLITUDE * np.cos(2 * math.pi * year / YEAR_HOURS)
+    return np.asarray(SETPOINT + season + DAY_AMPLITUDE * np.cos(2 * math.pi * clock / DAY_HOURS))
 
 
 def cooling_unit_heat(plan: SimulationPlan, unit: int, times: Floats) -> Floats:
     """Return what a cooling unit adds to that, in °C: a slow drift, and faults that last hours."""
     rng = plan.rng(Stream.COOLING, unit)
-    keep = math.exp(-plan.step / WANDER_HOURS)
-    kicks = rng.standard_normal(len(times)) * WANDER * math.sqrt(1 - keep**2)
+    keep = math.exp(-plan.step / DRIFT_HOURS)
+    kicks = rng.standard_normal(len(times)) * DRIFT * math.sqrt(1 - keep**2)
     heat = np.asarray(lfilter([1.0], [1.0, -keep], kicks), dtype=np.float64)
     for start in rng.uniform(0.0, plan.hours, rng.poisson(FAULTS_PER_YEAR * plan.hours / YEAR_HOURS)):
         length = FAULT_LENGTH.draw(rng)

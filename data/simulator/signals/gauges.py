@@ -49,7 +49,7 @@ AIRFLOW: Final = 0.55  # thermal resistance falls with the fans' speed to this p
 THROTTLE_TEMP: Final = 96.0  # °C, which a CPU does not exceed because it slows down
 GPU_RESISTANCE: Final = 0.028  # °C per watt of GPUs
 FAN_WATTS: Final = 22.0
-PASTE: Final = 0.75  # added share of thermal resistance at the largest severity
+RESISTANCE_RISE: Final = 0.75  # added share of thermal resistance at the largest severity
 FAN_LOSS: Final = 0.6  # lost share of speed at the largest severity
 RAIL: Final = 12.1
 DROOP: Final = 0.16  # volts, at full power
@@ -101,7 +101,7 @@ def simulate_gauges(inputs: SensorInputs, rng: np.random.Generator) -> dict[str,
 
 def _resistance(inputs: SensorInputs) -> Floats:
     healthy = inputs.node.hardware.resistance * inputs.node.resistance
-    return healthy * (1.0 + PASTE * inputs.severity[Symptom.THERMAL])
+    return healthy * (1.0 + RESISTANCE_RISE * inputs.severity[Symptom.THERMAL])
 
 
 def _lagged(target: Floats, step: float) -> Floats:
