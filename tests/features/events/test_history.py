@@ -204,7 +204,7 @@ def test_a_failure_that_continues_counts_once_in_the_base_rate() -> None:
 
 
 def test_the_base_rate_is_unknown_while_no_node_was_at_risk() -> None:
-    assert np.isnan(rates(fleet([event("a", at(-50))], [NODE]), 2)[0]).all()
+    assert np.isnan(rates(fleet([event("a", at(-50))], [NODE]), 2)[0]).tolist() == [True, True]
 
 
 def test_the_steady_rate_is_between_the_recent_and_the_long_run_rate() -> None:

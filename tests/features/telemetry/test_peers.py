@@ -84,8 +84,8 @@ def test_the_order_of_the_nodes_and_nodes_without_values_change_no_bit(
 ) -> None:
     order = np.array(sorted(range(len(values)), key=lambda _: random.random()))  # type: ignore[attr-defined]  # random is Random
     more = np.vstack([values[order], np.full((3, values.shape[1]), np.nan)])
-    for compare in COMPARISONS:
-        assert compare(more)[: len(values)].tobytes() == compare(values)[order].tobytes()
+    changed = [compare(more)[: len(values)].tobytes() for compare in COMPARISONS]
+    assert changed == [compare(values)[order].tobytes() for compare in COMPARISONS]
 
 
 def test_a_median_between_minus_zero_and_zero_is_zero() -> None:

@@ -194,7 +194,7 @@ def test_a_label_that_reaches_past_what_is_known_is_dropped_even_if_a_failure_in
 def test_nodes_that_are_not_among_the_rows_do_not_affect_them() -> None:
     new = [{"node": name, "observed_from": at(24), "observed_until": at(30)} for name in ("0", "b")]
     outcomes = Outcomes.of(fleet(nodes=[NODE, *new]).view(), ("a",))
-    assert np.isnat(outcomes.observed_until).all()
+    assert np.isnat(outcomes.observed_until).tolist() == [True]
 
 
 def slow_outcome(records: Fleet, split: datetime, cutoff: datetime, span: tuple[int, int]) -> tuple[float, float]:
