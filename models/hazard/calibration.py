@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.hazard.logistic_loss import derivatives
 from models.hazard.model import Calibration
+from models.hazard.newton import Clipped, newton
 
 Floats = NDArray[np.float64]
 PRIOR_SD = np.array([0.3, 0.05])  # of the offset around 0 and of the scale around 1: narrow, since failures are few
@@ -48,17 +49,15 @@ def fit_interval(predictions: IntervalPredictions) -> tuple[float, float]:
     """
     design = np.column_stack([np.ones_like(predictions.score), predictions.score])
     prior_mean, precision = np.array([0.0, 1.0]), np.diag(1.0 / PRIOR_SD**2)
-    beta = prior_mean.copy()
-    # Newton's method as in rank_logistic.py, whose damping, stopping rule, blocks and float32 would change the result.
-    for _ in range(MAX_STEPS):
+
+    def penalised(beta: Floats) -> tuple[Floats, Floats]:
         log_odds = predictions.base + beta[0] + beta[1] * predictions.score
         slope, curvature = derivatives(log_odds, predictions.outcome, predictions.weight)
         gradient = _weighted_sum(design, slope) - precision @ (beta - prior_mean)
         hessian = np.column_stack([_weighted_sum(design, curvature * column) for column in design.T]) + precision
-        step = np.linalg.solve(hessian, gradient)
-        beta = beta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        if np.abs(step).max() < TOLERANCE:
-            break
+        return gradient, hessian
+
+    beta = newton(penalised, prior_mean, Clipped(LONGEST_STEP, TOLERANCE), MAX_STEPS)
     if beta[1] < 0:
         return fit_interval(replace(predictions, score=np.zeros_like(predictions.score)))[0], 0.0
     return float(beta[0]), float(beta[1])

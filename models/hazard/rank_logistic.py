@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from models.hazard.logistic_loss import derivatives, log_loss
+from models.hazard.newton import Halved, newton
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -23,7 +24,6 @@ TAIL_QUANTILES = np.geomspace(1e-4, 0.5, 40)
 KNOT_QUANTILES = np.unique(np.concatenate([TAIL_QUANTILES, 1 - TAIL_QUANTILES, np.linspace(0, 1, 65)]))
 MAX_STEPS = 30
 TOLERANCE = 1e-3  # nats
-SMALLEST_SHARE = 1e-3  # of a Newton step
 BLOCK = 16_384  # rows
 
 
@@ -110,18 +110,8 @@ class _Problem:
         return np.concatenate([np.full(intervals, INTERCEPT_PRECISION), np.full(features, features / PRIOR_SD**2)])
 
     def solve(self) -> Floats:
-        beta = np.zeros(len(self.precision))
-        loss = self._loss(beta)
-        for _ in range(MAX_STEPS):
-            step, share = self._step(beta), 1.0
-            new_loss = self._loss(beta + step)
-            while new_loss > loss and share > SMALLEST_SHARE:
-                share /= 2
-                new_loss = self._loss(beta + share * step)
-            if loss - new_loss < TOLERANCE:
-                break
-            beta, loss = beta + share * step, new_loss
-        return beta
+        """Return the most likely `beta`."""
+        return newton(self._derivatives, np.zeros(len(self.precision)), Halved(self._loss, TOLERANCE), MAX_STEPS)
 
     def _log_odds(self, beta: Floats) -> Floats:
         intervals = self.base.shape[1]
@@ -132,14 +122,14 @@ class _Problem:
         losses = log_loss(self._log_odds(beta), self.outcome, self.weight)
         return float(np.sum(losses) + self.precision @ beta**2 / 2)
 
-    def _step(self, beta: Floats) -> Floats:
-        """Compute the Newton step from beta."""
+    def _derivatives(self, beta: Floats) -> tuple[Floats, Floats]:
+        """Compute the gradient, and the Hessian with the sign changed."""
         slope, curvature = derivatives(self._log_odds(beta), self.outcome, self.weight)
         feature_sums = self._feature_sums(np.column_stack([slope.sum(axis=1), curvature]))
         gradient = np.concatenate([slope.sum(axis=0), feature_sums[:, 0]]) - self.precision * beta
         mixed, products = feature_sums[:, 1:], self._feature_products(curvature.sum(axis=1))
         hessian = np.block([[np.diag(curvature.sum(axis=0)), mixed.T], [mixed, products]])
-        return np.linalg.solve(hessian + np.diag(self.precision), gradient)
+        return gradient, hessian + np.diag(self.precision)
 
     def _feature_sums(self, weights: Floats) -> Floats:
         """Sum the features under each column of row weights: features x columns.
