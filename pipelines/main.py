@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +33,8 @@ def build() -> typer.Typer:
 
 def _print_version(*, requested: bool) -> None:
     if requested:
+        from importlib import metadata
+
         typer.echo(f"nodeward {metadata.version('nodeward')}")
         raise typer.Exit
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
@@ -153,6 +154,23 @@ class Table:
         table = self.open()
         files = pl.DataFrame(table.get_add_actions(flatten=True)) if table else pl.DataFrame()
         return files[f"max.{column}"].max() if f"max.{column}" in files.columns else None
+
+    def rows_and_newest(self) -> tuple[int, datetime | None]:
+        """Return the number of rows and the largest time; 0 and None for a table without rows.
+
+        In a folder, only the files that can hold the largest time are read: their statistics are cut to milliseconds.
+        """
+        table, newest = self.open(), f"max.{self.time}"
+        if table is None:
+            return 0, None
+        files = pl.DataFrame(table.get_add_actions(flatten=True))
+        if "://" in self.uri or newest not in files.columns:
+            rows, time = self.scan().select(pl.len(), pl.col(self.time).max()).collect().row(0)
+            return rows, time
+        latest = files.filter(pl.col(newest) == pl.col(newest).max())["path"]
+        paths = [Path(self.uri) / unquote(file) for file in latest]
+        times = pl.scan_parquet(paths, hive_partitioning=False).select(pl.col(self.time).max()) if paths else None
+        return int(files["num_records"].sum()), None if times is None else times.collect().item()
 
     def open(self) -> DeltaTable | None:
         """Open the table with Delta's library; None if it does not exist."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
-from pyarrow import compute, parquet
+from pyarrow import parquet
 
 from data.errors import SourceFileError
 
@@ -73,6 +73,8 @@ def _with_supported_types(table: pa.Table) -> pa.Table:
     for i, field in enumerate(table.schema):
         supported = _supported_type(field.type)
         if supported != field.type:
+            from pyarrow import compute  # noqa: PLC0415 - it takes long to import, and few files need it
+
             cast = compute.cast(table.column(i), options=compute.CastOptions(supported, allow_time_truncate=True))
             table = table.set_column(i, field.with_type(supported), cast)
     return table

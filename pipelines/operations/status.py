@@ -109,10 +109,7 @@ def _frame_status(frame: pl.DataFrame, time: str) -> TableStatus:
 
 def _delta_status(table: Table) -> TableStatus:
     version = table.version()
-    if version < 0:
-        return TableStatus(0, None)
-    rows, newest = table.scan().select(pl.len(), pl.col(table.time).max()).collect().row(0)
-    return TableStatus(rows, newest, version)
+    return TableStatus(*table.rows_and_newest(), version if version >= 0 else None)
 
 
 def _models(settings: Settings) -> tuple[ModelStatus, ...]:

@@ -70,9 +70,7 @@ def newest_record_time(store: Store, records: Records) -> datetime | None:
     if not store.telemetry.metrics():
         newest_inventory: datetime | None = records.nodes().select(pl.col("as_of").max()).item()
         return newest_inventory
-    table = store.telemetry.table
-    newest: datetime | None = table.scan().select(pl.col(table.time).max()).collect().item()
-    return newest
+    return store.telemetry.table.rows_and_newest()[1]
 
 
 def evaluation_window(

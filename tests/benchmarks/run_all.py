@@ -44,6 +44,7 @@ BENCHMARKS: Final = (
     Benchmark("Refreshing by an hour", (TABLES, "bench_refresh"), needs_records=False),
     Benchmark("Training", (TABLES, "bench_train"), needs_records=True),
     Benchmark("Scoring", (TABLES, "bench_score"), needs_records=False),
+    Benchmark("Starting commands", (TABLES, "bench_startup"), needs_records=False),
     Benchmark("Evaluation", (TABLES, "bench_evaluate"), needs_records=False),
     Benchmark("Other learners on Marconi100", (LEARNERS, "examples/m100.toml", "2021-07-01"), needs_records=True),
     Benchmark("Other learners on Backblaze", (LEARNERS, "examples/backblaze.toml", "2015-07-01"), needs_records=True),

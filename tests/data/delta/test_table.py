@@ -50,6 +50,20 @@ def test_a_row_without_time_is_kept(table: Table) -> None:
     assert values(table) == [1]
 
 
+def test_rows_are_counted_and_the_newest_time_is_exact_to_the_microsecond(table: Table) -> None:
+    assert table.rows_and_newest() == (0, None)
+    microsecond = timedelta(microseconds=1)
+    table.append(rows((HOUR, 1)).with_columns(ts=pl.lit(None, UTC)))
+    assert table.rows_and_newest() == (1, None)
+    table.append(rows((DAY + 3 * microsecond, 2)))
+    table.append(rows((DAY + 7 * microsecond, 3), (HOUR, 4)))
+    table.append(rows((DAY + 5 * microsecond, 5)))
+    assert table.rows_and_newest() == (5, START + DAY + 7 * microsecond)
+    assert table.at_version(1).rows_and_newest() == (2, START + DAY + 3 * microsecond)
+    table.delete_after(START + 2 * HOUR, {})
+    assert table.rows_and_newest() == table.scan().select(pl.len(), pl.col("ts").max()).collect().row(0)
+
+
 def test_replacing_changes_only_its_span(table: Table) -> None:
     table.append(rows(*((after * HOUR, after) for after in range(20, 28))))
     table.replace(rows((22 * HOUR, 122), (24 * HOUR, 124)), START + 22 * HOUR, START + 25 * HOUR)
