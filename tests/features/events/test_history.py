@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data.outages import merge_failures
@@ -168,7 +168,7 @@ def test_every_feature_is_that_of_a_loop_over_what_was_known(records: Fleet, ste
     rows = all_rows(tuple(view.nodes()["node"].to_list()))
     history = History.of(view, rows)
     reference = LoopReference(records, START + step * DAY)
-    assert reference.nodes
+    assume(reference.nodes)
     assert len(FEATURES) > 30
     for feature in FEATURES:
         assert isinstance(feature.statistic, EventStatistic)
