@@ -7,7 +7,7 @@ NodewardError
 │   ├── ColumnError             a column is missing or holds the wrong type
 │   ├── EmptyTableError         a table holds no usable row
 │   ├── TooLittleDataError      there is data, but not enough for the request
-│   ├── FutureError             a view was asked for something later than its time
+│   ├── FutureError             a time after that of a view was requested
 │   └── ModelMismatchError      a model was built for another feature catalogue
 └── InfrastructureError      4  the disk, the network or a server failed
     ├── DiskFullError
@@ -81,11 +81,11 @@ class TooLittleDataError(DataError):
 
 
 class FutureError(DataError):
-    """A view was asked for something later than its time."""
+    """A time after that of a view was requested from it."""
 
     def __init__(self, requested: object, view: object) -> None:
         super().__init__(
-            f"asked for {requested} from a view at {view}",
+            f"{requested} was requested from a view at {view}",
             fix="use a view at a later time, or request an earlier time",
         )
 

@@ -134,7 +134,7 @@ def _float_type(dtype: pl.DataType) -> type[pl.DataType]:
 
 
 def _expected_type(spec: TableSpec, name: str, dtype: pl.DataType) -> str | None:
-    """Return what a column should hold, in words; None if its type is right."""
+    """Return a text that names what a column should hold; None if its type is right."""
     if name in spec.times:
         return None if dtype == pl.Null else _expected_time(dtype)
     if name in spec.texts:

@@ -71,7 +71,7 @@ class Dialect:
 
     @property
     def time_description(self) -> str:
-        """The expected notation of a time, in words."""
+        """The expected notation of a time, as text."""
         if self.time in MICROSECONDS:
             return f"number of {self.time} since 1970"
         offset = f", of {self.zone} if it has no offset" if self.zone else " with an offset such as Z or +01:00"

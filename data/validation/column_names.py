@@ -58,9 +58,9 @@ def require_metrics(where: object, metrics: Iterable[str]) -> None:
         by_lower_case[name.lower()] = name
 
 
-def _metric_fault(name: str, twin: str | None) -> str | None:
+def _metric_fault(name: str, similar: str | None) -> str | None:
     if SEPARATOR in name:
         return f"has {SEPARATOR!r} in its name, which separates a metric from its statistics"
     if name.lower() in RESERVED:
         return "has a name that tables or features use"
-    return None if twin is None else f"differs from {twin!r} only in upper and lower case, which tables ignore"
+    return None if similar is None else f"differs from {similar!r} only in upper and lower case, which tables ignore"

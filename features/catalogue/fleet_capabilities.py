@@ -1,4 +1,4 @@
-"""What a fleet offers to the catalogue: its metrics, and what its inventory and events distinguish."""
+"""What the catalogue depends on: the metrics of a fleet, and what its inventory and events distinguish."""
 
 from __future__ import annotations
 

@@ -134,11 +134,11 @@ class SlidingWindows:
 
     def _head(self, bucket: int) -> tuple[PartialWindows, PartialWindows]:
         """Return a bucket, and its block merged up to it."""
-        kept, head = self._kept_head(bucket)
-        if head and kept == bucket:
+        last, head = self._kept_head(bucket)
+        if head and last == bucket:
             (newest,) = self._read(bucket, bucket)
             return newest, head
-        newest, *more = self._read(kept + 1, bucket)
+        newest, *more = self._read(last + 1, bucket)
         head = head.followed_by(newest) if head else newest
         for newest in more:
             head = head.followed_by(newest)

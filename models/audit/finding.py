@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: its verdict, the figure behind it in words, and the same as numbers.
+    """One check: its verdict, and the figure behind it as text and as numbers.
 
     `statistic` is compared with `threshold`; `figure` states which of the two is exceeded. `examples` are nodes,
     times or columns; `mend` is how to fix the records, empty where there is nothing to fix.

@@ -56,7 +56,7 @@ class LabelledCases:
         return replace(self, failing=self.failing[rng.permutation(len(self.failing))])
 
     def shifted(self, rng: np.random.Generator) -> LabelledCases:
-        """Move each node's failures by a random time of its own, from the window's end on to its start."""
+        """Move each node's failures by its own random time, from the window's end on to its start."""
         count = self.failing.shape[1]
         shift = rng.integers(0, count, len(self.failing))[:, None]
         return replace(self, failing=np.take_along_axis(self.failing, (np.arange(count) + shift) % count, axis=1))

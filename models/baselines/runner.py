@@ -106,7 +106,7 @@ class BaselineRunner:
         return np.sum(values > 0, axis=1, keepdims=True).astype(np.float32) if setup.rule else values
 
     def _choose_rule(self, rows: Rows, values: Matrix, weight: Floats) -> Rule:
-        """Choose the best metric; a count of failures or of errors is risky when it is high, whatever the data say."""
+        """Choose the best metric; a count of failures or of errors is risky when it is high, whatever the data show."""
         setup = self.trained.setup
         labelled = self._labelled(rows, values, weight, self._horizons[len(self._horizons) // 2])
         is_count = setup.rule or not setup.metrics
@@ -123,8 +123,8 @@ class BaselineRunner:
         rows, longest = self.trained.risk.rows(), days(self._horizons[-1])
         fails = label(rows, Outcomes.of(self.trained.view, rows.names), longest) == 1
         share = min(1.0, MAX_RAW_ROWS / max(len(rows), 1))
-        kept = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
-        return rows.take(kept), np.where(fails[kept], 1.0, 1.0 / share)
+        is_drawn = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
+        return rows.take(is_drawn), np.where(fails[is_drawn], 1.0, 1.0 / share)
 
     def _raw_values(self, rows: Rows, view: View, risk: AtRisk) -> Matrix:
         """Compute newest values, their difference to seven steps before, and their distance from the fleet's median."""

@@ -73,9 +73,9 @@ class CauseTrainingRows:
         known = then.take(then.is_known)
         is_known = np.zeros(len(rows), dtype=bool)
         is_known[known.row] = True
-        kept = earlier.take(is_known)
-        failure_rows = FailureRows(kept.failure_rows.row, known.failure, known.start, known.cause)
-        return CauseTrainingRows(self.view, self.training, failure_rows, kept.counts, self.seed)
+        with_cause = earlier.take(is_known)
+        failure_rows = FailureRows(with_cause.failure_rows.row, known.failure, known.start, known.cause)
+        return CauseTrainingRows(self.view, self.training, failure_rows, with_cause.counts, self.seed)
 
 
 def fit_cause_model(trained: Trained) -> CauseModel:

@@ -16,7 +16,7 @@ SMALLEST_SHARE = 1e-3  # of a Newton step
 
 
 class StepRule(Protocol):
-    """Says how far along a Newton step to go."""
+    """Decides how far along a Newton step to go."""
 
     def advance(self, beta: Floats, step: Floats) -> tuple[Floats, bool]:
         """Return the next point, and whether it is the last one."""

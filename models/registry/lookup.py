@@ -34,7 +34,7 @@ def find_version(requested: str, aliases: Mapping[str, str], versions: Sequence[
 
 @contextmanager
 def describing_faults(version: str, name: str, source: str) -> Iterator[None]:
-    """Say which registered model it is whose files can't be used.
+    """Add to an error of the block which registered model it is about.
 
     Raises:
         ModelMismatchError: if another version of Nodeward made it.

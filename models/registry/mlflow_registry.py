@@ -68,7 +68,7 @@ class Registry:
             return self._described(client, version, self._set_aliases(client, str(version.version)))
 
     def log_search(self, search: SearchRun) -> str:
-        """Track a search in an experiment of its own, apart from the runs with models; return its run's id.
+        """Track a search in a separate experiment, apart from the runs with models; return its run's id.
 
         Raises:
             UnreachableError: if the server does not answer.

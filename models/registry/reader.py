@@ -107,13 +107,13 @@ def _described(
     aliases: dict[int, list[str]],
     metrics: dict[str, dict[str, float]],
 ) -> ModelVersion:
-    own = tags.get(version, {})
-    until = own.get(TRAINED_UNTIL)
+    version_tags = tags.get(version, {})
+    until = version_tags.get(TRAINED_UNTIL)
     return ModelVersion(
         version=str(version),
         aliases=tuple(sorted(aliases.get(version, []))),
         trained_until=datetime.fromisoformat(until) if until else None,
-        support=own.get(SUPPORT, ""),
+        support=version_tags.get(SUPPORT, ""),
         metrics=metrics.get(run, {}),
         run_id=run,
     )

@@ -1,4 +1,4 @@
-"""Which settings are tuned, and in which ranges: few and narrow ones, since few failures can't tell many apart."""
+"""Which settings are tuned, and in which ranges: few and narrow ones, since few failures can't distinguish many."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _naming_faults(address: str) -> Iterator[None]:
     except RuntimeError as fault:
         if not str(fault).startswith(_NO_API):
             raise
-        raise _refused(address, "does not speak its API") from fault
+        raise _refused(address, "has no Prefect API") from fault
 
 
 def _refused(address: str, why: str) -> InfrastructureError:

@@ -33,7 +33,7 @@ _UNREACHED: Final = frozenset(
 
 
 def as_nodeward_error(error: BaseException) -> NodewardError | None:
-    """Return the NodewardError that an exception, or one that caused it, is or stands for; None if this is a bug."""
+    """Return the NodewardError that an exception, or one that caused it, is or means; None if this is a bug."""
     for cause in _causes(error):
         known = cause if isinstance(cause, NodewardError) else _infrastructure_error(cause)
         if known is not None:

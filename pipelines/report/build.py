@@ -28,7 +28,7 @@ LATEST: Final = "latest.html"
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """Where the report is, and what it says at its top; written as JSON by field name."""
+    """Where the report is, and the text at its top; written as JSON by field name."""
 
     path: Path
     fleet: str
@@ -92,7 +92,7 @@ def make_dated(settings: Settings, test_start: datetime | None) -> ReportSummary
 
 
 def report_markdown(report: ReportSummary) -> str:
-    """Write what the page says at its top, and a link to it."""
+    """Return the text at the top of the page, and a link to it, as markdown."""
     simulated = " (simulated)" if report.is_simulated else ""
     lines = [f"# Report on {report.fleet}{simulated}", f"**{report.headline}.**", *report.story, *report.warnings]
     return "\n\n".join([*lines, f"[{report.path.name}]({report.path.absolute().as_uri()})"])

@@ -148,7 +148,7 @@ def _refuse_single_underscore(name: str, rest: str, sections: Iterable[str]) -> 
 
 
 def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line number of each key of a TOML text that is on a line of its own."""
+    """Return the line number of each key of a TOML text that is alone on its line."""
     section: tuple[str, ...] = ()
     lines: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):

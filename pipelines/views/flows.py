@@ -65,7 +65,7 @@ def _print_numbers(console: Console, columns: tuple[str, ...], rows: list[tuple[
 
 
 def _print_nodes(console: Console, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print a row for each node, each of its reasons on a line of its own."""
+    """Print a row for each node, each of its reasons on a separate line."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for name in columns:
         table.add_column(name, no_wrap=name in {"node", "verdict"}, overflow="fold")

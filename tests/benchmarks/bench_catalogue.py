@@ -1,6 +1,6 @@
 """Times the window features of Marconi100 against pandas: `python -m tests.benchmarks.bench_catalogue`.
 
-Each side is a process of its own: it reads the Parquet file, and computes the same features of every node and day. For
+Each side is a separate process: it reads the Parquet file, and computes the same features of every node and day. For
 Backblaze, whose matrix is larger, Nodeward computes the whole weekly panel block by block.
 """
 
@@ -109,7 +109,7 @@ SIDES: Final = {"nodeward": by_nodeward, "pandas": by_pandas, "blocks": by_block
 
 
 def measured(side: str) -> dict[str, float]:
-    """Run a side in a process of its own."""
+    """Run a side in a separate process."""
     command = ["env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "tests.benchmarks.bench_catalogue", side]
     process = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  - our own module, by POSIX env
     return json.loads(process.stdout)  # type: ignore[no-any-return]  # what main writes

@@ -1,6 +1,6 @@
 """Computes features over more telemetry than fits in memory: `python -m tests.benchmarks.bench_memory`.
 
-A process of its own, which may hold no more than LIMIT of data (RLIMIT_DATA: heap and anonymous maps, thread stacks
+A separate process, which may hold no more than LIMIT of data (RLIMIT_DATA: heap and anonymous maps, thread stacks
 included, libraries not), rolls a Delta table of telemetry up, and writes the features of every node at every hour as
 Parquet, block by block. Another process tries to read all of the telemetry at once, to show that the limit is too low.
 """

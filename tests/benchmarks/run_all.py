@@ -76,7 +76,7 @@ class BenchmarkResult:
 
 
 def run(benchmark: Benchmark, root: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> BenchmarkResult:
-    """Run a benchmark in a process of its own; an error there is its result."""
+    """Run a benchmark in a separate process; an error there is its result."""
     if benchmark.needs_records and not (root / RECORDS).is_dir():
         return BenchmarkResult(benchmark, f"not run: no {RECORDS}\n", INCOMPLETE, 0.0)
     command, began = [sys.executable, "-m", *benchmark.command], time.monotonic()

@@ -37,7 +37,7 @@ def check_lifetimes(buckets: pl.DataFrame, metrics: Sequence[Metric]) -> Finding
     """Look for columns that many nodes begin, or stop, to report in one week.
 
     `buckets` has node, bucket_end and each metric's n. Counted are the nodes that reported other columns for 30 days
-    before or after; had each of them changed at a time of its own, the fullest week would hold a binomial number.
+    before or after; had each of them changed at a different time, the fullest week would hold a binomial number.
     """
     if buckets.is_empty():
         return inconclusive(NAME, "there is no telemetry")

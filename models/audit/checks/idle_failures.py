@@ -20,7 +20,7 @@ NAME: Final = "failures of idle nodes"
 HALF: Final = 0.5  # of the failures: from there on, most of what is forecast are failures of idle nodes
 FIX: Final = (
     "see whether they are reboots by hand, and record those as maintenance; "
-    "judge by the failures of nodes at work, which the report lists separately"
+    "evaluate by the failures of nodes at work, which the report lists separately"
 )
 
 
@@ -31,7 +31,9 @@ def check(cases: EvaluationSet, idle: Array | None) -> Finding:
     Chance: each node's first failure in the window is that of an idle node with the probability of any row (binomial).
     """
     if idle is None:
-        return inconclusive(NAME, "no metric says below which value a node is idle (metrics.columns.<name>.idle_below)")
+        return inconclusive(
+            NAME, "no metric defines below which value a node is idle (metrics.columns.<name>.idle_below)"
+        )
     failures = _idle_before(cases, idle)
     if failures.is_empty():
         return inconclusive(NAME, "for no failure is it known whether its node had work")

@@ -105,7 +105,7 @@ def _background(mistake: Mistake, x: TimeScale, levels: list[tuple[float, str]])
     for start, end in zip(mistake.repairs.start, mistake.repairs.end, strict=True):
         yield rectangle((x(start), bottom), (x(end), top), "downtime", min_width=1)
     for time in mistake.failures:
-        yield line((x(time), top), (x(time), bottom), "struck")
+        yield line((x(time), top), (x(time), bottom), "failure-line")
     if not mistake.is_miss:
         yield line((x(mistake.moment), top), (x(mistake.moment), bottom), "cursor")
     middle = x(mistake.moment)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A node's reasons in words, and the telemetry that raised its risk, the strongest first."""
+    """A node's reasons as text, and the telemetry that raised its risk, the strongest first."""
 
     reasons: tuple[str, ...]
     metrics: tuple[str, ...]

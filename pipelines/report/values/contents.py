@@ -79,6 +79,6 @@ def gather_contents(
 
 
 def is_simulated(fleet: str, hindsight: View) -> bool:
-    """Return whether the fleet's name, or the source of any record, says 'simulated'."""
+    """Return whether the fleet's name, or the source of any record, contains 'simulated'."""
     sources = hindsight.events()["source"].drop_nulls().unique().to_list()
     return any(SIMULATED in name.lower() for name in (fleet, *sources))

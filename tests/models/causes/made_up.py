@@ -1,4 +1,4 @@
-"""A fleet in which every node fails of a cause of its own, again and again: the right causes are known."""
+"""A fleet in which every node fails again and again of its own cause: the right causes are known."""
 
 from __future__ import annotations
 

@@ -36,17 +36,17 @@ def test_todays_settings_are_in_the_space_wherever_they_are(params: Params) -> N
 
 @given(PARAMS)
 def test_todays_settings_narrow_no_range(params: Params) -> None:
-    usual, own = search_space(Params()), search_space(params)
+    usual, extended = search_space(Params()), search_space(params)
     assert len(usual) == 10
     for name, distribution in usual.items():
         if isinstance(distribution, CategoricalDistribution):
-            widened = own[name]
+            widened = extended[name]
             assert isinstance(widened, CategoricalDistribution)
             assert set(distribution.choices) - {Params().half_life_days} <= set(widened.choices)
         else:
             assert isinstance(distribution, IntDistribution | FloatDistribution)
-            assert contains(own[name], distribution.low)
-            assert contains(own[name], distribution.high)
+            assert contains(extended[name], distribution.low)
+            assert contains(extended[name], distribution.high)
 
 
 @given(PARAMS, PARAMS)

@@ -69,7 +69,7 @@ def test_a_clean_fleet_passes_the_strict_audit(tmp_path: Path, capsys: pytest.Ca
     ingested(tmp_path, clean())
     assert run(tmp_path, "--strict", "--json", str(tmp_path / "audit.json")) == 0
     others = {name: verdict for name, verdict in verdicts(tmp_path).items() if verdict != "clear"}
-    assert others == {idle_failures.NAME: "can't tell"}, "no metric says when a node is idle"
+    assert others == {idle_failures.NAME: "can't tell"}, "no metric defines when a node is idle"
     assert list(verdicts(tmp_path)) == list(CHECKS)
     assert "tests of the forecasts from 2021-04-21 to 2021-06-10" in capsys.readouterr().out
 
@@ -78,13 +78,13 @@ def test_planted_traps_are_found_shown_first_and_strictly_refused(
     traps: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(traps, "--strict", "--json", str(traps / "audit.json")) == 3
-    found = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
-    assert {revealing_columns.NAME, recording_delays.AT_ONCE, planned_work.GROUPS} <= found
+    names = {name for name, verdict in verdicts(traps).items() if verdict == "found"}
+    assert {revealing_columns.NAME, recording_delays.AT_ONCE, planned_work.GROUPS} <= names
     output = capsys.readouterr()
     assert f"the audit found: {revealing_columns.NAME}" in output.err
     assert output.out.index("is_failed") < output.out.index(column_lifetimes.CONSTANT)
     assert max(map(len, output.out.splitlines()[1:])) <= 80
-    assert f"{len(found)} found" in output.out
+    assert f"{len(names)} found" in output.out
 
 
 def test_what_is_found_is_no_error_unless_strict(traps: Path) -> None:

@@ -61,12 +61,12 @@ def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
     scores = pl.read_parquet(done / "scores.parquet").to_pandas()
     start, end = (pd.Timestamp(day, tz="UTC") for day in (TEST_START, TEST_END))
     setting = Setting(done / "records", start, end, 1, horizon, "seen_n")
-    told = judge_scores(setting, scores, SHARES)
+    judged = judge_scores(setting, scores, SHARES)
     out = report(done)
-    assert sorted(told) == sorted(["model", *BASELINES])
-    own = {"model": out["model"], **out["baselines"]}
-    assert differences({name: own[name]["horizons"][str(horizon)] for name in told}, told) == []
-    assert told["model"]["budgets"][0]["failures"] > 10
+    assert sorted(judged) == sorted(["model", *BASELINES])
+    reported = {"model": out["model"], **out["baselines"]}
+    assert differences({name: reported[name]["horizons"][str(horizon)] for name in judged}, judged) == []
+    assert judged["model"]["budgets"][0]["failures"] > 10
 
 
 def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
@@ -96,7 +96,7 @@ def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
     assert out["peak_rss_mb"] > 50
 
 
-def test_a_notice_can_be_asked_for_and_is_paired_with_every_baselines(done: Path) -> None:
+def test_a_notice_can_be_required_and_its_ratio_is_paired_with_every_baseline(done: Path) -> None:
     out = report(done)
     assert list(out["ratios"]) == BASELINES
     for horizon in ("3", "7"):
@@ -105,11 +105,11 @@ def test_a_notice_can_be_asked_for_and_is_paired_with_every_baselines(done: Path
         )
         ratios = out["ratios"]["history"]["horizons"][horizon]["budgets"]
         assert [budget["alarm_share"] for budget in ratios] == list(SHARES)
-        for mine, theirs, ratio in zip(of_model, of_history, ratios, strict=True):
-            early, late = mine["caught_share_24h"], mine["caught_share"]
+        for model_budget, history_budget, ratio in zip(of_model, of_history, ratios, strict=True):
+            early, late = model_budget["caught_share_24h"], model_budget["caught_share"]
             assert early["low"] <= early["value"] <= late["value"]
             assert ratio["caught_share_24h"]["value"] == pytest.approx(
-                early["value"] / theirs["caught_share_24h"]["value"]
+                early["value"] / history_budget["caught_share_24h"]["value"]
             )
     assert "caught_share_24h" not in out["model"]["horizons"]["1"]["budgets"][0]  # no day is left to act in
 
@@ -161,10 +161,10 @@ def test_two_runs_give_the_same_probabilities_and_the_state_can_be_kept(
     assert main([*ARGUMENTS, "--scores", "scores.parquet", "--keep"]) == 0
     again, first = (pl.read_parquet(where / "scores.parquet") for where in (folder, done))
     assert again.equals(first)
-    (kept,) = (folder / "var").iterdir()
-    assert kept.name.startswith("backtest-")
-    assert (kept / "nodeward.db").exists()
-    assert f"state kept in var/{kept.name}" in capsys.readouterr().out
+    (state,) = (folder / "var").iterdir()
+    assert state.name.startswith("backtest-")
+    assert (state / "nodeward.db").exists()
+    assert f"state kept in var/{state.name}" in capsys.readouterr().out
 
 
 def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_a_server_that_stops_during_a_flow_is_named(tmp_path: Path) -> None:
 
 
 def test_a_server_that_answers_but_not_as_prefect_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InfrastructureError, match="does not speak its API"), on_server(tmp_path, verbose=False):
+    with pytest.raises(InfrastructureError, match="has no Prefect API"), on_server(tmp_path, verbose=False):
         raise RuntimeError("Failed to reach API at http://127.0.0.1")
 
 

@@ -52,7 +52,7 @@ def test_quarantined_rows_are_reported_with_the_reason(tmp_path: Path) -> None:
     write_records(tmp_path / "records")
     file = tmp_path / "records" / "telemetry.parquet"
     rows = pl.read_parquet(file)
-    pl.concat([rows, rows.head(2).with_columns(node=pl.lit("nobody"))]).write_parquet(file)
+    pl.concat([rows, rows.head(2).with_columns(node=pl.lit("ghost"))]).write_parquet(file)
     report = ingest_markdown(merge_all(settings))
     assert "- telemetry: 2 quarantined, since a row is of a node that the inventory does not list" in report
 

@@ -27,16 +27,16 @@ def test_each_report_is_kept_and_the_newest_is_where_it_is_looked_for(tmp_path: 
         {},
     )
     merge_all(settings)
-    made = make_dated(settings, WHEN)
+    summary = make_dated(settings, WHEN)
     folder = tmp_path / "var" / FOLDER
-    assert made.path.parent == folder
-    assert datetime.strptime(made.path.name, "%Y-%m-%dT%H%M%SZ.html").replace(tzinfo=UTC) > WHEN
-    assert (folder / LATEST).read_bytes() == made.path.read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == sorted([made.path.name, LATEST])
+    assert summary.path.parent == folder
+    assert datetime.strptime(summary.path.name, "%Y-%m-%dT%H%M%SZ.html").replace(tzinfo=UTC) > WHEN
+    assert (folder / LATEST).read_bytes() == summary.path.read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([summary.path.name, LATEST])
 
 
 @pytest.mark.parametrize(("is_simulated", "title"), [(True, "# Report on m (simulated)"), (False, "# Report on m")])
-def test_the_artifact_says_what_the_page_says_and_links_to_it(is_simulated: bool, title: str) -> None:  # noqa: FBT001  - a case of the table
-    made = ReportSummary(Path("/r/a.html"), "m", is_simulated, WHEN, WHEN, "2 of 3", ("so",), (), ("careful",))
-    told = report_markdown(made)
-    assert told == f"{title}\n\n**2 of 3.**\n\nso\n\ncareful\n\n[a.html](file:///r/a.html)"
+def test_the_artifact_has_the_text_at_the_top_of_the_page_and_links_to_it(is_simulated: bool, title: str) -> None:  # noqa: FBT001  - a case of the table
+    summary = ReportSummary(Path("/r/a.html"), "m", is_simulated, WHEN, WHEN, "2 of 3", ("so",), (), ("careful",))
+    text = report_markdown(summary)
+    assert text == f"{title}\n\n**2 of 3.**\n\nso\n\ncareful\n\n[a.html](file:///r/a.html)"

@@ -18,7 +18,7 @@ REPORT = AuditReport(
         inconclusive("one", "there is no telemetry"),
         inconclusive("two", "there is no telemetry"),
         inconclusive("three", "0 failures"),
-        Finding("a trap", Severity.FOUND, "9 of 9", 1.0, 0.1, ("n1", "[bold]n2"), "mend it"),
+        Finding("a trap", Severity.FOUND, "9 of 9", 1.0, 0.1, ("n1", "[bold]n2"), "fix it"),
         Finding("a doubt", Severity.SUSPICIOUS, "2 of 9"),
     ),
 )
@@ -38,7 +38,7 @@ def test_the_worst_comes_first() -> None:
 def test_a_finding_has_its_examples_and_its_remedy() -> None:
     lines = [line.strip() for line in printed().splitlines()]
     figure = lines.index("9 of 9")
-    assert lines[figure + 1 : figure + 4] == ["n1", "[bold]n2", "→ mend it"]
+    assert lines[figure + 1 : figure + 4] == ["n1", "[bold]n2", "→ fix it"]
 
 
 def test_inconclusive_tests_with_one_reason_are_printed_together() -> None:

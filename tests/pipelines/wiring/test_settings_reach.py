@@ -73,7 +73,7 @@ READERS = {
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with a value for keys that are empty by default and whose type says nothing about their values."""
+    """Settings with a value for keys that are empty by default and whose type does not define their values."""
     path = tmp_path_factory.mktemp("reach") / "nodeward.toml"
     path.write_text(SET)
     return load(path, (f"state.path={path.parent / 'var'}",), {})
