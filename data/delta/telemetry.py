@@ -137,7 +137,7 @@ class Telemetry:
         self.table.replace(pl.concat([kept, rows], how="diagonal"), low, high)
 
     def _with_shared_types(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Give each metric one float width in table and rows: the wider, so that no digit depends on the order."""
+        """Convert each metric to the wider float width of table and rows, so that no digit depends on the order."""
         stored = self.table.schema()
         shared = [name for name in rows.columns if name in stored and rows.schema[name] != stored[name]]
         if any(stored[name] == pl.Float32 for name in shared):

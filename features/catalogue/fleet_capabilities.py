@@ -36,7 +36,7 @@ class FleetCapabilities:
 
 
 def capabilities_of(view: View, metrics: tuple[Metric, ...], windows: tuple[timedelta, ...]) -> FleetCapabilities:
-    """Find out whether the inventory distinguishes racks and hardware models, and which causes are common."""
+    """Determine whether the inventory distinguishes racks and hardware models, and which causes are common."""
     nodes = view.nodes()
     failures = view.events().filter((pl.col("kind") == EventKind.FAILURE) & pl.col("cause").is_not_null())
     common = failures["cause"].value_counts().filter(pl.col("count") >= FEWEST_OF_A_CAUSE)

@@ -52,7 +52,7 @@ class LabelledCases:
         return len(np.unique(self.node[self.positives]))
 
     def permuted(self, rng: np.random.Generator) -> LabelledCases:
-        """Give each node the failures of another node, at the times at which they happened."""
+        """Assign to each node the failures of another node, at the times at which they happened."""
         return replace(self, failing=self.failing[rng.permutation(len(self.failing))])
 
     def shifted(self, rng: np.random.Generator) -> LabelledCases:

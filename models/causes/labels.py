@@ -27,7 +27,7 @@ class Causes:
 
     @classmethod
     def of(cls, events: pl.DataFrame, criteria: CauseCriteria) -> Causes:
-        """Give a class to each cause that enough failures had."""
+        """Assign a class to each cause that enough failures had."""
         counts = causes_of_failures(events, criteria.unknown)["cause"].drop_nulls().value_counts()
         common = counts.filter((pl.col("count") >= criteria.min_of_a_cause) & (pl.col("cause") != OTHER))
         return cls((*common["cause"].sort(), OTHER), criteria.unknown)

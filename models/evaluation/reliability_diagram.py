@@ -31,7 +31,7 @@ class ReliabilityBin:
 
 
 def reliability_diagram(context: EvaluationContext, probability: Array) -> tuple[ReliabilityBin, ...]:
-    """Cut the kept rows, from the lowest probability to the highest, into bins that expect equally many failures."""
+    """Split the labelled rows, ordered by probability, into bins that expect equally many failures."""
     label, kept = context.label, probability[context.kept]
     bins = int(np.clip(label.sum() // FAILING_ROWS_A_BIN, FEWEST_BINS, MOST_BINS))
     bin_of_row = equal_expectation_bins(kept, bins)

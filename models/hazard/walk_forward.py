@@ -13,7 +13,7 @@ FIRST_SHARE = 0.5  # of the failing rows, before the first fold's start: with fe
 
 
 def walk_forward(failing_cutoffs: Times, folds: int) -> Times:
-    """Cut the later half of the time line so that every fold tests on equally many failing rows.
+    """Split the later half of the time line so that every fold tests on equally many failing rows.
 
     Returns:
         The starts of the folds, fewer than requested where few cutoffs fail: fold i trains on what is known at

@@ -34,7 +34,7 @@ class NodeWeekCells:
 
 
 def concatenate_cells(parts: Sequence[NodeWeekCells]) -> NodeWeekCells:
-    """Put cells one after another."""
+    """Concatenate cells."""
     return NodeWeekCells(np.concatenate([part.node for part in parts]), np.concatenate([part.week for part in parts]))
 
 

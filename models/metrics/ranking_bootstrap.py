@@ -36,7 +36,7 @@ class RankingSegments:
 
 
 def cut_segments(label: Array, probability: Array) -> RankingSegments:
-    """Cut a ranking at scores of failing rows and at quantiles of all rows."""
+    """Split a ranking at scores of failing rows and at quantiles of all rows."""
     cuts = np.unique(np.concatenate([_positive_cuts(np.unique(probability[label == 1])), _row_cuts(probability)]))
     of_row = np.searchsorted(cuts, probability, "left") + np.searchsorted(cuts, probability, "right")
     count = 2 * len(cuts) + 1

@@ -66,7 +66,7 @@ def capture_curve(forecast: OutOfFoldForecast) -> CaptureCurve:
 
 
 def reliability_bins(forecast: OutOfFoldForecast, bins: int = BINS) -> ReliabilityBins:
-    """Cut forecasts, from the lowest to the highest, into bins that expect equally many failures."""
+    """Split forecasts, from the lowest to the highest, into bins that expect equally many failures."""
     order = np.argsort(forecast.probability, kind="stable")
     probability, weight, label = forecast.probability[order], forecast.weight[order], forecast.label[order]
     bin_of_row = equal_expectation_bins(probability, bins, weight)

@@ -35,7 +35,7 @@ class TrainingRun:
 
     @classmethod
     def of(cls, bundle: Bundle, figures: Mapping[str, Figure]) -> TrainingRun:
-        """Take everything but the figures from the bundle's manifest."""
+        """Return the training run of a bundle; its manifest has everything but the figures."""
         manifest = bundle.manifest
         params = {
             **manifest.params,

@@ -40,7 +40,7 @@ class IntervalOutcomes:
 
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, rows: Indices, recipe: Recipe) -> IntervalOutcomes:
-        """Take some rows of a training set, with their outcomes as known at a time."""
+        """Return some rows of a training set, with their outcomes as known at a time."""
         taken, widths = periods.take(rows), interval_widths(periods.horizons_days)
         weight = training.weight[rows][:, None] * taken.exposure / fit.rows_per_failure(widths, recipe)
         base = base_log_odds(training.fleet_rate[rows][:, None], widths)
@@ -98,7 +98,7 @@ class TuningSplit:
 
     @classmethod
     def of(cls, training: TrainingSet, view: View, recipe: Recipe) -> TuningSplit:
-        """Cut twice as many folds as calibration does; a single seed is enough to compare settings.
+        """Split into twice as many folds as calibration uses; a single seed is enough to compare settings.
 
         Raises:
             TooLittleDataError: if failures come at too few times to be cut in two.

@@ -49,7 +49,7 @@ def fitted(rows: Lifetimes, params: Params = QUICK) -> HazardModel:
 
 
 def periods_of(fails_after: Floats, leaves_after: Floats) -> Periods:
-    """Cut lifetimes into intervals: who fails in each, and how much of it was observed."""
+    """Split lifetimes into intervals: which nodes fail in each, and how much of it was observed."""
     outcome, exposure = [], []
     for begin, end in zip((0.0, *HORIZONS[:-1]), HORIZONS, strict=True):
         observed = np.minimum(leaves_after, end)

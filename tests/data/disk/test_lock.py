@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT = timedelta(seconds=0.1)
 
 
-def test_a_second_writer_is_told_which_process_is_writing(tmp_path: Path) -> None:
+def test_the_error_of_a_second_writer_names_the_process_that_is_writing(tmp_path: Path) -> None:
     lock = tmp_path / "var" / "ingest.lock"
     with (
         exclusive_lock(lock, TIMEOUT),

@@ -212,7 +212,7 @@ def is_readable(table: Table, version: int) -> bool:
     return True
 
 
-def test_cited_versions_are_read_bit_for_bit_after_vacuum_and_uncited_ones_are_gone(
+def test_cited_versions_are_read_bit_for_bit_after_vacuum_and_uncited_ones_are_removed(
     full: Store, records: Records
 ) -> None:
     table, buckets_cited = full.telemetry.table, full.buckets.finished_table().version()

@@ -137,7 +137,7 @@ def test_the_report_has_the_protocols_names() -> None:
     assert counts == {"alarms", "failures", "failures_scorable", "failures_caught", "alarm_episodes"}
 
 
-def test_random_scores_catch_what_chance_says() -> None:
+def test_random_scores_catch_as_many_failures_as_chance() -> None:
     size = Size(nodes=400, steps=60, failures=1500)
     cases, scores = sample(5, size)
     evaluation = evaluate(cases, scores, (0.01,), resampler_of(cases))

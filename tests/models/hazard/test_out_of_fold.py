@@ -28,7 +28,7 @@ def test_a_label_that_reaches_past_the_split_is_left_out() -> None:
     assert len(forecasts(trained())[7.0].label) <= int((ends <= to_numpy(SPLIT)).sum()) + failing
 
 
-def test_metrics_are_those_of_scikit_learn_with_rows_repeated_as_their_weights_say() -> None:
+def test_metrics_equal_those_of_scikit_learn_with_rows_repeated_by_weight() -> None:
     forecast = OutOfFoldForecast(
         np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([3.0, 1.0, 1.0, 1.0])
     )

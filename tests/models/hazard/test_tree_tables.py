@@ -59,7 +59,7 @@ def test_scores_have_lightgbms_bits(seed: int, leaves: int, rows: int) -> None:
         assert np.ascontiguousarray(scores[:, constant]).tobytes() == expected.tobytes()
 
 
-def test_a_value_at_a_threshold_goes_the_way_it_goes_in_lightgbm() -> None:
+def test_a_value_at_a_threshold_takes_the_branch_of_lightgbm() -> None:
     booster = fitted(3)
     lines = [line for line in booster.model_to_string().splitlines() if line.startswith("threshold=")]
     thresholds = np.array([float(number) for line in lines for number in line[10:].split()], dtype=np.float32)

@@ -77,7 +77,7 @@ def test_log_loss_is_that_of_all_rows_over_all_failures() -> None:
     assert cases.figures(score)[LOSS].value == pytest.approx(losses.sum() / 40)
 
 
-def test_average_precision_counts_rows_as_often_as_they_stand_for_nodes() -> None:
+def test_average_precision_counts_a_row_once_for_each_node_that_it_represents() -> None:
     score, cases = scores(1, 1.0), confirmation_set()
     repeats = cases.weight.astype(int)
     expected = average_precision_score(np.repeat(cases.label, repeats), np.repeat(score[:, 0], repeats))

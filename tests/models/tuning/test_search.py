@@ -91,7 +91,7 @@ def test_what_was_recorded_after_the_views_time_changes_no_trial() -> None:
             assert result.comparison.chosen[LOSS].value == original.comparison.chosen[LOSS].value
 
 
-def test_failures_that_crowd_into_too_short_a_time_leave_nothing_to_choose_on() -> None:
+def test_failures_in_too_short_a_time_leave_nothing_to_choose_on() -> None:
     usual = setup_of()
     setup = replace(usual, recipe=replace(usual.recipe, folds=2), min_failures=1)
     week = pl.col("start").is_between(SPLIT - timedelta(days=12), SPLIT - timedelta(days=5))

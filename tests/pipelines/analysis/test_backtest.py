@@ -69,7 +69,7 @@ def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
     assert judged["model"]["budgets"][0]["failures"] > 10
 
 
-def test_the_figures_are_laid_out_as_the_protocol_says(done: Path) -> None:
+def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
     out = report(done)
     assert list(out) == [
         "protocol",
@@ -144,7 +144,7 @@ def test_the_scores_have_one_row_for_each_node_at_risk_horizon_and_model(done: P
     ].to_list() == [1, 1, 1]
 
 
-def test_the_state_is_gone_afterwards(done: Path) -> None:
+def test_the_state_is_removed_afterwards(done: Path) -> None:
     assert list((done / "var").iterdir()) == []
     assert sorted(path.name for path in done.iterdir()) == [
         "nodeward.toml",

@@ -132,7 +132,7 @@ def verdict_of(trials: tuple[SettingsTrial, ...], comparison: SettingsComparison
     return verdict(TuningResult(split(), 50, 100, 3.0, trials, comparison))
 
 
-def test_the_verdict_says_why() -> None:
+def test_the_verdict_has_a_reason() -> None:
     lower, higher = Estimate(0.5, np.full(10, 0.5)), Estimate(1.5, np.full(10, 1.5))
     assert "no time to try any others" in verdict_of((NOW,), None)
     assert "none of 1 others was better" in verdict_of((NOW, replace(BEST, losses=(2.5,))), None)

@@ -13,7 +13,7 @@ from tests.pipelines.records import write_folder
 WHEN = datetime(2024, 2, 1, tzinfo=UTC)
 
 
-def test_each_report_is_kept_and_the_newest_is_where_it_is_looked_for(tmp_path: Path) -> None:
+def test_each_report_is_kept_and_the_newest_is_also_the_latest(tmp_path: Path) -> None:
     write_folder(tmp_path)
     settings = load(
         tmp_path / "nodeward.toml",

@@ -193,7 +193,7 @@ def test_long_names_lose_their_middle(name: str, shown: str) -> None:
     assert timeline.shortened(name, 11) == shown
 
 
-def test_a_trace_without_values_says_so() -> None:
+def test_a_trace_without_values_has_a_note() -> None:
     mistake = next(false_alarm for false_alarm in whole().false_alarms if false_alarm.traces)
     trace = mistake.traces[0]
     assert sparkline.NO_VALUE not in sparkline.draw_trace(trace, mistake, "t")

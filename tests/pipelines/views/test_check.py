@@ -16,7 +16,7 @@ def evidence(failures: int, half_width: float | None) -> Evidence:
     return Evidence(START, END, 9, failures, 50, 7, half_width)
 
 
-def test_words_say_whether_it_is_enough() -> None:
+def test_the_text_differs_for_enough_and_too_few_failures() -> None:
     enough, too_few = evidence_text(evidence(60, 0.1)), evidence_text(evidence(49, None))
     assert "60 failures of 9 nodes, 2024-01-01 to 2024-03-21: enough to train on" in enough
     assert "±0.100 at best (95%, Wilson's interval)" in enough
@@ -31,7 +31,7 @@ def test_words_say_whether_it_is_enough() -> None:
         (False, "; 49 of them on nodes that were up (an ingest will show how many of these were reporting), which a"),
     ],
 )
-def test_words_say_how_many_failures_a_model_can_learn_from(is_seen: bool, words: str) -> None:  # noqa: FBT001  - a case of the table
+def test_the_text_has_the_number_of_failures_to_learn_from(is_seen: bool, words: str) -> None:  # noqa: FBT001  - a case of the table
     text = evidence_text(replace(evidence(60, None), learnable=49, is_seen=is_seen))
     assert text.startswith(f"60 failures of 9 nodes, 2024-01-01 to 2024-03-21{words}")
 

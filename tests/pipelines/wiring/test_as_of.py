@@ -75,7 +75,7 @@ def test_without_telemetry_a_fleet_may_be_silent_for_twice_its_longest_gap(tmp_p
         warnings_at(settings, newest + 2 * gap + timedelta(minutes=1))
 
 
-def test_a_single_event_cannot_tell_how_silent_a_fleet_may_be(tmp_path: Path) -> None:
+def test_from_a_single_event_it_is_unknown_how_long_a_fleet_may_be_silent(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "clock.now=wall")
     write_records(settings.source.path)
     (settings.source.path / "telemetry.parquet").unlink()

@@ -98,7 +98,7 @@ def test_the_datas_clock_needs_data(tmp_path: Path) -> None:
         wiring.clock(settings, records)
 
 
-def test_the_wall_clock_goes_on(tmp_path: Path) -> None:
+def test_the_wall_clock_advances(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "clock.now=wall")
     before = datetime.now(UTC)
     with wiring.records(settings) as records:

@@ -74,7 +74,7 @@ def test_a_drain_that_costs_nothing_and_averts_nothing_does_not_pay() -> None:
         ({"scored_at": NOW + HOUR}, "scored at 2024-06-01 01:00 UTC, which is in the future"),
     ],
 )
-def test_a_doubtful_score_is_never_acted_on_and_the_decision_says_why(changed: dict[str, object], why: str) -> None:
+def test_a_doubtful_score_is_never_acted_on_and_the_decision_has_a_reason(changed: dict[str, object], why: str) -> None:
     (decision,) = decide([scored("n1", 0.9, **changed)], fleet(1), POLICY, NOW)
     assert (decision.verdict, decision.limit) == (Verdict.HOLD_BACK, why)
     assert decision.reason.startswith("P(failure) 90.0%, expected saving")
@@ -91,7 +91,7 @@ def test_a_fleet_without_telemetry_has_no_age_of_data() -> None:
     assert decision.verdict is Verdict.DRAIN
 
 
-def test_an_unknown_node_is_left_and_the_decision_says_why() -> None:
+def test_an_unknown_node_is_left_and_the_decision_has_a_reason() -> None:
     (decision,) = decide([scored("n1", None, support=Support.UNKNOWN)], fleet(1), POLICY, NOW)
     assert decision == Decision("n1", Verdict.LEAVE, None, None, "the node is not reporting: its state is unknown")
 

@@ -37,5 +37,5 @@ def test_only_a_known_cause_is_written_before_the_reasons() -> None:
         ([], ""),
     ],
 )
-def test_a_summary_says_for_how_many_nodes_the_cause_is_known(likely_causes: list[LikelyCause], summary: str) -> None:
+def test_a_summary_has_the_number_of_nodes_with_a_known_cause(likely_causes: list[LikelyCause], summary: str) -> None:
     assert likely_cause_summary(likely_causes) == summary

@@ -68,7 +68,7 @@ def sliced(cases: EvaluationSet, probability: NDArray[np.float64], racks: int = 
     return slice_alarms(alarms, records(cases, racks).view())
 
 
-def test_the_whole_fleet_is_what_the_evaluation_says() -> None:
+def test_the_slice_of_the_whole_fleet_equals_the_evaluation() -> None:
     cases, probability = spaced(Size(nodes=30, failures=80))
     resampler = draw_resampler(cases.names, START, START + np.timedelta64(400, "D"), np.random.default_rng(7), 200)
     evaluation = evaluate(cases, {"model": probability}, (SHARE,), resampler)
@@ -80,7 +80,7 @@ def test_the_whole_fleet_is_what_the_evaluation_says() -> None:
     assert whole.share_of_alarms == 1.0
 
 
-def test_a_rack_is_what_the_evaluation_of_its_rows_says_under_the_fleets_alarms() -> None:
+def test_the_slice_of_a_rack_equals_the_evaluation_of_its_rows_under_the_fleets_alarms() -> None:
     cases, probability = spaced(Size(nodes=30, failures=120))
     racks = {part.label: part for part in sliced(cases, probability).groupings["rack"]}
     assert sorted(racks) == ["r00", "r01", "r02"]

@@ -13,7 +13,7 @@ FINITE = st.floats(-1e6, 1e6)
 
 
 @given(FINITE, st.floats(1e-3, 1e6), st.integers(2, 12))
-def test_ticks_lie_inside_evenly_and_there_are_not_too_many(low: float, width: float, most: int) -> None:
+def test_ticks_are_evenly_spaced_inside_the_range_and_not_too_many(low: float, width: float, most: int) -> None:
     scale = LinearScale(low, low + width, 0, 100)
     ticks = scale.ticks(most)
     assert len(ticks) <= most + 1

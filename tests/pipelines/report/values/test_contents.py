@@ -140,7 +140,7 @@ def test_false_alarms_and_the_riskiest_nodes_have_reasons() -> None:
         assert any("as often as the fleet" in reason and "odds" in reason for reason in reasons)
 
 
-def test_a_window_without_a_failure_says_so() -> None:
+def test_a_window_without_a_failure_has_a_note() -> None:
     report = contents(quiet(made_up()))
     assert headline(report.main) == "No failure in the window"
     assert "is unknown: nothing failed" in summary(report)[0]
