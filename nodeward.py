@@ -34,9 +34,9 @@ from models.backtest.result import Backtest
 from models.metrics.estimate import Estimate
 from models.registry.model_version import CHALLENGER, CHAMPION
 from pipelines.analysis import backtest as backtesting
+from pipelines.analysis import explain as explaining
+from pipelines.analysis import features as featuring
 from pipelines.operations import decide as deciding
-from pipelines.operations import explain as explaining
-from pipelines.operations import features as featuring
 from pipelines.operations import ingest as ingesting
 from pipelines.operations import promote as promoting
 from pipelines.operations import score as scoring
@@ -48,7 +48,7 @@ from serving.explanation.reason import reasons_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipelines.operations.explain import Explanation
+    from pipelines.analysis.explain import Explanation
     from pipelines.output.reports import ScoredNode, TrainReport
 
 __all__ = [

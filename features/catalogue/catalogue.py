@@ -9,7 +9,7 @@ from features.catalogue import on_change
 from features.catalogue.counters import counter_features
 from features.catalogue.failures import cause_features, failure_features, service_features
 from features.catalogue.gauges import gauge_features
-from features.catalogue.groups import group_features
+from features.catalogue.neighbours import group_features
 from features.catalogue.sample_counts import sample_count_features
 from features.catalogue.uptime import age_features, boot_time_features, on_change_age_features
 from features.feature import EVER, Catalogue, Feature

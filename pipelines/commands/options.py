@@ -60,9 +60,9 @@ class Invocation:
         from pipelines.wiring.wiring import state_folder
 
         with on_server(state_folder(self.settings), verbose=self.verbose):
-            from pipelines.flows import flows
+            from pipelines.flows import scheduled
 
-            flow: Callable[..., R] = getattr(flows, operation.__name__)
+            flow: Callable[..., R] = getattr(scheduled, operation.__name__)
             return flow(str(self.config), list(self.overrides), *args, **kwargs)
 
     def present(self, result: R, show: Callable[[R, Console], None]) -> None:

@@ -18,7 +18,7 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from data.errors import SettingsError
-from pipelines.flows import flows
+from pipelines.flows import scheduled
 from pipelines.flows.server import QUIET
 from pipelines.settings.environment import THREAD_DEFAULTS, override_names
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from pipelines.settings.schema import Settings
 
 FLOWS: Final[tuple[Flow[..., Any], ...]] = (  # each has its cron in [schedule], under its own name
-    flows.ingest,
-    flows.train,
-    flows.score,
-    flows.decide,
-    flows.report,
-    flows.maintain,
+    scheduled.ingest,
+    scheduled.train,
+    scheduled.score,
+    scheduled.decide,
+    scheduled.report,
+    scheduled.maintain,
 )
 ONE_AT_A_TIME: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _DURABLE_LEASES: Final = "prefect.server.concurrency.lease_storage.filesystem"

@@ -13,7 +13,7 @@ from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.evaluate import MODEL
 from pipelines.output.backtest_notes import cause_notes, horizon_notes
 from pipelines.output.estimates import fixed, with_interval
-from pipelines.views.layout import print_lines
+from pipelines.views.tables import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from pipelines.views.flows import show_decide, show_score
-from pipelines.views.layout import print_lines
+from pipelines.views.tables import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.views.layout import print_lines
+from pipelines.views.tables import print_lines
 
 if TYPE_CHECKING:
     from rich.console import Console

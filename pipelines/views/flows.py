@@ -22,7 +22,7 @@ from pipelines.output.markdown import (
     train_lines,
     train_rows,
 )
-from pipelines.views.layout import numeric_table, print_lines
+from pipelines.views.tables import numeric_table, print_lines
 from serving.explanation.reason import SEPARATOR
 
 if TYPE_CHECKING:

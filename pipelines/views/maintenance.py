@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.output.markdown import MAINTAIN_COLUMNS, format_size, maintain_lines, maintain_rows
-from pipelines.views.layout import numeric_table, print_lines
+from pipelines.views.tables import numeric_table, print_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.views.layout import minute, print_lines
+from pipelines.views.tables import minute, print_lines
 from serving.formats import pluralize
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pipelines.settings.durations import format_duration
-from pipelines.views.layout import minute, numeric_table, print_lines
+from pipelines.views.tables import minute, numeric_table, print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

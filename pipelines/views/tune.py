@@ -9,7 +9,7 @@ from rich.text import Text
 
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION
 from pipelines.analysis.tune import settings_snippet
-from pipelines.views.layout import print_lines
+from pipelines.views.tables import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import gammainc, gammaincc
 
-from models.evaluation.slices.layout import non_empty
+from models.evaluation.slices.pooling import non_empty
 from models.metrics import metrics
 from models.metrics.bootstrap import week_number
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.slices.groups import CAUSE, NO_GROUP, by_cause, groupings, whole_fleet
-from models.evaluation.slices.layout import lay_out
+from models.evaluation.slices.pooling import lay_out
 from models.evaluation.slices.significance import NOMINAL, compare, in_failures
 from models.evaluation.slices.sums import SliceAssignment, count, draw
 from models.metrics.estimate import Estimate, divide
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from features.grid import Array, Index
     from models.evaluation.context import EvaluationContext
     from models.evaluation.slices.groups import Grouping
-    from models.evaluation.slices.layout import SliceLayout
+    from models.evaluation.slices.pooling import SliceLayout
     from models.evaluation.slices.sums import ModelAlarms, SliceSums
 
 QUOTIENTS: Final = {

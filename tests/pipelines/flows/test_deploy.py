@@ -34,7 +34,7 @@ with prefect_test_harness(server_startup_timeout=120):
     from prefect.flow_engine import run_flow
     from prefect.states import Scheduled
     from data.errors import SettingsError
-    from pipelines.flows import deploy, flows
+    from pipelines.flows import deploy, scheduled
     from pipelines.operations import ingest
     from pipelines.settings.load import load
 
@@ -53,7 +53,7 @@ with prefect_test_harness(server_startup_timeout=120):
         flow_run = client.create_flow_run_from_deployment(
             deployment, state=Scheduled(scheduled_time=due), tags=list(tags), parameters=parameters
         )
-        run_flow(flows.ingest, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        run_flow(scheduled.ingest, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
         state = client.read_flow_run(flow_run.id).state
         artifact = Artifact.get("ingest")
         return [state.name, state.message or "", artifact.description, artifact.data]
@@ -99,7 +99,7 @@ class ServerRun:
 
     def deployment(self, name: str, flow: str) -> dict[str, Any]:
         """Return the deployment of one flow as the server knew it."""
-        entrypoint = f"pipelines.flows.flows.{flow}"
+        entrypoint = f"pipelines.flows.scheduled.{flow}"
         (deployment,) = (dump for dump in self.facts[name] if dump["entrypoint"] == entrypoint)
         assert isinstance(deployment, dict)
         return deployment

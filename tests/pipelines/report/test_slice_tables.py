@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from models.evaluation.slices.layout import OTHERS
+from models.evaluation.slices.pooling import OTHERS
 from models.evaluation.slices.slices import Slice, Slicing
 from models.metrics.estimate import Estimate
 from pipelines.report.figure_tables import early_catches

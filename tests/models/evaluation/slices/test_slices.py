@@ -10,7 +10,7 @@ import pytest
 from features.grid import to_datetime
 from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluate import evaluate
-from models.evaluation.slices.layout import MOST_FAILED, OTHERS
+from models.evaluation.slices.pooling import MOST_FAILED, OTHERS
 from models.evaluation.slices.slices import Slice, Slicing, slice_alarms
 from models.evaluation.slices.sums import ModelAlarms
 from models.metrics.bootstrap import draw_resampler

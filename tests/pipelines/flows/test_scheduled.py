@@ -108,7 +108,7 @@ def test_the_command_shows_what_the_flow_returned(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_flow_has_the_parameters_of_its_operation(name: str) -> None:
-    flow = getattr(import_module("pipelines.flows.flows"), name)
+    flow = getattr(import_module("pipelines.flows.scheduled"), name)
     operation = getattr(import_module(f"pipelines.operations.{name}"), name)
     of_operation = parameters(operation)
     of_flow = parameters(flow.fn)
