@@ -75,8 +75,8 @@ class BaselineRunner:
 
     def _history(self) -> Floats:
         model = train_history_model(self.trained)
-        column = {name: index for index, name in enumerate(self.trained.training.catalogue.names)}
-        features = self.features[:, [column[name] for name in model.feature_names]]
+        columns = self.trained.training.catalogue.columns
+        features = self.features[:, [columns[name] for name in model.feature_names]]
         return model.probabilities(Covariates(features, self.fleet_rate))
 
     def _logistic(self) -> Floats:

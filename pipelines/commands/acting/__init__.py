@@ -1,1 +1,1 @@
-"""Commands that decide what is done to nodes."""
+"""Commands that decide what is done to nodes; those that only forecast are in commands/forecast."""

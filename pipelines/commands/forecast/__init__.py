@@ -1,1 +1,1 @@
-"""Commands that train, evaluate and use a model."""
+"""Commands that train, evaluate and use a model; those about its records are in commands/records."""

@@ -1,1 +1,1 @@
-"""Commands about records: ingest, audit, simulate and maintain them."""
+"""Commands about records: ingest, audit, simulate and maintain them; what is forecast is in commands/forecast."""

@@ -1,1 +1,1 @@
-"""Commands that set up and check an installation."""
+"""Commands that set up and check an installation; what it does to nodes is in commands/acting."""
