@@ -70,8 +70,8 @@ class PrefectSite:
         return httpx.post(url, json=body or {}, trust_env=False, timeout=30).raise_for_status().json()
 
     def deployments(self) -> dict[str, dict[str, Any]]:
-        """Return the deployments by the module of their flow."""
-        return {each["entrypoint"].split(".")[-2]: each for each in self.post("/deployments/filter")}
+        """Return the deployments by the function of their flow."""
+        return {each["entrypoint"].rpartition(".")[2]: each for each in self.post("/deployments/filter")}
 
     def schedule(self, flow: str, late: timedelta = timedelta(0), **extra: object) -> str:
         """Schedule a run that was due some time ago and return its id."""
