@@ -6,33 +6,21 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from data.errors import DataError, InfrastructureError, ModelMismatchError, UnreachableError
-from models.hazard.model import Calibration, Covariates, HazardModel
-from models.registry.bundle import FORMAT, Bundle, Manifest
-from models.registry.runs import TrainingRun
+from models.hazard.model import Covariates
+from models.registry.bundle import FORMAT, Bundle
+from tests.models.registry.made_up import TRAINED_UNTIL, registry_in, run_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from models.registry.mlflow_registry import Registry
-
-NAMES = ("power__mean__1d", "failures__count__30d")
-HORIZONS = (1.0, 7.0)
-TRAINED_UNTIL = datetime(2021, 7, 1, tzinfo=UTC)
-
-
-def _registry(folder: Path, model_name: str = "nodeward") -> Registry:
-    from models.registry.mlflow_registry import Registry  # noqa: PLC0415 - imports mlflow: 2 s, and not while tests are collected
-
-    return Registry(f"sqlite:///{folder}/mlflow.db", (folder / "mlflow").as_uri(), "nodeward", model_name)
 
 
 @pytest.fixture(scope="module")
@@ -46,41 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def registry(store: Path, request: pytest.FixtureRequest) -> Registry:
-    return _registry(store, request.node.name)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    rng = np.random.default_rng(1)
-    features = rng.random((300, 3))
-    data = lgb.Dataset(features, (features[:, 0] > 0.7).astype(float))
-    booster = lgb.train({"objective": "binary", "verbose": -1}, data, 5)
-    manifest = Manifest(
-        format=FORMAT,
-        fleet="m100",
-        trained_until=TRAINED_UNTIL.isoformat(),
-        features=NAMES,
-        has_racks=True,
-        has_hardware=False,
-        causes=(),
-        horizons_days=HORIZONS,
-        boosters=("booster-0.txt",),
-        calibration_offset=(0.1, 0.2),
-        calibration_scale=(0.9, 1.1),
-        support="ok",
-        failures=77,
-        metrics={"pr_auc_7d": 0.25},
-        tables={"telemetry": 3, "buckets": 2},
-        params={"trees": 5},
-    )
-    model = HazardModel(NAMES, HORIZONS, (booster,), Calibration(np.array([0.1, 0.2]), np.array([0.9, 1.1])))
-    return Bundle(model, manifest)
-
-
-def _run(bundle: Bundle) -> TrainingRun:
-    figure = Figure()
-    figure.add_subplot().plot([0, 1], [0, 1])
-    return TrainingRun.of(bundle, {"reliability": figure})
+    return registry_in(store, request.node.name)
 
 
 class _Unsaved(Figure):
@@ -95,7 +49,7 @@ class _Unsaved(Figure):
 
 
 def test_a_store_that_does_not_exist_holds_nothing_and_is_not_created_by_reading(tmp_path: Path) -> None:
-    registry = _registry(tmp_path)
+    registry = registry_in(tmp_path)
     assert registry.versions() == ()
     with pytest.raises(DataError, match=r"no model 'champion' of 'nodeward'(?s:.)*run `nodeward train` first"):
         registry.load("champion")
@@ -103,19 +57,19 @@ def test_a_store_that_does_not_exist_holds_nothing_and_is_not_created_by_reading
 
 
 def test_the_first_model_is_champion_and_challenger(registry: Registry, bundle: Bundle) -> None:
-    logged = registry.log(_run(bundle))
+    logged = registry.log(run_of(bundle))
     assert (logged.version, set(logged.aliases)) == ("1", {"champion", "challenger"})
     assert (logged.trained_until, logged.support, logged.metrics) == (TRAINED_UNTIL, "ok", {"pr_auc_7d": 0.25})
 
 
 def test_a_store_that_was_left_half_created_is_created_again(registry: Registry, bundle: Bundle, store: Path) -> None:
-    registry.log(_run(bundle))
+    registry.log(run_of(bundle))
     assert {path.name for path in store.iterdir()} == {"mlflow", "mlflow.db", "mlflow.lock"}
 
 
 def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bundle: Bundle) -> None:
     for _ in range(2):
-        registry.log(_run(bundle))
+        registry.log(run_of(bundle))
     assert {model.version: model.aliases for model in registry.versions()} == {"2": ("challenger",), "1": ("champion",)}
     registry.promote("2")
     aliases = [(model.version, model.aliases) for model in registry.versions()]
@@ -125,18 +79,18 @@ def test_a_later_model_is_challenger_until_it_is_promoted(registry: Registry, bu
 def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
     registry: Registry, bundle: Bundle
 ) -> None:
-    registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, format=FORMAT + 1))))
+    registry.log(run_of(replace(bundle, manifest=replace(bundle.manifest, format=FORMAT + 1))))
     with pytest.raises(
         ModelMismatchError, match=r"^version 1 of .* made by another version of Nodeward: the model is of"
     ):
         registry.load("champion")
-    assert registry.log(_run(bundle)).aliases == ("challenger", "champion")
+    assert registry.log(run_of(bundle)).aliases == ("challenger", "champion")
     assert registry.load("champion")[0] == "2"
-    assert registry.log(_run(bundle)).aliases == ("challenger",)
+    assert registry.log(run_of(bundle)).aliases == ("challenger",)
 
 
 def test_a_model_comes_back_as_it_was_by_alias_and_by_version(registry: Registry, bundle: Bundle) -> None:
-    registry.log(_run(bundle))
+    registry.log(run_of(bundle))
     covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), np.full(20, 0.001))
     for name in ("champion", "challenger", "1"):
         version, loaded = registry.load(name)
@@ -148,7 +102,7 @@ def test_a_model_comes_back_as_it_was_by_alias_and_by_version(registry: Registry
 def test_a_run_keeps_parameters_metrics_plots_table_versions_and_no_pickle(
     registry: Registry, bundle: Bundle, store: Path
 ) -> None:
-    run_id = registry.log(_run(bundle)).run_id
+    run_id = registry.log(run_of(bundle)).run_id
     with sqlite3.connect(store / "mlflow.db") as opened:
         params = dict(opened.execute("select key, value from params where run_uuid = ?", [run_id]).fetchall())
         status = opened.execute("select status from runs where run_uuid = ?", [run_id]).fetchone()
@@ -161,11 +115,11 @@ def test_a_run_keeps_parameters_metrics_plots_table_versions_and_no_pickle(
 
 
 def test_runs_and_versions_have_a_title_and_a_description(registry: Registry, bundle: Bundle, store: Path) -> None:
-    registry.log(_run(bundle))
-    run = _run(bundle)
+    registry.log(run_of(bundle))
+    run = run_of(bundle)
     assert run.title == "m100 until 2021-07-01 00:00"
     assert "77 failures to learn from, 2 features, support 'ok'. Its metrics" in run.description
-    assert "metrics" not in _run(Bundle(bundle.model, replace(bundle.manifest, metrics={}))).description
+    assert "metrics" not in run_of(Bundle(bundle.model, replace(bundle.manifest, metrics={}))).description
     with closing(sqlite3.connect(store / "mlflow.db")) as database:
         runs = database.execute("SELECT name FROM runs").fetchall()
         notes = database.execute("SELECT value FROM tags WHERE key = 'mlflow.note.content'").fetchall()
@@ -180,7 +134,7 @@ def test_a_run_that_is_stopped_is_marked_failed_and_registers_nothing(
     registry: Registry, bundle: Bundle, store: Path, stop: BaseException
 ) -> None:
     with pytest.raises(type(stop)):
-        registry.log(replace(_run(bundle), figures={"broken": _Unsaved(stop)}))
+        registry.log(replace(run_of(bundle), figures={"broken": _Unsaved(stop)}))
     with sqlite3.connect(store / "mlflow.db") as opened:
         newest = opened.execute("select status from runs order by start_time desc, rowid desc limit 1").fetchone()
     opened.close()
@@ -189,7 +143,7 @@ def test_a_run_that_is_stopped_is_marked_failed_and_registers_nothing(
 
 
 def test_an_unknown_alias_or_version_names_what_there_is(registry: Registry, bundle: Bundle) -> None:
-    registry.log(_run(bundle))
+    registry.log(run_of(bundle))
     with pytest.raises(DataError, match=r"no model 'golden'(?s:.)*choose one of challenger, champion, 1"):
         registry.load("golden")
     with pytest.raises(DataError, match="no model '7'"):
@@ -199,7 +153,7 @@ def test_an_unknown_alias_or_version_names_what_there_is(registry: Registry, bun
 def test_a_model_whose_files_are_gone_or_broken_is_a_fault_of_data(
     registry: Registry, bundle: Bundle, store: Path
 ) -> None:
-    model = store / "mlflow" / registry.log(_run(bundle)).run_id / "artifacts" / "model"
+    model = store / "mlflow" / registry.log(run_of(bundle)).run_id / "artifacts" / "model"
     (model / "booster-0.txt").write_text("tree\n")
     with pytest.raises(DataError, match=r"version 1 of .* can't be read"):
         registry.load("1")
@@ -213,11 +167,11 @@ def test_a_model_whose_files_are_gone_or_broken_is_a_fault_of_data(
 def test_versions_of_tables_that_the_champion_the_challenger_or_a_late_run_read_are_cited(
     tmp_path: Path, bundle: Bundle
 ) -> None:
-    registry = _registry(tmp_path)
+    registry = registry_in(tmp_path)
     assert registry.cited_tables() == {}
     for version in range(9):
         tables = {"telemetry": version, "buckets": 10 * version}
-        registry.log(_run(replace(bundle, manifest=replace(bundle.manifest, tables=tables))))
+        registry.log(run_of(replace(bundle, manifest=replace(bundle.manifest, tables=tables))))
     registry.promote("2")
     assert registry.cited_tables()["telemetry"] == {1, 4, 5, 6, 7, 8}
     assert registry.cited_tables()["buckets"] == {10, 40, 50, 60, 70, 80}
@@ -226,13 +180,13 @@ def test_versions_of_tables_that_the_champion_the_challenger_or_a_late_run_read_
 def test_models_are_found_after_the_folder_was_moved_or_copied(tmp_path: Path, bundle: Bundle) -> None:
     old, new = tmp_path / "100% old #", tmp_path / "new"
     old.mkdir()
-    _registry(old).log(_run(bundle))
+    registry_in(old).log(run_of(bundle))
     shutil.copytree(old, new)
     shutil.rmtree(old / "mlflow")
-    assert _registry(new).load("champion")[0] == "1"
-    _registry(new).log(_run(bundle))
+    assert registry_in(new).load("champion")[0] == "1"
+    registry_in(new).log(run_of(bundle))
     new.rename(tmp_path / "newer")
-    assert [_registry(tmp_path / "newer").load(version)[0] for version in ("1", "2")] == ["1", "2"]
+    assert [registry_in(tmp_path / "newer").load(version)[0] for version in ("1", "2")] == ["1", "2"]
     with closing(sqlite3.connect(tmp_path / "newer" / "mlflow.db")) as database:
         columns = ("artifact_uri FROM runs", "source FROM model_versions", "storage_location FROM model_versions")
         locations = {location for column in columns for (location,) in database.execute(f"SELECT {column}")}
@@ -256,6 +210,6 @@ def test_a_file_that_is_no_database_is_named(registry: Registry, tmp_path: Path)
 
 
 def test_the_registry_prints_nothing(registry: Registry, bundle: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
-    registry.log(_run(bundle))
+    registry.log(run_of(bundle))
     registry.load("champion")
     assert capfd.readouterr() == ("", "")
