@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.errors import SettingsError
+from data.time_grid import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Times = NDArray[np.datetime64]  # datetime64[us], UTC
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
-MICROSECOND = timedelta(microseconds=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = np.timedelta64(86_400_000_000, "us")
 
 

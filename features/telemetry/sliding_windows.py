@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
-from features.grid import EPOCH, Grid, to_numpy
+from data.time_grid import EPOCH
+from features.grid import Grid, to_numpy
 from features.telemetry.partial_windows import Key, PartialWindows, columns_of, each_bucket
 from features.telemetry.window_statistics import DerivedStatistic, WindowStatistic
 

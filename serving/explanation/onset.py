@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, bucket_column
+from data.time_grid import EPOCH, MICROSECOND
 from features.feature import Origin, Peer
-from features.grid import EPOCH, MICROSECOND, to_times
+from features.grid import to_times
 from features.telemetry.peers import fleet_ratio, quantiles
 from serving.explanation.recent_levels import LEVELS, TimeSlices, read
 from serving.explanation.signal import NORMAL_SHARES, Since, sides

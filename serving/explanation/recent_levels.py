@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from data.schema import BUCKET_END, NODE, bucket_column
-from features.grid import MICROSECOND, locate
+from data.time_grid import MICROSECOND
+from features.grid import locate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

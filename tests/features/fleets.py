@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 START = datetime(2021, 1, 1, tzinfo=UTC)
 
 
-class Buckets:
+class InMemoryTable:
     """A bucket table in memory."""
 
     def __init__(self, table: pl.DataFrame) -> None:
@@ -60,7 +60,7 @@ class Fleet:
 
     def view(self, at: datetime = HINDSIGHT) -> View:
         table = rollup(self.telemetry, [metric.name for metric in self.metrics], self.width)
-        return View(at, self.width, RecordFrames(self.events, self.nodes, self.blind), Buckets(table))
+        return View(at, self.width, RecordFrames(self.events, self.nodes, self.blind), InMemoryTable(table))
 
     def known_at(self, at: datetime) -> Fleet:
         """Return the records as if every source had been exported at a time."""

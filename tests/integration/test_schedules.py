@@ -37,7 +37,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class RunOutcomes:
     """The outcomes of all runs of the fixture below."""
 
     first: dict[str, dict[str, Any]]
@@ -55,7 +55,7 @@ class Outcomes:
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Outcomes:
+def outcomes(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> RunOutcomes:
     """Deploy twice, run a backlog, run each flow twice, let one fail, and restart the server during one."""
     folder: Path = tmp_path_factory.mktemp("schedules")
     write_folder(folder)
@@ -76,7 +76,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Ou
         by_cron = _by_cron(running)
         running.command("deploy", "--remove", *OVERRIDES)
         removed, logs = running.deployments(), running.logs()
-    return Outcomes(first, second, removed, backlog, once, parallel, twice, broken, restarted, after, by_cron, logs)
+    return RunOutcomes(first, second, removed, backlog, once, parallel, twice, broken, restarted, after, by_cron, logs)
 
 
 def _run(running: PrefectSite, flow: str, **extra: object) -> Ended:
@@ -111,13 +111,13 @@ def _by_cron(running: PrefectSite) -> list[Ended]:
     return ended()
 
 
-def test_deploying_twice_leaves_one_deployment_for_each_flow(outcomes: Outcomes) -> None:
+def test_deploying_twice_leaves_one_deployment_for_each_flow(outcomes: RunOutcomes) -> None:
     assert set(outcomes.first) == set(outcomes.second) == set(FLOWS)
     first, second = ({each["id"] for each in runs.values()} for runs in (outcomes.first, outcomes.second))
     assert first == second
 
 
-def test_one_run_of_a_backlog_works_and_the_others_are_skipped_or_cancelled(outcomes: Outcomes) -> None:
+def test_one_run_of_a_backlog_works_and_the_others_are_skipped_or_cancelled(outcomes: RunOutcomes) -> None:
     names = [ended.name for ended in outcomes.backlog]
     assert len(names) == 5
     assert names.count("Completed") == 1, outcomes.logs
@@ -127,21 +127,21 @@ def test_one_run_of_a_backlog_works_and_the_others_are_skipped_or_cancelled(outc
         assert ended.name != "Cancelled" or ended.message == "Deployment concurrency limit reached."
 
 
-def test_the_working_run_of_a_backlog_ingests_the_records(outcomes: Outcomes) -> None:
+def test_the_working_run_of_a_backlog_ingests_the_records(outcomes: RunOutcomes) -> None:
     (done,) = (ended for ended in outcomes.backlog if ended.name == "Completed")
     assert "| nodes | 40 | 0 | 0 |" in done.artifact
 
 
 @pytest.mark.parametrize("flow", ["train", "score"])
 def test_a_worker_in_another_folder_runs_each_flow_in_the_folder_of_its_deployment(
-    outcomes: Outcomes, flow: str
+    outcomes: RunOutcomes, flow: str
 ) -> None:
     ended = outcomes.once[flow]
     assert ended.name == "Completed", (ended, outcomes.logs)
     assert ended.artifact.startswith({"train": "# Train", "score": "# Scores"}[flow])
 
 
-def test_report_and_maintenance_run_by_their_deployments(outcomes: Outcomes) -> None:
+def test_report_and_maintenance_run_by_their_deployments(outcomes: RunOutcomes) -> None:
     assert {flow: ended.name for flow, ended in outcomes.parallel.items()} == dict.fromkeys(
         outcomes.parallel, "Completed"
     ), outcomes.logs
@@ -150,14 +150,14 @@ def test_report_and_maintenance_run_by_their_deployments(outcomes: Outcomes) -> 
 
 
 @pytest.mark.parametrize("flow", ["ingest", "train", "score"])
-def test_a_second_run_of_a_window_is_skipped_with_the_reason(outcomes: Outcomes, flow: str) -> None:
+def test_a_second_run_of_a_window_is_skipped_with_the_reason(outcomes: RunOutcomes, flow: str) -> None:
     ended = outcomes.twice[flow]
     assert ended.name == "Skipped", (ended, outcomes.logs)
     assert "is done: run " in ended.message
     assert ended.artifact == f"# {flow.capitalize()}: skipped\n\n{ended.message}"
 
 
-def test_a_failed_run_reports_why_and_how_to_fix_it(outcomes: Outcomes) -> None:
+def test_a_failed_run_reports_why_and_how_to_fix_it(outcomes: RunOutcomes) -> None:
     assert outcomes.broken.name == "Failed"
     assert "gone: no such folder" in outcomes.broken.message
     assert outcomes.broken.artifact.startswith("# Ingest: failed")
@@ -165,14 +165,14 @@ def test_a_failed_run_reports_why_and_how_to_fix_it(outcomes: Outcomes) -> None:
     assert "Exit code 3." in outcomes.broken.artifact
 
 
-def test_a_run_continues_after_a_restart_of_the_server(outcomes: Outcomes) -> None:
+def test_a_run_continues_after_a_restart_of_the_server(outcomes: RunOutcomes) -> None:
     assert outcomes.restarted.name == "Completed", (outcomes.restarted, outcomes.logs)
     assert outcomes.after.name == "Completed", (outcomes.after, outcomes.logs)
 
 
-def test_the_schedule_of_the_server_runs_a_flow(outcomes: Outcomes) -> None:
+def test_the_schedule_of_the_server_runs_a_flow(outcomes: RunOutcomes) -> None:
     assert outcomes.by_cron[0].artifact.startswith("# Decisions (dry run)")
 
 
-def test_removing_leaves_no_deployment(outcomes: Outcomes) -> None:
+def test_removing_leaves_no_deployment(outcomes: RunOutcomes) -> None:
     assert outcomes.removed == {}

@@ -43,7 +43,7 @@ NO_DELAY = timedelta(0)
 SAMPLES = telemetry([("n1", HOUR, NO_DELAY, 1.0), ("n2", HOUR, NO_DELAY, 2.0)])
 
 
-class State:
+class IngestedState:
     """An empty state in a folder."""
 
     def __init__(self, root: Path) -> None:
@@ -60,13 +60,13 @@ class State:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    empty = State(tmp_path / "var")
+def state(tmp_path: Path) -> Iterator[IngestedState]:
+    empty = IngestedState(tmp_path / "var")
     yield empty
     empty.records.close()
 
 
-def test_every_table_is_stored(state: State) -> None:
+def test_every_table_is_stored(state: IngestedState) -> None:
     report = state.ingest(source(SAMPLES))
     assert {table: rows.inserted for table, rows in report.tables.items()} == {
         "nodes": 2, "events": 1, "blind": 1, "telemetry": 2,
@@ -78,7 +78,7 @@ def test_every_table_is_stored(state: State) -> None:
     assert state.store.buckets.read().sort(*BUCKET_KEYS).equals(rollup(SAMPLES, ["load"], HOUR))
 
 
-def test_a_second_ingest_changes_nothing(state: State) -> None:
+def test_a_second_ingest_changes_nothing(state: IngestedState) -> None:
     state.ingest(source(SAMPLES))
     versions = state.store.versions()
     report = state.ingest(source(SAMPLES))
@@ -89,7 +89,7 @@ def test_a_second_ingest_changes_nothing(state: State) -> None:
     }  # fmt: skip
 
 
-def test_invalid_rows_are_quarantined_once_and_counted_each_time(state: State) -> None:
+def test_invalid_rows_are_quarantined_once_and_counted_each_time(state: IngestedState) -> None:
     invalid = telemetry(
         [("n1", HOUR, NO_DELAY, 1.0), ("stranger", HOUR, NO_DELAY, 2.0), ("n2", HOUR, NO_DELAY, float("inf"))]
     )
@@ -101,26 +101,26 @@ def test_invalid_rows_are_quarantined_once_and_counted_each_time(state: State) -
     ]  # fmt: skip
 
 
-def test_duplicates_and_outdated_rows_are_counted(state: State) -> None:
+def test_duplicates_and_outdated_rows_are_counted(state: IngestedState) -> None:
     row = ("n1", HOUR, NO_DELAY, 1.0)
     report = state.ingest(source(telemetry([row, row, ("n1", HOUR, MINUTE, 2.0)])))
     assert (report.tables["telemetry"].duplicates, report.tables["telemetry"].outdated) == (1, 1)
 
 
-def test_a_late_row_in_a_later_batch_replaces_the_earlier_one(state: State) -> None:
+def test_a_late_row_in_a_later_batch_replaces_the_earlier_one(state: IngestedState) -> None:
     report = state.ingest(source(SAMPLES, telemetry([("n1", HOUR, DAY, 5.0)])))
     assert (report.tables["telemetry"].inserted, report.tables["telemetry"].replaced) == (2, 1)
     rolled = rollup(state.store.telemetry.read(), ["load"], HOUR)
     assert state.store.buckets.read().sort(*BUCKET_KEYS).equals(rolled)
 
 
-def test_an_inventory_is_as_new_as_the_newest_valid_row(state: State) -> None:
+def test_an_inventory_is_as_new_as_the_newest_valid_row(state: IngestedState) -> None:
     future = telemetry([("n1", 900 * DAY, NO_DELAY, 1.0)])
     state.ingest(source(SAMPLES, future))
     assert state.records.nodes()["as_of"].unique().to_list() == [START + HOUR]
 
 
-def test_planned_maintenance_makes_no_inventory_newer(state: State) -> None:
+def test_planned_maintenance_makes_no_inventory_newer(state: IngestedState) -> None:
     planned = {"kind": "maintenance", "start": NOW + DAY, "end": NOW + 2 * DAY, "end_recorded_at": NOW + 2 * DAY}
     state.ingest(replace(source(SAMPLES), event_rows=events([{}, planned])))
     assert state.records.nodes()["as_of"].unique().to_list() == [START + HOUR]
@@ -131,7 +131,7 @@ def test_the_newer_inventory_wins_in_either_order(tmp_path: Path) -> None:
     newer = replace(source(telemetry([("n1", DAY, NO_DELAY, 1.0)])), node_rows=nodes([{"rack": "new"}]))
     racks = []
     for name, order in {"a": [older, newer], "b": [newer, older]}.items():
-        state = State(tmp_path / name)
+        state = IngestedState(tmp_path / name)
         for inventory in order:
             state.ingest(inventory)
         racks.append(state.records.nodes()["rack"].to_list())
@@ -139,13 +139,13 @@ def test_the_newer_inventory_wins_in_either_order(tmp_path: Path) -> None:
     assert racks == [["new", "r1"]] * 2
 
 
-def test_a_node_that_an_earlier_inventory_listed_is_known(state: State) -> None:
+def test_a_node_that_an_earlier_inventory_listed_is_known(state: IngestedState) -> None:
     state.ingest(source(SAMPLES))
     report = state.ingest(source(telemetry([("n2", 2 * HOUR, NO_DELAY, 1.0)]), names=["n1"]))
     assert report.tables["telemetry"].quarantined == 0
 
 
-def test_a_metric_without_any_value_is_reported(state: State) -> None:
+def test_a_metric_without_any_value_is_reported(state: IngestedState) -> None:
     report = state.ingest(source(SAMPLES.with_columns(fan=pl.lit(float("nan")), power=pl.lit(None, pl.Float64))))
     assert report.notices == (
         "telemetry: fan holds no value in any row", "telemetry: power holds no value in any row",
@@ -153,7 +153,7 @@ def test_a_metric_without_any_value_is_reported(state: State) -> None:
     assert state.store.telemetry.metrics() == ("fan", "load", "power")
 
 
-def test_a_missing_metric_is_reported(state: State) -> None:
+def test_a_missing_metric_is_reported(state: IngestedState) -> None:
     state.ingest(source(SAMPLES))
     report = state.ingest(source(telemetry([("n1", DAY, NO_DELAY, 1.0)], "fan")))
     begins = "telemetry: fan was not there before; its values begin at 2024-02-01 00:00 UTC. "
@@ -163,18 +163,18 @@ def test_a_missing_metric_is_reported(state: State) -> None:
     )
 
 
-def test_a_fleet_without_telemetry_is_events_and_nodes(state: State) -> None:
+def test_a_fleet_without_telemetry_is_events_and_nodes(state: IngestedState) -> None:
     report = state.ingest(source())
     assert (report.buckets, report.notices, state.store.versions()) == (0, (), {})
     assert state.records.events().height == 1
 
 
-def test_a_single_node_is_a_fleet(state: State) -> None:
+def test_a_single_node_is_a_fleet(state: IngestedState) -> None:
     report = state.ingest(source(telemetry([("n1", HOUR, NO_DELAY, 1.0)]), names=["n1"]))
     assert report.tables["nodes"].inserted == 1
 
 
-def test_rows_of_a_clock_that_jumped_back_are_kept_at_their_times(state: State) -> None:
+def test_rows_of_a_clock_that_jumped_back_are_kept_at_their_times(state: IngestedState) -> None:
     jumped = telemetry([("n1", 2 * HOUR, NO_DELAY, 1.0), ("n1", 3 * HOUR, NO_DELAY, 2.0), ("n1", HOUR, NO_DELAY, 3.0)])
     state.ingest(source(jumped))
     assert state.store.telemetry.read().sort("ts")["load"].to_list() == [3.0, 1.0, 2.0]
@@ -191,14 +191,14 @@ def test_rows_of_a_clock_that_jumped_back_are_kept_at_their_times(state: State) 
     ],
 )
 def test_a_table_without_a_usable_row_leaves_the_state_unchanged(
-    state: State, records: MemorySource, table: str
+    state: IngestedState, records: MemorySource, table: str
 ) -> None:
     with pytest.raises(EmptyTableError, match=f"{table}: not one of its 1 rows can be used"):
         state.ingest(records)
     assert state.is_empty()
 
 
-def test_a_fault_in_the_last_batch_leaves_the_state_unchanged(state: State, tmp_path: Path) -> None:
+def test_a_fault_in_the_last_batch_leaves_the_state_unchanged(state: IngestedState, tmp_path: Path) -> None:
     table = telemetry([("n1", minute * MINUTE, NO_DELAY, minute**0.5) for minute in range(20_000)])
     folder = write_folder(tmp_path / "records", telemetry=table)
     table.write_parquet(folder / "telemetry.parquet", row_group_size=2_000)
@@ -210,7 +210,7 @@ def test_a_fault_in_the_last_batch_leaves_the_state_unchanged(state: State, tmp_
     assert state.is_empty()
 
 
-def test_a_metric_that_differs_from_a_stored_one_only_in_case_leaves_the_state_unchanged(state: State) -> None:
+def test_a_metric_that_differs_from_a_stored_one_only_in_case_leaves_the_state_unchanged(state: IngestedState) -> None:
     state.ingest(source(telemetry([("n1", HOUR, NO_DELAY, 1.0)], "temp")))
     before = state.store.telemetry.table.version()
     with pytest.raises(ColumnError, match="metric 'temp' differs from 'Temp'"):
@@ -219,7 +219,7 @@ def test_a_metric_that_differs_from_a_stored_one_only_in_case_leaves_the_state_u
 
 
 @pytest.mark.parametrize("metric", ["content", "new", "load_right", "index", "reason"])
-def test_a_metric_may_have_the_name_of_an_internal_column(state: State, metric: str) -> None:
+def test_a_metric_may_have_the_name_of_an_internal_column(state: IngestedState, metric: str) -> None:
     for value in (1.0, 2.0):
         rows = [("n1", HOUR, NO_DELAY, 0.0), ("n1", HOUR, value * HOUR, value)]
         state.ingest(source(telemetry(rows, metric)))
@@ -233,7 +233,9 @@ def fleet(count: int, spelling: str = "node{:03d}") -> tuple[list[str], pl.DataF
 
 
 @pytest.mark.parametrize("spelling", ["node{:03d}:9100", "NODE{:03d}.hpc.example.org", "node{:03d}-bmc"])
-def test_other_spellings_in_telemetry_and_events_are_the_nodes_of_the_inventory(state: State, spelling: str) -> None:
+def test_other_spellings_in_telemetry_and_events_are_the_nodes_of_the_inventory(
+    state: IngestedState, spelling: str
+) -> None:
     names, rows = fleet(5, spelling)
     records = replace(source(rows, names=names), event_rows=events([{"node": spelling.format(1)}]))
     report = state.ingest(records)
@@ -247,7 +249,7 @@ def test_other_spellings_in_telemetry_and_events_are_the_nodes_of_the_inventory(
     assert state.store.versions() == versions
 
 
-def test_an_inventory_under_another_spelling_makes_no_new_nodes(state: State) -> None:
+def test_an_inventory_under_another_spelling_makes_no_new_nodes(state: IngestedState) -> None:
     names, rows = fleet(3)
     state.ingest(replace(source(rows, names=names), event_rows=events([{"node": "node001"}])))
     again = replace(source(rows, names=[f"{name}.example.org" for name in names]), event_rows=events([]))
@@ -255,7 +257,7 @@ def test_an_inventory_under_another_spelling_makes_no_new_nodes(state: State) ->
     assert state.records.nodes()["node"].to_list() == names
 
 
-def test_an_ingest_that_would_lose_over_a_hundredth_of_the_nodes_writes_nothing(state: State) -> None:
+def test_an_ingest_that_would_lose_over_a_hundredth_of_the_nodes_writes_nothing(state: IngestedState) -> None:
     names, rows = fleet(200)
     unknown = telemetry([(f"nod{number}", HOUR, NO_DELAY, 1.0) for number in range(3)])
     records = replace(source(rows, unknown, names=names), event_rows=events([{"node": "node001"}]))
@@ -266,7 +268,7 @@ def test_an_ingest_that_would_lose_over_a_hundredth_of_the_nodes_writes_nothing(
     assert state.ingest(records, wide).tables["telemetry"].quarantined == 3
 
 
-def test_an_ingest_that_loses_a_hundredth_of_the_nodes_reports_them(state: State) -> None:
+def test_an_ingest_that_loses_a_hundredth_of_the_nodes_reports_them(state: IngestedState) -> None:
     names, rows = fleet(200)
     unknown = telemetry([(f"nod{number}", HOUR, NO_DELAY, 1.0) for number in range(2)])
     report = state.ingest(replace(source(rows, unknown, names=names), event_rows=events([{"node": "node001"}])))
@@ -274,7 +276,7 @@ def test_an_ingest_that_loses_a_hundredth_of_the_nodes_reports_them(state: State
     assert report.notices[0].startswith("2 of 202 nodes are not in the inventory: 'nod0' (nearest: 'node")
 
 
-def test_a_source_of_unknown_nodes_is_an_error_with_their_names(state: State) -> None:
+def test_a_source_of_unknown_nodes_is_an_error_with_their_names(state: IngestedState) -> None:
     names, rows = fleet(5, "other{:03d}")
     with pytest.raises(DataError, match=r"5 of the 5 nodes .*'other000'"):
         state.ingest(source(rows, names=[*names, "n1"]))
@@ -287,7 +289,7 @@ def test_a_corrected_inventory_wins_in_either_order(tmp_path: Path, *, is_revers
     wrong = nodes([{"rack": "wrong", "revised_at": START}, {"node": "n2", "revised_at": START}])
     right = nodes([{"rack": "right", "revised_at": START + DAY}, {"node": "n2", "revised_at": START + DAY}])
     for rack in range(5):  # with different hashes
-        state = State(tmp_path / str(rack))
+        state = IngestedState(tmp_path / str(rack))
         tables = [wrong.with_columns(partition=pl.lit(f"p{rack}")), right]
         for rows in reversed(tables) if is_reversed else tables:
             state.ingest(replace(source(SAMPLES), node_rows=rows))
@@ -296,7 +298,7 @@ def test_a_corrected_inventory_wins_in_either_order(tmp_path: Path, *, is_revers
     assert racks == [["right", "r1"]] * 5
 
 
-def test_a_correction_in_the_file_wins_when_it_is_ingested_again(state: State, tmp_path: Path) -> None:
+def test_a_correction_in_the_file_wins_when_it_is_ingested_again(state: IngestedState, tmp_path: Path) -> None:
     for day, rack in enumerate(("wrong", "right", "righter")):
         rows = pl.DataFrame({"node": ["n1", "n2"], "rack": [rack, "r1"], "observed_from": [START] * 2})
         folder = write_folder(tmp_path / "records", nodes=rows)
@@ -306,13 +308,13 @@ def test_a_correction_in_the_file_wins_when_it_is_ingested_again(state: State, t
     assert state.ingest(ParquetSource(folder, {}, NO_DELAY)).tables["nodes"].unchanged == 2
 
 
-def test_an_inventory_written_by_a_fast_clock_does_not_win_forever(state: State) -> None:
+def test_an_inventory_written_by_a_fast_clock_does_not_win_forever(state: IngestedState) -> None:
     ahead = nodes([{"rack": "ahead", "revised_at": NOW + 900 * DAY}, {"node": "n2"}])
     state.ingest(replace(source(SAMPLES), node_rows=ahead))
     assert state.records.nodes()["revised_at"].max() == NOW + 5 * MINUTE
 
 
-def test_a_value_out_of_range_is_rejected_without_its_row(state: State) -> None:
+def test_a_value_out_of_range_is_rejected_without_its_row(state: IngestedState) -> None:
     hot = telemetry([("n1", HOUR, NO_DELAY, 900.0), ("n2", HOUR, NO_DELAY, 20.0)]).with_columns(fan=pl.lit(1.0))
     options = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, unit="°C")))
     report = state.ingest(source(hot), options)
@@ -320,7 +322,7 @@ def test_a_value_out_of_range_is_rejected_without_its_row(state: State) -> None:
     assert state.store.telemetry.read().sort("node").select("fan", "load").rows() == [(1.0, None), (1.0, 20.0)]
 
 
-def test_odd_rows_are_counted_and_kept(state: State) -> None:
+def test_odd_rows_are_counted_and_kept(state: IngestedState) -> None:
     rows = telemetry([("n1", 2 * HOUR, NO_DELAY, 5.0), ("n1", HOUR, NO_DELAY, 9.0), ("n1", 3 * HOUR, NO_DELAY, 1.0)])
     options = IngestOptions(expected=ExpectedMetrics(lambda name: Metric(name, MetricKind.COUNTER)))
     report = state.ingest(source(rows), options)
@@ -328,7 +330,7 @@ def test_odd_rows_are_counted_and_kept(state: State) -> None:
     assert (report.tables["telemetry"].inserted, report.tables["telemetry"].quarantined) == (3, 0)
 
 
-def test_a_metric_that_the_settings_misspell_is_reported_with_the_nearest(state: State) -> None:
+def test_a_metric_that_the_settings_misspell_is_reported_with_the_nearest(state: IngestedState) -> None:
     options = IngestOptions(
         expected=ExpectedMetrics(named={"metrics.columns.laod": "laod", "metrics.columns.load": "load"})
     )
@@ -338,13 +340,13 @@ def test_a_metric_that_the_settings_misspell_is_reported_with_the_nearest(state:
     assert state.ingest(source(), options).notices == ()
 
 
-def test_progress_is_reported_up_to_the_end(state: State) -> None:
+def test_progress_is_reported_up_to_the_end(state: IngestedState) -> None:
     steps: list[tuple[str, int, int]] = []
     state.ingest(source(SAMPLES, SAMPLES), IngestOptions(progress=lambda *step: steps.append(step)))
     assert steps == [("telemetry", 0, 4), ("telemetry", 2, 4), ("telemetry", 4, 4), ("buckets", 0, 0)]
 
 
-def test_two_ingests_do_not_write_at_the_same_time(state: State) -> None:
+def test_two_ingests_do_not_write_at_the_same_time(state: IngestedState) -> None:
     lock = state.store.lock
     assert lock is not None
     with exclusive_lock(lock, NO_DELAY), pytest.raises(InfrastructureError, match="is writing to the same state"):
@@ -352,14 +354,14 @@ def test_two_ingests_do_not_write_at_the_same_time(state: State) -> None:
     assert state.is_empty()
 
 
-def test_a_clock_slightly_ahead_is_tolerated(state: State) -> None:
+def test_a_clock_slightly_ahead_is_tolerated(state: IngestedState) -> None:
     ahead = telemetry(
         [("n1", NOW - START + 4 * MINUTE, NO_DELAY, 1.0), ("n1", NOW - START + 6 * MINUTE, NO_DELAY, 1.0)]
     )
     assert state.ingest(source(ahead)).tables["telemetry"].quarantined == 1
 
 
-def test_times_of_a_report_are_aware(state: State) -> None:
+def test_times_of_a_report_are_aware(state: IngestedState) -> None:
     newest = state.ingest(source(SAMPLES)).newest
     assert isinstance(newest, datetime)
     assert newest.utcoffset() == NO_DELAY

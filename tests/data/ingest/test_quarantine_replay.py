@@ -17,7 +17,7 @@ from data.ingest.quarantine_replay import ReplayReport, replay
 from data.maintenance.retention import Retention, RetentionPlan, maintain
 from data.schema import BUCKET_KEYS, UNREADABLE, UNREADABLE_TYPE, Metric
 from data.validation.node_names import SpellingRules
-from tests.data.ingest.test_ingest import SAMPLES, State
+from tests.data.ingest.test_ingest import SAMPLES, IngestedState
 from tests.data.made_up import DAY, HOUR, MINUTE, NOW, START, events, nodes, source, telemetry
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MIXED = telemetry(
 )
 
 
-class ReplayedState(State):
+class ReplayedState(IngestedState):
     """A state whose quarantine is replayed."""
 
     def replay(self, options: IngestOptions = TIGHT, selected: pl.Expr | None = None) -> ReplayReport:

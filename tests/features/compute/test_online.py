@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from data.delta.rollup import bucket_end
 from data.merge_rule import TELEMETRY_RULE
 from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, TS, Metric, MetricKind
+from data.time_grid import EPOCH
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch, online
 from features.feature import Catalogue, Origin, Peer
-from features.grid import EPOCH, to_numpy
+from features.grid import to_numpy
 from features.population.at_risk import assess
 from features.telemetry.aggregates import MOMENTS
 from features.telemetry.sliding_windows import SlidingWindows, WindowNeeds

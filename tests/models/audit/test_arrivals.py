@@ -10,7 +10,7 @@ from data.view import HINDSIGHT, RecordFrames, View
 from features.grid import Grid, to_numpy
 from features.population.at_risk import Rows
 from models.audit.arrivals import ArrivalCounts, count_features, read_counts, reporting_nodes, time_features
-from tests.features.fleets import DAY, START, Buckets
+from tests.features.fleets import DAY, START, InMemoryTable
 from tests.models.audit.plants import clean
 
 HOURS = timedelta(hours=1)
@@ -36,7 +36,7 @@ def table(samples: list[tuple[str, float, int, float | None, float | None]]) -> 
         orient="row",
     )
     records = RecordFrames(clean().events, clean().nodes, clean().blind)
-    return read_counts(View(HINDSIGHT, DAY, records, Buckets(rollup(rows, ["x", "y"], DAY))), ["x", "y"])
+    return read_counts(View(HINDSIGHT, DAY, records, InMemoryTable(rollup(rows, ["x", "y"], DAY))), ["x", "y"])
 
 
 def rows(*days: int) -> Rows:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data.errors import EmptyTableError, SettingsError
-from features.grid import EPOCH
+from data.time_grid import EPOCH
 from pipelines.main import main
 from pipelines.report.build import build_report
 from pipelines.settings.load import load
