@@ -106,7 +106,7 @@ def _doubt(causes: Causes, failures: int, criteria: CauseCriteria) -> str:
     if len(causes.names) == 1:
         return f"no cause was recorded {criteria.min_of_a_cause} times"
     if len(causes.names) == 2:  # noqa: PLR2004 - one of them is 'other'
-        return f"the records have one cause only, {causes.names[0]}"
+        return f"the records tell one cause only: {causes.names[0]}"
     return ""
 
 

@@ -58,7 +58,7 @@ class CauseModel:
         named = ", ".join(self.causes.names[:-1])
         if self.least_probability >= NEVER:
             return f"likely cause: unknown for every node: {_UNPROVEN} ({known}: {named})"
-        return f"likely causes: {known}: {named}; given where the leading one has {self.least_probability:.0%} or more"
+        return f"likely causes: {known}: {named}; told where the leading one has {self.least_probability:.0%} or more"
 
     def probabilities(self, view: View, rows: Rows, features: NDArray[np.float32]) -> Array:
         """Return the probability of each cause if the row's node fails, by the view at each cutoff: rows x causes."""

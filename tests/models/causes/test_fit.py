@@ -55,7 +55,7 @@ def test_failures_without_a_cause_are_counted_and_are_no_class() -> None:
     [
         (replace(CRITERIA, min_failures=500), "failures have a known cause, 500 are needed"),
         (replace(CRITERIA, min_of_a_cause=500), "no cause was recorded 500 times"),
-        (replace(CRITERIA, unknown=("unknown", "disk", "fan")), "the records have one cause only, memory"),
+        (replace(CRITERIA, unknown=("unknown", "disk", "fan")), "the records tell one cause only: memory"),
     ],
 )
 def test_with_too_little_data_the_cause_is_unknown_with_the_reason(criteria: CauseCriteria, why: str) -> None:
