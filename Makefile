@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 SOURCES := nodeward.py data features models serving pipelines tests examples
 
-.PHONY: help install demo check test integration wheel-test security licences bench lock clean
+.PHONY: help install demo check test integration endurance wheel-test security licences bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(STAMP) ## run the unit and check suites, which need no server
 
 integration: $(STAMP) ## run the tests that need PostgreSQL, a Prefect server with a worker, or Chromium
 	$(BIN)/python -m pytest tests/integration --durations 10
+
+endurance: $(STAMP) ## write docs/endurance.md: the longest loops of the integration tests, run whole
+	$(BIN)/python -m tests.endurance
 
 # Create an environment that can import the packages of $(VENV), but not the project.
 PURELIB := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'

@@ -20,6 +20,11 @@ settings.register_profile("nodeward", deadline=None)  # a loaded machine is no d
 settings.load_profile("nodeward")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make endurance` run the longest loops whole."""
+    parser.addoption("--endurance", action="store_true", help="run the loops of endurance tests whole")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     with threadpool_limits(limits=1):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+import pytest
 
 from data.simulator.history.plan import SimulationPlan
 from pipelines.operations.ingest import ingest
@@ -23,12 +24,12 @@ from tests.integration.killed_process import READY
 from tests.pipelines.records import write_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipelines.settings.schema import Settings
 
-KILLS = 100
+FEW_KILLS, ALL_KILLS = 20, 100  # in each change's CI, and in `make endurance`
 ROUNDS = 5  # states, each of which is completed after a fifth of the kills, and compared
 KEYS = {"telemetry": ("node", "ts"), "buckets": ("node", "bucket_end", "lateness")}
 
@@ -118,7 +119,15 @@ def require_no_duplicates(settings: Settings) -> None:
             assert not keys.is_duplicated().any(), f"{table.name} has duplicate rows"
 
 
-def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(tmp_path: Path) -> None:
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    return ALL_KILLS if pytestconfig.getoption("--endurance") else FEW_KILLS
+
+
+@pytest.mark.endurance
+def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(
+    tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
+) -> None:
     simulate(SimulationPlan(60, 75, 3, datetime(2025, 1, 1, tzinfo=UTC), timedelta(hours=1)), tmp_path / "fleet")
     config, rng, killed = tmp_path / "fleet" / "nodeward.toml", np.random.default_rng(11), 0
     with standby_processes("ingest") as standby:
@@ -126,7 +135,7 @@ def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(tmp_path: Pa
         duration, expected = undisturbed.duration(), tables(undisturbed.settings)
         for number in range(ROUNDS):
             step = KilledStep(standby, config, tmp_path / f"state{number}")
-            for seconds in rng.uniform(0, duration, KILLS // ROUNDS):
+            for seconds in rng.uniform(0, duration, kills // ROUNDS):
                 killed += step.kill_after(seconds)
                 require_no_duplicates(step.settings)
             ingest(step.settings)
@@ -134,10 +143,14 @@ def test_an_ingest_that_was_killed_often_ends_like_one_that_was_not(tmp_path: Pa
             assert ended.keys() == expected.keys()
             for name, table in ended.items():
                 assert table.equals(expected[name]), name
-    assert killed > KILLS / 4, f"only {killed} of {KILLS} were killed while they ran"
+    record_property("kills while it ran", killed)
+    assert killed > kills / 4, f"only {killed} of {kills} were killed while they ran"
 
 
-def test_a_killed_training_run_leaves_no_model_that_is_registered_in_part(tmp_path: Path) -> None:
+@pytest.mark.endurance
+def test_a_killed_training_run_leaves_no_model_that_is_registered_in_part(
+    tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
+) -> None:
     write_folder(tmp_path)
     config, rng, killed = tmp_path / "nodeward.toml", np.random.default_rng(12), 0
     config.write_text(config.read_text().replace('"records"', f'"{tmp_path / "records"}"') + 'clock.now = "data"\n')
@@ -145,12 +158,13 @@ def test_a_killed_training_run_leaves_no_model_that_is_registered_in_part(tmp_pa
         step = KilledStep(standby, config, tmp_path / "var")
         ingest(step.settings)
         before, duration = tables(step.settings), step.duration()
-        for seconds in rng.uniform(0, duration, KILLS):
+        for seconds in rng.uniform(0, duration, kills):
             killed += step.kill_after(seconds)
             count = require_complete_models(step.settings)
         step.duration()
         assert require_complete_models(step.settings) == count + 1
-    assert killed > KILLS / 4, f"only {killed} of {KILLS} were killed while they ran"
+    record_property("kills while it ran", killed)
+    assert killed > kills / 4, f"only {killed} of {kills} were killed while they ran"
     after = tables(step.settings)
     assert after.keys() == before.keys()
     assert all(table.equals(before[name]) for name, table in after.items())
