@@ -84,10 +84,13 @@ def _newest_scores(scores: Iterable[NodeScore]) -> list[NodeScore]:
 def _precedence(score: NodeScore) -> tuple[object, ...]:
     """Order scores by time; those of one time by doubt and then by all other fields, so that input order is irrelevant.
 
-    Of two scores of one time, the one with less support comes last and counts, then the one with older data.
+    Of two scores of one time, the one with less support comes last and counts, then the one whose telemetry is newer
+    than the score, then the one with older data.
     """
     age = timedelta(0) if score.data_age is None else score.data_age
-    return score.scored_at, score.support is not Support.OK, score.support, age, _rank(score), score.reasons
+    is_clock_wrong = age < timedelta(0)
+    has_doubt = score.support is not Support.OK
+    return score.scored_at, has_doubt, score.support, is_clock_wrong, age, _rank(score), score.reasons
 
 
 def _rank(score: NodeScore) -> float:

@@ -142,8 +142,9 @@ def test_if_a_node_was_scored_twice_the_newest_score_counts() -> None:
     assert (decision.verdict, decision.probability) == (Verdict.LEAVE, 0.01)
 
 
-def test_if_two_scores_have_one_time_the_doubtful_one_counts() -> None:
-    scores = [scored("n1", 0.99), scored("n1", 0.98, support=Support.LOW)]
+@pytest.mark.parametrize("doubt", [{"support": Support.LOW}, {"data_age": -HOUR}, {"data_age": 100 * HOUR}])
+def test_if_two_scores_have_one_time_the_doubtful_one_counts(doubt: dict[str, object]) -> None:
+    scores = [scored("n1", 0.99), scored("n1", 0.98, **doubt)]
     (decision,) = decide(scores, fleet(1), POLICY, NOW)
     assert decision.verdict is Verdict.HOLD_BACK
 
