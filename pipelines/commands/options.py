@@ -51,11 +51,12 @@ class Invocation:
     verbose: bool = False
 
     def run(self, operation: Callable[Concatenate[Settings, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call an operation; as the flow of its name, recorded, where PREFECT_API_URL names a Prefect server."""
+        """Call an operation, with retries; as the flow of its name where PREFECT_API_URL names a Prefect server."""
         from pipelines.settings.environment import PREFECT_API_URL, variable
+        from pipelines.wiring.retries import with_retries
 
         if not variable(PREFECT_API_URL):
-            return operation(self.settings, *args, **kwargs)
+            return with_retries(lambda: operation(self.settings, *args, **kwargs))
         from pipelines.flows.server import on_server
         from pipelines.wiring.wiring import state_folder
 
