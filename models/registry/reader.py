@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _DELETED: Final = "Deleted_Internal"  # the stage in which MLflow leaves a delet
 _VERSIONS: Final = "SELECT version, run_id, source FROM model_versions WHERE name = ? AND current_stage <> ?"
 _TAGS: Final = "SELECT version, key, value FROM model_version_tags WHERE name = ?"
 _ALIASES: Final = "SELECT version, alias FROM registered_model_aliases WHERE name = ?"
-_METRICS: Final = "SELECT run_uuid, key, value FROM latest_metrics WHERE is_nan = 0"
+_METRICS: Final = "SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics"
 Stored = dict[str, tuple[ModelVersion, str]]  # by version: what is registered, and the address of its files
 
 
@@ -87,6 +88,7 @@ class ModelReader:
 
 
 def _read(connection: sqlite3.Connection, name: str) -> Stored:
+    connection.execute("BEGIN")  # one snapshot for all tables
     tags: dict[int, dict[str, str]] = {}
     for version, key, value in connection.execute(_TAGS, (name,)):
         tags.setdefault(version, {})[key] = value
@@ -95,7 +97,7 @@ def _read(connection: sqlite3.Connection, name: str) -> Stored:
         aliases.setdefault(version, []).append(alias)
     metrics: dict[str, dict[str, float]] = {}
     for run, key, value in connection.execute(_METRICS):
-        metrics.setdefault(run, {})[key] = value
+        metrics.setdefault(run, {})[key] = math.nan if value is None else value
     rows = sorted(connection.execute(_VERSIONS, (name, _DELETED)), reverse=True)
     return {str(v): (_described(v, run, tags, aliases, metrics), source) for v, run, source in rows}
 

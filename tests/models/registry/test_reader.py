@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 from contextlib import closing
@@ -53,6 +54,16 @@ def test_versions_are_those_that_mlflow_lists(store: Path) -> None:
     assert [version.version for version in versions] == ["5", "4", "2", "1"]
     assert versions == registry_in(store).versions()
     assert [version.metrics for version in versions] == [{"pr_auc_7d": share} for share in (0.5, 0.375, 0.125, 0.0)]
+
+
+def test_a_metric_without_a_value_is_nan_as_in_mlflow(tmp_path: Path, bundle: Bundle) -> None:
+    registry = registry_in(tmp_path)
+    registry.log(run_of(bundle))
+    from mlflow import MlflowClient  # noqa: PLC0415 - takes 2 s, and not while tests are collected
+
+    MlflowClient(registry.uri).log_metric(registry.versions()[0].run_id, "slope_7d", math.nan)
+    for source in (reader_in(tmp_path), registry):
+        assert math.isnan(source.versions()[0].metrics["slope_7d"])
 
 
 @pytest.mark.parametrize("name", ["champion", "challenger", "1", "5"])
