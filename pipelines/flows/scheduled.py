@@ -10,17 +10,17 @@ from prefect import flow
 from data.ingest.ingest import IngestReport
 from data.maintenance.retention import MaintainReport
 from models.registry.model_version import CHAMPION
-from pipelines.flows.retries import step
 from pipelines.flows.run_state import recorded
+from pipelines.flows.steps import step
 from pipelines.operations import decide as deciding
 from pipelines.operations import ingest as ingesting
 from pipelines.operations import maintain as maintaining
+from pipelines.operations import report as reporting
 from pipelines.operations import score as scoring
 from pipelines.operations import train as training
 from pipelines.output import markdown
 from pipelines.output.reports import DecideReport, ScoreReport, TrainReport
-from pipelines.report import build
-from pipelines.report.build import ReportSummary
+from pipelines.report.build import ReportSummary, report_markdown
 from pipelines.settings.load import load
 
 
@@ -55,10 +55,12 @@ def decide(config: str, overrides: list[str], at: datetime | None = None) -> Dec
 
 
 @flow(name="report", flow_run_name="report {config}", persist_result=False)
-@recorded("report", build.report_markdown, "The newest report")
-def report(config: str, overrides: list[str], test_start: datetime | None = None) -> ReportSummary:
-    """Write the report on the fleet that a settings file names, to a page with the time in its name."""
-    return step("report")(build.make_dated)(load(Path(config), overrides), test_start)
+@recorded("report", report_markdown, "The newest report")
+def report(
+    config: str, overrides: list[str], test_start: datetime | None = None, page: str | None = None
+) -> ReportSummary:
+    """Write the report on the fleet that a settings file names; by default to a page with the time in its name."""
+    return step("report")(reporting.report)(load(Path(config), overrides), test_start, page)
 
 
 @flow(name="maintain", flow_run_name="maintain {config}", persist_result=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from data.disk.atomic_write import atomic_file
 from models.backtest.run import run_backtest
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings.schema import Settings
-
-FOLDER: Final = "reports"  # in the state folder
-LATEST: Final = "latest.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +76,6 @@ def write_report(contents: Contents, path: Path) -> ReportSummary:
         tuple(budget_lines(contents.main)),
         tuple(warnings(contents)),
     )
-
-
-def make_dated(settings: Settings, test_start: datetime | None) -> ReportSummary:
-    """Write var/reports/<time>.html, and a copy that is always the newest one."""
-    folder = wiring.state_folder(settings) / FOLDER
-    folder.mkdir(exist_ok=True)
-    report = build_report(settings, folder / f"{wiring.wall_clock():%Y-%m-%dT%H%M%SZ}.html", test_start)
-    with atomic_file(folder / LATEST) as part:
-        part.write_bytes(report.path.read_bytes())
-    return report
 
 
 def report_markdown(report: ReportSummary) -> str:

@@ -35,9 +35,9 @@ def report(shared: Shared, page: Page, test_start: Start = None) -> None:
     """Replay the last part of the state's records, and show it with the newest scores on one HTML page."""
     invocation = shared.invoke()
     check_output_file(page, "FILE.html")
-    from pipelines.report.build import build_report
+    from pipelines.operations.report import report as operation
 
-    invocation.present(build_report(invocation.settings, page, utc(test_start)), _show)
+    invocation.present(invocation.run(operation, utc(test_start), str(page)), _show)
 
 
 def _show(summary: ReportSummary, console: Console) -> None:

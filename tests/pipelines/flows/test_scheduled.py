@@ -106,7 +106,7 @@ def test_the_command_shows_what_the_flow_returned(recorded: Recorded) -> None:
     assert json.loads((recorded.folder / "score.json").read_text())["nodes"] > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "report"])
 def test_a_flow_has_the_parameters_of_its_operation(name: str) -> None:
     flow = getattr(import_module("pipelines.flows.scheduled"), name)
     operation = getattr(import_module(f"pipelines.operations.{name}"), name)

@@ -2,18 +2,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.report.build import FOLDER, LATEST, ReportSummary, make_dated, report_markdown
+from pipelines.operations.report import FOLDER, LATEST, report
+from pipelines.report.build import ReportSummary, report_markdown
 from pipelines.settings.load import load
 from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import write_folder
 
+if TYPE_CHECKING:
+    from pipelines.settings.schema import Settings
+
 WHEN = datetime(2024, 2, 1, tzinfo=UTC)
 
 
-def test_each_report_is_kept_and_the_newest_is_also_the_latest(tmp_path: Path) -> None:
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
     write_folder(tmp_path)
     settings = load(
         tmp_path / "nodeward.toml",
@@ -27,12 +33,23 @@ def test_each_report_is_kept_and_the_newest_is_also_the_latest(tmp_path: Path) -
         {},
     )
     merge_all(settings)
-    summary = make_dated(settings, WHEN)
+    return settings
+
+
+def test_each_report_is_kept_and_the_newest_is_also_the_latest(settings: Settings, tmp_path: Path) -> None:
+    summary = report(settings, WHEN)
     folder = tmp_path / "var" / FOLDER
     assert summary.path.parent == folder
     assert datetime.strptime(summary.path.name, "%Y-%m-%dT%H%M%SZ.html").replace(tzinfo=UTC) > WHEN
     assert (folder / LATEST).read_bytes() == summary.path.read_bytes()
     assert sorted(path.name for path in folder.iterdir()) == sorted([summary.path.name, LATEST])
+
+
+def test_a_report_to_a_page_is_written_only_there(settings: Settings, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert report(settings, WHEN, str(page)).path == page
+    assert page.read_bytes().startswith(b"<!DOCTYPE html>")
+    assert not (tmp_path / "var" / FOLDER).exists()
 
 
 @pytest.mark.parametrize(("is_simulated", "title"), [(True, "# Report on m (simulated)"), (False, "# Report on m")])
