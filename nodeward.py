@@ -101,7 +101,8 @@ def open_fleet(path: Path | str, *overrides: str) -> Settings:
     """Return the settings of a fleet, which the other functions take.
 
     Args:
-        path: a settings file, or a folder of records (Parquet or CSV files), which gets a state folder `var` inside.
+        path: a settings file, or a folder with a `nodeward.toml`. Relative paths in it start at the working directory.
+            Or a folder of records (Parquet or CSV files) without one: it gets a state folder `var` inside.
         overrides: settings that take precedence, such as "clock.now=data", as the command line's --set takes them.
 
     Raises:

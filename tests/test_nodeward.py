@@ -207,6 +207,14 @@ def test_a_folder_of_csv_files_is_a_fleet(tmp_path: Path) -> None:
     assert nw.features(fleet, "2024-02-03").loc["n1", "failures__count__7d"] == 1
 
 
+def test_a_folder_with_a_settings_file_has_its_settings_and_a_state_folder_is_refused(
+    folder: Path, fleet: nw.Settings
+) -> None:
+    assert nw.open_fleet(folder, *overrides(folder)) == fleet
+    with pytest.raises(nw.NodewardError, match="is a state folder"):
+        nw.open_fleet(fleet.state.path)
+
+
 def test_a_folder_without_an_inventory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(nw.NodewardError, match=r"holds none of nodes\.parquet"):
         nw.open_fleet(tmp_path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "NODEWARD_"
 NESTING: Final = "__"
+DATABASE: Final = "nodeward.db"  # in a state folder
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([^#=\[\]]+?)\s*=")
 
@@ -37,11 +38,9 @@ def file_layer(path: Path) -> list[WrittenValue]:
         text = path.read_bytes().decode()
         table = tomllib.loads(text)
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file", fix="`nodeward init` writes one; --config names another") from None
+        raise SettingsError(f"{path}: no such file", fix="name another, or write one: `nodeward init`") from None
     except OSError as error:
-        raise SettingsError(
-            f"{path}: {error.strerror}", fix="make it readable, or name another one with --config"
-        ) from error
+        raise SettingsError(f"{path}: {error.strerror}", fix="make it readable, or name another one") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
@@ -56,6 +55,8 @@ def folder_layer(folder: Path) -> list[WrittenValue]:
     """Derive settings from a folder of records; raise SettingsError if it holds no inventory."""
     inventories = {"nodes.parquet": "parquet", "nodes.csv": "csv", "nodes.csv.gz": "csv", "nodes": "csv"}
     kinds = [kind for name, kind in inventories.items() if (folder / name).exists()]
+    if not kinds and (folder / DATABASE).exists():
+        raise SettingsError(f"{folder}: is a state folder", fix="open the settings file that names it in state.path")
     if not kinds:
         raise SettingsError(
             f"{folder}: holds none of {', '.join(inventories)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+CONFIG: Final = "nodeward.toml"
+
 
 def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
     """Read and validate the settings; raise SettingsError with the key, its value and where it was written."""
@@ -25,11 +27,15 @@ def load(path: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] |
 
 
 def load_folder(folder: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the default settings for a folder of records; its state folder is `var` inside it.
+    """Load the settings file `nodeward.toml` of a folder; without one, return the defaults for a folder of records.
+
+    By these, the state folder is `var` inside it.
 
     Raises:
-        SettingsError: if the folder holds no inventory, neither as Parquet nor as CSV, or an override is wrong.
+        SettingsError: if the folder holds neither settings nor an inventory as Parquet or CSV, or a setting is wrong.
     """
+    if (folder / CONFIG).exists():
+        return load(folder / CONFIG, overrides, environ)
     variables = environment() if environ is None else environ
     return _read(folder_layer(folder), overrides, variables)
 

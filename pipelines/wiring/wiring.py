@@ -15,6 +15,7 @@ from data.sql.engine import parse_address
 from data.sql.records import Records
 from models.registry.reader import ModelReader
 from pipelines.settings.environment import set_default_variables
+from pipelines.settings.layers import DATABASE
 from pipelines.settings.translation import into
 from serving.actuators.dry_run import DryRun
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 TABLES: Final = "tables"
 WINDOWS: Final = "windows"
-DATABASE: Final = "nodeward.db"
 TRACKING: Final = "mlflow.db"
 ARTIFACTS: Final = "mlflow"
 DRY_RUN: Final = "dry_run.jsonl"

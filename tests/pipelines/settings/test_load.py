@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
-from pipelines.settings.load import load
+from pipelines.settings.load import load, load_folder
 from pipelines.settings.schema import Settings
 from pipelines.settings.suggestions import ANY_NAME, known_keys
 
@@ -276,6 +276,27 @@ def test_variables_of_other_programs_are_ignored(config: Path) -> None:
 def test_an_override_replaces_a_value_where_a_table_is_required(config: Path) -> None:
     config.write_text("fleet = 3\n")
     assert load(config, ["fleet.name=x"], {}).fleet.name == "x"
+
+
+def test_a_folder_has_the_settings_of_the_file_in_it(config: Path) -> None:
+    config.write_text('source.path = "records"\nfleet.name = "mine"\n')
+    (config.parent / "nodes.parquet").touch()
+    settings = load_folder(config.parent, ["model.seeds=4"], {"NODEWARD_MODEL__TREES": "7"})
+    assert (settings.fleet.name, settings.source.path) == ("mine", Path("records"))
+    assert (settings.model.seeds, settings.model.trees) == (4, 7)
+
+
+def test_a_folder_of_records_without_settings_has_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "nodes.csv").touch()
+    settings = load_folder(tmp_path, (), {})
+    assert (settings.source.kind, settings.source.path) == ("csv", tmp_path)
+    assert settings.state.path == tmp_path / "var"
+
+
+def test_a_state_folder_is_refused_as_one(tmp_path: Path) -> None:
+    (tmp_path / "nodeward.db").touch()
+    with pytest.raises(SettingsError, match=r"is a state folder\n.*open the settings file that names it"):
+        load_folder(tmp_path, (), {})
 
 
 @given(name=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1), trees=st.integers(1, 20_000))
