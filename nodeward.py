@@ -1,11 +1,12 @@
-"""Nodeward in a notebook: `import nodeward as nw`. Frames are pandas; times without a zone are UTC.
+"""Nodeward in a notebook: `import nodeward as nw`. Frames are pandas.
 
     fleet = nw.open_fleet("nodeward.toml")
     nw.ingest(fleet)
     nw.train(fleet)
     nw.score(fleet)
 
-The commands call the same functions. Notices that a command prints are warnings here.
+A time is a datetime, a date or ISO 8601 text; without a zone it is UTC. Notices of the commands are warnings here.
+The import sets GOMP_SPINCOUNT=3000, if it is not set: LightGBM's threads then go to sleep soon while they wait.
 """
 
 from __future__ import annotations
@@ -296,10 +297,13 @@ def _utc(time: Time | None) -> datetime | None:
 
 
 def _in_utc(time: Time) -> datetime:
-    stamp = pd.to_datetime(time, utc=True, errors="coerce")
-    if pd.isna(stamp):
-        raise SettingsError(f"{time!r}: not a time", fix='write it as "2026-03-31" or "2026-03-31 06:00", in UTC')
-    return stamp.to_pydatetime()
+    text = time.isoformat() if isinstance(time, date) else time  # a datetime is a date
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        fix = 'write it as "2026-03-31" or "2026-03-31 06:00", in UTC'
+        raise SettingsError(f"{time!r}: not a time", fix=fix) from None
+    return pd.to_datetime(moment, utc=True).to_pydatetime()
 
 
 def _warn(notices: Iterable[str]) -> None:

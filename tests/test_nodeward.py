@@ -3,6 +3,7 @@
 import json
 import shutil
 import warnings
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,15 @@ def test_every_feature_is_described(fleet: nw.Settings) -> None:
 
 def test_times_are_read_as_utc_however_they_are_written(fleet: nw.Settings) -> None:
     expected = nw.features(fleet, pd.Timestamp("2024-02-20", tz="UTC"))
-    for same in ("2024-02-20", "2024-02-20T01:00+01:00", pd.Timestamp("2024-02-20"), START + pd.Timedelta(days=50)):
+    ways = ("2024-02-20", "20240220", "2024-02-20 01:00+01:00", date(2024, 2, 20), pd.Timestamp("2024-02-20"))
+    for same in (*ways, START + pd.Timedelta(days=50)):
         assert nw.features(fleet, same).equals(expected)
 
 
-@pytest.mark.parametrize("time", ["soon", pd.NaT])
-def test_what_is_no_time_is_refused_by_its_value(fleet: nw.Settings, time: str) -> None:
+@pytest.mark.parametrize(
+    "time", ["soon", "now", "01/04/2024", "2024", "", 20240220, ["2024-02-20"], pd.Series(["2024-02-20"]), pd.NaT]
+)
+def test_what_is_no_time_is_refused_by_its_value(fleet: nw.Settings, time: Any) -> None:  # noqa: ANN401 - no times
     with pytest.raises(nw.NodewardError, match="not a time"):
         nw.features(fleet, time)
 
