@@ -163,7 +163,11 @@ def features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
 
     Returns:
         A row for each node (the index), a column for each feature; NaN where it is unknown. Nodes that are down,
-        under repair or not reporting have no row.
+        under repair or not reporting have no row. The columns depend on the metrics ingested so far, and on the racks,
+        hardware models and common causes of failure known at the time.
+
+    Raises:
+        NodewardError: if no node was observed by then, or the time is in the future.
     """
     return featuring.features(fleet, _utc(at)).to_pandas().set_index("node")
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 
 class NodewardError(Exception):
@@ -74,6 +75,15 @@ class EmptyTableError(DataError):
 
     def __init__(self, table: object, why: str = "holds no row", *, fix: str = "check the export behind it") -> None:
         super().__init__(f"{table}: {why}", fix=fix)
+
+    @classmethod
+    def no_node(cls, at: datetime) -> EmptyTableError:
+        """Build the error that the fleet has no node at a time."""
+        return cls(
+            f"the fleet at {at:%Y-%m-%d %H:%M} UTC",
+            "has no node",
+            fix="ingest an inventory whose nodes are observed at that time",
+        )
 
 
 class TooLittleDataError(DataError):

@@ -86,6 +86,12 @@ def test_features_are_as_known_at_the_time(fleet: nw.Settings, tmp_path: Path) -
     assert not complete.equals(nw.features(fleet, at - pd.Timedelta(days=1)))
 
 
+def test_a_time_before_the_first_node_has_no_features(fleet: nw.Settings) -> None:
+    for function in (nw.features, nw.describe_features, lambda fleet, at: nw.score(fleet, at=at)):
+        with pytest.raises(EmptyTableError, match="the fleet at 2023-06-01 00:00 UTC: has no node"):
+            function(fleet, "2023-06-01")
+
+
 def test_every_feature_is_described(fleet: nw.Settings) -> None:
     described = nw.describe_features(fleet).to_dict("index")
     assert list(described) == list(nw.features(fleet).columns)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.errors import EmptyTableError
 from data.schema import NODE
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
@@ -35,7 +36,7 @@ def features(settings: Settings, at: datetime | None = None) -> pl.DataFrame:
         unknown. Nodes that are down, under repair or not reporting have no row, as in training.
 
     Raises:
-        EmptyTableError: if nothing was ingested yet.
+        EmptyTableError: if no node was observed by then.
         SettingsError: if the time is in the future.
     """
     with _records_as_of(settings, at) as (view, setup):
@@ -51,7 +52,11 @@ def features(settings: Settings, at: datetime | None = None) -> pl.DataFrame:
 
 
 def catalogue(settings: Settings, at: datetime | None = None) -> Catalogue:
-    """Return the rows of the catalogue that `features` computes: they depend on what the fleet records."""
+    """Return the rows of the catalogue that `features` computes: they depend on what the fleet records.
+
+    Raises:
+        EmptyTableError, SettingsError: as `features`.
+    """
     with _records_as_of(settings, at) as (view, setup):
         return _catalogue(view, setup)
 
@@ -61,6 +66,8 @@ def _records_as_of(settings: Settings, at: datetime | None) -> Iterator[tuple[Vi
     with wiring.records(settings) as records:
         store = wiring.store(settings)
         view = hindsight_view(store, records).narrow(cutoff(settings, records, at))
+        if view.nodes().is_empty():
+            raise EmptyTableError.no_node(view.at)
         yield view, training_setup(settings, store.telemetry.metrics())
 
 

@@ -187,8 +187,9 @@ def _data_ages(view: View, request: ScoreRequest) -> pl.DataFrame:
 
 
 def _nothing_to_score(view: View, risk: AtRisk) -> EmptyTableError:
-    fleet, present = f"the fleet at {view.at:%Y-%m-%d %H:%M} UTC", np.count_nonzero(risk.present)
+    present = np.count_nonzero(risk.present)
     if not present:
-        return EmptyTableError(fleet, "has no node", fix="ingest an inventory whose nodes are observed at that time")
+        return EmptyTableError.no_node(view.at)
+    fleet = f"the fleet at {view.at:%Y-%m-%d %H:%M} UTC"
     why = f"has no node to score: all {present} that are present are down or under repair"
     return EmptyTableError(fleet, why, fix="score again when one is up")
