@@ -74,24 +74,33 @@ __all__ = [
 ]
 
 Time = datetime | date | str
-EXPLANATION_COLUMNS: Final = (
-    "node",
-    "probability",
-    "horizon_days",
-    "rank",
-    "text",
-    "odds",
-    "metric",
-    "statistic",
-    "value",
-    "unit",
-    "low",
-    "high",
-    "since",
-    "or_earlier",
-    "ts",
-    "model_version",
-)
+EXPLANATION_TYPES: Final = {
+    "node": "str",
+    "probability": "float64",
+    "horizon_days": "float64",
+    "rank": "int64",
+    "text": "str",
+    "odds": "float64",
+    "metric": "str",
+    "statistic": "str",
+    "feature": "str",
+    "value": "float64",
+    "unit": "str",
+    "low": "float64",
+    "high": "float64",
+    "since": "datetime64[us, UTC]",
+    "or_earlier": "bool",
+    "ts": "datetime64[us, UTC]",
+    "model_version": "str",
+}
+DECISION_TYPES: Final = {
+    "node": "str",
+    "verdict": "str",
+    "probability": "float64",
+    "expected_saving": "float64",
+    "reason": "str",
+    "limit": "str",
+}
 
 
 class NodewardWarning(UserWarning):
@@ -207,13 +216,13 @@ def score(fleet: Settings, model: str = CHAMPION, at: Time | None = None) -> pd.
 
     Returns:
         A row for each node (the index), the riskiest first: support, a probability for each horizon, likely cause and
-        reasons. A node that is not reporting has support 'unknown' and no probability. `attrs` holds `as_of` and
-        `model_version`.
+        reasons. A node that is not reporting has support 'unknown' and no probability. `attrs` holds `as_of` (ISO 8601,
+        UTC) and `model_version`.
     """
     report = scoring.score(fleet, model, _utc(at))
     _warn(report.notices)
     frame = pd.DataFrame([_score_row(node) for node in report.scores]).set_index("node")
-    frame.attrs = {"as_of": report.as_of, "model_version": report.model_version}
+    frame.attrs = {"as_of": report.as_of.isoformat(), "model_version": report.model_version}
     return frame
 
 
@@ -221,11 +230,13 @@ def explain(fleet: Settings, node: str | None = None, at: Time | None = None) ->
     """Return why nodes have their published scores, or had the last scores as of a time.
 
     Returns:
-        A row for each node and reason, the riskiest node and its strongest reason first. `odds` is the factor by
-        which the metric multiplies the node's odds of failing; `low` and `high` bound the normal range.
+        A row for each node and reason, the riskiest node and its strongest reason first. `probability` is that of the
+        longest horizon. `odds` is the factor by which the metric multiplies the node's odds of failing; `low` and
+        `high` bound the normal range. `feature` is the one that contributes most, as `describe_features` names it;
+        without odds the reason is too little data, not a feature.
     """
     rows = [row for explanation in explaining.explain(fleet, node, _utc(at)) for row in _reason_rows(explanation)]
-    return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS))
+    return pd.DataFrame(rows, columns=list(EXPLANATION_TYPES)).astype(EXPLANATION_TYPES)
 
 
 def decide(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
@@ -233,14 +244,13 @@ def decide(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
 
     Returns:
         A row for each node (the index) for which a drain would pay: verdict 'drain', or 'hold back' where a doubt
-        or a limit, which is named, forbids it. `attrs` holds `as_of` and `threshold`, the probability above
-        which a drain pays.
+        or a limit, which is named, forbids it. `attrs` holds `as_of` (ISO 8601, UTC) and `threshold`, the probability
+        above which a drain pays.
     """
     report = deciding.decide(fleet, _utc(at))
-    columns = ["node", "verdict", "probability", "expected_saving", "reason", "limit"]
     rows = [asdict(decision) for decision in (*report.drains, *report.held_back)]
-    frame = pd.DataFrame(rows, columns=columns).set_index("node")
-    frame.attrs = {"as_of": report.as_of, "threshold": report.threshold}
+    frame = pd.DataFrame(rows, columns=list(DECISION_TYPES)).astype(DECISION_TYPES).set_index("node")
+    frame.attrs = {"as_of": report.as_of.isoformat(), "threshold": report.threshold}
     return frame
 
 
@@ -266,7 +276,8 @@ def figures(result: Backtest) -> pd.DataFrame:
 
 def probabilities(result: Backtest) -> pd.DataFrame:
     """Return every probability of a backtest: node, ts, horizon_days, model, probability."""
-    return pa.concat_tables(list(export.score_tables(result))).to_pandas()  # type: ignore[no-any-return]  # has no types
+    frame: pd.DataFrame = pa.concat_tables(list(export.score_tables(result))).to_pandas()
+    return frame.astype({"horizon_days": "float64"})  # as in the other frames
 
 
 def _score_row(node: ScoredNode) -> dict[str, object]:
@@ -283,7 +294,8 @@ def _score_row(node: ScoredNode) -> dict[str, object]:
 
 def _reason_rows(explanation: Explanation) -> Iterator[dict[str, object]]:
     for rank, reason in enumerate(explanation.reasons, start=1):
-        yield {**asdict(explanation), **asdict(reason), "rank": rank}
+        feature = None if reason.odds is None else f"{reason.metric}__{reason.statistic}"
+        yield {**asdict(explanation), **asdict(reason), "rank": rank, "feature": feature}
 
 
 def _figure_rows(result: Backtest) -> Iterator[dict[str, object]]:

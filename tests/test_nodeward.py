@@ -123,7 +123,7 @@ def test_scores_equal_those_of_the_command(folder: Path, scores: pd.DataFrame) -
         scores[list(HORIZONS)], pd.DataFrame(written, index=scores.index, columns=list(HORIZONS), dtype=float)
     )
     assert scores.attrs["model_version"] == report["model_version"]
-    assert scores.attrs["as_of"].isoformat() == report["as_of"]
+    assert scores.attrs["as_of"] == report["as_of"]
 
 
 def test_an_explanation_lists_the_reasons_of_a_node(folder: Path, fleet: nw.Settings, scores: pd.DataFrame) -> None:
@@ -137,21 +137,41 @@ def test_an_explanation_lists_the_reasons_of_a_node(folder: Path, fleet: nw.Sett
     assert reasons["rank"].tolist() == list(range(1, len(expected) + 1))
 
 
+def test_a_reason_names_a_feature_that_is_described(fleet: nw.Settings, scores: pd.DataFrame) -> None:
+    reasons, described = nw.explain(fleet), nw.describe_features(fleet)
+    of_features = reasons[reasons["odds"].notna()]
+    assert 0 < len(of_features) < len(reasons) < len(scores)
+    assert described.loc[of_features["feature"], "metric"].tolist() == of_features["metric"].tolist()
+    assert reasons["feature"].notna().equals(reasons["odds"].notna())  # a node that does not report has other reasons
+
+
+def test_an_explanation_has_the_same_types_with_rows_and_without(
+    fleet: nw.Settings, scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = nw.explain(fleet)
+    assert reasons["since"].dt.tz is not None
+    assert scores.index[0] == reasons["node"][0]
+    monkeypatch.setattr("pipelines.analysis.explain.explain", lambda *_: ())
+    assert nw.explain(fleet).dtypes.equals(reasons.dtypes)
+
+
 def test_explanations_of_an_earlier_time_are_those_that_were_given_then(
     fleet: nw.Settings, scores: pd.DataFrame
 ) -> None:
     earlier = START + pd.Timedelta(days=60)
     with pytest.warns(nw.NodewardWarning):  # the model learned from later records; the scores are not published
         then = nw.score(fleet, at=earlier)
-    assert nw.explain(fleet, at=earlier + pd.Timedelta(hours=5))["ts"].unique().tolist() == [then.attrs["as_of"]]
-    assert nw.explain(fleet)["ts"].unique().tolist() == [scores.attrs["as_of"]]
+    assert nw.explain(fleet, at=earlier + pd.Timedelta(hours=5))["ts"].unique().tolist() == [
+        pd.Timestamp(then.attrs["as_of"])
+    ]
+    assert nw.explain(fleet)["ts"].unique().tolist() == [pd.Timestamp(scores.attrs["as_of"])]
     with pytest.raises(EmptyTableError, match="no scores of 'n99'"):
         nw.explain(fleet, "n99")
     with pytest.raises(EmptyTableError, match="as of 2024-01-02"):
         nw.explain(fleet, at="2024-01-02")
 
 
-def test_decisions_equal_those_of_the_command(folder: Path, fleet: nw.Settings, scores: pd.DataFrame) -> None:
+def test_decisions_equal_those_of_the_command(folder: Path, scores: pd.DataFrame) -> None:
     eager = "policy.failure_cost_node_hours=5000"
     decisions = nw.decide(nw.open_fleet(folder / "nodeward.toml", *overrides(folder), eager))
     report = by_command(folder, "decide", "--set", eager)
@@ -160,7 +180,21 @@ def test_decisions_equal_those_of_the_command(folder: Path, fleet: nw.Settings, 
     assert decisions["verdict"].to_dict() == {decision["node"]: decision["verdict"] for decision in expected}
     assert decisions["probability"].tolist() == [scores.loc[node, "probability_7d"] for node in decisions.index]
     assert decisions.attrs["threshold"] == report["threshold"]
-    assert nw.decide(fleet).columns.tolist() == decisions.columns.tolist()
+    nothing = nw.decide(nw.open_fleet(folder / "nodeward.toml", *overrides(folder), "policy.failure_cost_node_hours=0"))
+    assert nothing.empty
+    assert nothing.dtypes.equals(decisions.dtypes)
+    assert nothing.index.dtype == decisions.index.dtype == "str"
+
+
+def test_scores_and_decisions_are_the_same_after_parquet(
+    fleet: nw.Settings, scores: pd.DataFrame, tmp_path: Path
+) -> None:
+    for frame in (scores, nw.decide(fleet)):
+        frame.to_parquet(tmp_path / "frame.parquet")
+        read = pd.read_parquet(tmp_path / "frame.parquet")
+        pd.testing.assert_frame_equal(read, frame)
+        assert read.attrs == frame.attrs
+        assert read.attrs["as_of"] == "2024-03-21T00:00:00+00:00"
 
 
 def test_a_backtest_has_the_figures_of_the_command(folder: Path, fleet: nw.Settings) -> None:
@@ -179,6 +213,7 @@ def test_a_backtest_has_the_figures_of_the_command(folder: Path, fleet: nw.Setti
         assert budget.loc["alarms", "value"] == expected["budgets"][1]["alarms"]
     assert set(figures["model"]) == {"model", *report["baselines"]} == set(probabilities["model"])
     assert probabilities["probability"].notna().all()
+    assert figures["horizon_days"].dtype == probabilities["horizon_days"].dtype == "float64"
 
 
 def test_a_folder_of_frames_is_a_fleet(tmp_path: Path, folder: Path, fleet: nw.Settings) -> None:
