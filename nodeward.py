@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from data.disk.atomic_write import atomic_file
-from data.errors import NodewardError, SettingsError
+from data.errors import ColumnError, NodewardError, SettingsError
 from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 from pipelines.settings.load import load, load_folder
 from pipelines.settings.schema import Settings
@@ -132,17 +132,23 @@ def write_records(
 ) -> Path:
     """Write frames as a folder of Parquet files that `open_fleet` opens, and replace those that are there.
 
-    The README lists the columns, in 'Point it at your own cluster'.
+    The file of a table that is not given is removed. The README lists the columns, in 'Point it at your own cluster'.
+
+    Raises:
+        NodewardError: if there is a file in the folder's place, or an index has the name of a column.
     """
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    for name, frame in {"nodes": nodes, "events": events, "telemetry": telemetry, "blind": blind}.items():
-        file = target / f"{name}.parquet"
-        if frame is None:
-            file.unlink(missing_ok=True)
-            continue
-        with atomic_file(file) as part:
-            frame.reset_index(drop=frame.index.names == [None]).to_parquet(part, index=False)
+    given = {"nodes": nodes, "events": events, "telemetry": telemetry, "blind": blind}
+    tables = {name: _columns_of(name, frame) for name, frame in given.items() if frame is not None}
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise SettingsError(f"{target}: is a file, or is below one", fix="name a folder") from None
+    for name in given.keys() - tables.keys():
+        (target / f"{name}.parquet").unlink(missing_ok=True)
+    for name, table in tables.items():
+        with atomic_file(target / f"{name}.parquet") as part:
+            table.to_parquet(part, index=False)
     return target
 
 
@@ -278,6 +284,15 @@ def probabilities(result: Backtest) -> pd.DataFrame:
     """Return every probability of a backtest: node, ts, horizon_days, model, probability."""
     frame: pd.DataFrame = pa.concat_tables(list(export.score_tables(result))).to_pandas()
     return frame.astype({"horizon_days": "float64"})  # as in the other frames
+
+
+def _columns_of(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its index, if that has a name, as columns."""
+    for level in frame.index.names:
+        if level in frame.columns:
+            fix = "reset_index(drop=True) removes the index"
+            raise ColumnError(f"{name}: the index and a column are both named {level!r}", fix=fix)
+    return frame.reset_index(drop=frame.index.names == [None])
 
 
 def _score_row(node: ScoredNode) -> dict[str, object]:

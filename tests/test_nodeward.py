@@ -236,11 +236,32 @@ def test_a_folder_of_frames_is_a_fleet(tmp_path: Path, folder: Path, fleet: nw.S
     assert ours.loc[theirs.index, metrics].equals(theirs[metrics])
 
 
-def test_writing_frames_again_removes_a_table_that_is_no_longer_given(tmp_path: Path) -> None:
+def two_frames() -> dict[str, pd.DataFrame]:
     nodes = pd.DataFrame({"node": ["n1"], "observed_from": [pd.Timestamp(START)]})
     events = pd.DataFrame({"node": ["n1"], "start": [pd.Timestamp(START)], "end": [pd.NaT], "kind": ["failure"]})
-    nw.write_records(tmp_path, nodes=nodes, events=events, blind=events[["start"]].assign(end=events["start"]))
-    nw.write_records(tmp_path, nodes=nodes, events=events)
+    return {"nodes": nodes, "events": events}
+
+
+def test_frames_are_not_written_over_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(nw.NodewardError, match=f"{folder}: is a file, or is below one"):
+            nw.write_records(folder, **two_frames())
+
+
+def test_a_frame_whose_index_is_named_like_a_column_is_refused_before_any_is_written(tmp_path: Path) -> None:
+    frames = two_frames()
+    frames["events"] = frames["events"].set_index("node", drop=False)
+    with pytest.raises(nw.NodewardError, match="events: the index and a column are both named 'node'"):
+        nw.write_records(tmp_path, **frames)
+    assert not list(tmp_path.iterdir())
+
+
+def test_writing_frames_again_removes_a_table_that_is_no_longer_given(tmp_path: Path) -> None:
+    frames = two_frames()
+    ends = frames["events"]["start"]
+    nw.write_records(tmp_path, **frames, blind=pd.DataFrame({"start": ends, "end": ends}))
+    nw.write_records(tmp_path, **frames)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["events.parquet", "nodes.parquet"]
 
 
