@@ -44,19 +44,21 @@ from pipelines.operations import score as scoring
 from pipelines.operations import simulate as simulating
 from pipelines.operations import train as training
 from pipelines.output.markdown import quarantine_remarks
+from pipelines.output.reports import TrainReport
 from serving.explanation.reason import reasons_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pipelines.analysis.explain import Explanation
-    from pipelines.output.reports import ScoredNode, TrainReport
+    from pipelines.output.reports import ScoredNode
 
 __all__ = [
     "Backtest",
     "NodewardError",
     "NodewardWarning",
     "Settings",
+    "TrainReport",
     "backtest",
     "decide",
     "describe_features",
@@ -166,7 +168,7 @@ def ingest(fleet: Settings) -> pd.DataFrame:
         What became of the rows: a row for each table (the index), a column for each outcome. Why rows were
         quarantined is a warning.
     """
-    report = ingesting.ingest(fleet)
+    report = ingesting.ingest(_opened(fleet))
     _warn([*quarantine_remarks(report), *report.notices])
     outcomes = ("inserted", "replaced", "unchanged", "duplicates", "outdated", "quarantined")
     rows = {name: [getattr(table, outcome) for outcome in outcomes] for name, table in report.tables.items()}
@@ -184,7 +186,7 @@ def features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
     Raises:
         NodewardError: if no node was observed by then, or the time is in the future.
     """
-    return featuring.features(fleet, _utc(at)).to_pandas().set_index("node")
+    return featuring.features(_opened(fleet), _utc(at)).to_pandas().set_index("node")
 
 
 def describe_features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
@@ -198,25 +200,25 @@ def describe_features(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
             "unit": feature.unit,
             "why": feature.why,
         }
-        for feature in featuring.catalogue(fleet, _utc(at)).features
+        for feature in featuring.catalogue(_opened(fleet), _utc(at)).features
     ]
     return pd.DataFrame(rows).set_index("feature")
 
 
 def train(fleet: Settings, until: Time | None = None) -> TrainReport:
     """Train on what was known at a time (default: now), and register the model as challenger."""
-    report = training.train(fleet, _utc(until))
+    report = training.train(_opened(fleet), _utc(until))
     _warn(report.notices)
     return report
 
 
-def promote(fleet: Settings, model: str = CHALLENGER) -> str:
+def promote(fleet: Settings, model: str | int = CHALLENGER) -> str:
     """Make a registered model, by alias or version, the champion; return its version."""
-    return promoting.promote(fleet, model).model
+    return promoting.promote(_opened(fleet), str(model)).model
 
 
-def score(fleet: Settings, model: str = CHAMPION, at: Time | None = None) -> pd.DataFrame:
-    """Score every node by a registered model as of a time (default: now), and publish the scores.
+def score(fleet: Settings, model: str | int = CHAMPION, at: Time | None = None) -> pd.DataFrame:
+    """Score every node by a registered model (alias or version) as of a time (default: now), and publish the scores.
 
     Scores of an earlier time than the published ones are only added to the history.
 
@@ -225,7 +227,7 @@ def score(fleet: Settings, model: str = CHAMPION, at: Time | None = None) -> pd.
         reasons. A node that is not reporting has support 'unknown' and no probability. `attrs` holds `as_of` (ISO 8601,
         UTC) and `model_version`.
     """
-    report = scoring.score(fleet, model, _utc(at))
+    report = scoring.score(_opened(fleet), str(model), _utc(at))
     _warn(report.notices)
     frame = pd.DataFrame([_score_row(node) for node in report.scores]).set_index("node")
     frame.attrs = {"as_of": report.as_of.isoformat(), "model_version": report.model_version}
@@ -241,7 +243,8 @@ def explain(fleet: Settings, node: str | None = None, at: Time | None = None) ->
         `high` bound the normal range. `feature` is the one that contributes most, as `describe_features` names it;
         without odds the reason is too little data, not a feature.
     """
-    rows = [row for explanation in explaining.explain(fleet, node, _utc(at)) for row in _reason_rows(explanation)]
+    explanations = explaining.explain(_opened(fleet), node, _utc(at))
+    rows = [row for explanation in explanations for row in _reason_rows(explanation)]
     return pd.DataFrame(rows, columns=list(EXPLANATION_TYPES)).astype(EXPLANATION_TYPES)
 
 
@@ -253,7 +256,7 @@ def decide(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
         or a limit, which is named, forbids it. `attrs` holds `as_of` (ISO 8601, UTC) and `threshold`, the probability
         above which a drain pays.
     """
-    report = deciding.decide(fleet, _utc(at))
+    report = deciding.decide(_opened(fleet), _utc(at))
     rows = [asdict(decision) for decision in (*report.drains, *report.held_back)]
     frame = pd.DataFrame(rows, columns=list(DECISION_TYPES)).astype(DECISION_TYPES).set_index("node")
     frame.attrs = {"as_of": report.as_of.isoformat(), "threshold": report.threshold}
@@ -263,9 +266,10 @@ def decide(fleet: Settings, at: Time | None = None) -> pd.DataFrame:
 def backtest(fleet: Settings, start: Time, end: Time | None = None) -> Backtest:
     """Ingest the source into a private folder, train on what was known at `start`, evaluate forecasts up to `end`.
 
-    `figures` and `probabilities` make frames of the result.
+    `figures` and `probabilities` make frames of the result. Messages name the times as the command does: --test-start
+    and --test-end.
     """
-    result = backtesting.run(fleet, _in_utc(start), _utc(end), keep=False)
+    result = backtesting.run(_opened(fleet), _in_utc(start), _utc(end), keep=False)
     _warn(result.notices)
     return result
 
@@ -335,6 +339,12 @@ def _in_utc(time: Time) -> datetime:
         fix = 'write it as "2026-03-31" or "2026-03-31 06:00", in UTC'
         raise SettingsError(f"{time!r}: not a time", fix=fix) from None
     return pd.to_datetime(moment, utc=True).to_pydatetime()
+
+
+def _opened(fleet: Settings) -> Settings:
+    if not isinstance(fleet, Settings):
+        raise SettingsError(f"{fleet!r}: not an open fleet", fix="open it first: nw.open_fleet(path)")
+    return fleet
 
 
 def _warn(notices: Iterable[str]) -> None:

@@ -159,13 +159,16 @@ def test_explanations_of_an_earlier_time_are_those_that_were_given_then(
     fleet: nw.Settings, scores: pd.DataFrame
 ) -> None:
     earlier = START + pd.Timedelta(days=60)
-    with pytest.warns(nw.NodewardWarning):  # the model learned from later records; the scores are not published
+    with (
+        pytest.warns(nw.NodewardWarning, match="`score --force` replaces them"),
+        pytest.warns(nw.NodewardWarning, match="the model learned from records until"),
+    ):
         then = nw.score(fleet, at=earlier)
     assert nw.explain(fleet, at=earlier + pd.Timedelta(hours=5))["ts"].unique().tolist() == [
         pd.Timestamp(then.attrs["as_of"])
     ]
     assert nw.explain(fleet)["ts"].unique().tolist() == [pd.Timestamp(scores.attrs["as_of"])]
-    with pytest.raises(EmptyTableError, match="no scores of 'n99'"):
+    with pytest.raises(EmptyTableError, match=r"no scores of 'n99'\n.*such as n00, n01, n02"):
         nw.explain(fleet, "n99")
     with pytest.raises(EmptyTableError, match="as of 2024-01-02"):
         nw.explain(fleet, at="2024-01-02")
@@ -294,6 +297,7 @@ def test_a_later_model_waits_to_be_promoted(folder: Path, fleet: nw.Settings, tm
     assert nw.score(copy).attrs["model_version"] == "1"
     assert nw.promote(copy) == trained.version == "2"
     assert nw.score(copy).attrs["model_version"] == "2"
+    assert nw.score(copy, 1).attrs["model_version"] == nw.promote(copy, 1) == "1"
 
 
 def test_a_simulated_fleet_is_ready_to_ingest(tmp_path: Path) -> None:
@@ -301,6 +305,14 @@ def test_a_simulated_fleet_is_ready_to_ingest(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nw.NodewardWarning)  # some simulated sensors send impossible values
         assert nw.ingest(fleet)["inserted"].to_dict()["nodes"] == 20
+
+
+@pytest.mark.parametrize("path", ["nodeward.toml", Path("var"), None])
+def test_a_fleet_that_is_not_open_is_refused_by_every_function(path: Any) -> None:  # noqa: ANN401 - no fleet
+    functions = (nw.ingest, nw.features, nw.describe_features, nw.train, nw.promote, nw.score, nw.explain, nw.decide)
+    for function in (*functions, lambda fleet: nw.backtest(fleet, "2024-02-25")):
+        with pytest.raises(nw.NodewardError, match="open it first"):
+            function(path)
 
 
 def test_every_public_name_exists_and_is_documented() -> None:

@@ -40,13 +40,10 @@ def explain(settings: Settings, node: str | None = None, at: datetime | None = N
     Raises:
         EmptyTableError: if there are no such scores.
     """
-    scores = _published(settings) if at is None else _last_stored(settings, at)
-    if node is not None:
-        scores = scores.filter(pl.col(NODE) == node)
+    every_score = _published(settings) if at is None else _last_stored(settings, at)
+    scores = every_score if node is None else every_score.filter(pl.col(NODE) == node)
     if scores.is_empty():
-        of_node = "" if node is None else f" of {node!r}"
-        when = "" if at is None else f" as of {at:%Y-%m-%d %H:%M} UTC or before"
-        raise EmptyTableError("the state", f"holds no scores{of_node}{when}", fix="run `nodeward score` first")
+        raise _no_scores(every_score[NODE], node, at)
     is_longest = pl.col("horizon_hours") == pl.col("horizon_hours").max().over(NODE, "model_version")
     riskiest_first = scores.filter(is_longest).sort(
         "probability", NODE, "model_version", descending=[True, False, False], nulls_last=True
@@ -59,6 +56,15 @@ def explain(settings: Settings, node: str | None = None, at: datetime | None = N
         )
         for row in riskiest_first.iter_rows(named=True)
     )
+
+
+def _no_scores(scored: pl.Series, node: str | None, at: datetime | None) -> EmptyTableError:
+    """Build the error that names what was looked for, and nodes that have scores if there are any."""
+    of_node = "" if node is None else f" of {node!r}"
+    when = "" if at is None else f" as of {at:%Y-%m-%d %H:%M} UTC or before"
+    known = ", ".join(scored.unique().sort().head(3))
+    fix = f"name a node that has scores, such as {known}" if known else "run `nodeward score` first"
+    return EmptyTableError("the state", f"holds no scores{of_node}{when}", fix=fix)
 
 
 def _published(settings: Settings) -> pl.DataFrame:

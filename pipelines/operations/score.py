@@ -94,7 +94,7 @@ def _in_sample(bundle: Bundle, when: datetime) -> tuple[str, ...]:
 def _not_published(newer: datetime | None) -> tuple[str, ...]:
     if newer is None:
         return ()
-    return (f"not published: the scores as of {newer:%Y-%m-%d %H:%M} UTC are newer (--force replaces them)",)
+    return (f"not published: the scores as of {newer:%Y-%m-%d %H:%M} UTC are newer (`score --force` replaces them)",)
 
 
 def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreReport:
