@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Nodeward in a notebook
 #
-# `import nodeward as nw` has the functions that the commands call, with pandas frames in and out. Times are UTC.
+# `import nodeward as nw` has the steps from ingest to decide, backtests and explanations, with pandas frames in and
+# out. Times are UTC.
 #
 # This notebook simulates a fleet, so that it runs anywhere; a result on it says nothing about your cluster. For your
 # own, open your settings file, `fleet = nw.open_fleet("nodeward.toml")`, or a folder of Parquet or CSV files.
@@ -15,7 +16,7 @@ import nodeward as nw
 
 folder = mkdtemp(prefix="nodeward-")
 simulated = nw.simulate(f"{folder}/simulated", nodes=200, days=150, seed=7)
-simulated
+simulated.source.path
 
 # %% [markdown]
 # Settings can be overridden, as with `--set` on the command line. Here a failure costs the work of 300 node-hours, and

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import warnings
 from datetime import date
 from pathlib import Path
@@ -313,6 +315,15 @@ def test_a_fleet_that_is_not_open_is_refused_by_every_function(path: Any) -> Non
     for function in (*functions, lambda fleet: nw.backtest(fleet, "2024-02-25")):
         with pytest.raises(nw.NodewardError, match="open it first"):
             function(path)
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_an_import_sets_how_long_threads_spin_unless_it_is_set(given: dict[str, str], expected: str) -> None:
+    code = "import nodeward, os; print(os.environ['GOMP_SPINCOUNT'])"
+    environ = {"PATH": "", "PYTHONPATH": str(Path(nw.__file__).parent), **given}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.check_output(command, env=environ, text=True)  # noqa: S603 - the interpreter that runs this
+    assert printed.strip() == expected
 
 
 def test_every_public_name_exists_and_is_documented() -> None:

@@ -20,6 +20,7 @@ def shown() -> dict[str, Any]:
 
 
 def test_every_cell_shows_something(shown: dict[str, Any]) -> None:
+    assert shown["simulated"].source.path == Path(shown["folder"]) / "simulated"
     assert shown["ingested"].loc["telemetry", "inserted"] > 0
     assert shown["features"].shape[0] > 0
     assert shown["descriptions"].index.tolist() == shown["features"].columns.tolist()
@@ -29,6 +30,12 @@ def test_every_cell_shows_something(shown: dict[str, Any]) -> None:
     assert len(shown["reasons"]) > 0
     assert set(shown["decisions"]["verdict"]) == {"drain", "hold back"}
     assert shown["two_nodes"].index.tolist() == ["n1", "n2"]
+
+
+def test_no_cell_shows_all_settings() -> None:
+    last_lines = {cell.strip().splitlines()[-1] for cell in NOTEBOOK.read_text().split("# %%")[1:]}
+    assert "ingested" in last_lines
+    assert not last_lines & {"simulated", "fleet", "from_frames"}
 
 
 def test_every_code_cell_and_text_cell_is_in_percent_format() -> None:
