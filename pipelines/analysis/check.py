@@ -108,7 +108,7 @@ def _check_names(source: Source, tables: SmallTables, named: Mapping[str, str]) 
     metrics, nodes = set[str](), set(tables.named_nodes)
     for batch in source.telemetry():
         metrics |= set(metrics_of(batch))
-        nodes |= set(canonicalize_telemetry(batch, tables.names)[NODE].drop_nulls())
+        nodes |= set(canonicalize_telemetry(batch, tables.names)[NODE].drop_nulls().unique())
         if metrics.issuperset(named.values()):
             break
     require_known_nodes(tables.names, nodes)
