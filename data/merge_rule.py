@@ -51,8 +51,8 @@ class MergeRule:
         is_newest = pl.struct(self.newest).rank("dense", descending=True).over(self.keys) == 1
         newest, values = contested.filter(is_newest), [name for name in contested.columns if name not in self.keys]
         hashed = newest.with_columns(cell_hash(newest[name]).alias(name + CONTENT) for name in values)
-        chosen = (pl.col(name).get(pl.col(name + CONTENT).arg_max()) for name in values)
-        return hashed.group_by(self.keys, maintain_order=True).agg(*chosen).select(contested.columns)
+        winning_cells = (pl.col(name).get(pl.col(name + CONTENT).arg_max()) for name in values)
+        return hashed.group_by(self.keys, maintain_order=True).agg(*winning_cells).select(contested.columns)
 
     def _select_newest(self, contested: pl.DataFrame) -> pl.DataFrame:
         """Select the newest row of each key; among equally new ones by filled cells, then by hash."""

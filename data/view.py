@@ -59,8 +59,8 @@ class View:
     def events(self) -> pl.DataFrame:
         """Return the events that were recorded by the view's time; an end that was recorded later is null."""
         has_ended = pl.col("end_recorded_at") <= self.at
-        known = self._records.events.filter((pl.col("recorded_at") <= self.at) & (pl.col("start") <= self.at))
-        return known.with_columns(
+        known_events = self._records.events.filter((pl.col("recorded_at") <= self.at) & (pl.col("start") <= self.at))
+        return known_events.with_columns(
             pl.when(has_ended).then("end").alias("end"),
             pl.when(has_ended).then("end_recorded_at").alias("end_recorded_at"),
         )

@@ -93,8 +93,8 @@ class Catalogue:
 
     def only(self, *origins: Origin, metrics: Iterable[str] = ()) -> Catalogue:
         """Keep the features of some origins, and those of some metrics."""
-        chosen = set(metrics)
-        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in chosen))
+        names = set(metrics)
+        return Catalogue(tuple(f for f in self.features if f.origin in origins or f.metric in names))
 
     @property
     def columns(self) -> dict[str, int]:

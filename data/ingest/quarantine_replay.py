@@ -95,9 +95,9 @@ class _Replay:
     def rows(self, table: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, TelemetryChange]:
         """Merge the rows that are valid now; return them, and their change of telemetry."""
         names = stored_names(self.options.spelling, self.records.nodes())
-        known = pl.Series(NODE, sorted(names.nodes), pl.String)
+        known_nodes = pl.Series(NODE, sorted(names.nodes), pl.String)
         latest = self.now + self.options.tolerance
-        bounds = Bounds(str(rows["source"][0]), latest, known, self.options.expected.describe)
+        bounds = Bounds(str(rows["source"][0]), latest, known_nodes, self.options.expected.describe)
         decoded = decode(table, rows["row"].to_list())
         renamed = canonicalize(decoded, names) if NODE in decoded.columns else decoded
         is_valid = rejection_reasons(table, renamed, bounds).is_null()

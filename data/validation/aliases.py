@@ -32,7 +32,7 @@ def stored_names(spelling: SpellingRules, stored: pl.DataFrame) -> NodeNames:
     return NodeNames(spelling, stored[NODE], aliases)
 
 
-def recognise_nodes(rows: pl.DataFrame, known: NodeNames) -> tuple[pl.DataFrame, dict[str, str]]:
+def recognise_nodes(rows: pl.DataFrame, node_names: NodeNames) -> tuple[pl.DataFrame, dict[str, str]]:
     """Rename an inventory's nodes to the known ones; return the rows, and all aliases as {alias: node}.
 
     Raises:
@@ -43,12 +43,12 @@ def recognise_nodes(rows: pl.DataFrame, known: NodeNames) -> tuple[pl.DataFrame,
     for alias, name in by_alias.items():
         aliases.setdefault(name, []).append(alias)
     listed = {name for name in rows[NODE].unique() if name}
-    nodes = {name: _known_node(name, aliases.get(name, []), known, listed) for name in sorted(listed)}
+    nodes = {name: _known_node(name, aliases.get(name, []), node_names, listed) for name in sorted(listed)}
     _require_different(nodes)
     renamings = {name: node for name, node in nodes.items() if name != node}
     renamed = rows.with_columns(pl.col(NODE).replace(renamings)) if renamings else rows
     new_aliases = {alias: nodes[name] for alias, name in by_alias.items()}
-    return renamed, {**known.aliases, **new_aliases, **{name.lower(): node for name, node in renamings.items()}}
+    return renamed, {**node_names.aliases, **new_aliases, **{name.lower(): node for name, node in renamings.items()}}
 
 
 def require_no_renaming(rows: pl.DataFrame, stored: pl.DataFrame, max_share: float) -> None:
@@ -104,15 +104,15 @@ def _json_list(text: str) -> list[object]:
     return items if isinstance(items, list) else []
 
 
-def _known_node(name: str, aliases: list[str], known: NodeNames, listed: Collection[str]) -> str:
+def _known_node(name: str, aliases: list[str], node_names: NodeNames, listed: Collection[str]) -> str:
     """Return the known node that has this name or one of these aliases, else the name itself.
 
     Two names that one inventory lists are always different nodes.
     """
-    if name in known.nodes:
+    if name in node_names.nodes:
         return name
-    candidates = (known.canonical(each) for each in (name, *aliases))
-    return next((node for node in candidates if node in known.nodes and node not in listed), name)
+    candidates = (node_names.canonical(each) for each in (name, *aliases))
+    return next((node for node in candidates if node in node_names.nodes and node not in listed), name)
 
 
 def _require_different(nodes: Mapping[str, str]) -> None:

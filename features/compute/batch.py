@@ -58,9 +58,10 @@ def blocks(
     series: dict[str, OnChangeSeries] = {}
     counts = np.bincount(rows.cutoff, minlength=len(rows.cutoffs)) * len(catalogue.features)
     for cutoffs in _runs(counts.tolist(), cells):
-        chosen = np.flatnonzero((rows.cutoff >= cutoffs.start) & (rows.cutoff < cutoffs.stop))
-        if len(chosen):
-            yield chosen, _compute(catalogue, view, risk.during(cutoffs), rows.take(chosen).during(cutoffs), series)
+        positions = np.flatnonzero((rows.cutoff >= cutoffs.start) & (rows.cutoff < cutoffs.stop))
+        if len(positions):
+            of_block = rows.take(positions).during(cutoffs)
+            yield positions, _compute(catalogue, view, risk.during(cutoffs), of_block, series)
 
 
 def _runs(counts: list[int], most: int) -> Iterator[range]:
@@ -99,10 +100,11 @@ def _compute_history(request: FeatureRequest, features: list[Feature]) -> None:
 
 def _compute_sampled(request: FeatureRequest, features: list[Feature]) -> None:
     longest = max(feature.window for feature in features if feature.window is not None)
-    for chosen in spans(request.rows, request.view.width, longest):
-        buckets = SampledBuckets.of(request.view, request.risk, request.rows.take(chosen), longest)
+    for positions in spans(request.rows, request.view.width, longest):
+        buckets = SampledBuckets.of(request.view, request.risk, request.rows.take(positions), longest)
         for metrics in buckets.read_runs(features):
-            run_in_threads(partial(buckets.read(metrics).compute, put=partial(request.put, chosen=chosen)), metrics)
+            put = partial(request.put, positions=positions)
+            run_in_threads(partial(buckets.read(metrics).compute, put=put), metrics)
 
 
 _EXECUTORS = {

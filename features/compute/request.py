@@ -42,12 +42,12 @@ class FeatureRequest:
         matrix = np.empty((len(rows), len(catalogue.features)), dtype=np.float32, order="F")
         return cls(view, risk, rows, catalogue.columns, matrix, {} if series is None else series)
 
-    def put(self, feature: Feature, values: Array, chosen: Index | slice = slice(None)) -> None:
+    def put(self, feature: Feature, values: Array, positions: Index | slice = slice(None)) -> None:
         """Fill in a feature of some rows; a value that is too large for float32 is unknown."""
         with np.errstate(over="ignore"):
             rounded = values.astype(np.float32)
         rounded[np.isinf(rounded)] = np.nan
-        self.matrix[chosen, self.column[feature.name]] = rounded
+        self.matrix[positions, self.column[feature.name]] = rounded
 
 
 def run_in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:

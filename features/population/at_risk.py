@@ -44,9 +44,9 @@ class Rows:
         """The cutoff of each row."""
         return self.cutoffs[self.cutoff]
 
-    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+    def take(self, selection: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Keep some rows."""
-        return Rows(self.names, self.cutoffs, self.node[chosen], self.cutoff[chosen])
+        return Rows(self.names, self.cutoffs, self.node[selection], self.cutoff[selection])
 
     def during(self, run: range) -> Rows:
         """Drop the cutoffs outside a run; no row may have one of them."""

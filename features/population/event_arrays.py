@@ -40,9 +40,9 @@ class EventArrays:
         until then.
         """
         unit = locate(events[NODE], names)
-        known, unit = events.filter(pl.Series(unit >= 0)), unit[unit >= 0]
+        of_units, unit = events.filter(pl.Series(unit >= 0)), unit[unit >= 0]
         end_known = pl.when(pl.col("end").is_not_null()).then(pl.max_horizontal("end", "end_recorded_at"))
-        table = known.with_columns(known_at=pl.max_horizontal("recorded_at", "start"), end_known_at=end_known)
+        table = of_units.with_columns(known_at=pl.max_horizontal("recorded_at", "start"), end_known_at=end_known)
         start, end, known_at, end_known_at = (
             to_times(table[name]) for name in ("start", "end", "known_at", "end_known_at")
         )
@@ -58,10 +58,10 @@ class EventArrays:
         ended = self.take(np.flatnonzero(~np.isnat(self.end_known_at)))
         return EventArrays(ended.unit, ended.start, ended.end, ended.end_known_at, ended.end_known_at)
 
-    def take(self, chosen: Index) -> EventArrays:
+    def take(self, positions: Index) -> EventArrays:
         """Keep some events, in this order."""
         times = (self.start, self.end, self.known_at, self.end_known_at)
-        return EventArrays(self.unit[chosen], *(column[chosen] for column in times))
+        return EventArrays(self.unit[positions], *(column[positions] for column in times))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class KnownEvents:
         step = IntervalCounts(0, unit_cutoffs.cutoffs).steps(events.known_at)
         order = np.lexsort((step, events.unit))
         lookup = AsOfLookup(events.unit[order], step[order])
-        known = lookup.known(unit_cutoffs.unit, unit_cutoffs.cutoff)
-        return cls(unit_cutoffs, events.take(order), step[order], known)
+        known_up_to = lookup.known(unit_cutoffs.unit, unit_cutoffs.cutoff)
+        return cls(unit_cutoffs, events.take(order), step[order], known_up_to)
 
     def count(self, window: timedelta | None) -> Index:
         """Count the known events that began in the window before each cutoff."""

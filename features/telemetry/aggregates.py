@@ -118,16 +118,16 @@ def _merge_flow(old: Parts, new: Parts) -> Parts:
     )
 
 
-def _join_flow(known: Parts, late: Parts) -> Parts:
+def _join_flow(earlier: Parts, late: Parts) -> Parts:
     """Join interleaved samples: the ends are exact, rises between the two pieces are left out."""
-    late_is_first = np.isnan(known[0]) | (late[3] < known[3])
-    late_is_last = np.isnan(known[1]) | (late[4] > known[4])
+    late_is_first = np.isnan(earlier[0]) | (late[3] < earlier[3])
+    late_is_last = np.isnan(earlier[1]) | (late[4] > earlier[4])
     return (
-        np.where(late_is_first, late[0], known[0]),
-        np.where(late_is_last, late[1], known[1]),
-        known[2] + late[2],
-        np.fmin(known[3], late[3]),
-        np.fmax(known[4], late[4]),
+        np.where(late_is_first, late[0], earlier[0]),
+        np.where(late_is_last, late[1], earlier[1]),
+        earlier[2] + late[2],
+        np.fmin(earlier[3], late[3]),
+        np.fmax(earlier[4], late[4]),
     )
 
 
@@ -139,8 +139,8 @@ def _merge_seen(old: Parts, new: Parts) -> Parts:
     return (old[0] + new[0],)
 
 
-def _join_seen(known: Parts, late: Parts) -> Parts:
-    return (np.maximum(known[0], late[0]),)
+def _join_seen(earlier: Parts, late: Parts) -> Parts:
+    return (np.maximum(earlier[0], late[0]),)
 
 
 NAN = float("nan")

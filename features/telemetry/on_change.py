@@ -62,8 +62,8 @@ class OnChangeSeries:
 
     def at(self, node: Index, bucket: Index) -> KnownValues:
         """Look up what was known of each node at the end of each bucket."""
-        known = self.lookup.known(node, bucket)
-        return KnownValues(self, bucket, known, known.last)
+        known_changes = self.lookup.known(node, bucket)
+        return KnownValues(self, bucket, known_changes, known_changes.last)
 
 
 def _accumulated(changes: pl.DataFrame) -> pl.DataFrame:

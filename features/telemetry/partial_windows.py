@@ -95,10 +95,10 @@ def _joined(layout: BucketLayout, table: pl.DataFrame, key: Key) -> Parts:
     """Join what came on time with what came late: buckets x nodes."""
     metric, family = key
     panel = layout.panel(table, metric, family.columns)
-    known: Parts = ()
+    joined: Parts = ()
     for lateness in panel.latenesses:
         raw = tuple(panel.dense(name, lateness=lateness) for name in family.columns)
         part = family.lift(raw, panel.grid.numbers)
         with np.errstate(over="ignore", invalid="ignore"):
-            known = family.join(known, part) if known else part
-    return tuple(np.ascontiguousarray(part.T) for part in known)
+            joined = family.join(joined, part) if joined else part
+    return tuple(np.ascontiguousarray(part.T) for part in joined)

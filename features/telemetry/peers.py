@@ -54,10 +54,10 @@ def fleet_rank(values: Array) -> Array:
     with np.errstate(over="ignore"):
         rounded = values.astype(np.float32)
     for column in range(values.shape[1]):
-        known = ~np.isnan(values[:, column])
-        ranked = np.sort(rounded[known, column])
+        is_known = ~np.isnan(values[:, column])
+        ranked = np.sort(rounded[is_known, column])
         if len(ranked) >= FEWEST_PEERS:
-            out[known, column] = np.searchsorted(ranked, rounded[known, column]) / (len(ranked) - 1)
+            out[is_known, column] = np.searchsorted(ranked, rounded[is_known, column]) / (len(ranked) - 1)
     return out
 
 
@@ -86,8 +86,8 @@ def group_rank(values: Array, group: Index) -> Array:
     `values` and `group` are flat, one a pair of node and time; NaN where the value is missing or has under five peers.
     """
     out = np.full(len(values), np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.lexsort((values[known], group[known]))]
+    rows = np.flatnonzero(~np.isnan(values))
+    order = rows[np.lexsort((values[rows], group[rows]))]
     grouped, ranked = group[order], values[order]
     size = np.bincount(grouped)[grouped] if len(grouped) else grouped
     below = _run_starts(grouped, ranked) - _run_starts(grouped)

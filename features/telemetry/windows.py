@@ -112,8 +112,8 @@ def _remove_later_parts(late: _LatePanel, folded: Parts, length: int) -> None:
     step = max(PATCH_CELLS // length, 1)
     for first in range(0, len(node), step):
         cells = node[first : first + step], stop[first : first + step]
-        known = _as_known(late, cells[0], late.stop_buckets[cells[1]], length)
-        exact = aggregates.window(late.family.merge, known, (length,), slice(length - 1, length, 1))[length]
+        parts = _as_known(late, cells[0], late.stop_buckets[cells[1]], length)
+        exact = aggregates.window(late.family.merge, parts, (length,), slice(length - 1, length, 1))[length]
         for target, value in zip(folded, exact, strict=True):
             target[cells] = value[..., 0]
 
@@ -135,4 +135,6 @@ def _as_known(late: _LatePanel, node: Index, bucket: Index, length: int) -> Part
     age = np.arange(length)[::-1]
     level = np.searchsorted(late.panel.latenesses, age, side="right") - 1
     where = level[None, :], node[:, None], bucket[:, None] - age
-    return tuple(np.stack([known[part] for known in late.levels])[where] for part in range(len(late.family.empty)))
+    return tuple(
+        np.stack([level_parts[part] for level_parts in late.levels])[where] for part in range(len(late.family.empty))
+    )

@@ -51,6 +51,6 @@ class Periods:
         """Which rows have an outcome in at least one interval."""
         return np.asarray(np.any(~np.isnan(self.outcome), axis=1))
 
-    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:
+    def take(self, selection: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:
         """Keep some rows."""
-        return Periods(self.horizons_days, self.outcome[chosen], self.exposure[chosen])
+        return Periods(self.horizons_days, self.outcome[selection], self.exposure[selection])

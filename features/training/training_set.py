@@ -53,14 +53,14 @@ def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: n
     rows = risk.rows()
     periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons_days)
     drawn = sample(periods, design.negatives_per_positive, rng)
-    chosen = rows.take(drawn.chosen)
+    sampled = rows.take(drawn.positions)
     rate = steady_rate(view, risk, design.every_days)
     return TrainingSet(
-        chosen,
+        sampled,
         catalogue,
-        batch.compute(catalogue, view, risk, chosen),
-        rate[chosen.cutoff],
-        periods.take(drawn.chosen),
+        batch.compute(catalogue, view, risk, sampled),
+        rate[sampled.cutoff],
+        periods.take(drawn.positions),
         drawn.weight,
     )
 
@@ -69,7 +69,7 @@ def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: n
 class Sample:
     """Rows that were drawn for training, each with the inverse of its chance to be drawn."""
 
-    chosen: NDArray[np.int64]
+    positions: NDArray[np.int64]
     weight: NDArray[np.float64]
 
 
@@ -78,8 +78,8 @@ def sample(periods: Periods, negatives_per_positive: float, rng: np.random.Gener
 
     Horvitz and Thompson (1952): a row that was kept with chance q weighs 1 / q.
     """
-    fails, known = periods.fails, periods.is_known
-    failing, others = int(np.count_nonzero(fails)), int(np.count_nonzero(known & ~fails))
+    fails, is_known = periods.fails, periods.is_known
+    failing, others = int(np.count_nonzero(fails)), int(np.count_nonzero(is_known & ~fails))
     share = min(1.0, negatives_per_positive * max(failing, 1) / max(others, 1))
-    chosen = np.flatnonzero(known & (fails | (rng.random(len(fails)) < share)))
-    return Sample(chosen, np.where(fails[chosen], 1.0, 1.0 / share))
+    positions = np.flatnonzero(is_known & (fails | (rng.random(len(fails)) < share)))
+    return Sample(positions, np.where(fails[positions], 1.0, 1.0 / share))

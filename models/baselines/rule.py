@@ -77,10 +77,10 @@ class _Curve:
 def _fit_curve(values: Matrix, training: LabelledRows) -> _Curve:
     """Fit the curve to the rows that have a value."""
     is_known = ~np.isnan(values)
-    known, label, weight = values[is_known], training.label[is_known], training.weight[is_known]
-    low, middle, high = np.quantile(known.astype(np.float64), (0.1, 0.5, 0.9)) if len(known) else (0.0, 0.0, 0.0)
+    levels, label, weight = values[is_known], training.label[is_known], training.weight[is_known]
+    low, middle, high = np.quantile(levels.astype(np.float64), (0.1, 0.5, 0.9)) if len(levels) else (0.0, 0.0, 0.0)
     flat = _Curve(float(middle), max(float(high - low), 1.0), float(logit(training.failing_share)), MIN_SLOPE)
     if not (np.any(label == 1) and np.any(label == 0)):
         return flat
-    fitted = LogisticRegression(C=1e3, max_iter=1000).fit(flat.scaled(known)[:, None], label, weight)
+    fitted = LogisticRegression(C=1e3, max_iter=1000).fit(flat.scaled(levels)[:, None], label, weight)
     return replace(flat, intercept=float(fitted.intercept_[0]), slope=max(float(fitted.coef_[0, 0]), MIN_SLOPE))

@@ -152,5 +152,5 @@ class BaselineRunner:
 
     def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> LabelledRows:
         labels = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))
-        known = ~np.isnan(labels)
-        return LabelledRows(values[known], labels[known], weight[known])
+        is_known = ~np.isnan(labels)
+        return LabelledRows(values[is_known], labels[is_known], weight[is_known])

@@ -53,10 +53,10 @@ def cause_counts(view: View, rows: Rows, causes: Causes) -> dict[CountLevel, Arr
 
 def events_by_cause(view: View, rows: Rows, causes: Causes) -> list[EventArrays]:
     """Return the failures of each cause."""
-    known = known_causes(view.events(), causes.unknown)
-    code = pl.Series(causes.codes(known["cause"]))
+    failures = known_causes(view.events(), causes.unknown)
+    code = pl.Series(causes.codes(failures["cause"]))
     observed_from = Exposure.of(view, rows.names, rows.cutoffs).observed_from
-    return [EventArrays.of(known.filter(code == i), rows.names, observed_from) for i in range(len(causes.names))]
+    return [EventArrays.of(failures.filter(code == i), rows.names, observed_from) for i in range(len(causes.names))]
 
 
 def _count(events: EventArrays, rows: Rows, group: Index, window: timedelta | None) -> Array:

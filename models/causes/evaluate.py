@@ -49,13 +49,13 @@ def evaluate_causes(replay: CauseReplay, resampler: Resampler) -> CauseEvaluatio
 
     `log_loss_skill` is 1 - log loss / that of the fleet's frequencies of causes as they were known at each row.
     """
-    known = replay.take(replay.failure_rows.is_known)
-    failure, first, number = np.unique(known.failure_rows.failure, return_index=True, return_inverse=True)
+    explained = replay.take(replay.failure_rows.is_known)
+    failure, row_of_failure, number = np.unique(explained.failure_rows.failure, return_index=True, return_inverse=True)
     sums = {
-        name: np.bincount(number, known.failure_rows.weight * value, len(failure)).astype(np.float64)
-        for name, value in _values(known).items()
+        name: np.bincount(number, explained.failure_rows.weight * value, len(failure)).astype(np.float64)
+        for name, value in _values(explained).items()
     }
-    draws = _draws(known, first, sums, resampler) if len(failure) >= FEWEST_FAILURES else None
+    draws = _draws(explained, row_of_failure, sums, resampler) if len(failure) >= FEWEST_FAILURES else None
 
     def ratio(top: str, bottom: str) -> Estimate:
         value = quotient(float(sums[top].sum()), float(sums[bottom].sum()))
@@ -69,26 +69,28 @@ def evaluate_causes(replay: CauseReplay, resampler: Resampler) -> CauseEvaluatio
     )
 
 
-def _values(known: CauseReplay) -> dict[str, Array]:
+def _values(explained: CauseReplay) -> dict[str, Array]:
     """Return what is summed, of each row."""
-    cause, is_given = known.failure_rows.cause, known.model.is_given(known.probabilities)
-    is_right = known.probabilities.argmax(axis=1) == cause
+    cause, is_given = explained.failure_rows.cause, explained.model.is_given(explained.probabilities)
+    is_right = explained.probabilities.argmax(axis=1) == cause
     values = {
         "failures": np.ones(len(cause)),
-        "log_loss": log_losses(known.probabilities, cause),
-        "log_loss_of_frequencies": log_losses(known.frequencies, cause),
+        "log_loss": log_losses(explained.probabilities, cause),
+        "log_loss_of_frequencies": log_losses(explained.frequencies, cause),
         "right": is_right,
-        "commonest_right": known.frequencies.argmax(axis=1) == cause,
-        "last_right": known.last == cause,
+        "commonest_right": explained.frequencies.argmax(axis=1) == cause,
+        "last_right": explained.last == cause,
         "given": is_given,
         "given_right": is_given & is_right,
-        "given_probability": is_given * known.probabilities.max(axis=1),
+        "given_probability": is_given * explained.probabilities.max(axis=1),
     }
     return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
 
 
-def _draws(known: CauseReplay, first: Index, sums: Mapping[str, Array], resampler: Resampler) -> dict[str, Array]:
+def _draws(
+    explained: CauseReplay, row_of_failure: Index, sums: Mapping[str, Array], resampler: Resampler
+) -> dict[str, Array]:
     """Sum over the failures of each resample; `first` is a row of each failure."""
-    node, start = known.rows.node[first].astype(np.int32), known.failure_rows.start[first]
-    weights = resampler.weights(resampler.cells(known.rows.names, node, start))
+    node, start = explained.rows.node[row_of_failure].astype(np.int32), explained.failure_rows.start[row_of_failure]
+    weights = resampler.weights(resampler.cells(explained.rows.names, node, start))
     return {name: np.asarray((value[:, None] * weights).sum(axis=0)) for name, value in sums.items()}

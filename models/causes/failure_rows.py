@@ -38,7 +38,7 @@ class FailureRows:
         row = np.flatnonzero(next_failure <= rows.ts + horizon)
         followed = pl.DataFrame({"unit": rows.node[row], "start": next_failure[row]})
         failures = causes_of_failures(view.events(), causes.unknown)
-        known = pl.DataFrame(
+        failure_causes = pl.DataFrame(
             {
                 "unit": locate(failures[NODE], rows.names),
                 "start": to_times(failures["start"]),
@@ -46,7 +46,7 @@ class FailureRows:
                 "cause": causes.codes(failures["cause"]),
             }
         )
-        joined = followed.join(known, on=["unit", "start"], how="left", maintain_order="left")
+        joined = followed.join(failure_causes, on=["unit", "start"], how="left", maintain_order="left")
         return cls(row, joined["failure"].to_numpy(), next_failure[row], joined["cause"].to_numpy())
 
     def __len__(self) -> int:
@@ -68,9 +68,9 @@ class FailureRows:
         """Count the failures."""
         return len(np.unique(self.failure))
 
-    def take(self, chosen: NDArray[np.bool_] | Index) -> FailureRows:
+    def take(self, selection: NDArray[np.bool_] | Index) -> FailureRows:
         """Keep some rows."""
-        return FailureRows(self.row[chosen], self.failure[chosen], self.start[chosen], self.cause[chosen])
+        return FailureRows(self.row[selection], self.failure[selection], self.start[selection], self.cause[selection])
 
     def thinned(self, most: int, rng: np.random.Generator) -> FailureRows:
         """Draw at most so many rows of each failure."""

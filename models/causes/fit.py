@@ -60,22 +60,22 @@ class CauseTrainingRows:
         """The features of each row."""
         return self.training.features[self.failure_rows.row]
 
-    def take(self, chosen: NDArray[np.bool_]) -> CauseTrainingRows:
+    def take(self, is_kept: NDArray[np.bool_]) -> CauseTrainingRows:
         """Keep some rows."""
-        counts = {level: count[chosen] for level, count in self.counts.items()}
-        return CauseTrainingRows(self.view, self.training, self.failure_rows.take(chosen), counts, self.seed)
+        counts = {level: count[is_kept] for level, count in self.counts.items()}
+        return CauseTrainingRows(self.view, self.training, self.failure_rows.take(is_kept), counts, self.seed)
 
     def known_at(self, moment: np.datetime64, causes: Causes) -> CauseTrainingRows:
         """Keep what was known at a time, with the causes as they were known then."""
         earlier = self.take(self.ts < moment)
         rows = self.training.rows.take(earlier.failure_rows.row)
-        then = FailureRows.of(self.view.narrow(to_datetime(moment)), rows, self.horizon, causes)
-        known = then.take(then.is_known)
-        is_known = np.zeros(len(rows), dtype=bool)
-        is_known[known.row] = True
-        with_cause = earlier.take(is_known)
-        failure_rows = FailureRows(with_cause.failure_rows.row, known.failure, known.start, known.cause)
-        return CauseTrainingRows(self.view, self.training, failure_rows, with_cause.counts, self.seed)
+        rows_at_moment = FailureRows.of(self.view.narrow(to_datetime(moment)), rows, self.horizon, causes)
+        with_cause = rows_at_moment.take(rows_at_moment.is_known)
+        is_kept = np.zeros(len(rows), dtype=bool)
+        is_kept[with_cause.row] = True
+        kept = earlier.take(is_kept)
+        failure_rows = FailureRows(kept.failure_rows.row, with_cause.failure, with_cause.start, with_cause.cause)
+        return CauseTrainingRows(self.view, self.training, failure_rows, kept.counts, self.seed)
 
 
 def fit_cause_model(trained: Trained) -> CauseModel:
@@ -84,19 +84,19 @@ def fit_cause_model(trained: Trained) -> CauseModel:
     seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
     causes = Causes.of(view.events(), criteria)
     followed = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
-    known = followed.take(followed.is_known)
-    drawn = known.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
+    explained = followed.take(followed.is_known)
+    drawn = explained.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
     counts = cause_counts(view, training.rows.take(drawn.row), causes)
     rows = CauseTrainingRows(view, training, drawn, counts, seed)
-    unexplained = followed.failures - known.failures
-    doubt = _doubt(causes, known.failures, criteria)
+    unexplained = followed.failures - explained.failures
+    doubt = _doubt(causes, explained.failures, criteria)
     if doubt:
-        return CauseModel(causes, DirichletHierarchy({}), None, Blend(), NEVER, known.failures, unexplained, doubt)
+        return CauseModel(causes, DirichletHierarchy({}), None, Blend(), NEVER, explained.failures, unexplained, doubt)
     held_out = _held_out(rows, causes, folds)
     fitted = blend.fit(held_out)
     hierarchy, booster = _fit(rows, with_trees=fitted.tree_weight > 0)
     least = least_probability(held_out, fitted, criteria.min_probability) if held_out else NEVER
-    return CauseModel(causes, hierarchy, booster, fitted, least, known.failures, unexplained)
+    return CauseModel(causes, hierarchy, booster, fitted, least, explained.failures, unexplained)
 
 
 def _doubt(causes: Causes, failures: int, criteria: CauseCriteria) -> str:

@@ -55,9 +55,9 @@ def causes_of_failures(events: pl.DataFrame, unknown: tuple[str, ...]) -> pl.Dat
     recorded last, which corrects the other.
     """
     failures = merge_failures(events).sort("start", NODE)
-    known = known_causes(events, unknown).sort("start", "recorded_at", "cause", descending=[False, True, False])
+    explained = known_causes(events, unknown).sort("start", "recorded_at", "cause", descending=[False, True, False])
     begins = failures.with_columns(pl.col("start").alias("begin"))
-    of_failures = known.select(NODE, "start", "cause").join_asof(
+    of_failures = explained.select(NODE, "start", "cause").join_asof(
         begins, on="start", by=NODE, check_sortedness=False, strategy="backward"
     )
     first = of_failures.unique([NODE, "begin"], keep="first", maintain_order=True).select(NODE, "cause", start="begin")

@@ -52,13 +52,13 @@ class CauseModel:
     @property
     def summary(self) -> str:
         """Describe how many failures have a known cause, and from which probability on causes are given."""
-        known = f"{self.failures:,} of {self.failures + self.unexplained:,} failures have a known cause"
+        counts = f"{self.failures:,} of {self.failures + self.unexplained:,} failures have a known cause"
         if self.doubt:
-            return f"likely cause: unknown for every node: {self.doubt} ({known})"
+            return f"likely cause: unknown for every node: {self.doubt} ({counts})"
         named = ", ".join(self.causes.names[:-1])
         if self.least_probability >= NEVER:
-            return f"likely cause: unknown for every node: {_UNPROVEN} ({known}: {named})"
-        return f"likely causes: {known}: {named}; told where the leading one has {self.least_probability:.0%} or more"
+            return f"likely cause: unknown for every node: {_UNPROVEN} ({counts}: {named})"
+        return f"likely causes: {counts}: {named}; told where the leading one has {self.least_probability:.0%} or more"
 
     def probabilities(self, view: View, rows: Rows, features: NDArray[np.float32]) -> Array:
         """Return the probability of each cause if the row's node fails, by the view at each cutoff: rows x causes."""

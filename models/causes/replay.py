@@ -35,15 +35,15 @@ class CauseReplay:
     frequencies: Array  # of the fleet's causes, as they were known then
     last: Index  # the cause of the node's last failure with a known one, or the fleet's commonest
 
-    def take(self, chosen: NDArray[np.bool_]) -> CauseReplay:
+    def take(self, is_kept: NDArray[np.bool_]) -> CauseReplay:
         """Keep some rows."""
         return CauseReplay(
             self.model,
-            self.rows.take(chosen),
-            self.failure_rows.take(chosen),
-            self.probabilities[chosen],
-            self.frequencies[chosen],
-            self.last[chosen],
+            self.rows.take(is_kept),
+            self.failure_rows.take(is_kept),
+            self.probabilities[is_kept],
+            self.frequencies[is_kept],
+            self.last[is_kept],
         )
 
 

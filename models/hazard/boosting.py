@@ -32,7 +32,7 @@ class BinnedPeriods:
     """Person-period rows whose features are binned, once for any number of fits."""
 
     data: lgb.Dataset
-    known: NDArray[np.bool_]
+    is_known: NDArray[np.bool_]
     exposure: Floats
     feature_names: tuple[str, ...]
     horizons_days: tuple[float, ...]
@@ -40,12 +40,12 @@ class BinnedPeriods:
     @classmethod
     def of(cls, covariates: Covariates, periods: Periods, feature_names: tuple[str, ...], bins: int) -> BinnedPeriods:
         """Bin the features of every row and interval whose outcome is known."""
-        known = ~np.isnan(periods.outcome)
+        is_known = ~np.isnan(periods.outcome)
         base = base_log_odds(covariates.fleet_rate[:, None], interval_widths(periods.horizons_days))
         data = lgb.Dataset(
-            _stack(covariates.features, known),
-            label=_concatenate(periods.outcome, known),
-            init_score=_concatenate(base, known),
+            _stack(covariates.features, is_known),
+            label=_concatenate(periods.outcome, is_known),
+            init_score=_concatenate(base, is_known),
             params={
                 "max_bin": bins,
                 "bin_construct_sample_cnt": BINNED_SAMPLE,
@@ -54,11 +54,11 @@ class BinnedPeriods:
             },
             feature_name=[*(f"f{column}" for column in range(len(feature_names))), "interval"],
         ).construct()
-        return cls(data, known, periods.exposure, feature_names, periods.horizons_days)
+        return cls(data, is_known, periods.exposure, feature_names, periods.horizons_days)
 
     def fit(self, weight: Floats, params: Params) -> HazardModel:
         """Fit the boosters of every seed to rows of these weights; uncalibrated."""
-        self.data.set_weight(_concatenate(weight[:, None] * self.exposure, self.known))
+        self.data.set_weight(_concatenate(weight[:, None] * self.exposure, self.is_known))
         boosters = tuple(lgb.train(_options(params, seed), self.data, params.trees) for seed in range(params.seeds))
         return HazardModel(self.feature_names, self.horizons_days, boosters, Calibration.none(len(self.horizons_days)))
 
@@ -81,16 +81,16 @@ def _options(params: Params, seed: int) -> dict[str, Any]:
     }
 
 
-def _stack(features: Matrix, known: NDArray[np.bool_]) -> Matrix:
+def _stack(features: Matrix, is_known: NDArray[np.bool_]) -> Matrix:
     """Stack the known rows of one interval below those of the one before; the last column is the interval's number."""
-    ends = np.cumsum(known.sum(axis=0))
+    ends = np.cumsum(is_known.sum(axis=0))
     stacked = np.empty((int(ends[-1]), features.shape[1] + 1), dtype=np.float32)
     for interval, (begin, end) in enumerate(pairwise([0, *ends.tolist()])):
-        stacked[begin:end, :-1] = features[known[:, interval]]
+        stacked[begin:end, :-1] = features[is_known[:, interval]]
         stacked[begin:end, -1] = interval
     return stacked
 
 
-def _concatenate(values: Floats, known: NDArray[np.bool_]) -> Floats:
+def _concatenate(values: Floats, is_known: NDArray[np.bool_]) -> Floats:
     """Concatenate the known values of one interval after another: rows x intervals to the rows of `_stack`."""
-    return np.concatenate([values[known[:, interval], interval] for interval in range(known.shape[1])])
+    return np.concatenate([values[is_known[:, interval], interval] for interval in range(is_known.shape[1])])

@@ -28,10 +28,10 @@ class IntervalPredictions:
     weight: Floats
     fold: NDArray[np.int64]
 
-    def take(self, chosen: NDArray[np.bool_]) -> IntervalPredictions:
+    def take(self, is_kept: NDArray[np.bool_]) -> IntervalPredictions:
         """Keep some rows."""
         return IntervalPredictions(
-            self.base[chosen], self.score[chosen], self.outcome[chosen], self.weight[chosen], self.fold[chosen]
+            self.base[is_kept], self.score[is_kept], self.outcome[is_kept], self.weight[is_kept], self.fold[is_kept]
         )
 
 

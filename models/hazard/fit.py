@@ -55,13 +55,13 @@ class FoldData:
     binned: dict[int, BinnedPeriods] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, training: TrainingSet, periods: Periods, chosen: NDArray[np.bool_]) -> FoldData:
+    def of(cls, training: TrainingSet, periods: Periods, is_kept: NDArray[np.bool_]) -> FoldData:
         """Keep some rows of a training set, with these outcomes."""
         return cls(
-            covariates_of(training).take(chosen),
-            periods.take(chosen),
-            training.weight[chosen],
-            training.rows.ts[chosen],
+            covariates_of(training).take(is_kept),
+            periods.take(is_kept),
+            training.weight[is_kept],
+            training.rows.ts[is_kept],
             training.catalogue.names,
         )
 
@@ -124,8 +124,8 @@ def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> 
     None if no failure was known at its start: a model of no failures has nothing to do with the final one.
     """
     start, fold_of_row = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
-    known = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
-    periods = Periods.of(training.rows, known, training.periods.horizons_days)
+    outcomes = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
+    periods = Periods.of(training.rows, outcomes, training.periods.horizons_days)
     is_learned = (fold_of_row < number) & periods.is_known
     if not np.any(periods.fails[is_learned]):
         return None
@@ -166,14 +166,14 @@ def _interval_predictions(
     repeats = rows_per_failure(interval_widths(periods.horizons_days), recipe)
     intervals = []
     for interval, repeat in enumerate(repeats):
-        known = ~np.isnan(periods.outcome[:, interval])
+        is_known = ~np.isnan(periods.outcome[:, interval])
         intervals.append(
             IntervalPredictions(
-                predictions.base[known, interval],
-                predictions.score[known, interval],
-                periods.outcome[known, interval],
-                weight[known] * periods.exposure[known, interval] / repeat,
-                predictions.fold[known],
+                predictions.base[is_known, interval],
+                predictions.score[is_known, interval],
+                periods.outcome[is_known, interval],
+                weight[is_known] * periods.exposure[is_known, interval] / repeat,
+                predictions.fold[is_known],
             )
         )
     return intervals

@@ -34,9 +34,9 @@ class Covariates:
     features: Matrix
     fleet_rate: Floats
 
-    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Covariates:
+    def take(self, selection: NDArray[np.int64] | NDArray[np.bool_]) -> Covariates:
         """Keep some rows."""
-        return Covariates(self.features[chosen], self.fleet_rate[chosen])
+        return Covariates(self.features[selection], self.fleet_rate[selection])
 
 
 @dataclass(frozen=True, slots=True)

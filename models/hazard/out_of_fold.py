@@ -46,9 +46,9 @@ def forecasts(trained: Trained) -> dict[float, OutOfFoldForecast]:
     by_horizon = {}
     for column, horizon in enumerate(trained.model.horizons_days):
         labels = label(rows, outcomes, days(horizon))
-        known = ~np.isnan(labels)
-        if 0 < labels[known].sum() < np.count_nonzero(known):
-            by_horizon[horizon] = OutOfFoldForecast(probabilities[known, column], labels[known], weight[known])
+        is_known = ~np.isnan(labels)
+        if 0 < labels[is_known].sum() < np.count_nonzero(is_known):
+            by_horizon[horizon] = OutOfFoldForecast(probabilities[is_known, column], labels[is_known], weight[is_known])
     return by_horizon
 
 

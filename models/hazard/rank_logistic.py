@@ -37,13 +37,13 @@ class RankTransform:
     @classmethod
     def of(cls, values: Matrix) -> RankTransform:
         """Learn from training values; a feature that hardly varies, or is mostly missing, becomes 0."""
-        known = np.sort(values[~np.isnan(values)]).astype(np.float64)
-        if len(known) < MIN_VALUES or known[0] == known[-1]:
+        ordered = np.sort(values[~np.isnan(values)]).astype(np.float64)
+        if len(ordered) < MIN_VALUES or ordered[0] == ordered[-1]:
             return cls(np.zeros(1), np.zeros(1))
-        knots = np.unique(known[(KNOT_QUANTILES * (len(known) - 1)).astype(np.int64)])
-        twice_the_rank = np.searchsorted(known, knots, "left") + np.searchsorted(known, knots, "right")
-        scores = ndtri(twice_the_rank / 2 / len(known))
-        unscaled = np.interp(known, knots, scores)
+        knots = np.unique(ordered[(KNOT_QUANTILES * (len(ordered) - 1)).astype(np.int64)])
+        twice_the_rank = np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right")
+        scores = ndtri(twice_the_rank / 2 / len(ordered))
+        unscaled = np.interp(ordered, knots, scores)
         return cls(knots, (scores - unscaled.mean()) / unscaled.std())
 
     def apply(self, values: Matrix) -> Matrix:

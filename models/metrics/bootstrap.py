@@ -29,8 +29,8 @@ class NodeWeekCells:
     node: NDArray[np.intp]
     week: NDArray[np.intp]
 
-    def __getitem__(self, chosen: NDArray[np.intp] | NDArray[np.bool_] | slice) -> NodeWeekCells:
-        return NodeWeekCells(self.node[chosen], self.week[chosen])
+    def __getitem__(self, selection: NDArray[np.intp] | NDArray[np.bool_] | slice) -> NodeWeekCells:
+        return NodeWeekCells(self.node[selection], self.week[selection])
 
 
 def concatenate_cells(parts: Sequence[NodeWeekCells]) -> NodeWeekCells:

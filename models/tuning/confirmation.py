@@ -76,7 +76,7 @@ class SettingsComparison:
         return tuple(name for name, high in highs.items() if high is not None and high < 0)
 
 
-def compare(split: TuningSplit, chosen: Params, options: TuningOptions) -> SettingsComparison:
+def compare(split: TuningSplit, params: Params, options: TuningOptions) -> SettingsComparison:
     """Compare both settings on the newer folds.
 
     Raises:
@@ -88,7 +88,7 @@ def compare(split: TuningSplit, chosen: Params, options: TuningOptions) -> Setti
         rows.append(fold.test_rows)
         outcomes.append(fold.outcomes)
         today_scores.append(fold.scores(split.recipe))
-        chosen_scores.append(fold.scores(replace(split.recipe, params=chosen)))
+        chosen_scores.append(fold.scores(replace(split.recipe, params=params)))
     if not rows:
         raise TooLittleDataError("no fold is left to confirm settings on", fix="tune when there are more failures")
     confirmation = ConfirmationSet.of(split, np.concatenate(rows), IntervalOutcomes.concatenated(outcomes), options)
@@ -120,9 +120,9 @@ class ConfirmationSet:
     ) -> ConfirmationSet:
         """Label the rows by all that is known now, and draw the resamples: the same for all settings."""
         training, horizon = split.training, days(options.horizon_days)
-        rows, known = training.rows.take(test_rows), Outcomes.of(split.view, training.rows.names)
-        labels = label(rows, known, horizon)
-        node, start, failure = _number_failures(rows, known.next_failure(rows), labels == 1)
+        rows, known_outcomes = training.rows.take(test_rows), Outcomes.of(split.view, training.rows.names)
+        labels = label(rows, known_outcomes, horizon)
+        node, start, failure = _number_failures(rows, known_outcomes.next_failure(rows), labels == 1)
         rng = np.random.default_rng(options.seed)
         resampler = draw_resampler(rows.names, rows.ts.min(), rows.ts.max() + horizon, rng)
         return cls(
@@ -150,17 +150,17 @@ class ConfirmationSet:
     def _precision(self, probability: Floats) -> Estimate:
         """Compute the average precision; a row counts for as many nodes as its weight says."""
         is_known = ~np.isnan(self.label)
-        labels, known, weight = self.label[is_known], probability[is_known], self.weight[is_known]
+        labels, forecast, weight = self.label[is_known], probability[is_known], self.weight[is_known]
         if not labels.any():
             return Estimate(None)
-        segments = cut_segments(labels, known)
+        segments = cut_segments(labels, forecast)
         row_of_sums = segments.of_row + np.where(labels == 1, 0, segments.count)
         matrix = coo_array(
             (weight, (row_of_sums, np.arange(len(labels)))), shape=(2 * segments.count, len(labels))
         ).tocsc()
         sums = self.resampler.sums(matrix, self._cells(self.rows.take(is_known)))
         draws = [resampled_ranking(segments, *np.split(block, 2))["pr_auc"] for block in sums]
-        value = float(average_precision_score(labels, known, sample_weight=weight))
+        value = float(average_precision_score(labels, forecast, sample_weight=weight))
         return Estimate(value, np.concatenate(draws))
 
     def _caught(self, probability: Floats) -> Estimate:

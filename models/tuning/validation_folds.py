@@ -128,8 +128,8 @@ class TuningSplit:
 
     def selection_folds(self) -> list[ValidationFold]:
         """Prepare the older folds, labelled by what was known when the newer ones begin."""
-        known = Outcomes.of(self.view.narrow(self.confirmation_start), self.training.rows.names)
-        periods = Periods.of(self.training.rows, known, self.training.periods.horizons_days)
+        outcomes = Outcomes.of(self.view.narrow(self.confirmation_start), self.training.rows.names)
+        periods = Periods.of(self.training.rows, outcomes, self.training.periods.horizons_days)
         return list(self._folds(range(1, self.half + 1), periods))
 
     def confirmation_folds(self) -> Iterator[ValidationFold]:

@@ -20,7 +20,7 @@ from data.validation.node_names import NodeNames, require_known_nodes
 from data.validation.rows import Bounds, count_reasons
 from data.view import RecordFrames
 from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of
-from pipelines.output.exit_codes import KNOWN_ERRORS, as_nodeward_error
+from pipelines.output.command_errors import KNOWN_ERRORS, as_nodeward_error
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.reachability import require_answer
@@ -74,10 +74,10 @@ def _test(what: str, action: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(what, action())
     except KNOWN_ERRORS as error:
-        known = as_nodeward_error(error)
-        if known is None:
+        nodeward_error = as_nodeward_error(error)
+        if nodeward_error is None:
             raise
-        return CheckResult(what, known.what, known)
+        return CheckResult(what, nodeward_error.what, nodeward_error)
 
 
 def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:

@@ -40,13 +40,13 @@ def features(settings: Settings, at: datetime | None = None) -> pl.DataFrame:
         SettingsError: if the time is in the future.
     """
     with _records_as_of(settings, at) as (view, setup):
-        chosen = _catalogue(view, setup)
+        catalogue = _catalogue(view, setup)
         risk = assess(view, cutoffs(view, setup)[-1:], setup.design.coverage)
         rows = risk.rows()
-        values = batch.compute(chosen, view, risk, rows)
+        values = batch.compute(catalogue, view, risk, rows)
     nodes = pl.Series(NODE, [rows.names[index] for index in rows.node], pl.String())
     columns = [
-        pl.Series(name, values[:, column], pl.Float32()).fill_nan(None) for name, column in chosen.columns.items()
+        pl.Series(name, values[:, column], pl.Float32()).fill_nan(None) for name, column in catalogue.columns.items()
     ]
     return pl.DataFrame([nodes, *columns])
 

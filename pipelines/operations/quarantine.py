@@ -87,9 +87,9 @@ def list_quarantine(settings: Settings, selection: Selection) -> Listing:
 
 def check_again(settings: Settings, selection: Selection) -> Listing:
     """Check the rows again by the present settings and inventory, merge the valid ones, and list what stays."""
-    chosen = selection.rows()
+    selected = selection.rows()
     with wiring.records(settings) as records:
-        replayed = replay(wiring.store(settings), records, wiring.wall_clock, ingest_options(settings), chosen)
+        replayed = replay(wiring.store(settings), records, wiring.wall_clock, ingest_options(settings), selected)
     return Listing(list_quarantine(settings, selection).groups, replayed=replayed)
 
 
@@ -115,7 +115,7 @@ def purge_age(older_than: str | None, *, replay: bool, purge: bool) -> timedelta
 
 def purge(settings: Settings, selection: Selection, older_than: timedelta) -> Listing:
     """Drop the rows that came longer ago, and list what stays."""
-    store, chosen = wiring.store(settings), selection.rows()
+    store, selected = wiring.store(settings), selection.rows()
     with store.exclusive_lock(ingest_options(settings).lock_timeout):
-        purged = Quarantine(store.quarantine).purge(wiring.wall_clock() - older_than, chosen)
+        purged = Quarantine(store.quarantine).purge(wiring.wall_clock() - older_than, selected)
     return Listing(list_quarantine(settings, selection).groups, purged=purged)

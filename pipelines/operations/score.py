@@ -127,5 +127,5 @@ def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNod
 
 
 def _nearest(table: pl.DataFrame, horizon_days: float) -> float:
-    known: list[float] = table["horizon_hours"].unique().to_list()
-    return min(known, key=lambda hours: (abs(hours - 24 * horizon_days), hours))
+    horizons_hours: list[float] = table["horizon_hours"].unique().to_list()
+    return min(horizons_hours, key=lambda hours: (abs(hours - 24 * horizon_days), hours))

@@ -31,9 +31,9 @@ def known_keys(model: type[BaseModel], prefix: Key = ()) -> Iterator[Key]:
 
 def suggest(model: type[BaseModel], wrong: Key) -> str:
     """Return a hint: the known key that was most likely meant, or the keys that the table can hold."""
-    known = [_named_like(key, wrong) for key in known_keys(model)]
-    same_table = [key for key in known if key[:-1] == wrong[:-1]]
-    elsewhere = [key for key in known if key not in same_table]
+    candidates = [_named_like(key, wrong) for key in known_keys(model)]
+    same_table = [key for key in candidates if key[:-1] == wrong[:-1]]
+    elsewhere = [key for key in candidates if key not in same_table]
     meant = (
         _closest(same_table, wrong[-1], _SAME_TABLE_CUTOFF)
         or _closest(elsewhere, wrong[-1], 1.0)

@@ -66,15 +66,15 @@ def model_features(settings: Settings, stored: Collection[str], manifest: Manife
     )
     history_features = set(build(no_metrics).names)
     split_names = [name.rsplit(SEPARATOR, 2) for name in manifest.features if name not in history_features]
-    known = sorted({metric for metric, *_ in split_names} - {COUNTERS})
+    model_metrics = sorted({metric for metric, *_ in split_names} - {COUNTERS})
     idle_below = {
         metric: below for metric, statistic, _ in split_names if (below := threshold_of(statistic)) is not None
     }
-    metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle_below.get(name)) for name in known)
+    metrics = tuple(replace(settings.metrics.metric(name), idle_below=idle_below.get(name)) for name in model_metrics)
     available = set(stored) - set(settings.metrics.ignore)
     by_name = {feature.name: feature for feature in build(replace(no_metrics, metrics=metrics)).features}
     catalogue = Catalogue(tuple(by_name[name] for name in manifest.features if name in by_name))
-    missing, new = sorted(set(known) - available), sorted(available - set(known))
+    missing, new = sorted(set(model_metrics) - available), sorted(available - set(model_metrics))
     return ModelFeatures(catalogue, metrics, tuple(missing), tuple(new))
 
 

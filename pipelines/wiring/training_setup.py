@@ -67,10 +67,10 @@ def _cause_criteria(causes: CauseSettings) -> CauseCriteria:
 
 
 def _require(metrics: Sequence[Metric], required: Sequence[str], key: str) -> None:
-    known = sorted(metric.name for metric in metrics)
+    metric_names = sorted(metric.name for metric in metrics)
     for name in required:
-        if name not in known:
+        if name not in metric_names:
             raise SettingsError(
-                f"{key} names {name!r}, which telemetry does not have; it has {', '.join(known) or 'no metric'}",
+                f"{key} names {name!r}, which telemetry does not have; it has {', '.join(metric_names) or 'no metric'}",
                 fix=f"correct {key}, or ingest telemetry that has it",
             )

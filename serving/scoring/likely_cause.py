@@ -51,8 +51,8 @@ def likely_cause_summary(likely_causes: Sequence[LikelyCause]) -> str:
     """
     if not likely_causes:
         return ""
-    if known := sum(likely_cause.is_known for likely_cause in likely_causes):
-        return f"likely cause: known for {known:,} of {len(likely_causes):,} nodes"
+    if count := sum(likely_cause.is_known for likely_cause in likely_causes):
+        return f"likely cause: known for {count:,} of {len(likely_causes):,} nodes"
     notes = {likely_cause.note.rpartition(": ")[2] for likely_cause in likely_causes}
     note = f": {notes.pop()}" if len(notes) == 1 and "" not in notes else ""
     return f"likely cause: unknown for every node{note}"

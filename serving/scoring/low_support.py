@@ -79,5 +79,5 @@ def _node_days(nodes: pl.DataFrame, until: datetime) -> dict[str, float]:
     """Return the days for which the nodes of each hardware model were observed until a time, summed by model."""
     end = pl.min_horizontal(pl.col("observed_until").fill_null(until), pl.lit(until))
     days = (end - pl.col("observed_from")).dt.total_microseconds() / (DAY / timedelta(microseconds=1))
-    known = nodes.select(NODE, pl.col("hardware"), days=days.clip(lower_bound=0)).drop_nulls("hardware")
-    return dict(known.group_by("hardware").agg(pl.col("days").sum()).iter_rows())
+    node_days = nodes.select(NODE, pl.col("hardware"), days=days.clip(lower_bound=0)).drop_nulls("hardware")
+    return dict(node_days.group_by("hardware").agg(pl.col("days").sum()).iter_rows())

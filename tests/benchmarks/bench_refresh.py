@@ -116,9 +116,9 @@ def _buckets(nodes: int, hours: list[int], rng: np.random.Generator) -> pl.DataF
 def _inventory(nodes: int) -> pl.DataFrame:
     racks = {NODE: names(nodes), "rack": [f"rack{number // 20}" for number in range(nodes)]}
     start = pl.lit(START - HOUR).cast(TIMES)
-    known = pl.DataFrame(racks).with_columns(start.alias("observed_from"), start.alias("as_of"))
-    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in NODE_SCHEMA.items() if name not in known.columns]
-    return known.with_columns(unknown).select(*NODE_SCHEMA)
+    inventory = pl.DataFrame(racks).with_columns(start.alias("observed_from"), start.alias("as_of"))
+    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in NODE_SCHEMA.items() if name not in inventory.columns]
+    return inventory.with_columns(unknown).select(*NODE_SCHEMA)
 
 
 def _hour_of_samples(nodes: int) -> pl.DataFrame:

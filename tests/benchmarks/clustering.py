@@ -32,14 +32,14 @@ class FailureRecords:
     def of(cls, name: str, events: pl.DataFrame, nodes: pl.DataFrame, group: str) -> FailureRecords:
         """Join a fleet's tables; nodes without an end are observed until the last event begins."""
         end = events.select(pl.col("start").max()).item()
-        known = nodes.select(
+        observed = nodes.select(
             "node",
             group=pl.col(group),
             since=pl.col("observed_from").dt.cast_time_unit("us"),
             until=pl.col("observed_until").dt.cast_time_unit("us").fill_null(end),
         )
         failures = events.filter(pl.col("kind") == "failure").select("node", "start", "end")
-        return cls(name, failures.join(known, on="node").sort("node", "start"), known, group == "rack")
+        return cls(name, failures.join(observed, on="node").sort("node", "start"), observed, group == "rack")
 
     @property
     def node_years(self) -> float:
@@ -67,8 +67,8 @@ class FailureRecords:
 
 
 def _positive(hours: pl.DataFrame) -> Floats:
-    known = hours.to_series().drop_nulls().to_numpy()
-    return np.asarray(known[known > 0], dtype=np.float64)
+    values = hours.to_series().drop_nulls().to_numpy()
+    return np.asarray(values[values > 0], dtype=np.float64)
 
 
 def weibull_shape(hours: Floats) -> float:

@@ -97,9 +97,9 @@ def cox(gaps: pd.DataFrame, open_gaps: pd.DataFrame, horizon_days: float) -> Flo
     relative_hazard = np.exp(model.predict_log_partial_hazard(open_gaps[list(COVARIATES)]).to_numpy())
     hazard = np.empty(len(open_gaps))
     for stratum, stratum_gaps in gaps.groupby("hardware"):
-        chosen = (open_gaps["hardware"] == stratum).to_numpy()
+        in_stratum = (open_gaps["hardware"] == stratum).to_numpy()
         baseline = model.baseline_cumulative_hazard_[stratum].ffill().fillna(0.0)
-        hazard[chosen] = _smoothed(baseline, stratum_gaps, open_gaps["age"].to_numpy()[chosen], horizon_days)
+        hazard[in_stratum] = _smoothed(baseline, stratum_gaps, open_gaps["age"].to_numpy()[in_stratum], horizon_days)
     return np.asarray(-np.expm1(-hazard * relative_hazard))
 
 

@@ -67,13 +67,13 @@ class LearnerData:
         trained, (rows, _) = replay.trained, replay.of_horizon(horizon_days)
         training = trained.training
         labels = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
-        known = ~np.isnan(labels)
+        is_known = ~np.isnan(labels)
         view = hindsight.narrow(to_datetime(rows.cutoffs[-1]))
         rate = steady_rate(view, replay.risk, replay.setup.design.every_days)[rows.cutoff]
-        learned = _with_rate(training.features, training.fleet_rate)[known]
+        learned = _with_rate(training.features, training.fleet_rate)[is_known]
         return cls(
-            LabelledRows(learned, labels[known], training.weight[known]),
-            training.rows.ts[known],
+            LabelledRows(learned, labels[is_known], training.weight[is_known]),
+            training.rows.ts[is_known],
             days(horizon_days),
             _with_rate(batch.compute(training.catalogue, view, replay.risk, rows), rate),
         )
@@ -94,8 +94,8 @@ def _with_rate(features: Matrix, rate: Floats) -> Matrix:
     return np.column_stack([features, rate.astype(np.float32)])
 
 
-def _take(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:
-    return LabelledRows(rows.features[chosen], rows.label[chosen], rows.weight[chosen])
+def _take(rows: LabelledRows, is_kept: NDArray[np.bool_]) -> LabelledRows:
+    return LabelledRows(rows.features[is_kept], rows.label[is_kept], rows.weight[is_kept])
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,9 +134,9 @@ def test_the_cases_have_rows_and_features_that_could_leak(name: str) -> None:
 @each_step
 def test_records_that_end_at_the_cutoff_give_the_same_bits(name: str, step: int) -> None:
     case, cutoff = case_of(name), case_of(name).cutoffs[step]
-    known = case.fleet.known_at(to_datetime(cutoff))
+    records = case.fleet.known_at(to_datetime(cutoff))
     for cutoffs in (case.cutoffs[step : step + 1], case.cutoffs[: step + 1]):
-        assert not case.compute(known, cutoffs).differences(in_hindsight(name), cutoff)
+        assert not case.compute(records, cutoffs).differences(in_hindsight(name), cutoff)
 
 
 @each_case
@@ -220,12 +220,12 @@ def test_encoders_depend_only_on_what_was_known_at_the_cutoff(name: str, step: i
     case = case_of(name)
     cutoffs = case.cutoffs[: step + 1]
     at = to_datetime(cutoffs[-1])
-    known, full = case.fleet.known_at(at).view(at), case.fleet.view(at)
+    view, full = case.fleet.known_at(at).view(at), case.fleet.view(at)
     assert capabilities_of(full, case.fleet.metrics, case.windows) == capabilities_of(
-        known, case.fleet.metrics, case.windows
+        view, case.fleet.metrics, case.windows
     )
     for rate in (base_rate, steady_rate):
-        at_the_time = rate(known, assess(known, cutoffs, case.coverage), 1.0)
+        at_the_time = rate(view, assess(view, cutoffs, case.coverage), 1.0)
         later = rate(case.fleet.view(), in_hindsight(name).risk, 1.0)
         assert at_the_time.tobytes() == later[: step + 1].tobytes()
 

@@ -43,9 +43,9 @@ def test_a_node_is_known_from_its_first_observation_and_its_departure_not_before
         {"node": "a", "observed_from": START + 2 * HOUR},
     ]
     view = fleet(nodes=inventory).view(START + 9 * HOUR)
-    known = [view.narrow(START + hours * HOUR).nodes() for hours in (-1, 1, 4, 5)]
-    assert [nodes["node"].to_list() for nodes in known] == [[], ["b"], ["a", "b"], ["a", "b"]]
-    assert [nodes["observed_until"].drop_nulls().len() for nodes in known] == [0, 0, 0, 1]
+    inventories = [view.narrow(START + hours * HOUR).nodes() for hours in (-1, 1, 4, 5)]
+    assert [nodes["node"].to_list() for nodes in inventories] == [[], ["b"], ["a", "b"], ["a", "b"]]
+    assert [nodes["observed_until"].drop_nulls().len() for nodes in inventories] == [0, 0, 0, 1]
 
 
 def test_a_blind_period_is_known_from_when_it_was_recorded() -> None:

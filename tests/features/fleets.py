@@ -64,11 +64,13 @@ class Fleet:
 
     def known_at(self, at: datetime) -> Fleet:
         """Return the records as if every source had been exported at a time."""
-        known = self.events.filter((pl.col("recorded_at") <= at) & (pl.col("start") <= at))
+        known_events = self.events.filter((pl.col("recorded_at") <= at) & (pl.col("start") <= at))
         has_ended, has_left = pl.col("end_recorded_at") <= at, pl.col("observed_until") <= at
         return replace(
             self,
-            events=known.with_columns(pl.when(has_ended).then(name).alias(name) for name in ("end", "end_recorded_at")),
+            events=known_events.with_columns(
+                pl.when(has_ended).then(name).alias(name) for name in ("end", "end_recorded_at")
+            ),
             nodes=self.nodes.filter(pl.col("observed_from") <= at).with_columns(
                 pl.when(has_left).then("observed_until").alias("observed_until")
             ),

@@ -51,10 +51,10 @@ def made_up_cases(rng: np.random.Generator, size: Size) -> EvaluationSet:
 def made_up_scores(rng: np.random.Generator, cases: EvaluationSet) -> Scores:
     """Draw scores that know nothing, tie everywhere, tie often, and know a little of the labels."""
     rows = len(cases.node)
-    known = np.nan_to_num(cases.label)
-    rate = max(float(known.mean()), 1e-3)
-    counts = rng.poisson(0.3 + known)
-    log_odds = np.log(rate / (1 - rate)) + 1.5 * known + rng.normal(0, 1, rows)
+    label = np.nan_to_num(cases.label)
+    rate = max(float(label.mean()), 1e-3)
+    counts = rng.poisson(0.3 + label)
+    log_odds = np.log(rate / (1 - rate)) + 1.5 * label + rng.normal(0, 1, rows)
     return {
         "random": rng.random(rows),
         "base_rate": np.full(rows, rate),

@@ -70,8 +70,8 @@ class _NodeTimes:
 
     def grouping(self, name: str, labels: tuple[str, ...], group: Index, *, is_ordered: bool = False) -> Grouping:
         """Turn a group for each node at a time into a grouping."""
-        known = np.where(self.node < 0, NO_GROUP, group)
-        return Grouping(name, labels, known[: self.rows], known[self.rows :], is_ordered)
+        group_or_none = np.where(self.node < 0, NO_GROUP, group)
+        return Grouping(name, labels, group_or_none[: self.rows], group_or_none[self.rows :], is_ordered)
 
 
 def whole_fleet(context: EvaluationContext) -> Grouping:
@@ -89,10 +89,10 @@ def groupings(context: EvaluationContext, hindsight: View, idle: Array | None = 
     cutoffs = context.scoring_times.distinct
     if not len(cutoffs):
         return ()
-    known, node_times = hindsight.narrow(to_datetime(cutoffs[-1])), _NodeTimes.of(context)
-    nodes = inventory(known, context.cases.names)
+    view, node_times = hindsight.narrow(to_datetime(cutoffs[-1])), _NodeTimes.of(context)
+    nodes = inventory(view, context.cases.names)
     by_work = [] if idle is None else [_by_work(node_times, cutoffs, idle)]
-    every = [*_by_inventory(node_times, nodes), _by_age(node_times, nodes), _by_history(node_times, known, nodes)]
+    every = [*_by_inventory(node_times, nodes), _by_age(node_times, nodes), _by_history(node_times, view, nodes)]
     return tuple(grouping for grouping in (*every, *by_work) if grouping.is_informative)
 
 
@@ -121,9 +121,9 @@ def _by_age(node_times: _NodeTimes, nodes: pl.DataFrame) -> Grouping:
     return node_times.grouping(AGE, AGES, np.searchsorted(limits, age, side="right").astype(np.int64), is_ordered=True)
 
 
-def _by_history(node_times: _NodeTimes, known: View, nodes: pl.DataFrame) -> Grouping:
+def _by_history(node_times: _NodeTimes, view: View, nodes: pl.DataFrame) -> Grouping:
     """Group nodes that had failed before, as far as was known, and those that had not."""
-    failures = known.events().filter(pl.col("kind") == EventKind.FAILURE)
+    failures = view.events().filter(pl.col("kind") == EventKind.FAILURE)
     first = failures.group_by(NODE).agg(known_from=pl.max_horizontal("recorded_at", "start").min())
     known_from = to_times(nodes.join(first, on=NODE, how="left", maintain_order="left")["known_from"])
     has_failed = known_from[node_times.node] <= node_times.ts

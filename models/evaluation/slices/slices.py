@@ -166,16 +166,16 @@ def _of_slice(draws: SliceSums, row: int) -> SliceSums:
     return {} if row == NO_GROUP else {name: values[row] for name, values in draws.items()}
 
 
-def _slice(alarms: ModelAlarms, layout: SliceLayout, i: int, draws: SliceSums) -> Slice:
-    sums = {name: float(values[i]) for name, values in layout.sums.items()}
+def _slice(alarms: ModelAlarms, layout: SliceLayout, position: int, draws: SliceSums) -> Slice:
+    sums = {name: float(values[position]) for name, values in layout.sums.items()}
     figures = {
         name: Estimate(quotient(sums[top], sums[bottom]), divide(draws[top], draws[bottom]) if draws else None)
         for name, (top, bottom) in QUOTIENTS.items()
     }
     level = figures["observed_over_expected"]
     return Slice(
-        layout.labels[i],
-        layout.pooled[i],
+        layout.labels[position],
+        layout.pooled[position],
         int(sums["rows"]) * alarms.context.cases.every_days,
         int(sums["alarms"]),
         quotient(sums["alarms"], len(alarms.outcome.rows)),
@@ -183,7 +183,7 @@ def _slice(alarms: ModelAlarms, layout: SliceLayout, i: int, draws: SliceSums) -
         int(sums["caught"]),
         sums["failures"] / level.value if level.value else sums["expected"] * in_failures(alarms.context),
         figures,
-        bool(layout.is_significant[i]) and _excludes_one(level),
+        bool(layout.is_significant[position]) and _excludes_one(level),
     )
 
 

@@ -24,15 +24,15 @@ RADIUS: Final = 5.5
 
 def draw(caught: Mapping[str, Estimate], title: str) -> Markup:
     """Draw a row for each model whose share is known, the best one first."""
-    known = {model: share for model, share in caught.items() if share.value is not None}
-    ranked = sorted(known, key=lambda model: -(known[model].value or 0.0))
+    shares = {model: share for model, share in caught.items() if share.value is not None}
+    ranked = sorted(shares, key=lambda model: -(shares[model].value or 0.0))
     frame = Frame(380, ROW * len(ranked) + 44, top=8, right=50, bottom=36, left=126)
-    values = [value for share in known.values() for value in (*share.bounds(), share.value) if value is not None]
+    values = [value for share in shares.values() for value in (*share.bounds(), share.value) if value is not None]
     scale = LinearScale(0.0, max([SMALLEST_RANGE, *values]), *frame.x)
     parts = x_axis(frame, [(scale(tick), percentage(tick)) for tick in scale.ticks(5)])
     for row, model in enumerate(ranked):
-        parts += _row(known[model], model, scale, frame.top + ROW * (row + 0.5))
-    return picture(frame, title, "; ".join(_description(known[model], model) for model in ranked), parts)
+        parts += _row(shares[model], model, scale, frame.top + ROW * (row + 0.5))
+    return picture(frame, title, "; ".join(_description(shares[model], model) for model in ranked), parts)
 
 
 def _row(share: Estimate, model: str, scale: LinearScale, y: float) -> Iterator[Markup]:

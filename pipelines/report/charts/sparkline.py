@@ -57,9 +57,9 @@ def draw_risk(mistake: Mistake, title: str) -> Markup:
     """Draw the node's probability as it was forecast, and the lowest one that raised an alarm."""
     x, risk = TimeScale(mistake.start, mistake.end, *FRAME.x), mistake.risk
     threshold = np.where(np.isfinite(risk.threshold), risk.threshold, np.nan)
-    known = np.concatenate([risk.probability, threshold[np.isfinite(threshold)]])
-    low = max(float(known.min(initial=1.0)) / 1.6, LOWEST_RISK)
-    y = LogarithmicScale(low, max(min(float(known.max(initial=0.0)) * 1.6, 1.0), 4 * low), *FRAME.y)
+    shown_values = np.concatenate([risk.probability, threshold[np.isfinite(threshold)]])
+    low = max(float(shown_values.min(initial=1.0)) / 1.6, LOWEST_RISK)
+    y = LogarithmicScale(low, max(min(float(shown_values.max(initial=0.0)) * 1.6, 1.0), 4 * low), *FRAME.y)
     places = [x(time) for time in risk.times]
 
     def points(values: Array) -> list[Point]:
@@ -84,10 +84,10 @@ def draw_risk(mistake: Mistake, title: str) -> Markup:
 
 
 def _trace_description(trace: Trace) -> str:
-    known = np.flatnonzero(np.isfinite(trace.value))
-    if not len(known):
+    positions = np.flatnonzero(np.isfinite(trace.value))
+    if not len(positions):
         return NO_VALUE
-    first, last = known[0], known[-1]
+    first, last = positions[0], positions[-1]
     return (
         f"from {typeset(float(trace.value[first]))} to {typeset(float(trace.value[last]))} {trace.unit}; "
         f"the fleet's median at the end: {typeset(float(trace.middle[last]))}"
@@ -116,9 +116,9 @@ def _background(mistake: Mistake, x: TimeScale, levels: list[tuple[float, str]])
 
 
 def _range(values: Array) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return 0.0, 1.0
-    low, high = float(known.min()), float(known.max())
+    low, high = float(finite.min()), float(finite.max())
     room = HEADROOM * (high - low) or max(abs(high) * HEADROOM, 0.5)
     return max(low - room, 0.0) if low >= 0 else low - room, high + room

@@ -72,7 +72,8 @@ def published_scores(scores: pl.DataFrame, decisions: pl.DataFrame, horizon_days
     as_of = scores[TS].max()
     if as_of is None:
         return None
-    hours = min(scores["horizon_hours"].unique().sort(), key=lambda known: abs(known - HOURS_A_DAY * horizon_days))
+    horizons_hours = scores["horizon_hours"].unique().sort()
+    hours = min(horizons_hours, key=lambda hours: abs(hours - HOURS_A_DAY * horizon_days))
     at_horizon = scores.filter(pl.col("horizon_hours") == hours)
     ranked = at_horizon.drop_nulls("probability").sort("probability", NODE, descending=[True, False])
     return CurrentScores(

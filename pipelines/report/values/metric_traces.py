@@ -143,24 +143,24 @@ def thin(values: Array, group: int) -> Array:
     """Return the mean of each `group` columns without missing values; an incomplete last group is dropped."""
     whole = values.shape[1] // group * group
     parts = values[:, :whole].reshape(len(values), -1, group)
-    known = np.isfinite(parts)
-    count = known.sum(axis=2)
-    return np.where(count > 0, np.where(known, parts, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
+    is_finite = np.isfinite(parts)
+    count = is_finite.sum(axis=2)
+    return np.where(count > 0, np.where(is_finite, parts, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
 
 
 def fleet_quantiles(values: Array) -> Array:
     """Return the FLEET_QUANTILES of each column over the rows that have a value; NaN where none has."""
     out = np.full((len(FLEET_QUANTILES), values.shape[1]), np.nan)
-    known = np.isfinite(values).any(axis=0)
-    if known.any():
-        out[:, known] = np.nanquantile(values[:, known], FLEET_QUANTILES, axis=0)
+    has_values = np.isfinite(values).any(axis=0)
+    if has_values.any():
+        out[:, has_values] = np.nanquantile(values[:, has_values], FLEET_QUANTILES, axis=0)
     return out
 
 
 def finite_mean(values: Array) -> float:
     """Return the mean of the finite values; NaN if there is none."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
 
 
 def moved_most(traces: list[Trace], moment: np.datetime64, count: int) -> list[Trace]:

@@ -13,8 +13,8 @@ NO_DELAY = timedelta(0)
 SAMPLES = telemetry([("n1", HOUR, NO_DELAY, 1.0), ("n2", HOUR, NO_DELAY, 2.0)])
 
 
-def preflight_of(checked: MemorySource, *known: str) -> Preflight:
-    return run_preflight(checked, Bounds(checked.name, NOW, pl.Series("node", known, dtype=pl.String)))
+def preflight_of(checked: MemorySource, *nodes: str) -> Preflight:
+    return run_preflight(checked, Bounds(checked.name, NOW, pl.Series("node", nodes, dtype=pl.String)))
 
 
 def test_earlier_nodes_and_nodes_of_this_inventory_are_known() -> None:

@@ -140,7 +140,7 @@ def test_opening_a_current_database_writes_nothing(old_database: Path) -> None:
 
 def test_a_newer_version_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     url = create_database(tmp_path / "x.db", VERSION_1 + VERSION_99)
-    known = rf"x\.db has tables of version 99, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}"
-    with pytest.raises(DataError, match=known):
+    message = rf"x\.db has tables of version 99, but this Nodeward knows them up to {migrations.SCHEMA_VERSION}"
+    with pytest.raises(DataError, match=message):
         Records.open(url)
     assert version_of(url) == 99

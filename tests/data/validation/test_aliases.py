@@ -39,9 +39,9 @@ def test_an_alias_that_begins_like_a_list_is_a_name(written: str) -> None:
 
 
 def test_a_node_keeps_the_name_under_which_it_was_first_listed() -> None:
-    known = NodeNames(SpellingRules(), ["n1", "n2"])
+    node_names = NodeNames(SpellingRules(), ["n1", "n2"])
     rows = nodes([{"node": "N1.example.org"}, {"node": "compute2", "labels": labels_with("n2")}, {"node": "new"}])
-    renamed, aliases = recognise_nodes(rows, known)
+    renamed, aliases = recognise_nodes(rows, node_names)
     assert renamed["node"].to_list() == ["n1", "n2", "new"]
     names = NodeNames(SpellingRules(), renamed["node"], aliases)
     assert [names.canonical(name) for name in ("compute2:9100", "n1.example.org", "N2")] == ["n2", "n1", "n2"]

@@ -64,8 +64,8 @@ def test_some_rows_alone_have_the_same_bits_as_among_all_rows() -> None:
     risk, catalogue = assess(view, daily(START + 2 * DAY, 15), Coverage("seen_n", 0.5)), build(FLEET)
     rows = risk.rows()
     matrix = batch.compute(catalogue, view, risk, rows)
-    for chosen in (np.arange(len(rows))[::3], np.flatnonzero(rows.cutoff == 4), np.array([len(rows) - 1, 0])):
-        assert same_bits(batch.compute(catalogue, view, risk, rows.take(chosen)), matrix[chosen])
+    for positions in (np.arange(len(rows))[::3], np.flatnonzero(rows.cutoff == 4), np.array([len(rows) - 1, 0])):
+        assert same_bits(batch.compute(catalogue, view, risk, rows.take(positions)), matrix[positions])
 
 
 def test_spans_of_time_and_runs_of_metrics_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,10 +174,10 @@ def test_blocks_hold_each_row_once_with_the_bits_of_the_whole_matrix() -> None:
     for cells in (1, 3 * len(risk.names) * len(catalogue.features), matrix.size):
         blocks = list(batch.blocks(catalogue, view, risk, rows, cells))
         assert (len(blocks) == 1) == (cells == matrix.size)
-        assert np.array_equal(np.sort(np.concatenate([chosen for chosen, _ in blocks])), np.arange(len(rows)))
-        for chosen, block in blocks:
-            assert same_bits(block, matrix[chosen])
-            assert block.size <= cells or len(np.unique(rows.cutoff[chosen])) == 1
+        assert np.array_equal(np.sort(np.concatenate([positions for positions, _ in blocks])), np.arange(len(rows)))
+        for positions, block in blocks:
+            assert same_bits(block, matrix[positions])
+            assert block.size <= cells or len(np.unique(rows.cutoff[positions])) == 1
 
 
 def test_without_rows_there_is_no_block() -> None:

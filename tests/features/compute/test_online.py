@@ -73,9 +73,9 @@ def both(records: Fleet, at: datetime, catalogue: Catalogue, cache: MemoryCache)
     return batch.compute(catalogue, view, risk, rows), online.compute(catalogue, view, risk, rows, cache)
 
 
-def forget(windows: SlidingWindows, changed: pl.DataFrame, known: pl.DataFrame) -> None:
+def forget(windows: SlidingWindows, changed: pl.DataFrame, newly_known: pl.DataFrame) -> None:
     """Drop the tables with a bucket of which samples changed, or became known since the last view."""
-    ends = pl.concat([changed, known]).select(end=bucket_end(windows.needs.width))["end"].unique().to_list()
+    ends = pl.concat([changed, newly_known]).select(end=bucket_end(windows.needs.width))["end"].unique().to_list()
     windows.forget([(end, end) for end in ends])
 
 

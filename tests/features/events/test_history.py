@@ -38,10 +38,10 @@ class LoopReference:
     """The records as they were known at a time, and every feature computed from them by loops."""
 
     def __init__(self, records: Fleet, now: datetime) -> None:
-        known = records.known_at(now)
+        records_then = records.known_at(now)
         self.now = now
-        self.nodes: dict[str, Record] = {row["node"]: row for row in known.nodes.rows(named=True)}
-        self.events: list[Record] = [row for row in known.events.rows(named=True) if row["node"] in self.nodes]
+        self.nodes: dict[str, Record] = {row["node"]: row for row in records_then.nodes.rows(named=True)}
+        self.events: list[Record] = [row for row in records_then.events.rows(named=True) if row["node"] in self.nodes]
 
     def of(self, kind: str, names: set[str], window: timedelta | None = None, cause: str | None = None) -> list[Record]:
         start = None if window is None else self.now - window
@@ -223,8 +223,8 @@ def test_failures_before_the_first_cutoff_are_not_counted_without_their_exposure
 @settings(max_examples=40, deadline=None)
 @given(fleets())
 def test_rates_stay_as_they_were_when_more_becomes_known(records: Fleet) -> None:
-    def of(known: Fleet, cutoffs: int) -> bytes:
-        view = known.view(START + DAYS * DAY)
+    def of(fleet: Fleet, cutoffs: int) -> bytes:
+        view = fleet.view(START + DAYS * DAY)
         risk = assess(view, daily(START, cutoffs), None)
         return b"".join(rate(view, risk, 1.0)[: DAYS // 2].tobytes() for rate in (base_rate, steady_rate))
 
@@ -240,8 +240,12 @@ def test_failures_recorded_at_once_are_merged_as_in_the_protocol(records: Fleet)
     risk = assess(view, daily(START - 25 * DAY, DAYS + 25), None)
     exposure = np.cumsum(risk.at_risk.sum(axis=0)).astype(np.float64)
     failures = merge_failures(view.events())
-    known = {row["node"]: row["observed_from"] for row in view.nodes().rows(named=True)}
-    counted = [max(start, known[name]) for name, start in failures.rows() if name in known and start > START - 26 * DAY]
+    observed_from = {row["node"]: row["observed_from"] for row in view.nodes().rows(named=True)}
+    counted = [
+        max(start, observed_from[name])
+        for name, start in failures.rows()
+        if name in observed_from and start > START - 26 * DAY
+    ]
     expected = [sum(start <= to_datetime(cutoff) for start in counted) for cutoff in risk.cutoffs]
     rate = base_rate(view, risk, 1.0, timedelta(days=1_000))
     is_exposed = exposure > 0

@@ -17,12 +17,12 @@ LOOKUPS = st.lists(st.tuples(st.integers(0, 4), st.integers(-6, 12)), max_size=1
 def test_the_records_of_a_unit_are_known_up_to_a_step(records: list[Record], lookups: list[tuple[int, int]]) -> None:
     unit, step, amount = (np.array([record[column] for record in records], dtype=np.int64) for column in range(3))
     units, steps = (np.array([lookup[column] for lookup in lookups], dtype=np.int64) for column in range(2))
-    known = AsOfLookup(unit, step).known(units, steps)
-    newest, total = known.newest(amount.astype(np.float64)), known.total(amount)
-    assert len(known.count) == len(newest) == len(total) == len(lookups)
+    known_records = AsOfLookup(unit, step).known(units, steps)
+    newest, total = known_records.newest(amount.astype(np.float64)), known_records.total(amount)
+    assert len(known_records.count) == len(newest) == len(total) == len(lookups)
     for index, (of_unit, now) in enumerate(lookups):
         amounts = [record[2] for record in records if record[0] == of_unit and record[1] <= now]
-        assert known.count[index] == len(amounts)
+        assert known_records.count[index] == len(amounts)
         assert total[index] == sum(amounts)
         assert newest[index] == amounts[-1] if amounts else np.isnan(newest[index])
 

@@ -63,22 +63,22 @@ def parts_of(samples: Sequence[Sample], node: str) -> list[tuple[int, int, float
     for name, minute, late, value in sorted(samples):
         if name == node and not np.isnan(value):
             newest[-(-minute // 60), -(-(minute + 60 * late) // 60)] = minute, value
-    return sorted((known, minute, value) for (_, known), (minute, value) in newest.items())
+    return sorted((known_from, minute, value) for (_, known_from), (minute, value) in newest.items())
 
 
 def expected_values(samples: Sequence[Sample], node: str, bucket: int, length: int) -> dict[str, float]:
     """Walk through the changes in the order in which they became known."""
     steps: list[tuple[int, int, float]] = []
-    for known, minute, value in parts_of(samples, node):
-        if known <= bucket and (not steps or minute > steps[-1][1]):
-            steps.append((known, minute, value))
+    for known_from, minute, value in parts_of(samples, node):
+        if known_from <= bucket and (not steps or minute > steps[-1][1]):
+            steps.append((known_from, minute, value))
     if not steps:
         return dict.fromkeys((statistic.name for statistic in on_change_statistics()), np.nan)
     rises = [
-        (known, minute, value - before if value >= before else value)
-        for (_, _, before), (known, minute, value) in pairwise(steps)
+        (known_from, minute, value - before if value >= before else value)
+        for (_, _, before), (known_from, minute, value) in pairwise(steps)
     ]
-    up = [(known, minute, rise) for known, minute, rise in rises if rise > 0]
+    up = [(known_from, minute, rise) for known_from, minute, rise in rises if rise > 0]
     values = [value_at(steps, hour) for hour in range(bucket - length + 1, bucket + 1)]
     known_values = [value for value in values if value is not None]
     hours_since = bucket - steps[-1][1] / 60
@@ -89,8 +89,8 @@ def expected_values(samples: Sequence[Sample], node: str, bucket: int, length: i
         "last": steps[-1][2],
         "max": max(value for *_, value in steps),
         "mean": float(np.mean(known_values)) if known_values else np.nan,
-        "increase": sum(rise for known, _, rise in rises if known > bucket - length),
-        "rises": sum(1 for known, *_ in up if known > bucket - length),
+        "increase": sum(rise for known_from, _, rise in rises if known_from > bucket - length),
+        "rises": sum(1 for known_from, *_ in up if known_from > bucket - length),
         "days_since_rise": (bucket - up[-1][1] / 60) / 24 if up else np.nan,
         "days_since_change": hours_since / 24,
         "running": steps[-1][2] + hours_since,
@@ -99,7 +99,7 @@ def expected_values(samples: Sequence[Sample], node: str, bucket: int, length: i
 
 def value_at(steps: Sequence[tuple[int, int, float]], hour: int) -> float | None:
     """Return the value that held during the hour before the end of a bucket."""
-    return next((value for known, _, value in reversed(steps) if known < hour), None)
+    return next((value for known_from, _, value in reversed(steps) if known_from < hour), None)
 
 
 @settings(max_examples=100, deadline=None)

@@ -128,9 +128,9 @@ def test_every_statistic_equals_that_of_the_windows_samples(drawn: list[Sample],
 @given(samples(latest=4), st.integers(1, 9), st.integers(0, BUCKETS - 1))
 def test_late_parts_are_unknown_until_they_arrive(drawn: list[Sample], length: int, stop: int) -> None:
     table, requests = table_of(drawn), all_over(length)
-    known = table.filter(pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * HOUR <= START + stop * HOUR)
+    arrived = table.filter(pl.col(BUCKET_END) + pl.col(LATENESS).cast(pl.Int64) * HOUR <= START + stop * HOUR)
     in_one_pass = values_of(table, requests, np.array([*range(stop + 1), BUCKETS - 1]))
-    at_the_time = values_of(known, requests, slice(stop, stop + 1, 1))
+    at_the_time = values_of(arrived, requests, slice(stop, stop + 1, 1))
     assert len(in_one_pass) == len(at_the_time) > 10
     for request, values in in_one_pass.items():
         assert same_bits(values[:, stop], at_the_time[request][:, 0])
@@ -141,11 +141,11 @@ def test_late_parts_are_unknown_until_they_arrive(drawn: list[Sample], length: i
 def test_windows_with_late_parts_hold_what_was_known(drawn: list[Sample], length: int, stop: int) -> None:
     """Joined parts are exact, except for rises between them."""
     exact = [statistic for statistic in ALL if statistic.name not in ("increase", "slope")]
-    known = [sample for sample in drawn if -(-(sample[1] + 60 * sample[2]) // 60) <= stop]
+    arrived = [sample for sample in drawn if -(-(sample[1] + 60 * sample[2]) // 60) <= stop]
     values = values_of(table_of(drawn), [(statistic, length) for statistic in exact], slice(0, BUCKETS, 1))
     assert len(values) > 8
     for row, node in enumerate(NAMES):
-        expected = expected_of(known, node, stop, length)
+        expected = expected_of(arrived, node, stop, length)
         of_window = {statistic.name: values[statistic, length][row, stop] for statistic in exact}
         of_known = {name: expected[name] for name in of_window}
         assert of_window == pytest.approx(of_known, rel=1e-7, abs=1e-6, nan_ok=True)

@@ -102,9 +102,11 @@ def rows_of(view: View, cutoffs: int) -> Rows:
     return Rows(names, daily(START, cutoffs), node, np.arange(cutoffs))
 
 
-def observed(records: Fleet, known: datetime = HINDSIGHT, cutoffs: int = 1) -> tuple[list[float | None], list[float]]:
+def observed(
+    records: Fleet, known_at: datetime = HINDSIGHT, cutoffs: int = 1
+) -> tuple[list[float | None], list[float]]:
     """Return outcome (None: unknown) and exposure of the intervals (0, 1] and (1, 3] days after each cutoff."""
-    view = records.view(known)
+    view = records.view(known_at)
     rows = rows_of(view, cutoffs)
     periods = Periods.of(rows, Outcomes.of(view, rows.names), (1, 3))
     outcomes = [None if np.isnan(outcome) else outcome for outcome in periods.outcome.ravel().tolist()]
@@ -130,18 +132,18 @@ def test_a_failure_counts_in_the_interval_that_holds_its_start(
 
 
 def test_nothing_is_observed_after_the_split() -> None:
-    assert observed(fleet(nodes=[NODE]), known=at(48)) == ([0, 0], [1, 0.5])
-    assert observed(fleet(nodes=[NODE]), known=at(6)) == ([0, None], [0.25, 0])
+    assert observed(fleet(nodes=[NODE]), known_at=at(48)) == ([0, 0], [1, 0.5])
+    assert observed(fleet(nodes=[NODE]), known_at=at(6)) == ([0, None], [0.25, 0])
 
 
 def test_a_failure_before_the_split_counts_even_if_its_interval_ends_after_it() -> None:
-    assert observed(fleet([failing(30)], [NODE]), known=at(48)) == ([0, 1], [1, 1])
+    assert observed(fleet([failing(30)], [NODE]), known_at=at(48)) == ([0, 1], [1, 1])
 
 
 def test_a_failure_that_is_recorded_after_the_split_never_counts() -> None:
     unknown = fleet([failing(30, recorded_at=at(49))], [NODE])
-    assert observed(unknown, known=at(48)) == ([0, 0], [1, 0.5])
-    assert observed(unknown, known=at(49))[0] == [0, 1]
+    assert observed(unknown, known_at=at(48)) == ([0, 0], [1, 0.5])
+    assert observed(unknown, known_at=at(49))[0] == [0, 1]
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "action"])
@@ -200,19 +202,19 @@ def test_nodes_that_are_not_among_the_rows_do_not_affect_them() -> None:
 def slow_outcome(records: Fleet, split: datetime, cutoff: datetime, span: tuple[int, int]) -> tuple[float, float]:
     """Compute outcome and exposure of one interval of node n1 by loops."""
     begin, end = cutoff + span[0] * DAY, cutoff + span[1] * DAY
-    known = records.known_at(split)
-    failures = [start for name, start in merge_failures(known.events).rows() if name == "n1" and start > cutoff]
+    known_records = records.known_at(split)
+    failures = [start for name, start in merge_failures(known_records.events).rows() if name == "n1" and start > cutoff]
     failure = min(failures, default=HINDSIGHT)
     stops = [
         row["start"]
-        for row in known.events.rows(named=True)
+        for row in known_records.events.rows(named=True)
         if row["node"] == "n1" and row["kind"] != "failure" and row["start"] > cutoff and row["end"] != row["start"]
     ]
-    departures = known.nodes.filter(node="n1")["observed_until"].drop_nulls().to_list()
+    departures = known_records.nodes.filter(node="n1")["observed_until"].drop_nulls().to_list()
     observed_until = min([*stops, *departures, split, end])
     if failure <= begin or observed_until <= begin:
         return np.nan, 0.0
-    gaps = [(row["start"], row["end"]) for row in known.blind.rows(named=True)]
+    gaps = [(row["start"], row["end"]) for row in known_records.blind.rows(named=True)]
     if failure <= observed_until:
         return (np.nan if any(start < failure <= stop for start, stop in gaps) else 1.0), 1.0
     blind_time = sum((max(min(stop, observed_until) - max(start, begin), 0 * DAY) for start, stop in gaps), 0 * DAY)
@@ -252,7 +254,7 @@ def test_a_label_never_crosses_the_split(records: Fleet, split_day: int) -> None
     view = records.view(split)
     names = tuple(view.nodes()["node"].to_list())
     periods = periods_of(view, names, (1, 3))
-    known = periods_of(records.known_at(split).view(split), names, (1, 3))
-    assert bits(periods.outcome, periods.exposure) == bits(known.outcome, known.exposure)
+    known_periods = periods_of(records.known_at(split).view(split), names, (1, 3))
+    assert bits(periods.outcome, periods.exposure) == bits(known_periods.outcome, known_periods.exposure)
     crosses = (np.arange(DAYS)[:, None] + [1, 3] > split_day)[None].repeat(len(names), axis=0).reshape(-1, 2)
     assert np.all(periods.exposure[crosses & (periods.outcome != 1)] < 1)

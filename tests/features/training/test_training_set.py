@@ -38,10 +38,10 @@ def test_every_failing_row_is_drawn_and_no_unknown_one(
     all_periods = periods(outcome)
     drawn = sample(all_periods, negatives, np.random.default_rng(0))
     is_drawn = np.zeros(len(outcome), dtype=bool)
-    is_drawn[drawn.chosen] = True
+    is_drawn[drawn.positions] = True
     assert np.all(is_drawn[all_periods.fails])
     assert not np.any(is_drawn & ~all_periods.is_known)
-    assert np.all(drawn.weight[all_periods.fails[drawn.chosen]] == 1)
+    assert np.all(drawn.weight[all_periods.fails[drawn.positions]] == 1)
     assert np.all(drawn.weight >= 1)
     if negatives == 1e9:
         assert np.array_equal(is_drawn, all_periods.is_known)
@@ -52,13 +52,13 @@ def test_weights_compensate_for_the_rows_that_were_not_drawn() -> None:
     outcome = np.zeros((200_000, 2))
     outcome[:1_000, 1] = 1
     drawn = sample(periods(outcome), 5, np.random.default_rng(1))
-    assert len(drawn.chosen) == pytest.approx(6_000, rel=0.05)
+    assert len(drawn.positions) == pytest.approx(6_000, rel=0.05)
     assert drawn.weight.sum() == pytest.approx(200_000, rel=0.05)
 
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     outcome = np.zeros((1_000, 2))
-    first, second = (sample(periods(outcome), 50, np.random.default_rng(3)).chosen for _ in range(2))
+    first, second = (sample(periods(outcome), 50, np.random.default_rng(3)).positions for _ in range(2))
     assert len(first) == pytest.approx(50, abs=20)
     assert np.array_equal(first, second)
 

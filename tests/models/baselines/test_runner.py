@@ -152,8 +152,8 @@ def test_the_raw_baseline_knows_the_newest_values_their_change_and_their_distanc
     samples = made_up().telemetry.filter((pl.col("node") == node) & pl.col("temperature").is_not_nan()).sort("ts")
 
     def newest(time: datetime) -> float:
-        known = samples.filter((pl.col("available_at") <= time) & (pl.col("ts") > time - DAY))
-        return float(known["temperature"][-1])
+        last_day = samples.filter((pl.col("available_at") <= time) & (pl.col("ts") > time - DAY))
+        return float(last_day["temperature"][-1])
 
     assert now[row, temperature] == pytest.approx(newest(cutoff))
     assert change[row, temperature] == pytest.approx(newest(cutoff) - newest(cutoff - 7 * DAY), rel=1e-4)

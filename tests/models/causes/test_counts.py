@@ -24,13 +24,13 @@ def test_counts_are_those_of_a_loop_over_the_events() -> None:
         for level, of_level in counts.items():
             expected = np.zeros(len(causes.names))
             for failure in records.events.iter_rows(named=True):
-                start, known = to_numpy(failure["start"]), to_numpy(failure["recorded_at"])
+                start, known_from = to_numpy(failure["start"]), to_numpy(failure["recorded_at"])
                 in_group = {
                     "fleet": True,
                     "node": failure["node"] == name,
                 }.get(level.group, nodes[failure["node"]].get(level.group) == nodes[name].get(level.group))
                 is_recent = level.window is None or start > ts - np.timedelta64(level.window)
-                if in_group and known <= ts and is_recent and failure["cause"] in causes.names:
+                if in_group and known_from <= ts and is_recent and failure["cause"] in causes.names:
                     expected[causes.names.index(failure["cause"])] += 1
             assert of_level[i].tolist() == expected.tolist(), (name, ts, level)
 

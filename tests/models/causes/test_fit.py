@@ -86,10 +86,14 @@ def test_fit_and_forecasts_know_nothing_of_the_future() -> None:
     records = lemons()
     late = event("n0", START + 20 * DAY, START + 21 * DAY, cause="fan", recorded_at=SPLIT + DAY)
     changed = lemons(late, *(event("n2", SPLIT + day * DAY, cause="disk") for day in range(1, 20)))
-    known = records.known_at(SPLIT)
-    refitted = replace(fit_cause_model(trained_on(known)), booster=None)
+    known_records = records.known_at(SPLIT)
+    refitted = replace(fit_cause_model(trained_on(known_records)), booster=None)
     assert refitted == model()
-    assert probabilities_of(model(), records) == probabilities_of(model(), changed) == probabilities_of(refitted, known)
+    assert (
+        probabilities_of(model(), records)
+        == probabilities_of(model(), changed)
+        == probabilities_of(refitted, known_records)
+    )
 
 
 def probabilities_of(fitted: CauseModel, records: Fleet) -> bytes:

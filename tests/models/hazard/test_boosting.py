@@ -43,7 +43,7 @@ def test_true_probabilities_are_recovered_from_a_sample_of_the_rows_that_do_not_
     rng = np.random.default_rng(12)
     rows = lifetimes(rng, 25_000, censored_share=0.5)
     drawn = sample(rows.periods, 1.0, rng)
-    covariates, periods = rows.covariates.take(drawn.chosen), rows.periods.take(drawn.chosen)
+    covariates, periods = rows.covariates.take(drawn.positions), rows.periods.take(drawn.positions)
     assert drawn.weight.max() > 2
     assert_recovers(fit(covariates, periods, drawn.weight, NAMES, QUICK), lifetimes(rng))
 

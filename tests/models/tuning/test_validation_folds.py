@@ -74,13 +74,13 @@ def test_what_was_recorded_after_the_newer_half_begins_does_not_influence_the_ol
 
 
 def test_no_older_label_reaches_past_the_time_at_which_settings_are_chosen() -> None:
-    known = Outcomes.of(split().view.narrow(split().confirmation_start), training().rows.names)
+    outcomes = Outcomes.of(split().view.narrow(split().confirmation_start), training().rows.names)
     folds = split().selection_folds()
     assert len(folds) == split().half
     for fold in folds:
         rows = training().rows.take(fold.test_rows)
-        assert not fold.outcomes.outcome[np.isnat(known.next_failure(rows))].any()
-        assert (rows.ts < known.known_until).all()
+        assert not fold.outcomes.outcome[np.isnat(outcomes.next_failure(rows))].any()
+        assert (rows.ts < outcomes.known_until).all()
 
 
 def test_settings_are_confirmed_on_what_comes_after_all_that_they_were_chosen_on() -> None:

@@ -114,9 +114,9 @@ def test_every_present_node_is_scored_unknown_or_under_repair(ran: Ran) -> None:
     assert score["nodes"] + score["unknown"] + score["out"] + departed == NODES
     assert score["nodes"] > 0
     probabilities = [row["probability"] for row in score["scores"]]
-    known = [probability for probability in probabilities if probability is not None]
+    scored = [probability for probability in probabilities if probability is not None]
     assert len(probabilities) == len({row[NODE] for row in score["scores"]}) == score["nodes"] + score["unknown"]
-    assert probabilities == sorted(known, reverse=True) + [None] * score["unknown"]
+    assert probabilities == sorted(scored, reverse=True) + [None] * score["unknown"]
     assert all(row["probabilities"]["7d"] == row["probability"] for row in score["scores"])
     texts = [reason["text"] for row in score["scores"] for reason in row["reasons"]]
     assert texts

@@ -270,18 +270,18 @@ def test_no_choice_within_the_limits_saves_more(scores: list[NodeScore], state: 
         if decision.verdict is Verdict.DRAIN and decision.expected_saving is not None
     }
     best = max(
-        sum(savings[node] for node in chosen)
-        for chosen in chain.from_iterable(combinations(savings, size) for size in range(len(savings) + 1))
-        if _fits(chosen, state, limits)
+        sum(savings[node] for node in nodes)
+        for nodes in chain.from_iterable(combinations(savings, size) for size in range(len(savings) + 1))
+        if _fits(nodes, state, limits)
     )
     assert saved(decide(scores, state, replace(POLICY, limits=limits), NOW)) == pytest.approx(best)
 
 
-def _fits(chosen: Sequence[str], state: FleetState, limits: Limits) -> bool:
-    if not chosen:
+def _fits(nodes: Sequence[str], state: FleetState, limits: Limits) -> bool:
+    if not nodes:
         return True
-    out, share = {*chosen, *state.out_of_service}, limits.allowed_by_share(len(state.rack_by_node))
-    racks = {state.rack_by_node[node] for node in chosen} - {None}
+    out, share = {*nodes, *state.out_of_service}, limits.allowed_by_share(len(state.rack_by_node))
+    racks = {state.rack_by_node[node] for node in nodes} - {None}
     return len(out) <= min(limits.fleet_count, share) and all(
         sum(state.rack_by_node.get(node) == rack for node in out) <= limits.per_rack for rack in racks
     )

@@ -217,12 +217,15 @@ def test_a_score_has_the_bundles_likely_cause_or_a_note_why_it_is_unknown() -> N
     silent = scores.filter(pl.col("support") == "unknown")
     assert silent["cause"].unique().to_list() == ["unknown"]
     assert silent["cause_note"].unique().to_list() == ["it is not reporting"]
-    known = scores.filter(pl.col("cause") != "unknown")
-    assert known.height > 0
-    assert set(known["cause"]) <= set(causes.causes.names)
-    assert known["cause_probability"].min() >= 0.3  # type: ignore[operator]  # a number
-    assert known["cause_note"].null_count() == known.height
-    assert scores.filter(pl.col("cause") == "unknown")["cause_probability"].null_count() == scores.height - known.height
+    with_cause = scores.filter(pl.col("cause") != "unknown")
+    assert with_cause.height > 0
+    assert set(with_cause["cause"]) <= set(causes.causes.names)
+    assert with_cause["cause_probability"].min() >= 0.3  # type: ignore[operator]  # a number
+    assert with_cause["cause_note"].null_count() == with_cause.height
+    assert (
+        scores.filter(pl.col("cause") == "unknown")["cause_probability"].null_count()
+        == scores.height - with_cause.height
+    )
     known_view = made_up().known_at(SPLIT).view(SPLIT)
     assert_frame_equal(
         score(known_view, replace(request_of(known_view), bundle=replace(bundle(), causes=causes))), scores

@@ -50,10 +50,10 @@ def test_every_kind_of_metric_is_traced_in_its_unit() -> None:
     ]
     for trace in traces.values():
         assert len(trace.times) == len(trace.value) == len(trace.high)
-        known = np.isfinite(trace.low) & np.isfinite(trace.high)
-        assert known.any()
-        assert (trace.low[known] <= trace.middle[known]).all()
-        assert (trace.middle[known] <= trace.high[known]).all()
+        is_finite = np.isfinite(trace.low) & np.isfinite(trace.high)
+        assert is_finite.any()
+        assert (trace.low[is_finite] <= trace.middle[is_finite]).all()
+        assert (trace.middle[is_finite] <= trace.high[is_finite]).all()
     assert np.nanmin(traces["boot"].value) >= 0
     running = traces["power_on"].value
     assert np.diff(running[np.isfinite(running)]) == pytest.approx(6.0, abs=12.0)  # the clock continues between reports
