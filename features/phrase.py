@@ -10,7 +10,7 @@ from typing import Final
 NORMAL: Final = "{normal}"  # where a sentence puts the normal range; in all others the range comes last
 
 
-class Form(StrEnum):
+class ValueFormat(StrEnum):
     """How the value is written."""
 
     WITH_UNIT = "with unit"
@@ -34,7 +34,7 @@ class Phrase:
     negative: str = ""  # {value} is written without its sign; empty: as a positive value
     zero: str = ""  # empty: as a positive value
     missing: str = "{metric}: no value{within}"
-    form: Form = Form.WITH_UNIT
+    format: ValueFormat = ValueFormat.WITH_UNIT
 
     def of(self, value: float) -> str:
         """Return the sentence for a value; NaN is a missing one."""

@@ -10,7 +10,7 @@ import numpy as np
 from features.events import age_rates
 from features.events.history import EventStatistic
 from features.feature import EVER, FAILURES, FAILURES_OF, FLEET, TIMES_FLEET, Feature
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,9 @@ def failure_features() -> Iterator[Feature]:
             window,
             "failures",
             "a node that failed recently fails again",
-            Phrase("failed {times}{within}{normal}{last}", zero="did not fail{within}", form=Form.WITHOUT_UNIT),
+            Phrase(
+                "failed {times}{within}{normal}{last}", zero="did not fail{within}", format=ValueFormat.WITHOUT_UNIT
+            ),
         )
     for window in RATE_WINDOWS:
         yield Feature(
@@ -48,7 +50,7 @@ def failure_features() -> Iterator[Feature]:
             window,
             TIMES_FLEET,
             "some nodes fail more often than the fleet throughout their lives (lemons)",
-            Phrase("fails {value} times as often as the fleet{over}{normal}{last}", form=Form.MULTIPLE),
+            Phrase("fails {value} times as often as the fleet{over}{normal}{last}", format=ValueFormat.MULTIPLE),
         )
     yield Feature(
         FAILURES,
@@ -56,7 +58,7 @@ def failure_features() -> Iterator[Feature]:
         EVER,
         "d",
         "the hazard falls with the time since a failure",
-        Phrase("last failed {value} ago{on}", missing=NEVER_FAILED, form=Form.DAYS),
+        Phrase("last failed {value} ago{on}", missing=NEVER_FAILED, format=ValueFormat.DAYS),
     )
     yield Feature(
         FAILURES,
@@ -64,7 +66,7 @@ def failure_features() -> Iterator[Feature]:
         EVER,
         "d",
         "the first days back in service are the riskiest",
-        Phrase("back for {value} since the last failure", missing=NEVER_FAILED, form=Form.DAYS),
+        Phrase("back for {value} since the last failure", missing=NEVER_FAILED, format=ValueFormat.DAYS),
     )
     yield Feature(
         FAILURES,
@@ -72,7 +74,7 @@ def failure_features() -> Iterator[Feature]:
         EVER,
         "h",
         "long repairs are a sign of hardware faults",
-        Phrase("takes {value} to repair on average", missing=NEVER_FAILED, form=Form.HOURS),
+        Phrase("takes {value} to repair on average", missing=NEVER_FAILED, format=ValueFormat.HOURS),
     )
 
 
@@ -85,7 +87,11 @@ def service_features() -> Iterator[Feature]:
             timedelta(days=days),
             "events",
             "work on a node breaks it, or repairs it",
-            Phrase("maintained {times}{within}{normal}{last}", zero="not maintained{within}", form=Form.WITHOUT_UNIT),
+            Phrase(
+                "maintained {times}{within}{normal}{last}",
+                zero="not maintained{within}",
+                format=ValueFormat.WITHOUT_UNIT,
+            ),
         )
     yield Feature(
         MAINTENANCE,
@@ -93,7 +99,7 @@ def service_features() -> Iterator[Feature]:
         EVER,
         "d",
         "new parts and new software fail early",
-        Phrase("last maintained {value} ago{on}", missing="never maintained", form=Form.DAYS),
+        Phrase("last maintained {value} ago{on}", missing="never maintained", format=ValueFormat.DAYS),
     )
     yield Feature(
         NODE,
@@ -101,7 +107,7 @@ def service_features() -> Iterator[Feature]:
         EVER,
         "d",
         "time in service since the last event",
-        Phrase("in service for {value} since the last event", form=Form.DAYS),
+        Phrase("in service for {value} since the last event", format=ValueFormat.DAYS),
     )
     yield Feature(
         NODE,
@@ -109,7 +115,7 @@ def service_features() -> Iterator[Feature]:
         EVER,
         "d",
         "infant mortality and wear",
-        Phrase("known for {value}", form=Form.DAYS),
+        Phrase("known for {value}", format=ValueFormat.DAYS),
     )
     yield Feature(
         NODE,
@@ -117,7 +123,7 @@ def service_features() -> Iterator[Feature]:
         EVER,
         TIMES_FLEET,
         "the ages at which nodes failed in the past",
-        Phrase("nodes of its age fail {value} times as often as the fleet", form=Form.MULTIPLE),
+        Phrase("nodes of its age fail {value} times as often as the fleet", format=ValueFormat.MULTIPLE),
     )
     yield Feature(
         FLEET,
@@ -145,6 +151,6 @@ def cause_features(fleet: FleetCapabilities) -> Iterator[Feature]:
                 Phrase(
                     "failed {times} ({cause}){within}{normal}{last}",
                     zero="no failure ({cause}){within}",
-                    form=Form.WITHOUT_UNIT,
+                    format=ValueFormat.WITHOUT_UNIT,
                 ),
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.catalogue.idle_spells import idle_features
 from features.feature import ROBUST_SD, Feature, Peer
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 from features.telemetry.aggregates import MOMENTS, TREND
 from features.telemetry.window_statistics import MAX, MEAN, DerivedStatistic, WindowStatistic
 
@@ -69,7 +69,7 @@ def gauge_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Feature
                 "{metric} rising {value} a day{over}",
                 "{metric} falling {value} a day{over}",
                 missing="{metric}: too few values for a trend{over}",
-                form=Form.PER_DAY,
+                format=ValueFormat.PER_DAY,
             ),
         )
         yield Feature(name, MAX, window, unit, "the highest level", Phrase("{metric} up to {value}{within}"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.feature import OF_ONE, Feature, Peer
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 from features.telemetry.aggregates import NAN, AggregateFamily, Parts
 from features.telemetry.window_statistics import WindowStatistic
 
@@ -40,7 +40,7 @@ def idle_features(metric: Metric, fleet: FleetCapabilities, below: float) -> Ite
             Phrase(
                 "idle {value} of the time{over} ({metric} below {below})",
                 zero="never idle{within} ({metric} below {below})",
-                form=Form.PERCENT,
+                format=ValueFormat.PERCENT,
             ),
         )
     yield Feature(
@@ -49,7 +49,7 @@ def idle_features(metric: Metric, fleet: FleetCapabilities, below: float) -> Ite
         longest,
         "h",
         "a node that gets no work may be failing already, or about to be worked on",
-        Phrase("idle for {value} ({metric} below {below})", zero="not idle now ({metric})", form=Form.HOURS),
+        Phrase("idle for {value} ({metric} below {below})", zero="not idle now ({metric})", format=ValueFormat.HOURS),
     )
     yield Feature(metric.name, hours, longest, OF_ONE, "idle longer than the fleet", peer=Peer.RANK)
 

@@ -9,7 +9,7 @@ from features.catalogue.failures import RATE_WINDOWS, as_float
 from features.events import age_rates
 from features.events.history import EventStatistic
 from features.feature import EVER, TIMES_FLEET, Feature
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def group_features(fleet: FleetCapabilities) -> Iterator[Feature]:
             EVER,
             TIMES_FLEET,
             "each hardware model has its own infant mortality and wear",
-            Phrase("{group} fails {value} times as often as all nodes of that age", form=Form.MULTIPLE),
+            Phrase("{group} fails {value} times as often as all nodes of that age", format=ValueFormat.MULTIPLE),
         )
     if fleet.has_racks:
         yield from _neighbour_features()
@@ -45,7 +45,7 @@ def _failures_in(group: str) -> Iterator[Feature]:
             timedelta(days=days),
             "failures",
             f"a fault that one node of a {group} has, its neighbours have too",
-            Phrase("{group}: {failures}{within}", form=Form.WITHOUT_UNIT),
+            Phrase("{group}: {failures}{within}", format=ValueFormat.WITHOUT_UNIT),
         )
     for window in RATE_WINDOWS:
         yield Feature(
@@ -54,7 +54,7 @@ def _failures_in(group: str) -> Iterator[Feature]:
             window,
             TIMES_FLEET,
             f"some {group} values fail more than others",
-            Phrase("{group} fails {value} times as often as the fleet{over}", form=Form.MULTIPLE),
+            Phrase("{group} fails {value} times as often as the fleet{over}", format=ValueFormat.MULTIPLE),
         )
 
 
@@ -66,7 +66,7 @@ def _neighbour_features() -> Iterator[Feature]:
             timedelta(days=days),
             "failures",
             "failures around a node that are not its own: power, cooling, a switch",
-            Phrase("{group}: {failures} of other nodes{within}", form=Form.WITHOUT_UNIT),
+            Phrase("{group}: {failures} of other nodes{within}", format=ValueFormat.WITHOUT_UNIT),
         )
         yield Feature(
             NEIGHBOURS,
@@ -74,7 +74,7 @@ def _neighbour_features() -> Iterator[Feature]:
             timedelta(days=days),
             "failures",
             "a cause that adjacent nodes share",
-            Phrase("the nodes next to it: {failures}{within}", form=Form.WITHOUT_UNIT),
+            Phrase("the nodes next to it: {failures}{within}", format=ValueFormat.WITHOUT_UNIT),
         )
     yield Feature(
         NEIGHBOURS,
@@ -82,5 +82,9 @@ def _neighbour_features() -> Iterator[Feature]:
         EVER,
         "d",
         "trouble next to the node, and how recent it is",
-        Phrase("a node next to it last failed {value} ago", missing="no node next to it ever failed", form=Form.DAYS),
+        Phrase(
+            "a node next to it last failed {value} ago",
+            missing="no node next to it ever failed",
+            format=ValueFormat.DAYS,
+        ),
     )

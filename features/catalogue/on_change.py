@@ -8,7 +8,7 @@ import numpy as np
 
 from data.schema import COUNTERS, Metric, MetricKind
 from features.feature import EVER, OF_ONE, Feature
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 from features.telemetry.on_change import CombinedStatistic, OnChangeStatistic
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         EVER,
         "d",
         "a device with errors gets more of them; an old error may have been repaired",
-        Phrase("{metric} first above zero {value} ago", missing=NEVER_KNOWN, form=Form.DAYS),
+        Phrase("{metric} first above zero {value} ago", missing=NEVER_KNOWN, format=ValueFormat.DAYS),
     )
     yield Feature(
         name,
@@ -68,7 +68,7 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         EVER,
         "d",
         "errors that are recent",
-        Phrase("{metric} last rose {value} ago", missing="{metric} never rose", form=Form.DAYS),
+        Phrase("{metric} last rose {value} ago", missing="{metric} never rose", format=ValueFormat.DAYS),
     )
     yield Feature(
         name,
@@ -76,7 +76,7 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         EVER,
         "d",
         "a metric that moves",
-        Phrase("{metric} last changed {value} ago", missing="{metric} never changed", form=Form.DAYS),
+        Phrase("{metric} last changed {value} ago", missing="{metric} never changed", format=ValueFormat.DAYS),
     )
     yield Feature(
         name,
@@ -84,12 +84,14 @@ def on_change_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
         EVER,
         "rises",
         "errors that came once, or again and again",
-        Phrase("{metric} rose {times}", zero="{metric} never rose", form=Form.WITHOUT_UNIT),
+        Phrase("{metric} rose {times}", zero="{metric} never rose", format=ValueFormat.WITHOUT_UNIT),
     )
     for window in windows:
         rose = Phrase("{metric} rose by {value}{within}", zero="{metric} did not rise{within}")
         yield Feature(name, INCREASE, window, unit, "how fast errors come", rose)
-        rose = Phrase("{metric} rose {times}{within}", zero="{metric} did not rise{within}", form=Form.WITHOUT_UNIT)
+        rose = Phrase(
+            "{metric} rose {times}{within}", zero="{metric} did not rise{within}", format=ValueFormat.WITHOUT_UNIT
+        )
         yield Feature(name, RISES, window, "rises", "how often errors come", rose)
     yield Feature(name, MEAN, windows[-1], unit, "the usual level", Phrase("{metric} {value}{average}"))
     for peer in fleet.ranked_among:
@@ -128,7 +130,7 @@ def combined_features(fleet: FleetCapabilities) -> Iterator[Feature]:
         EVER,
         "metrics",
         "several kinds of errors mean more than many of one kind",
-        Phrase("{value} of its counters above zero", missing=unknown, form=Form.WITHOUT_UNIT),
+        Phrase("{value} of its counters above zero", missing=unknown, format=ValueFormat.WITHOUT_UNIT),
         combines=metrics,
     )
     yield Feature(
@@ -137,7 +139,7 @@ def combined_features(fleet: FleetCapabilities) -> Iterator[Feature]:
         EVER,
         "d",
         "errors of any kind that are recent",
-        Phrase("{metric} last rose {value} ago", missing="{metric} never rose", form=Form.DAYS),
+        Phrase("{metric} last rose {value} ago", missing="{metric} never rose", format=ValueFormat.DAYS),
         combines=metrics,
     )
     for window in fleet.windows:
@@ -151,7 +153,7 @@ def combined_features(fleet: FleetCapabilities) -> Iterator[Feature]:
                 "{value} of its counters rose{within}",
                 zero="no counter rose{within}",
                 missing=unknown,
-                form=Form.WITHOUT_UNIT,
+                format=ValueFormat.WITHOUT_UNIT,
             ),
             combines=metrics,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from features.feature import OF_ONE, TIMES_FLEET, Feature, Peer
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 from features.telemetry.aggregates import SEEN
 from features.telemetry.window_statistics import MEAN, MIN, WindowStatistic
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NO_SAMPLES: Final = "sends no samples{within} ({metric})"
 SHARE_SENT = Phrase(
-    "sends {value} of the samples that the fleet does{over} ({metric})", "", NO_SAMPLES, NO_SAMPLES, Form.PERCENT
+    "sends {value} of the samples that the fleet does{over} ({metric})", "", NO_SAMPLES, NO_SAMPLES, ValueFormat.PERCENT
 )
 
 
@@ -52,7 +52,7 @@ def sample_count_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[
                 "",
                 NO_SAMPLES,
                 NO_SAMPLES,
-                Form.PERCENT,
+                ValueFormat.PERCENT,
             ),
             Peer.RATIO,
         )
@@ -62,6 +62,12 @@ def sample_count_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[
             window,
             "share",
             "a sensor or a node that stops reporting",
-            Phrase("reports {value} as often as the fleet{over} ({metric})", "", NO_SAMPLES, NO_SAMPLES, Form.PERCENT),
+            Phrase(
+                "reports {value} as often as the fleet{over} ({metric})",
+                "",
+                NO_SAMPLES,
+                NO_SAMPLES,
+                ValueFormat.PERCENT,
+            ),
             Peer.RATIO,
         )

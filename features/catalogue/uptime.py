@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features.feature import EVER, OF_ONE, Feature, Peer
-from features.phrase import Form, Phrase
+from features.phrase import Phrase, ValueFormat
 from features.telemetry.on_change import OnChangeStatistic
 from features.telemetry.window_statistics import LAST, MAX, MIN, DerivedStatistic
 
@@ -33,7 +33,7 @@ RUNNING = OnChangeStatistic("running", _hours_running)
 def boot_time_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Feature]:
     """List the features of a sampled boot time."""
     name, longest = metric.name, fleet.windows[-1]
-    up = Phrase("up for {value} since the last boot", missing="no boot is known", form=Form.HOURS)
+    up = Phrase("up for {value} since the last boot", missing="no boot is known", format=ValueFormat.HOURS)
     yield Feature(name, UPTIME, longest, "h", "leaks and wear since the last boot", up)
     yield Feature(name, UPTIME, longest, OF_ONE, "up longer than the fleet", peer=Peer.RANK)
     for window in fleet.windows[1:]:
@@ -43,7 +43,11 @@ def boot_time_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Fea
             window,
             "h",
             "boots within the window",
-            Phrase("rebooted{within}, {value} after the previous boot", zero="not rebooted{within}", form=Form.HOURS),
+            Phrase(
+                "rebooted{within}, {value} after the previous boot",
+                zero="not rebooted{within}",
+                format=ValueFormat.HOURS,
+            ),
         )
 
 
@@ -54,7 +58,7 @@ def age_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Feature]:
 
 def on_change_age_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Feature]:
     """List the features of hours in operation that are reported now and then."""
-    at_hours = Phrase("{metric} at {value}", form=Form.HOURS)
+    at_hours = Phrase("{metric} at {value}", format=ValueFormat.HOURS)
     yield Feature(metric.name, RUNNING, EVER, "h", "infant mortality and wear", at_hours)
     for peer in fleet.ranked_among:
         yield Feature(metric.name, RUNNING, EVER, OF_ONE, "older than its peers", peer=peer)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from features.feature import Catalogue
     from features.grid import Index
     from features.population.at_risk import Rows
-    from serving.explanation.signal import Since
+    from serving.explanation.signal import Onset
 
 MOST_REASONS: Final = 3
 LEAST_LOG_ODDS: Final = math.log(1.1)  # a metric that raises the odds by less is no reason
@@ -74,7 +74,7 @@ def _sampled_windows(catalogue: Catalogue) -> list[timedelta]:
     return [f.window for f in catalogue.features if f.origin is Origin.SAMPLED and f.window]
 
 
-def _reason(signal: Signal, since: Since | None, context: NodeContext) -> Reason:
+def _reason(signal: Signal, since: Onset | None, context: NodeContext) -> Reason:
     return Reason(
         metric=signal.feature.metric,
         statistic=signal.feature.name.removeprefix(f"{signal.feature.metric}__"),

@@ -15,7 +15,7 @@ from features.feature import Origin, Peer
 from features.grid import to_times
 from features.telemetry.peers import fleet_ratio, quantiles
 from serving.explanation.recent_levels import LEVELS, TimeSlices, read
-from serving.explanation.signal import NORMAL_SHARES, Since, sides
+from serving.explanation.signal import NORMAL_SHARES, Onset, sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]  # a node, and the name of the feature that is shown
 DAY: Final = timedelta(days=1)  # slices of a day and more have no hour
-RISES: Final = "increase"
-NO_ONSET: Final = {"max": -1.0, "min": 1.0, RISES: -1.0}  # a day without a peak does not show when peaks ended
+INCREASE: Final = "increase"
+NO_ONSET: Final = {"max": -1.0, "min": 1.0, INCREASE: -1.0}  # a day without a peak does not show when peaks ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class LookBack:
     longest: timedelta
 
 
-def find_onsets(signals: Iterable[Signal], look_back: LookBack) -> dict[Key, Since]:
+def find_onsets(signals: Iterable[Signal], look_back: LookBack) -> dict[Key, Onset]:
     """Find since when each value has been outside of its normal range, or when a missing one was last reported.
 
     A slice of time is compared with the range of the nodes in that slice, and an on-change metric with today's
@@ -66,11 +66,11 @@ def _by_level(signals: Iterable[Signal]) -> dict[MetricLevel, list[Signal]]:
     return groups
 
 
-def _sampled_onsets(groups: dict[MetricLevel, list[Signal]], look_back: LookBack) -> dict[Key, Since]:
+def _sampled_onsets(groups: dict[MetricLevel, list[Signal]], look_back: LookBack) -> dict[Key, Onset]:
     slices = TimeSlices.of(look_back.view, look_back.longest)
     position = {name: index for index, name in enumerate(look_back.names)}
     observed_from = to_times(look_back.view.nodes()["observed_from"]).astype(np.int64)
-    onsets: dict[Key, Since] = {}
+    onsets: dict[Key, Onset] = {}
     for key, levels in read(look_back.view, look_back.names, groups, slices) if groups else ():
         kinds = {_compared_with(signal) for signal in groups[key]}
         side_of = {kind: _slice_sides(levels.values, kind, look_back.rack) for kind in kinds}
@@ -108,39 +108,39 @@ class _NodePast:
     last: NDArray[np.int64]
     observed_from: int  # these times in microseconds since 1970
 
-    def onset(self, signal: Signal, values: NDArray[np.float64], side: NDArray[np.float64]) -> Since | None:
+    def onset(self, signal: Signal, values: NDArray[np.float64], side: NDArray[np.float64]) -> Onset | None:
         """Find since when a signal has been outside of its normal range, or missing."""
         if np.isnan(signal.value):
             return self._missing_since(np.flatnonzero(~np.isnan(values)))
-        known = np.flatnonzero(~np.isnan(side))
-        if signal.shown.statistic.name == RISES:
-            begin = _first_rise(known[side[known] == signal.side], signal, self.slices)
+        positions = np.flatnonzero(~np.isnan(side))
+        if signal.shown.statistic.name == INCREASE:
+            begin = _first_rise(positions[side[positions] == signal.side], signal, self.slices)
         else:
-            begin = _run_start(side, known, signal.side)
-        return None if begin is None else self._since(begin, is_first=begin == known[0])
+            begin = _run_start(side, positions, signal.side)
+        return None if begin is None else self._since(begin, is_first=begin == positions[0])
 
-    def _missing_since(self, sampled: Index) -> Since | None:
+    def _missing_since(self, sampled: Index) -> Onset | None:
         if not len(sampled):
-            return Since(self.slices.start, or_earlier=True) if self._was_present else None
+            return Onset(self.slices.start, or_earlier=True) if self._was_present else None
         is_now = sampled[-1] == self.slices.count - 1
-        return None if is_now else Since(_time(self.last[sampled[-1]]))
+        return None if is_now else Onset(_time(self.last[sampled[-1]]))
 
-    def _since(self, begin: int, *, is_first: bool) -> Since:
+    def _since(self, begin: int, *, is_first: bool) -> Onset:
         if is_first and self._was_present:
-            return Since(self.slices.start, or_earlier=True)
+            return Onset(self.slices.start, or_earlier=True)
         first = _time(self.first[begin])
-        return Since(first if self.slices.step * self.slices.width < DAY else first - (first - EPOCH) % DAY)
+        return Onset(first if self.slices.step * self.slices.width < DAY else first - (first - EPOCH) % DAY)
 
     @property
     def _was_present(self) -> bool:
         return _time(self.observed_from) <= self.slices.start
 
 
-def _run_start(side: NDArray[np.float64], known: Index, run_side: float) -> int | None:
+def _run_start(side: NDArray[np.float64], positions: Index, run_side: float) -> int | None:
     """Find the start of the run on one side that continues to the end."""
-    interruptions = np.flatnonzero(side[known] != run_side)
+    interruptions = np.flatnonzero(side[positions] != run_side)
     begin = interruptions[-1] + 1 if len(interruptions) else 0
-    return int(known[begin]) if begin < len(known) else None
+    return int(positions[begin]) if begin < len(positions) else None
 
 
 def _first_rise(rises: Index, signal: Signal, slices: TimeSlices) -> int | None:
@@ -152,8 +152,8 @@ def _first_rise(rises: Index, signal: Signal, slices: TimeSlices) -> int | None:
     return int(rises[gaps[-1] + 1 if len(gaps) else 0])
 
 
-def _on_change_onsets(groups: dict[MetricLevel, list[Signal]], view: View) -> dict[Key, Since]:
-    onsets: dict[Key, Since] = {}
+def _on_change_onsets(groups: dict[MetricLevel, list[Signal]], view: View) -> dict[Key, Onset]:
+    onsets: dict[Key, Onset] = {}
     for metric in sorted({metric for metric, _ in groups}):
         signals = [signal for (name, _), group in groups.items() if name == metric for signal in group]
         changes = _changes(view, metric, {signal.node for signal in signals})
@@ -172,18 +172,18 @@ def _changes(view: View, metric: str, nodes: set[str]) -> dict[str, tuple[NDArra
     return {str(node): (changes[value].to_numpy(), changes[time].to_numpy()) for (node,), changes in by_node.items()}
 
 
-def _since_change(signal: Signal, values: NDArray[np.float64], times: NDArray[np.int64], now: datetime) -> Since | None:
+def _since_change(signal: Signal, values: NDArray[np.float64], times: NDArray[np.int64], now: datetime) -> Onset | None:
     statistic = signal.shown.statistic.name
-    if statistic == RISES:
+    if statistic == INCREASE:
         assert signal.shown.window is not None, "a rise is counted within a window"
         begin = (now - signal.shown.window - EPOCH) // MICROSECOND
         rises = times[np.flatnonzero(np.diff(values, prepend=values[:1]) > 0)]
         rises = rises[rises > begin]
-        return Since(_time(rises[0])) if len(rises) else None
+        return Onset(_time(rises[0])) if len(rises) else None
     level = np.maximum.accumulate(values) if statistic == "max" else values
     side = sides(level, signal.normal.low, signal.normal.high)
     first = _run_start(side, np.flatnonzero(~np.isnan(side)), signal.side)
-    return None if first is None else Since(_time(times[first]))
+    return None if first is None else Onset(_time(times[first]))
 
 
 def _time(microseconds: int) -> datetime:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from features.catalogue.idle_spells import BELOW
 from features.feature import FAILURES_OF
-from features.phrase import NORMAL, Form
+from features.phrase import NORMAL, ValueFormat
 from serving.explanation.reason import TIMES
 from serving.formats import (
     days,
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
     from features.phrase import Phrase
     from serving.explanation.node_context import NodeContext
-    from serving.explanation.signal import Signal, Since
+    from serving.explanation.signal import Onset, Signal
     from serving.formats import Amount
 
-AMOUNTS: Final[dict[Form, Callable[[float, str], Amount]]] = {
-    Form.WITH_UNIT: with_unit,
-    Form.WITHOUT_UNIT: without_unit,
-    Form.MULTIPLE: multiple,
-    Form.PER_DAY: per_day,
-    Form.PERCENT: percent,
-    Form.DAYS: days,
-    Form.HOURS: hours,
+AMOUNTS: Final[dict[ValueFormat, Callable[[float, str], Amount]]] = {
+    ValueFormat.WITH_UNIT: with_unit,
+    ValueFormat.WITHOUT_UNIT: without_unit,
+    ValueFormat.MULTIPLE: multiple,
+    ValueFormat.PER_DAY: per_day,
+    ValueFormat.PERCENT: percent,
+    ValueFormat.DAYS: days,
+    ValueFormat.HOURS: hours,
 }
 
 
-def reason_text(signal: Signal, since: Since | None, context: NodeContext) -> str:
+def reason_text(signal: Signal, since: Onset | None, context: NodeContext) -> str:
     """Return a reason as text."""
     phrase = signal.shown.phrase
     parts = {
@@ -68,7 +68,7 @@ def _metric_parts(signal: Signal, phrase: Phrase, context: NodeContext) -> dict[
     return {
         "metric": metric,
         "title": f"{metric} {feature.statistic.name} {feature.peer}".replace("_", " ").rstrip(),
-        "value": join_unit(AMOUNTS[phrase.form](abs(value) if phrase.negative else value, unit)),
+        "value": join_unit(AMOUNTS[phrase.format](abs(value) if phrase.negative else value, unit)),
         "times": "once" if value == 1 else f"{number(value)} times",
         "failures": f"{number(value)} failure{'' if value == 1 else 's'}",
         "below": feature.statistic.name.partition(BELOW)[2],
@@ -107,14 +107,14 @@ def _normal(signal: Signal, phrase: Phrase, context: NodeContext) -> str:
     low, high = signal.normal.low, signal.normal.high
     if math.isnan(low) or math.isnan(high):
         return ""
-    amount, unit = AMOUNTS[phrase.form], signal.shown.unit
+    amount, unit = AMOUNTS[phrase.format], signal.shown.unit
     value_unit = "" if math.isnan(signal.value) else amount(signal.value, unit)[1]
     where = f" in {_group_name('rack', signal.node, context)}" if signal.normal.is_of_rack else ""
     normal = "within the normal range" if signal.side == 0 else "normal"
     return f", {normal}{where} {value_range(amount(low, unit), amount(high, unit), value_unit)}"
 
 
-def _since(signal: Signal, since: Since | None, context: NodeContext) -> str:
+def _since(signal: Signal, since: Onset | None, context: NodeContext) -> str:
     if since is None:
         return ""
     age, is_missing = elapsed(since.when, context.at), math.isnan(signal.value)

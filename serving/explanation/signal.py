@@ -28,7 +28,7 @@ class NormalRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class Onset:
     """When a run began; `or_earlier`: as far back as was searched."""
 
     when: datetime

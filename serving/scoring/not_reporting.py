@@ -11,7 +11,7 @@ from features.grid import to_datetime
 from features.telemetry.peers import fleet_ratio
 from serving.explanation.reason import Reason
 from serving.explanation.recent_levels import TimeSlices, read
-from serving.explanation.signal import Since
+from serving.explanation.signal import Onset
 from serving.formats import elapsed, join_unit, percent, short_time
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def not_reporting_reasons(
 
 def _last_covered(
     is_covered: NDArray[np.bool_], last_sample: NDArray[np.int64], joined_at: datetime, time_slices: TimeSlices
-) -> Since:
+) -> Onset:
     """Return the time of the last sample in the newest slice with enough samples, or when the node joined."""
     covered = np.flatnonzero(is_covered)
     if len(covered):
-        return Since(to_datetime(last_sample[covered[-1]].astype("datetime64[us]")))
-    return Since(joined_at) if joined_at > time_slices.start else Since(time_slices.start, or_earlier=True)
+        return Onset(to_datetime(last_sample[covered[-1]].astype("datetime64[us]")))
+    return Onset(joined_at) if joined_at > time_slices.start else Onset(time_slices.start, or_earlier=True)
 
 
-def _reason(share: float, since: Since, coverage: Coverage, now: datetime) -> Reason:
+def _reason(share: float, since: Onset, coverage: Coverage, now: datetime) -> Reason:
     """Describe the missing samples; the odds are unknown, since the node has no score. A NaN share is no sample."""
     is_too_low = share < coverage.share
     length = elapsed(since.when, now)

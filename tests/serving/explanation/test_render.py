@@ -13,7 +13,7 @@ from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.feature import Peer
 from serving.explanation.node_context import NodeContext, PastEvent
 from serving.explanation.render import reason_text
-from serving.explanation.signal import NormalRange, Signal, Since
+from serving.explanation.signal import NormalRange, Onset, Signal
 from tests.features.catalogues import EVERYTHING
 from tests.serving.made_up import NOW
 
@@ -46,11 +46,11 @@ FLEET = FleetCapabilities(METRICS, (DAY, 7 * DAY), has_racks=True, has_hardware=
 FEATURES = {feature.name: feature for feature in build(FLEET).features}
 
 
-def text_of_name(name: str, value: float, normal: NormalRange = UNKNOWN, since: Since | None = None) -> str:
+def text_of_name(name: str, value: float, normal: NormalRange = UNKNOWN, since: Onset | None = None) -> str:
     return text_of(FEATURES[name], value, normal, since)
 
 
-def text_of(feature: Feature, value: float, normal: NormalRange = UNKNOWN, since: Since | None = None) -> str:
+def text_of(feature: Feature, value: float, normal: NormalRange = UNKNOWN, since: Onset | None = None) -> str:
     signal = Signal("n1", feature, feature, value, normal, math.log(2))
     return reason_text(signal, since, CONTEXT).removesuffix(": odds ×2")
 
@@ -86,9 +86,9 @@ def test_the_normal_range_and_since_when_follow_the_value() -> None:
     assert text_of_name(name, 41.0, NormalRange(20.0, 25.0)) == "inlet temperature 41 °C, normal 20–25"
     of_rack = text_of_name(name, 41.0, NormalRange(20.0, 25.0, is_of_rack=True))
     assert of_rack == "inlet temperature 41 °C, normal in rack-07 20–25"
-    dated = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 5 * DAY))
+    dated = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Onset(NOW - 5 * DAY))
     assert dated == "inlet temperature 41 °C, normal 20–25, since 27 May (5 days)"
-    long_ago = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Since(NOW - 30 * DAY, or_earlier=True))
+    long_ago = text_of_name(name, 41.0, NormalRange(20.0, 25.0), Onset(NOW - 30 * DAY, or_earlier=True))
     assert long_ago == "inlet temperature 41 °C, normal 20–25, for at least 30 days"
 
 
