@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MINUTE: Final = np.timedelta64(60_000_000, "us")
 DAY: Final = 1440 * MINUTE
 SURROUNDINGS: Final = 14 * DAY  # on both sides of a window: the usual rate is that of this time
-FEWEST: Final = 3  # nodes that make a cluster
+MIN_NODES: Final = 3  # nodes that make a cluster
 WINDOWS: Final = (10 * MINUTE, 60 * MINUTE)
 
 
@@ -60,9 +60,9 @@ def find_clusters(failures: FailureTimes) -> list[slice]:
         )
         inside = ends - np.arange(len(ends))
         mean = np.maximum(around - inside, 1) / (2 * SURROUNDINGS).astype(float) * width.astype(float)
-        nodes = np.array([len(np.unique(failures.node[i:end])) for i, end in enumerate(ends)], dtype=np.int64)
-        is_rare = (nodes >= FEWEST) & (poisson.sf(nodes - 2, mean) * len(ends) * len(widths) < LEVEL)
-        clusters += [(int(i), int(ends[i])) for i in np.flatnonzero(is_rare)]
+        nodes = np.array([len(np.unique(failures.node[begin:end])) for begin, end in enumerate(ends)], dtype=np.int64)
+        is_rare = (nodes >= MIN_NODES) & (poisson.sf(nodes - 2, mean) * len(ends) * len(widths) < LEVEL)
+        clusters += [(int(begin), int(ends[begin])) for begin in np.flatnonzero(is_rare)]
     return _joined(sorted(clusters))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 MOST_EXAMPLES = 5  # of a finding
@@ -26,7 +26,7 @@ class Finding:
     """One check: its verdict, and the figure behind it as text and as numbers.
 
     `statistic` is compared with `threshold`; `figure` states which of the two is exceeded. `examples` are nodes,
-    times or columns; `mend` is how to fix the records, empty where there is nothing to fix.
+    times or columns; `fix` is how to correct the records, empty where there is nothing to correct.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Finding:
     statistic: float | None = None
     threshold: float | None = None
     examples: tuple[str, ...] = ()
-    mend: str = ""
+    fix: str = field(default="", metadata={"json": "mend"})
 
 
 def inconclusive(name: str, why: str) -> Finding:

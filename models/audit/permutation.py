@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 150_000
 PERMUTATIONS: Final = 199
+MIN_FAILING_NODES: Final = 10  # of a test that compares failing nodes with the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class LabelledCases:
                 failing[node, first:last] = True
         kept = np.flatnonzero(cases.is_kept)
         node = cases.node[kept].astype(np.int64)
-        chosen = _drawn(node, failing, rng)
-        nodes, node_number = np.unique(node[chosen], return_inverse=True)
-        return cls(kept[chosen], node_number.astype(np.int64), step[kept[chosen]].astype(np.int64), failing[nodes])
+        drawn = _drawn(node, failing, rng)
+        nodes, node_number = np.unique(node[drawn], return_inverse=True)
+        return cls(kept[drawn], node_number.astype(np.int64), step[kept[drawn]].astype(np.int64), failing[nodes])
 
     @property
     def positives(self) -> Index:
@@ -87,9 +88,9 @@ class RanksByTime:
     @classmethod
     def of(cls, step: Index, values: Array) -> RanksByTime:
         """Rank values."""
-        known = np.where(np.isnan(values), -np.inf, values)
-        order = np.lexsort((known, step))
-        starts = _run_starts(step[order], known[order])
+        filled = np.where(np.isnan(values), -np.inf, values)
+        order = np.lexsort((filled, step))
+        starts = _run_starts(step[order], filled[order])
         lengths, size = np.diff(np.r_[starts, len(order)]), np.bincount(step)
         rank = np.empty(len(order))
         rank[order] = np.repeat(starts + (lengths + 1) / 2, lengths)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHARPNESS: Final = (1.0, 0.9, 0.8, 0.7)  # never above 1: what looked too flat on the folds was too sharp afterwards
 TREE_WEIGHTS: Final = (0.0, 0.25, 0.5)
-PRICE: Final = 3.0  # nats that a choice has to save over all folds
+MIN_TOTAL_GAIN: Final = 3.0  # nats that a choice has to save over all folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,6 @@ def fit(folds: Sequence[HeldOutFailures]) -> Blend:
     best, most = Blend(), 0.0
     for blend in (Blend(sharpness, weight) for weight, sharpness in product(TREE_WEIGHTS, SHARPNESS)):
         gains = [before - fold.log_loss(blend) for before, fold in zip(plain, folds, strict=True)]
-        if min(gains, default=0.0) > most and sum(gains) > PRICE:
+        if min(gains, default=0.0) > most and sum(gains) > MIN_TOTAL_GAIN:
             best, most = blend, min(gains)
     return best

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from features.grid import Array, Index
 
 STRENGTHS: Final = (3.0, 10.0, 30.0, 100.0, 300.0)
-PRICE: Final = 3.0  # nats that a level has to save before it is used
+LEVEL_PENALTY: Final = 3.0  # nats that a level has to save before it is used
 LEAST_GAIN: Final = 0.1  # nats
 
 
@@ -57,7 +57,7 @@ def fit(counts: Mapping[CountLevel, Array], cause: Index, weight: Array) -> Diri
 
     def loss(hierarchy: DirichletHierarchy) -> float:
         log_loss = float(np.sum(weight * log_losses(hierarchy.shares(counts), cause)))
-        return log_loss + PRICE * len(hierarchy.strengths)
+        return log_loss + LEVEL_PENALTY * len(hierarchy.strengths)
 
     best, least = DirichletHierarchy({}), loss(DirichletHierarchy({}))
     while True:

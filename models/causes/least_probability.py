@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.causes.blend import Blend, HeldOutFailures
 
 STEP: Final = 0.05
-FEWEST: Final = 5.0  # failures for which a cause is given
+MIN_FAILURES: Final = 5.0  # failures for which a cause is given
 STANDARD_ERRORS: Final = 1.0
 NEVER: Final = 2.0  # no probability is as high
 
@@ -30,7 +30,7 @@ def least_probability(folds: Sequence[HeldOutFailures], blend: Blend, required: 
     for least in np.arange(required, 1.0, STEP):
         given = weight * (leading >= least)
         count = float(given.sum())
-        if count < FEWEST:
+        if count < MIN_FAILURES:
             break
         share = float(np.sum(given * is_right)) / count
         if share - STANDARD_ERRORS * np.sqrt(share * (1 - share) / count) >= required:

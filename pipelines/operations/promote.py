@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from models.registry.model_version import CHAMPION
@@ -17,12 +17,12 @@ class Promoted:
     """The version of the new champion, and of the previous one; None if there was none."""
 
     model: str
-    was: str | None
+    previous: str | None = field(metadata={"json": "was"})
 
     @property
     def summary(self) -> str:
         """What changed, as one sentence."""
-        before = "" if self.was is None else f", in place of model {self.was}"
+        before = "" if self.previous is None else f", in place of model {self.previous}"
         return f"model {self.model} is now the champion{before}: `nodeward score` uses it"
 
 
@@ -33,5 +33,5 @@ def promote(settings: Settings, model: str) -> Promoted:
         DataError: if there is no such model.
     """
     registry = wiring.registry(settings)
-    was = next((version.version for version in registry.versions() if CHAMPION in version.aliases), None)
-    return Promoted(registry.promote(model), was)
+    previous = next((version.version for version in registry.versions() if CHAMPION in version.aliases), None)
+    return Promoted(registry.promote(model), previous)

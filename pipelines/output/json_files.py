@@ -28,9 +28,12 @@ def write_json(path: Path, value: object) -> None:
 
 
 def to_json(value: object) -> object:
-    """Return dataclasses, errors, times, enums, paths and NumPy scalars as values that JSON has."""
+    """Return dataclasses, errors, times, enums, paths and NumPy scalars as values that JSON has.
+
+    The key of a field is its name, unless its metadata gives another one as 'json', which scripts know it by.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return {field.metadata.get("json", field.name): to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, NodewardError):
         return {"what": value.what, "mend": value.fix, "exit_code": value.exit_code}
     if isinstance(value, dict):

@@ -66,6 +66,6 @@ def _finding_text(finding: Finding) -> Text:
     text.append(f"\n{finding.figure}", "default")
     for example in finding.examples:
         text.append(f"\n  {example}", "default")
-    if finding.mend:
-        text.append(f"\n→ {finding.mend}", "default")
+    if finding.fix:
+        text.append(f"\n→ {finding.fix}", "default")
     return text

@@ -83,9 +83,9 @@ def _warnings(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_
 
 def _examples(cases: EvaluationSet, warnings: _Warnings) -> list[str]:
     return [
-        f"{cases.names[warnings.failures.node[i]]}: alarm {np.datetime_as_string(warnings.first[i], 'h')}, "
-        f"failure {np.datetime_as_string(warnings.failures.start[i], 'h')}"
-        for i in np.flatnonzero(warnings.is_detected)[:MOST_EXAMPLES]
+        f"{cases.names[warnings.failures.node[failure]]}: alarm {np.datetime_as_string(warnings.first[failure], 'h')}, "
+        f"failure {np.datetime_as_string(warnings.failures.start[failure], 'h')}"
+        for failure in np.flatnonzero(warnings.is_detected)[:MOST_EXAMPLES]
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.audit.finding import Finding, Severity, inconclusive
-from models.audit.permutation import RanksByTime
+from models.audit.permutation import MIN_FAILING_NODES, RanksByTime
 from models.audit.significance import LEVEL, format_p, permutation_p_value
 from models.metrics.metrics import average_precision
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 TIMES: Final = "timestamps alone"
 COUNTS: Final = "row counts alone"
-FEWEST: Final = 10  # failing nodes
 HALF: Final = 0.5  # of the forecast's skill
 PERMUTATIONS: Final = 1999  # the smallest p-value that they can give is below LEVEL
 FIX: Final = "see whether rows stop, or come at other times, only once a node has failed"
@@ -28,8 +27,8 @@ def check(name: str, scores: Array, forecast: Array, labelled: LabelledCases, rn
 
     `forecast`: the scores of the model with all features.
     """
-    if labelled.failing_nodes < FEWEST:
-        return inconclusive(name, f"{labelled.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    if labelled.failing_nodes < MIN_FAILING_NODES:
+        return inconclusive(name, f"{labelled.failing_nodes} nodes fail in the test; {MIN_FAILING_NODES} are needed")
     ranks = RanksByTime.of(labelled.step, scores)
     area = ranks.roc_auc(labelled.positives)
     null = ranks.null_distribution(labelled.permuted_positives(rng, PERMUTATIONS))

@@ -49,7 +49,7 @@ def check(cases: EvaluationSet, idle: Array | None) -> Finding:
         "node's first failure",
         p,
         LEVEL,
-        mend="" if verdict is Severity.CLEAR else FIX,
+        fix="" if verdict is Severity.CLEAR else FIX,
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAME: Final = "columns that run ahead of others"
 SHIFTS: Final = tuple(range(1, 8))  # buckets
 EQUAL_SHARE: Final = 0.5  # of the changes that must be the same: more often than not
-FEWEST: Final = 20  # changes to compare
+MIN_CHANGES: Final = 20  # changes to compare
 TOLERANCE: Final = 1e-5  # relative: the precision of float32
 FIX: Final = "leave the column out (metrics.ignore), or shift it back to when it was known"
 
@@ -57,7 +57,7 @@ def _equal_share(values: Array, later_values: Array, shift: int) -> float:
     width = values.shape[1] - shift
     changes, later_changes = np.diff(values[:, :width], axis=1), np.diff(later_values[:, shift:], axis=1)
     is_compared = ~np.isnan(changes) & ~np.isnan(later_changes) & (changes != 0)
-    if np.count_nonzero(is_compared) < FEWEST:
+    if np.count_nonzero(is_compared) < MIN_CHANGES:
         return 0.0
     changes, later_changes = changes[is_compared], later_changes[is_compared]
     return float(np.mean(np.abs(changes - later_changes) <= TOLERANCE * np.abs(changes)))

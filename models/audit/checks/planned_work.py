@@ -10,7 +10,7 @@ from scipy.stats import binom, kendalltau
 
 from data.schema import NODE
 from features.grid import locate, to_times
-from models.audit.failure_clusters import DAY, FEWEST, FailureTimes, find_clusters, rayleigh
+from models.audit.failure_clusters import DAY, MIN_NODES, FailureTimes, find_clusters, rayleigh
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, RELEVANT_SHARE, format_p
 
@@ -24,6 +24,7 @@ HOURS: Final = "failures at people's hours"
 WEEK: Final = 7 * DAY
 WORKDAYS: Final = 5 / 7
 OFFICE: Final = 0.738  # mean resultant length of times spread over ten hours of a day: sin(x) / x at x = 10/24 pi
+MIN_FAILURES: Final = MIN_NODES  # those of one group
 HALF: Final = 0.5  # of the failures
 FIX_GROUPS: Final = "record planned work as maintenance; merge what one cause did to many nodes"
 FIX_HOURS: Final = "separate planned reboots from crashes, by who requested them; see whether load explains it"
@@ -51,8 +52,8 @@ class FleetFailures:
 def check_groups(fleet: FleetFailures) -> Finding:
     """Look for groups of failures in time, and for the signs of planned work among them."""
     total = len(fleet.times.start)
-    if total < FEWEST:
-        return inconclusive(GROUPS, f"{total} of {FEWEST} failures that are needed")
+    if total < MIN_FAILURES:
+        return inconclusive(GROUPS, f"{total} of {MIN_FAILURES} failures that are needed")
     clusters = find_clusters(fleet.times)
     count = sum(cluster.stop - cluster.start for cluster in clusters)
     share, signs = count / total, _signs_of_planning(fleet, clusters)
@@ -93,7 +94,7 @@ def _p_of_order(times: FailureTimes, cluster: slice) -> float:
     """Test whether nodes fail in the order of their names (Kendall's tau, exact for small groups)."""
     node, first = np.unique(times.node[cluster], return_index=True)
     starts = times.start[cluster][first].astype(np.int64)
-    if len(np.unique(starts)) < FEWEST:
+    if len(np.unique(starts)) < MIN_NODES:
         return 1.0
     return float(kendalltau(np.arange(len(node)), starts).pvalue)
 
@@ -106,7 +107,7 @@ def _spans_racks(fleet: FleetFailures, cluster: slice) -> bool:
 def _in_words(fleet: FleetFailures, cluster: slice) -> str:
     node = np.unique(fleet.times.node[cluster])
     bounds = (cluster.start, cluster.stop - 1)
-    start, last = (np.datetime_as_string(fleet.times.start[i], "m") for i in bounds)
+    start, last = (np.datetime_as_string(fleet.times.start[bound], "m") for bound in bounds)
     return f"{start} to {last}: {len(node)} nodes, {fleet.names[node[0]]} to {fleet.names[node[-1]]}"
 
 
@@ -114,8 +115,8 @@ def check_hours(fleet: FleetFailures) -> Finding:
     """Test whether single failures happen at working hours: planned work, or times that a person typed in."""
     times = fleet.times
     total = len(times.start)
-    if total < FEWEST:
-        return inconclusive(HOURS, f"{total} of {FEWEST} failures that are needed")
+    if total < MIN_FAILURES:
+        return inconclusive(HOURS, f"{total} of {MIN_FAILURES} failures that are needed")
     length, p_of_hours = (0.0, 1.0) if times.has_dates_only else rayleigh(times.with_time_of_day, DAY)
     workdays = int(np.count_nonzero(np.is_busday(times.start.astype("datetime64[D]"))))
     p_of_days = float(binom.sf(workdays - 1, total, WORKDAYS))

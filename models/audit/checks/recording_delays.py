@@ -134,5 +134,5 @@ def check_telemetry_in_bulk(arrivals: Arrivals, longest: timedelta) -> Finding:
         f"{longest.days} days apart; found from {RELEVANT_SHARE:.0%} on",
         share,
         RELEVANT_SHARE,
-        mend="give available_at of the first arrival, not of the export" if arrivals.bulk else "",
+        fix="give available_at of the first arrival, not of the export" if arrivals.bulk else "",
     )

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t
 
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
-from models.audit.permutation import RanksByTime
+from models.audit.permutation import MIN_FAILING_NODES, RanksByTime
 from models.audit.significance import LEVEL, lower_bound
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 NAME: Final = "columns that tell too much"
 CERTAIN: Final = 0.5  # of the nodes with a column's highest values fail: more often than not
 SHARES: Final = (0.125, 0.25, 0.5, 1.0)  # of as many rows as fail
-FEWEST: Final = 10  # failing nodes
 SCREEN: Final = 0.05  # the level at which the best ROC-AUC by chance is reported
 FIX: Final = "leave out what is written after the fact (metrics.ignore)"
 
@@ -50,8 +49,8 @@ def check(
 
     The caller leaves out what is computed from events: their times are tested elsewhere.
     """
-    if labelled.failing_nodes < FEWEST:
-        return inconclusive(NAME, f"{labelled.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    if labelled.failing_nodes < MIN_FAILING_NODES:
+        return inconclusive(NAME, f"{labelled.failing_nodes} nodes fail in the test; {MIN_FAILING_NODES} are needed")
     permutations, forecast = labelled.permuted_positives(rng), RanksByTime.of(labelled.step, scores)
     every, results, highest = list(columns), [], np.zeros(len(permutations))
     for name, column in every:
@@ -111,10 +110,10 @@ class _ColumnTest:
 
         Once for each size of the top.
         """
-        known = np.flatnonzero(~np.isnan(values))
+        positions = np.flatnonzero(~np.isnan(values))
         fails = np.zeros(len(values), dtype=bool)
         fails[self.labelled.positives] = True
-        order = known[np.argsort(-values[known], kind="stable")]
+        order = positions[np.argsort(-values[positions], kind="stable")]
         for share in SHARES:
             size = min(max(round(share * int(fails.sum())), 1), len(order))
             if size:

@@ -11,7 +11,7 @@ from scipy.stats import norm, ttest_1samp
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 from models.audit.finding import Finding, Severity, inconclusive
-from models.audit.permutation import LabelledCases, RanksByTime
+from models.audit.permutation import MIN_FAILING_NODES, LabelledCases, RanksByTime
 from models.audit.significance import LEVEL, format_p, permutation_p_value
 
 if TYPE_CHECKING:
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 FUTURE: Final = "shuffled future"
 PAST: Final = "shuffled past"
 FITS: Final = 5
-FEWEST: Final = 10  # failing nodes
 NO_SKILL: Final = 0.5
 FIX: Final = "something of the future reaches the training: look at when records became known"
 
 
 def check_future(labelled: LabelledCases, scores: Array, rng: np.random.Generator) -> Finding:
     """Judge a forecast by futures in which the nodes exchanged their failures: it must rank them by chance."""
-    if labelled.failing_nodes < FEWEST:
-        return inconclusive(FUTURE, f"{labelled.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    if labelled.failing_nodes < MIN_FAILING_NODES:
+        return inconclusive(FUTURE, f"{labelled.failing_nodes} nodes fail in the test; {MIN_FAILING_NODES} are needed")
     ranks = RanksByTime.of(labelled.step, scores)
     real = ranks.roc_auc(labelled.positives)
     null = ranks.null_distribution(labelled.permuted_positives(rng))
@@ -48,7 +47,7 @@ def check_future(labelled: LabelledCases, scores: Array, rng: np.random.Generato
         f"{format_p(p)} against {LEVEL:g}",
         mean,
         NO_SKILL,
-        mend=FIX if p < LEVEL else "",
+        fix=FIX if p < LEVEL else "",
     )
 
 
@@ -59,8 +58,8 @@ def check_past(
 
     `refit` permutes the nodes of the past failures, fits a model and returns its scores of the labelled rows.
     """
-    if labelled.failing_nodes < FEWEST:
-        return inconclusive(PAST, f"{labelled.failing_nodes} nodes fail in the test; {FEWEST} are needed")
+    if labelled.failing_nodes < MIN_FAILING_NODES:
+        return inconclusive(PAST, f"{labelled.failing_nodes} nodes fail in the test; {MIN_FAILING_NODES} are needed")
     areas = [RanksByTime.of(labelled.step, refit(rng)).roc_auc(labelled.positives) for _ in range(FITS)]
     if np.std(areas):
         p = float(ttest_1samp(areas, NO_SKILL, alternative="greater").pvalue)
@@ -73,7 +72,7 @@ def check_past(
         f"learned from exchanged failures; {format_p(p)} against {LEVEL:g} (t-test)",
         float(np.mean(areas)),
         NO_SKILL,
-        mend=FIX if p < LEVEL else "",
+        fix=FIX if p < LEVEL else "",
     )
 
 

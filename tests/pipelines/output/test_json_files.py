@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from data.disk.atomic_write import STDOUT, atomic_file, check_output_file
 from data.errors import SettingsError, UnreachableError
 from data.schema import MetricKind
+from models.audit.finding import Finding, Severity
+from pipelines.operations.promote import Promoted
 from pipelines.output.json_files import to_json, write_json
 
 
@@ -44,6 +46,19 @@ class Result:
 )
 def test_values_that_json_lacks_are_converted(value: object, expected: object) -> None:
     assert to_json(value) == expected
+
+
+def test_a_field_keeps_the_key_that_scripts_know_it_by() -> None:
+    assert to_json(Finding("a trap", Severity.FOUND, "9 of 9", fix="leave it out")) == {
+        "name": "a trap",
+        "verdict": "found",
+        "figure": "9 of 9",
+        "statistic": None,
+        "threshold": None,
+        "examples": [],
+        "mend": "leave it out",
+    }
+    assert to_json(Promoted("2", "1")) == {"model": "2", "was": "1"}
 
 
 @given(

@@ -26,7 +26,7 @@ def test_failures_of_idle_nodes_are_found_with_both_shares() -> None:
     assert finding.verdict is Severity.FOUND
     assert finding.figure.startswith("12 of 20 failures (60%) hit nodes that were idle")
     assert "8.0% of all rows at risk are idle" in finding.figure
-    assert "maintenance" in finding.mend
+    assert "maintenance" in finding.fix
 
 
 def test_fewer_than_half_of_the_failures_are_suspicious_and_as_many_as_rows_are_clear() -> None:

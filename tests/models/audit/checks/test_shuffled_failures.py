@@ -22,7 +22,7 @@ def test_a_forecast_fitted_to_permuted_failures_that_still_has_skill_is_found() 
 
     finding = check_past(labelled, leaky, np.random.default_rng(1))
     assert finding.verdict is Severity.FOUND
-    assert finding.mend
+    assert finding.fix
 
 
 def test_a_forecast_fitted_to_permuted_failures_without_skill_is_clear() -> None:
