@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the kept tables
 LONGEST_BLOCK = 48  # buckets: a table is kept for each of them
 RECENT = 3  # newest buckets up to which merges are kept: after slightly late data, little is merged again
-HEAD, BEHIND = "head", "behind"  # kept tables: the newest block up to a bucket, and the part of a window before it
+HEAD, BEFORE_HEAD = "head", "behind"  # kept tables: the newest block up to a bucket, and the part of a window before it
 
 
 class WindowCache(Protocol):
@@ -165,7 +165,7 @@ class SlidingWindows:
 
     def _behind(self, length: int, bucket: int) -> PartialWindows:
         """Return the part of a window before the newest block, from the cache or merged."""
-        name = f"{BEHIND}-{length}-{bucket}"
+        name = f"{BEFORE_HEAD}-{length}-{bucket}"
         table = self.cache.get(name)
         if table is None:
             self._merge_behind(length, bucket)
@@ -182,7 +182,7 @@ class SlidingWindows:
             rests = self._rests(tail, list(group), keys) if tail < newest else ((tail, PartialWindows.empty(keys)),)
             for start, rest in rests:
                 behind = rest.followed_by(middle) if middle else rest
-                self.cache.put(f"{BEHIND}-{length}-{start + length - 1}", behind.table())
+                self.cache.put(f"{BEFORE_HEAD}-{length}-{start + length - 1}", behind.table())
 
     def _whole_blocks(self, begin: int, end: int, keys: Collection[Key]) -> PartialWindows | None:
         """Merge the whole blocks from bucket `begin` up to, but without, `end`."""
@@ -224,7 +224,7 @@ class SlidingWindows:
         """Return whether this view or a later one can use a kept table."""
         kind, *numbers = name.split("-")
         bucket, now = int(numbers[-1]), self.now
-        if kind == BEHIND:
+        if kind == BEFORE_HEAD:
             return bucket >= now and self._block_start(bucket) == self._block_start(now)
         is_whole = bucket % self.needs.block == 0 and bucket > now - max(self.needs.windows) - self.needs.block
         return is_whole or bucket > now - RECENT

@@ -37,7 +37,7 @@ OLDER_FORMATS: Final[dict[int, dict[str, Any]]] = {  # values of the keys that a
 CAUSE_MODEL: Final = "causes.json"
 CAUSE_TREES: Final = "causes-trees.txt"
 NO_CAUSE_MODEL: Final = "the model was trained without causes"
-LINE: Final = "line.json"
+LINEAR_MODEL: Final = "line.json"
 DIGESTS: Final = "sha256"  # of each file: LightGBM reads even a damaged one
 SHOWN_NAMES: Final = 5  # in a message
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from models.registry.bundle import CAUSE_MODEL, CAUSE_TREES, FORMAT, LINE, Bundle, Manifest
+from models.registry.bundle import CAUSE_MODEL, CAUSE_TREES, FORMAT, LINEAR_MODEL, Bundle, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def pack(
         metrics={name: value for name, value in metrics.items() if isfinite(value)},  # JSON has no NaN
         tables=dict(tables),
         params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
-        line=LINE if model.linear else "",
+        line=LINEAR_MODEL if model.linear else "",
         trees_share=model.trees_share,
         cause_model=CAUSE_MODEL if causes else "",
         cause_trees=CAUSE_TREES if causes and causes.booster else "",
