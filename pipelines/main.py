@@ -65,14 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report_error(error: BaseException, session: Session) -> int:
     from rich.console import Console
 
-    from pipelines.output.exit_codes import BUG, as_nodeward_error, print_error, report_bug
+    from pipelines.output.command_errors import BUG, as_nodeward_error, print_error, report_bug
 
-    console, known = Console(stderr=True), as_nodeward_error(error)
-    if known is None:
+    console, nodeward_error = Console(stderr=True), as_nodeward_error(error)
+    if nodeward_error is None:
         report_bug(error, session.state, datetime.now(UTC), console)
         return BUG
-    print_error(known, console)
-    return known.exit_code
+    print_error(nodeward_error, console)
+    return nodeward_error.exit_code
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 from pipelines.flows.schedule_window import window_start
-from pipelines.output.exit_codes import BUG, as_nodeward_error
+from pipelines.output.command_errors import BUG, as_nodeward_error
 from pipelines.settings.load import load
 from pipelines.wiring import wiring
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from data.errors import DiskFullError, InfrastructureError
-from pipelines.output.exit_codes import as_nodeward_error
+from pipelines.output.command_errors import as_nodeward_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

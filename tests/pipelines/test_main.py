@@ -13,7 +13,7 @@ import pytest
 from data.errors import DiskFullError, EmptyTableError, SettingsError
 from pipelines.commands.options import prepare
 from pipelines.main import main
-from pipelines.output.exit_codes import LOG_NAME
+from pipelines.output.command_errors import LOG_NAME
 from pipelines.settings.environment import variable
 from pipelines.settings.template import template
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from data.errors import ColumnError, DiskFullError, InfrastructureError, NodewardError, SettingsError, UnreachableError
-from pipelines.output.exit_codes import LOG_NAME, as_nodeward_error, print_error, report_bug
+from pipelines.output.command_errors import LOG_NAME, as_nodeward_error, print_error, report_bug
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -56,8 +56,8 @@ def test_an_exception_that_was_being_handled_does_not_excuse_a_bug() -> None:
 
 
 def test_a_full_disk_is_known_by_name_and_place() -> None:
-    known = as_nodeward_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
-    assert "/x/y" in str(known)
+    error = as_nodeward_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
+    assert "/x/y" in str(error)
 
 
 def test_a_database_fault_of_no_known_kind_is_a_bug() -> None:

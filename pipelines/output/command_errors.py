@@ -35,9 +35,9 @@ _UNREACHED: Final = frozenset(
 def as_nodeward_error(error: BaseException) -> NodewardError | None:
     """Return the NodewardError that an exception, or one that caused it, is or means; None if this is a bug."""
     for cause in _causes(error):
-        known = cause if isinstance(cause, NodewardError) else _infrastructure_error(cause)
-        if known is not None:
-            return known
+        nodeward_error = cause if isinstance(cause, NodewardError) else _infrastructure_error(cause)
+        if nodeward_error is not None:
+            return nodeward_error
     return None
 
 
