@@ -22,6 +22,8 @@ class Promoted:
     @property
     def summary(self) -> str:
         """What changed, as one sentence."""
+        if self.model == self.previous:
+            return f"model {self.model} is the champion already: `nodeward score` uses it"
         before = "" if self.previous is None else f", in place of model {self.previous}"
         return f"model {self.model} is now the champion{before}: `nodeward score` uses it"
 

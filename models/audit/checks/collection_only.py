@@ -42,8 +42,9 @@ def check(name: str, scores: Array, forecast: Array, labelled: LabelledCases, rn
     return Finding(
         name,
         verdict,
-        f"ROC-AUC {area:.3f} against {of_forecast:.3f} from all features, {max(share, 0):.0%} of its skill (found "
-        f"from {HALF:.0%} on); PR-AUC {precision:.4f} at a rate of {label.mean():.4f}; {format_p(p)} against {LEVEL:g}",
+        f"ROC-AUC {area:.3f} against {of_forecast:.3f} from all features, {max(share, 0):.0%} of its skill "
+        f"(reported as 'found' from {HALF:.0%}); PR-AUC {precision:.4f} at a rate of {label.mean():.4f}; "
+        f"{format_p(p)} against {LEVEL:g}",
         area,
         float(np.quantile(null, 1 - LEVEL)) if len(null) else None,
         (),

@@ -51,8 +51,8 @@ def check_lifetimes(buckets: pl.DataFrame, metrics: Sequence[Metric]) -> Finding
         NAME,
         verdict,
         f"{len(columns):,} of {len(metrics):,} columns begin or end in one week, at up to "
-        f"{share:.0%} of the nodes that reported others long before or after; p < {LEVEL:g} each, found from "
-        f"{RELEVANT_SHARE:.0%} on",
+        f"{share:.0%} of the nodes that reported others long before or after; p < {LEVEL:g} each, reported "
+        f"as 'found' from {RELEVANT_SHARE:.0%}",
         share,
         RELEVANT_SHARE,
         tuple(change.words for change in changes[: 2 * MOST_EXAMPLES]),

@@ -45,8 +45,8 @@ def check(cases: EvaluationSet, idle: Array | None) -> Finding:
         NAME,
         verdict,
         f"{hits:,} of {len(failures):,} failures ({share:.0%}) hit nodes that were idle at the last forecast before, "
-        f"found from {HALF:.0%} on; {usual:.1%} of all rows at risk are idle, {format_p(p)} against {LEVEL:g} for each "
-        "node's first failure",
+        f"reported as 'found' from {HALF:.0%}; {usual:.1%} of all rows at risk are idle, {format_p(p)} against "
+        f"{LEVEL:g} for each node's first failure",
         p,
         LEVEL,
         fix="" if verdict is Severity.CLEAR else FIX,

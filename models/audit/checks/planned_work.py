@@ -70,8 +70,8 @@ def check_groups(fleet: FleetFailures) -> Finding:
         GROUPS,
         verdict,
         f"{len(clusters):,} groups hold {count:,} of {total:,} failures ({share:.1%}), {across_racks:,} of them not of "
-        f"one rack{signs_in_words}; a group is p < {LEVEL:g} against a Poisson process, found from "
-        f"{RELEVANT_SHARE:.0%} on if planned",
+        f"one rack{signs_in_words}; a group is p < {LEVEL:g} against a Poisson process, reported as 'found' "
+        f"from {RELEVANT_SHARE:.0%} if planned",
         share,
         RELEVANT_SHARE,
         tuple(_in_words(fleet, cluster) for cluster in largest),
@@ -129,8 +129,8 @@ def check_hours(fleet: FleetFailures) -> Finding:
         HOURS,
         verdict,
         f"the failures are as unevenly spread as if {share:.0%} were kept to ten hours of a day or to workdays "
-        f"({by_hour}, {max(by_weekday, 0):.0%} by the weekday); {format_p(p)} against {LEVEL:g}, found from "
-        f"{HALF:.0%} on",
+        f"({by_hour}, {max(by_weekday, 0):.0%} by the weekday); {format_p(p)} against {LEVEL:g}, reported as "
+        f"'found' from {HALF:.0%}",
         share,
         HALF,
         (),

@@ -90,7 +90,7 @@ def _finding(name: str, hits: pl.DataFrame, count: int, what: str, fix: str) -> 
     return Finding(
         name,
         _severity(hits.height, share),
-        f"{hits.height:,} of {count:,} {what}; found from {RELEVANT_SHARE:.0%} on",
+        f"{hits.height:,} of {count:,} {what}; reported as 'found' from {RELEVANT_SHARE:.0%}",
         share,
         RELEVANT_SHARE,
         tuple(f"{node} {start:%Y-%m-%d %H:%M}" for node, start in nodes),
@@ -112,7 +112,7 @@ def check_early_telemetry(arrivals: Arrivals) -> Finding:
         TELEMETRY,
         _severity(arrivals.early, share),
         f"{arrivals.early:,} of {arrivals.rows:,} rows were known before their own time, and quarantined; "
-        f"found from {RELEVANT_SHARE:.0%} on{every}",
+        f"reported as 'found' from {RELEVANT_SHARE:.0%}{every}",
         share,
         RELEVANT_SHARE,
         tuple(f"{node} {ts:%Y-%m-%d %H:%M}" for node, ts in arrivals.early_examples[:MOST_EXAMPLES]),
@@ -131,7 +131,7 @@ def check_telemetry_in_bulk(arrivals: Arrivals, longest: timedelta) -> Finding:
         TELEMETRY_IN_BULK,
         _severity(arrivals.bulk, share),
         f"{arrivals.bulk:,} of {arrivals.rows:,} rows became known in one moment with others measured over "
-        f"{longest.days} days apart; found from {RELEVANT_SHARE:.0%} on",
+        f"{longest.days} days apart; reported as 'found' from {RELEVANT_SHARE:.0%}",
         share,
         RELEVANT_SHARE,
         fix="give available_at of the first arrival, not of the export" if arrivals.bulk else "",

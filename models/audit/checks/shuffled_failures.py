@@ -38,13 +38,13 @@ def check_future(labelled: LabelledCases, scores: Array, rng: np.random.Generato
     shifted = ranks.null_distribution([labelled.shifted(rng).positives for _ in range(FITS)])
     mean, error = float(null.mean()), float(null.std(ddof=1) / np.sqrt(len(null)))
     p = float(norm.sf((mean - NO_SKILL) / error))
-    skill = f"{format_p(permutation_p_value(real, null))} that the real one is chance"
+    share = permutation_p_value(real, null)
     return Finding(
         FUTURE,
         Severity.FOUND if p < LEVEL else Severity.CLEAR,
         f"ROC-AUC {mean:.3f} ± {error:.3f} on {len(null)} futures with the nodes exchanged, {real:.3f} on "
-        f"the real one ({skill}), {float(shifted.mean()):.3f} with each node's failures at other times; "
-        f"{format_p(p)} against {LEVEL:g}",
+        f"the real one (as high in {share:.1%} of all {1 + len(null)}), {float(shifted.mean()):.3f} with each node's "
+        f"failures at other times; {format_p(p)} against {LEVEL:g}",
         mean,
         NO_SKILL,
         fix=FIX if p < LEVEL else "",
