@@ -24,7 +24,9 @@ BASELINES: Final = {
     "rule": "the best single metric and direction, chosen on training data (without telemetry: failures in a year)",
     "history": "the same model on event history and uptime alone",
     "logistic": "logistic regression on the model's own features",
-    "lightgbm_raw": "LightGBM as it comes, on the newest values and how they differ from a week before and the fleet",
+    "lightgbm_raw": (
+        "LightGBM with default settings, on the newest values and how they differ from a week before and the fleet"
+    ),
 }
 CAVEATS: Final = (
     (
@@ -36,8 +38,8 @@ CAVEATS: Final = (
         "together, and do not cover a future that differs from the window."
     ),
     (
-        "Alarms have no memory and no pause: the riskiest nodes are named at every step, even while one is being "
-        "repaired. At large budgets chance does well, since new nodes drawn at each step reach more of the fleet."
+        "Each step chooses alarms anew, from the forecasts alone: a node can have one at every step, even while it is "
+        "being repaired. At large budgets chance does well, since new nodes drawn at each step reach more of the fleet."
     ),
 )
 

@@ -37,6 +37,7 @@ def render(contents: Contents) -> str:
         "hours": terms.hours,
         "days": terms.days,
         "model_name": terms.model_name,
+        "unbroken": terms.unbroken,
         "with_interval": lambda estimate: with_interval(estimate, terms.typeset),
         "date_and_time": terms.date_and_time,
         "date": terms.date,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup, escape
 
 from serving.formats import DASH, number
 
@@ -20,8 +23,16 @@ MODEL_NAMES: Final = {
     "random": "at random",
 }
 MINUS: Final = "\N{MINUS SIGN}"
+HYPHEN_OF_NUMBER: Final = re.compile(r"(?<![^\s(\[])-(?=[\d.])")
+WHOLE: Final = re.compile(rf"\S+{DASH}\S+|odds ×\S+|\[[^\[\]]+\]")  # ranges, odds, intervals
 HOURS_A_DAY: Final = 24
 HOURS_AS_DAYS: Final = 48  # from here on, hours are written as days
+
+
+def unbroken(text: str) -> Markup:
+    """Return a sentence with typographic minus signs, in which ranges, odds and intervals stay on one line."""
+    sentence = str(escape(HYPHEN_OF_NUMBER.sub(MINUS, text)))
+    return Markup(WHOLE.sub(r'<span class="whole">\g<0></span>', sentence))  # noqa: S704  - escaped above
 
 
 def model_name(model: str) -> str:

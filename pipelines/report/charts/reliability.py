@@ -69,7 +69,7 @@ def _counts(bins: Sequence[ReliabilityBin], x: LogarithmicScale, foot: float) ->
     """Draw how many forecasts each bin holds, on a logarithmic scale."""
     most = max((bin_.rows for bin_ in bins), default=1)
     height = LogarithmicScale(0.5, float(max(most, 2)), 0.0, float(COUNTS_HEIGHT))
-    yield text((x.start, foot - COUNTS_HEIGHT - 10), f"forecasts a bin, at most {most:,}", "axis", "start")
+    yield text((x.start, foot - COUNTS_HEIGHT - 10), f"forecasts per bin (largest: {most:,})", "axis", "start")
     for bin_ in bins:
         place, half = x(bin_.forecast), BAR_WIDTH / 2
         top = foot - height(bin_.rows)

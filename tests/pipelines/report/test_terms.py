@@ -75,3 +75,19 @@ def test_long_spans_are_days() -> None:
 def test_times_and_models_are_named() -> None:
     assert terms.date_and_time(datetime(2021, 7, 4, 6, tzinfo=UTC)) == "4 Jul 2021, 06:00 UTC"
     assert [terms.model_name(name) for name in ("model", "theirs")] == ["Nodeward", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "html"),
+    [
+        (
+            f"fan 5 RPM, normal 0.47{DASH}1.9: odds ×3.2",
+            f'fan 5 RPM, normal <span class="whole">0.47{DASH}1.9:</span> <span class="whole">odds ×3.2</span>',
+        ),
+        ("normal -11.6 to (-.5), node-7 on 2025-01-02", f"normal {MINUS}11.6 to ({MINUS}.5), node-7 on 2025-01-02"),
+        ("1.2 [-0.9, 1.5]", f'1.2 <span class="whole">[{MINUS}0.9, 1.5]</span>'),
+        ("<b> & co", "&lt;b&gt; &amp; co"),
+    ],
+)
+def test_ranges_odds_and_intervals_stay_on_one_line_with_one_minus_sign(sentence: str, html: str) -> None:
+    assert terms.unbroken(sentence) == html
