@@ -17,9 +17,9 @@ def decide(scores: Iterable[NodeScore], fleet: FleetState, policy: Policy, now: 
     """Return a decision for every scored node, in order of falling expected saving per drained node-hour.
 
     A drain costs the same node-hours on every node, so that order is the order by probability. Drains are
-    granted in it, which saves the most that the limits allow: fleet and rack limits form a laminar matroid,
-    for which the greedy choice is optimal (Edmonds 1971). Ties are broken by name. If a node was scored more
-    than once, the newest score counts.
+    granted in it, which saves the most that the limits allow: a rack lies inside the fleet, and with limits on
+    such nested groups, taking the best node that still fits is optimal (Edmonds 1971: a laminar matroid). Ties
+    are broken by name. If a node was scored more than once, the newest score counts.
     """
     headroom = Headroom.of(fleet, policy.limits)
     ranked = sorted(_newest_scores(scores), key=lambda score: (-_rank(score), score.node))
