@@ -12,6 +12,8 @@ from features.telemetry.window_statistics import DerivedStatistic, WindowStatist
 from tests.features.synthetic import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from features.telemetry.window_statistics import SampledStatistic
 
 DAY = timedelta(days=1)
@@ -35,3 +37,9 @@ def on_change_statistics() -> list[OnChangeStatistic]:
     statistics = [feature.statistic for feature in EVERYTHING.features]
     bases = [statistic.base if isinstance(statistic, CombinedStatistic) else statistic for statistic in statistics]
     return list(dict.fromkeys(statistic for statistic in bases if isinstance(statistic, OnChangeStatistic)))
+
+
+def require_references(references: Collection[str], statistics: Iterable[str]) -> None:
+    """Fail with the names of the statistics that a suite has no loop to compare with."""
+    missing = sorted(set(statistics) - set(references))
+    assert not missing, f"no loop reference for statistic {', '.join(missing)}: add its line to this suite's loop"

@@ -18,6 +18,7 @@ from features.events.base_rates import base_rate, steady_rate
 from features.events.history import EventStatistic, History
 from features.grid import to_datetime
 from features.population.at_risk import Rows, assess
+from tests.features.catalogues import require_references
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.protocol import daily
 from tests.features.strategies import DAYS, at, fleets
@@ -153,6 +154,7 @@ class LoopReference:
             "days_up": lambda: self.days_up(name),
             "failure_rate": lambda: self.fleet_rate(window),
         }
+        require_references(by_statistic, [feature.statistic.name])
         return by_statistic[feature.statistic.name]()
 
 

@@ -19,7 +19,7 @@ from features.catalogue.idle_spells import idle_hours, idle_share, threshold_of
 from features.grid import Grid, to_numpy
 from features.telemetry import windows
 from features.telemetry.panel import BucketLayout
-from tests.features.catalogues import sampled_statistics
+from tests.features.catalogues import require_references, sampled_statistics
 from tests.features.fleets import START
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def test_every_statistic_equals_that_of_the_windows_samples(drawn: list[Sample],
         for column, stop in enumerate(stops):
             expected = expected_of(drawn, node, stop, length)
             of_window = {statistic.name: values[statistic, length][row, column] for statistic in ALL}
+            require_references(expected, of_window)
             assert of_window == pytest.approx(expected, rel=1e-7, abs=1e-6, nan_ok=True)
 
 
