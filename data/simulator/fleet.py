@@ -47,15 +47,6 @@ def simulate(plan: SimulationPlan, block_nodes: int | None = None) -> Iterator[N
         yield _block(plan, site, range(first, min(first + size, plan.nodes)))
 
 
-def histories(plan: SimulationPlan) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Yield the events and the inventory row of each node, without the cost of telemetry and jobs."""
-    site = draw_site(plan)
-    for number in range(plan.racks):
-        indices = range(number * NODES_PER_RACK, min((number + 1) * NODES_PER_RACK, plan.nodes))
-        for node, life in _lives(plan, site, draw_rack(plan, site, number), indices):
-            yield records.events(plan, node, life, site), records.inventory(plan, node)
-
-
 def block_size(plan: SimulationPlan) -> int:
     """Return for how many nodes telemetry is simulated at once."""
     return min(max(BLOCK_CELLS // (len(plan.sample_times()) * len(METRICS)), 1), MAX_BLOCK_NODES)

@@ -172,19 +172,6 @@ def cumulative_probabilities(hazards: Floats) -> Floats:
     return np.asarray(-np.expm1(np.cumsum(_log_survival(hazards), axis=1)))
 
 
-def probability_within(hazards: Floats, horizons_days: tuple[float, ...], after_days: float) -> Floats:
-    """Compute the probability of failing within any time up to the last horizon; constant hazard inside an interval.
-
-    Returns:
-        A probability per row; NaN beyond the last horizon.
-    """
-    if not 0 <= after_days <= horizons_days[-1]:
-        return np.full(len(hazards), np.nan)
-    starts = np.array([0.0, *horizons_days[:-1]])
-    share = np.clip((after_days - starts) / (np.array(horizons_days) - starts), 0, 1)
-    return np.asarray(-np.expm1(_log_survival(hazards) @ share))
-
-
 def _log_survival(hazards: Floats) -> Floats:
     return np.asarray(np.log1p(-np.minimum(hazards, 1 - SMALLEST)))
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from data.simulator.fleet import histories
 from data.simulator.history.plan import SimulationPlan
 from tests.benchmarks import clustering
 from tests.benchmarks.clustering import FailureRecords
 from tests.benchmarks.simulator_picture import draw
 from tests.data.real import DATASETS
+from tests.data.simulator.plans import histories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from data.simulator.history import records
 from data.simulator.history.layout import Node, draw_node
 from data.simulator.history.node_life import NodeLife, simulate_life
 from data.simulator.history.plan import NODES_PER_RACK, SimulationPlan
@@ -12,6 +13,8 @@ from data.simulator.history.site_events import draw_rack, draw_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import polars as pl
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 HOURLY = timedelta(hours=1)
@@ -27,3 +30,10 @@ def lives(simulated: SimulationPlan) -> Iterator[tuple[Node, NodeLife]]:
     for index in range(simulated.nodes):
         node = draw_node(simulated, index)
         yield node, simulate_life(simulated, node, site, racks[index // NODES_PER_RACK])
+
+
+def histories(simulated: SimulationPlan) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield the events and the inventory row of each node, without the cost of telemetry and jobs."""
+    site = draw_site(simulated)
+    for node, life in lives(simulated):
+        yield records.events(simulated, node, life, site), records.inventory(simulated, node)

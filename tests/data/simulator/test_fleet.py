@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data.schema import NODE, TS
-from data.simulator.fleet import MAX_BLOCK_NODES, NodeBlock, block_size, histories, simulate
-from tests.data.simulator.plans import START, plan
+from data.simulator.fleet import MAX_BLOCK_NODES, NodeBlock, block_size, simulate
+from tests.data.simulator.plans import START, histories, plan
 
 if TYPE_CHECKING:
     from data.simulator.history.plan import SimulationPlan

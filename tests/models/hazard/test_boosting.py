@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features.training.person_periods import Periods
 from features.training.training_set import sample
 from models.hazard.boosting import fit
-from models.hazard.model import Covariates, HazardModel, probability_within
+from models.hazard.model import Covariates, HazardModel
 from tests.models.lifetimes import HORIZONS, NAMES, QUICK, Lifetimes, fitted, lifetimes
 
 Floats = NDArray[np.float64]
@@ -29,8 +29,6 @@ def assert_recovers(model: HazardModel, truth: Lifetimes) -> None:
     assert probabilities.shape[1] == len(HORIZONS)
     for column, horizon in enumerate(HORIZONS):
         assert_close(probabilities[:, column], truth.true_probability(horizon), half)
-    hazards = model.hazards(truth.covariates)
-    assert_close(probability_within(hazards, HORIZONS, 5.0), truth.true_probability(5.0), half)
 
 
 @pytest.mark.parametrize("censored_share", [0.0, 0.5])

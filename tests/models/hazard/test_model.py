@@ -19,7 +19,6 @@ from models.hazard.model import (
     calibrated_hazards,
     cumulative_probabilities,
     pooled_model,
-    probability_within,
 )
 from tests.models.lifetimes import HORIZONS, NAMES, QUICK, USUAL_RATE, Lifetimes, fitted, lifetimes
 
@@ -36,25 +35,6 @@ def test_the_probability_rises_with_the_horizon_and_stays_a_probability(hazards:
 
 def test_the_probability_is_one_minus_the_product_of_the_survivals() -> None:
     assert cumulative_probabilities(np.array([[0.1, 0.2, 0.5]])) == pytest.approx(np.array([[0.1, 0.28, 0.64]]))
-
-
-@given(HAZARDS, st.lists(st.floats(0, HORIZONS[-1]), min_size=2, max_size=5))
-def test_the_probability_within_any_time_rises_and_meets_the_horizons(hazards: Floats, days: list[float]) -> None:
-    at_horizons = np.column_stack([probability_within(hazards, HORIZONS, horizon) for horizon in HORIZONS])
-    assert at_horizons == pytest.approx(cumulative_probabilities(hazards), abs=1e-12)
-    path = np.column_stack([probability_within(hazards, HORIZONS, after) for after in sorted(days)])
-    assert (np.diff(path, axis=1) >= -1e-15).all()
-    assert ((path >= 0) & (path <= 1)).all()
-
-
-def test_the_hazard_is_constant_inside_an_interval() -> None:
-    (halfway,) = probability_within(np.array([[0.0, 0.19, 0.5]]), HORIZONS, 2.0)
-    assert halfway == pytest.approx(0.1)  # 0.9 x 0.9 survive both halves of the second interval
-
-
-@pytest.mark.parametrize("after", [HORIZONS[-1] + 1e-9, -1e-9, np.nan, np.inf])
-def test_beyond_the_horizons_the_probability_is_unknown(after: float) -> None:
-    assert np.isnan(probability_within(np.full((2, 3), 0.1), HORIZONS, after)).all()
 
 
 @given(st.floats(1e-8, 2), st.floats(0.05, 30))

@@ -4,10 +4,9 @@ import polars as pl
 import pytest
 
 from data.schema import BLIND_SCHEMA, NODE
-from data.simulator.fleet import histories
 from data.simulator.history import records
 from data.simulator.history.site_events import draw_site
-from tests.data.simulator.plans import plan
+from tests.data.simulator.plans import histories, plan
 
 PLAN = plan(nodes=400, days=200)
 
