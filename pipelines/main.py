@@ -19,7 +19,7 @@ def build() -> typer.Typer:
     """Assemble the commands."""
     app = typer.Typer(
         name="nodeward",
-        help="Predicts which compute nodes are about to fail and gets the work off them first.",
+        help="Predicts which compute nodes are about to fail, and lists those to drain first; it drains none itself.",
         epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data, 4 disk, network or a server.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
