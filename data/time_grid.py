@@ -8,6 +8,7 @@ from typing import Final
 Span = tuple[datetime, datetime]  # both ends included
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY: Final = timedelta(days=1)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 

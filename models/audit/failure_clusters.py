@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.stats import poisson
 
+from features.grid import DAY
 from models.audit.significance import LEVEL
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from features.grid import Index, Times
 
 MINUTE: Final = np.timedelta64(60_000_000, "us")
-DAY: Final = 1440 * MINUTE
 SURROUNDINGS: Final = 14 * DAY  # on both sides of a window: the usual rate is that of this time
 MIN_NODES: Final = 3  # nodes that make a cluster
 WINDOWS: Final = (10 * MINUTE, 60 * MINUTE)

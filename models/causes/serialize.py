@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from data.time_grid import DAY
 from models.causes.blend import Blend
 from models.causes.counts import CountLevel
 from models.causes.dirichlet import DirichletHierarchy
@@ -14,8 +14,6 @@ from models.causes.model import CauseModel
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
-DAY = timedelta(days=1)
 
 
 def write(model: CauseModel) -> str:

@@ -7,12 +7,13 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from data.errors import SettingsError, TooLittleDataError
 from data.ingest.ingest import ingest
+from data.time_grid import DAY
 from models.backtest.replay import BacktestWindow
 from models.backtest.run import run_backtest
 from pipelines.output.progress import progress_bars
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from models.backtest.result import Backtest
     from pipelines.settings.schema import Settings
 
-DAY: Final = timedelta(days=1)
 MAX_QUIET: Final = 3 * DAY  # after the last event, without a notice
 
 

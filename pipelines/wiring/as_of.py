@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.errors import DataError, EmptyTableError, SettingsError
-from data.time_grid import floor_time
+from data.time_grid import DAY, floor_time
 from models.backtest.replay import BacktestWindow
 from pipelines.wiring import wiring
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from data.view import View
     from pipelines.settings.schema import Settings
 
-DAY: Final = timedelta(days=1)
 MAX_MISSED_BUCKETS: Final = 3
 MAX_GAPS: Final = 2  # times the longest gap between events
 

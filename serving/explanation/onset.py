@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from data.schema import NODE, bucket_column
-from data.time_grid import EPOCH, MICROSECOND
+from data.time_grid import DAY, EPOCH, MICROSECOND
 from features.feature import Origin, Peer
 from features.grid import to_times
 from features.telemetry.peers import fleet_ratio, quantiles
@@ -19,7 +18,7 @@ from serving.explanation.signal import NORMAL_SHARES, Onset, sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from serving.explanation.signal import Signal
 
 Key = tuple[str, str]  # a node, and the name of the feature that is shown
-DAY: Final = timedelta(days=1)  # slices of a day and more have no hour
 INCREASE: Final = "increase"
 NO_ONSET: Final = {"max": -1.0, "min": 1.0, INCREASE: -1.0}  # a day without a peak does not show when peaks ended
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE
+from data.time_grid import DAY
 from features.feature import Origin
 from features.population.exposure import inventory
 from serving.explanation.reason import Reason
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 NEW: Final = timedelta(days=7)
 LEAST_NODE_DAYS: Final = 30.0  # of a hardware model, over all its nodes, before the model was trained
 SUPPORT: Final = "support"  # the statistic of such a reason
-DAY: Final = timedelta(days=1)
 
 
 def low_support_reasons(view: View, scored: ScoredRows, trained_until: datetime) -> list[tuple[Reason, ...]]:

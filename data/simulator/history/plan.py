@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from data.errors import SettingsError
+from data.time_grid import DAY
 
 if TYPE_CHECKING:
     from data.simulator.history.arrays import Floats, Times
 
 HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
 DAY_HOURS: Final = 24.0
 YEAR_HOURS: Final = 365.25 * DAY_HOURS
 NODES_PER_RACK: Final = 20  # as in M100

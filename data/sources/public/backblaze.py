@@ -17,12 +17,12 @@ from data.schema import BLIND_SCHEMA, NODE, TS, UNREADABLE, UNREADABLE_TYPE
 from data.sources.public.backblaze_census import Census
 from data.sources.public.backblaze_files import DailyFile, find_daily_files
 from data.sources.public.change_filter import ChangeFilter
+from data.time_grid import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-DAY: Final = timedelta(days=1)
 POWER_ON_HOURS: Final = "power_on_hours"
 SMART: Final = (5, 10, 12, 187, 188, 189, 196, 197, 198)
 BATCH_CELLS: Final = 1 << 22

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import polars as pl
 
 from data.schema import NODE, TS, UNREADABLE, UNREADABLE_TYPE, UTC, EventKind
+from data.time_grid import DAY
 
-DAY: Final = timedelta(days=1)
 DRIVES: Final = {
     NODE: pl.String(),
     "hardware": pl.String(),

@@ -8,7 +8,6 @@ that of its last, with all its nodes, including those that never fail.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -16,6 +15,7 @@ import polars as pl
 from data.errors import ColumnError, EmptyTableError
 from data.readers import csv_blocks
 from data.schema import NODE, UTC, EventKind
+from data.time_grid import DAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,6 @@ FIXED: Final = "Prob Fixed"
 CAUSES: Final = ("Facilities", "Hardware", "Human Error", "Network", "Undetermined", "Software")
 COLUMNS: Final = (SYSTEM, SIZE, NUMBER, STARTED, FIXED, *CAUSES)
 LONG_YEAR: Final = r"/\d{4} "
-DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import binom, kendalltau
 
 from data.schema import NODE
-from features.grid import locate, to_times
-from models.audit.failure_clusters import DAY, MIN_NODES, FailureTimes, find_clusters, rayleigh
+from features.grid import DAY, locate, to_times
+from models.audit.failure_clusters import MIN_NODES, FailureTimes, find_clusters, rayleigh
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, RELEVANT_SHARE, format_p
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.audit.failure_clusters import DAY, MINUTE, FailureTimes, find_clusters, rayleigh
+from features.grid import DAY
+from models.audit.failure_clusters import MINUTE, FailureTimes, find_clusters, rayleigh
 
 START = np.datetime64("2021-01-04", "us")
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import SettingsError
-from data.simulator.history.plan import DAY, SimulationPlan, Stream
+from data.simulator.history.plan import SimulationPlan, Stream
+from data.time_grid import DAY
 from tests.data.simulator.plans import START, plan
 
 
