@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[1]
 Loop = ast.For | ast.AsyncFor | ast.While
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
 NESTED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 PLANTED = {
@@ -23,6 +24,10 @@ PLANTED = {
     "a while loop": "while rows:\n    assert rows.pop()",
     "all": "assert all(row > 0 for row in rows)",
     "not any": "assert not any(row < 0 for row in rows)",
+    "no bad row": "assert [row for row in rows if row < 0] == []",
+    "no bad row, the other way round": "assert set() == {row for row in rows if row < 0}",
+    "no bad row by its truth": "assert not [row for row in rows if row < 0]",
+    "no bad row by key": "assert {key: row for key, row in rows.items() if row < 0} == {}",
 }
 ALLOWED = {
     "an assertion next to the loop": "assert rows\nfor row in rows:\n    assert row",
@@ -30,6 +35,10 @@ ALLOWED = {
     "an assert function": "np.testing.assert_allclose(rows, 1)",
     "pytest.raises": "with pytest.raises(ValueError):\n    use(rows)",
     "no assertion": "use(rows)",
+    "no bad row of some": "assert rows\nassert [row for row in rows if row < 0] == []",
+    "no bad row of a literal": "assert [row for row in (1, 2) if use(row)] == []",
+    "the rows": "assert [row for row in rows if row > 0] == [1, 2]",
+    "an empty result": "assert rows == []",
 }
 
 
@@ -67,17 +76,38 @@ def _is_assertion(node: ast.AST) -> bool:
 
 
 def _is_loop_expression(node: ast.AST) -> bool:
-    """Return whether an assertion is `assert all(...)` or `assert not any(...)`."""
+    """Return whether an assertion holds for nothing: `all(...)`, `not any(...)`, `[...] == []`, `not [...]`."""
     match node:
         case ast.Assert(test=ast.Call(func=ast.Name(id="all"))):
             return True
         case ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="any")))):
             return True
+        case ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=operand)):
+            return _may_be_empty(operand)
+        case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])):
+            sides = (left, right), (right, left)
+            return any(_may_be_empty(side) and _is_empty(other) for side, other in sides)
         case _:
             return False
 
 
-def _is_over_literals(loop: Loop) -> bool:
+def _may_be_empty(node: ast.AST) -> bool:
+    """Return whether an expression is a comprehension over what may be empty."""
+    return isinstance(node, Comprehension) and not any(_is_over_literals(loop) for loop in node.generators)
+
+
+def _is_empty(node: ast.AST) -> bool:
+    """Return whether an expression is an empty collection: `[]`, `()`, `{}`, `set()`."""
+    match node:
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="set" | "frozenset" | "list" | "tuple" | "dict"), args=[], keywords=[]):
+            return True
+        case _:
+            return False
+
+
+def _is_over_literals(loop: Loop | ast.comprehension) -> bool:
     iterable = getattr(loop, "iter", None)
     return isinstance(iterable, ast.Tuple | ast.List) and len(iterable.elts) > 0
 
