@@ -156,11 +156,11 @@ class _FailureRecorded:
 
 def failure_markdown(name: str, error: BaseException) -> str:
     """Return what went wrong, how to fix it, and the exit code of the command line, as markdown."""
-    known = as_nodeward_error(error)
-    if known is not None:
-        lines = [known.what, f"→ {known.fix}"]
+    nodeward_error = as_nodeward_error(error)
+    if nodeward_error is not None:
+        lines = [nodeward_error.what, f"→ {nodeward_error.fix}"]
     else:
         bug = f"This is a bug in Nodeward: {type(error).__name__}: {error}"
         lines = [bug, "".join(traceback.format_exception(error)).rstrip()]
-    code = BUG if known is None else known.exit_code
+    code = BUG if nodeward_error is None else nodeward_error.exit_code
     return "\n".join([f"# {name.capitalize()}: failed", "", "````text", *lines, "````", "", f"Exit code {code}."])
