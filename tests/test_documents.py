@@ -12,6 +12,12 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 PATH: Final = re.compile(r"`((?:[\w.]+/)+[\w.]*|nodeward\.py)(?:: (\w+))?`")
+LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+DOCUMENTS: Final = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+)
+FOLDERS: Final = "data|docs|examples|features|models|pipelines|serving|tests"
+MENTION: Final = re.compile(rf"(?<![\w/.{{}}-])(?:(?:{FOLDERS})/[\w./-]*[\w/]|\.ci/run|nodeward\.py)")
 QUESTIONS: Final = {
     *(f"add {what}" for what in ("a source of records", "a kind of metric", "a feature", "a baseline", "an actuator")),
     *(f"add {what}" for what in ("an endpoint", "a setting", "a command", "an audit check")),
@@ -42,6 +48,45 @@ def test_paths_exist_and_hold_the_names_that_are_looked_for_there(document: str)
     for path, name in found:
         assert (ROOT / path).exists(), path
         assert not name or name in names(ROOT / path), f"{path}: {name}"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_broken(link: str, document: Path) -> bool:
+    """Whether a link to a file, or to a heading of a document, leads nowhere; links to other sites are not followed."""
+    if link.startswith(("http:", "https:", "mailto:")):
+        return False
+    path, _, anchor = link.partition("#")
+    target = document.parent / path if path else document
+    return not target.exists() or bool(anchor and anchor not in anchors(target.read_text()))
+
+
+def test_every_document_is_checked() -> None:
+    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/audit.md"} <= set(DOCUMENTS)
+    assert sum(document.startswith("docs/adr/") for document in DOCUMENTS) > 9
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_and_paths_of_a_document_lead_somewhere(document: str) -> None:
+    file = ROOT / document
+    text = file.read_text()
+    assert text
+    assert [link for link in LINK.findall(text) if is_broken(link, file)] == []
+    assert [path for path in MENTION.findall(text) if not (ROOT / path).exists()] == []
+
+
+def test_a_broken_link_and_a_missing_path_are_recognised() -> None:
+    document = ROOT / "docs/audit.md"
+    broken = ["gone.md", "../README.md#no-such-heading", "#gone", "adr/gone.md"]
+    assert [link for link in broken if not is_broken(link, document)] == []
+    whole = ["../README.md", "#verdicts", "../README.md#two-commands", "adr/", "https://example.org/gone"]
+    assert [link for link in whole if is_broken(link, document)] == []
+    mentions = "`data/gone.py` in ../shared/data/x, tests/checks/, var/data/x, docs/audit.md."
+    assert MENTION.findall(mentions) == ["data/gone.py", "tests/checks/", "docs/audit.md"]
 
 
 def test_twelve_questions_are_answered_with_a_path_each() -> None:
