@@ -92,7 +92,7 @@ def _next(rows: Rows, node: NDArray[np.int64], start: Times) -> Times:
     if not len(start):
         return np.full(len(rows), _NEVER)
     order = np.lexsort((start, node))
-    times = np.unique(np.concatenate([start, rows.cutoffs]))
+    times = np.sort(np.concatenate([start, rows.cutoffs]))
     span = len(times) + 1
     keys = node[order] * span + np.searchsorted(times, start[order])
     row_keys = rows.node * span + np.searchsorted(times, rows.cutoffs)[rows.cutoff]

@@ -21,7 +21,7 @@ from tests.pipelines.records import write_folder
 ROUNDS: Final = 9
 LIBRARIES: Final = "import polars, deltalake, sqlalchemy, pydantic, typer"
 LEARNER: Final = f"{LIBRARIES}, lightgbm"
-COMMAND: Final = "from pipelines.main import main; main({})"
+COMMAND: Final = "import sys; from pipelines.main import script; sys.argv[1:] = {}; script()"
 TWICE: Final = """
 import time
 from pipelines.main import main
