@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.schema import AVAILABLE_AT, TS
@@ -168,8 +168,14 @@ def test_a_metric_that_does_not_raise_the_risk_enough_or_is_of_the_whole_fleet_i
     assert reasons_of(fleet_of(healthy()), "n04", log_odds) == ()
 
 
+def odds_text(odds: float) -> str:
+    """Write odds with two significant digits, and as a whole number from 100 on."""
+    return f"odds ×{odds:,.0f}" if odds >= 99.5 else f"odds ×{float(f'{odds:.2g}'):g}"
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.dictionaries(st.sampled_from(CATALOGUE.names), st.floats(-2, 2), max_size=12))
+@example(dict.fromkeys([f"failures__count__{days}d" for days in (3, 7, 14)], 5 / 3))
 def test_reasons_are_the_strongest_sums_by_metric(log_odds: dict[str, float]) -> None:
     reasons = reasons_of(fleet_of(healthy(24)), "n04", log_odds, START + DAY)
     sums: dict[str, float] = {}
@@ -180,7 +186,7 @@ def test_reasons_are_the_strongest_sums_by_metric(log_odds: dict[str, float]) ->
     expected = sorted((value for value in sums.values() if value >= LEAST_LOG_ODDS), reverse=True)[:MOST_REASONS]
     assert [math.log(reason.odds or 0) for reason in reasons] == pytest.approx(expected)
     texts = [reason.text.rpartition(": ")[2] for reason in reasons]
-    assert texts == [f"odds ×{float(f'{reason.odds:.2g}'):g}" for reason in reasons]
+    assert texts == [odds_text(reason.odds or 0) for reason in reasons]
 
 
 def test_late_samples_count_at_the_time_at_which_they_were_taken() -> None:
