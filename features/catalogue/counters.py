@@ -23,4 +23,6 @@ def counter_features(metric: Metric, fleet: FleetCapabilities) -> Iterator[Featu
     for window in fleet.windows:
         yield Feature(name, INCREASE, window, unit, "errors that are being counted now", ROSE)
         yield Feature(name, INCREASE, window, OF_ONE, "more errors than the peers count", peer=Peer.RANK)
+        if fleet.has_racks:
+            yield Feature(name, INCREASE, window, unit, "errors of the node, not of its rack's switch", peer=Peer.RACK)
     yield Feature(name, LAST, fleet.windows[-1], unit, "errors so far", Phrase("{metric} at {value}"))
