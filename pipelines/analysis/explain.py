@@ -62,8 +62,8 @@ def _no_scores(scored: pl.Series, node: str | None, at: datetime | None) -> Empt
     """Build the error that names what was looked for, and nodes that have scores if there are any."""
     of_node = "" if node is None else f" of {node!r}"
     when = "" if at is None else f" as of {at:%Y-%m-%d %H:%M} UTC or before"
-    known = ", ".join(scored.unique().sort().head(3))
-    fix = f"name a node that has scores, such as {known}" if known else "run `nodeward score` first"
+    examples = ", ".join(scored.unique().sort().head(3))
+    fix = f"name a node that has scores, such as {examples}" if examples else "run `nodeward score` first"
     return EmptyTableError("the state", f"holds no scores{of_node}{when}", fix=fix)
 
 

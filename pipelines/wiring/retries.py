@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from data.errors import DiskFullError, InfrastructureError
-from pipelines.output.command_errors import as_nodeward_error
+from pipelines.output.command_errors import KNOWN_ERRORS, as_nodeward_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +28,9 @@ def with_retries(work: Callable[[], R], wait: Callable[[float], None] = time.sle
     for delay in DELAYS_SECONDS:
         try:
             return work()
-        except Exception as error:  # every error that does not pass is raised again
+        except KNOWN_ERRORS as error:
             if not is_transient(error):
                 raise
-            logging.getLogger(__name__).info("again in %g s: %s", delay, error)
+            logging.getLogger(__name__).info("%s: again in %g s", type(error).__name__, delay)
         wait(delay)
     return work()
