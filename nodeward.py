@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from data.disk.atomic_write import atomic_file
 from data.errors import ColumnError, NodewardError, SettingsError
+from data.time_grid import in_hours
 from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
 from pipelines.settings.load import load, load_folder
 from pipelines.settings.schema import Settings
@@ -79,7 +80,7 @@ Time = datetime | date | str
 EXPLANATION_TYPES: Final = {
     "node": "str",
     "probability": "float64",
-    "horizon_days": "float64",
+    "horizon_hours": "float64",
     "rank": "int64",
     "text": "str",
     "odds": "float64",
@@ -275,19 +276,19 @@ def backtest(fleet: Settings, start: Time, end: Time | None = None) -> Backtest:
 
 
 def figures(result: Backtest) -> pd.DataFrame:
-    """Return the figures of the protocol: one row for each horizon, model, measure and, where it matters, alarm share.
+    """Return the figures of the protocol: one row for each horizon, model, measure and, where it matters, alarm budget.
 
     Returns:
-        horizon_days, model, alarm_share (NaN: over all rows), measure, value, and the 95% interval low to high (NaN:
-        a count, or too few failures for an interval).
+        horizon_hours, model, alarm_share or alarms_per_node_day (both NaN: over all rows), measure, value, and the 95%
+        interval low to high (NaN: a count, or too few failures for an interval).
     """
     return pd.DataFrame(list(_figure_rows(result)))
 
 
 def probabilities(result: Backtest) -> pd.DataFrame:
-    """Return every probability of a backtest: node, ts, horizon_days, model, probability."""
+    """Return every probability of a backtest: node, ts, horizon_hours, model, probability."""
     frame: pd.DataFrame = pa.concat_tables(list(export.score_tables(result))).to_pandas()
-    return frame.astype({"horizon_days": "float64"})  # as in the other frames
+    return frame
 
 
 def _columns_of(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -314,14 +315,26 @@ def _score_row(node: ScoredNode) -> dict[str, object]:
 def _reason_rows(explanation: Explanation) -> Iterator[dict[str, object]]:
     for rank, reason in enumerate(explanation.reasons, start=1):
         feature = None if reason.odds is None else f"{reason.metric}__{reason.statistic}"
-        yield {**asdict(explanation), **asdict(reason), "rank": rank, "feature": feature}
+        facts = asdict(explanation)
+        hours = in_hours(facts.pop("horizon"))
+        yield {**facts, **asdict(reason), "horizon_hours": hours, "rank": rank, "feature": feature}
 
 
 def _figure_rows(result: Backtest) -> Iterator[dict[str, object]]:
-    for horizon_days, evaluation in result.evaluations.items():
+    for horizon, evaluation in result.evaluations.items():
         for model, measured in evaluation.models.items():
-            for alarm_share, measures in ((None, measured.measures), *measured.budgets.items()):
-                keys = {"horizon_days": horizon_days, "model": model, "alarm_share": alarm_share}
+            budgets = (
+                (None, None, measured.measures),
+                *((share, None, measures) for share, measures in measured.budgets.items()),
+                *((None, rate, measures) for rate, measures in measured.episode_budgets.items()),
+            )
+            for share, rate, measures in budgets:
+                keys = {
+                    "horizon_hours": in_hours(horizon),
+                    "model": model,
+                    "alarm_share": share,
+                    "alarms_per_node_day": rate,
+                }
                 for measure, figure in measures.items():
                     values = figure.to_json() if isinstance(figure, Estimate) else {"value": figure}
                     yield {**keys, "measure": measure, **values}

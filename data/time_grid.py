@@ -9,7 +9,18 @@ Span = tuple[datetime, datetime]  # both ends included
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
 MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def in_days(length: timedelta) -> float:
+    """Return a length of time in days."""
+    return length / DAY
+
+
+def in_hours(length: timedelta) -> float:
+    """Return a length of time in hours."""
+    return length / HOUR
 
 
 def floor_time(moment: datetime, width: timedelta) -> datetime:

@@ -42,11 +42,6 @@ def to_step(length: timedelta) -> np.timedelta64:
     return np.timedelta64(length // MICROSECOND, "us")
 
 
-def days(length: float) -> np.timedelta64:
-    """Turn days into timedelta64[us]."""
-    return np.timedelta64(round(length * 86_400_000_000), "us")
-
-
 def locate(requested: pl.Series, names: Sequence[str] | pl.Series) -> Index:
     """Return the position of each requested name in the sorted `names`, -1 where it is unknown."""
     order = pl.DataFrame({"name": names}, schema={"name": pl.String}).with_row_index("position")

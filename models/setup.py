@@ -36,7 +36,7 @@ class Recipe:
 
     params: Params
     folds: int
-    every_days: float
+    every: timedelta
 
 
 UNKNOWN_CAUSES: Final = ("", "-", "?", "n/a", "none", "not known", "undetermined", "unknown", "unresolved")

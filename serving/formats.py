@@ -91,6 +91,11 @@ def duration(time: timedelta) -> str:
     return join_unit(days(time / timedelta(days=1), ""))
 
 
+def alarm_rate(rate: float) -> str:
+    """Format a rate of alarms per node and day: one alarm per 200 nodes and day."""
+    return f"{number(rate)} alarms per node and day" if rate > 1 else f"one alarm per {number(1 / rate)} nodes and day"
+
+
 def elapsed(then: datetime, now: datetime) -> str:
     """Format the time from `then` to `now`; 'now' if none has passed."""
     return duration(now - then) if then < now else "now"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import EventKind
-from features.events.history import PRIOR_DAYS, PRIOR_RATE
+from features.events.history import DAY_MICROSECONDS, PRIOR_DAYS, PRIOR_RATE
 from features.grid import to_step
 from features.population.event_arrays import EventArrays, KnownEvents, UnitCutoffs
 from features.population.exposure import Exposure
@@ -17,7 +18,7 @@ from features.population.repeats import without_repeats
 
 if TYPE_CHECKING:
     from data.view import View
-    from features.grid import Array, Index
+    from features.grid import Array, Index, Times
     from features.population.at_risk import AtRisk
 
 RECENT = timedelta(days=90)
@@ -25,39 +26,53 @@ LAST_MONTH = timedelta(days=30)
 STEADYING_FAILURES = 10.0  # weight, in failures, of the whole past's rate
 
 
-def base_rate(view: View, risk: AtRisk, every_days: float, window: timedelta = RECENT) -> Array:
-    """Return, by cutoff, the failures known by then that began in the window before it, per node-day at risk.
+def base_rate(view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> Array:
+    """Return, by cutoff, the failures known by then that began in the 90 days before it, per node-day at risk.
 
-    NaN where no node was at risk in the window.
+    NaN where no node was at risk in them.
     """
-    failures, exposure = _failures_and_exposure(view, risk, every_days, window)
+    failures, exposure = _FleetPast.of(view, risk, every, repeat).within(RECENT)
     return np.asarray(failures / np.where(exposure > 0, exposure, np.nan))
 
 
-def steady_rate(view: View, risk: AtRisk, every_days: float, window: timedelta = LAST_MONTH) -> Array:
-    """Return the same rate over fewer days, shrunk to the rate of the whole past with the weight of ten failures."""
-    failures, exposure = _failures_and_exposure(view, risk, every_days, window)
-    all_failures, all_exposure = _failures_and_exposure(view, risk, every_days, None)
+def steady_rate(view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> Array:
+    """Return the same rate over 30 days, shrunk to the rate of the whole past with the weight of ten failures."""
+    past = _FleetPast.of(view, risk, every, repeat)
+    (failures, exposure), (all_failures, all_exposure) = past.within(LAST_MONTH), past.within(None)
     long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
     return np.asarray((failures + STEADYING_FAILURES) / (exposure + STEADYING_FAILURES / long_run))
 
 
-def _failures_and_exposure(
-    view: View, risk: AtRisk, every_days: float, window: timedelta | None
-) -> tuple[Index, Array]:
-    """Count, by cutoff, failures and node-days at risk; nothing counts before the step that ends at the first one."""
-    failures = _separate_failures(view, risk)
-    if len(risk.cutoffs):
-        begin = risk.cutoffs[0] - to_step(timedelta(days=every_days))
-        failures = failures.take(np.flatnonzero(failures.start > begin))
-    fleet = failures.of_groups(np.zeros(len(risk.names), np.int64))
-    count = KnownEvents.of(fleet, UnitCutoffs.of_groups(1, risk.cutoffs)).count(window)
-    at_risk = np.concatenate([[0], np.cumsum(risk.at_risk.sum(axis=0))])
-    first = 0 if window is None else np.searchsorted(risk.cutoffs, risk.cutoffs - to_step(window), side="right")
-    return count, (at_risk[1:] - at_risk[first]) * every_days
+@dataclass(frozen=True, slots=True)
+class _FleetPast:
+    """The fleet's failures, and its node-days at risk up to each cutoff.
+
+    Each cutoff stands for the time since the one before it, the first one for a step.
+    """
+
+    cutoffs: Times
+    failures: EventArrays
+    node_days: Array  # up to each cutoff, after a leading 0
+
+    @classmethod
+    def of(cls, view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> _FleetPast:
+        """Count what a view knows; nothing counts before the step that ends at the first cutoff."""
+        cutoffs, failures = risk.cutoffs, _separate_failures(view, risk, repeat)
+        if not len(cutoffs):
+            return cls(cutoffs, failures, np.zeros(1))
+        begin = cutoffs[0] - to_step(every)
+        failures = failures.take(np.flatnonzero(failures.start > begin)).of_groups(np.zeros(len(risk.names), np.int64))
+        microseconds = risk.at_risk.sum(axis=0) * np.diff(cutoffs, prepend=begin).astype(np.int64)
+        return cls(cutoffs, failures, np.concatenate([[0], np.cumsum(microseconds)]) / DAY_MICROSECONDS)
+
+    def within(self, window: timedelta | None) -> tuple[Index, Array]:
+        """Count, by cutoff, the failures and the node-days in the window before it (None: the whole past)."""
+        count = KnownEvents.of(self.failures, UnitCutoffs.of_groups(1, self.cutoffs)).count(window)
+        first = 0 if window is None else np.searchsorted(self.cutoffs, self.cutoffs - to_step(window), side="right")
+        return count, self.node_days[1:] - self.node_days[first]
 
 
-def _separate_failures(view: View, risk: AtRisk) -> EventArrays:
+def _separate_failures(view: View, risk: AtRisk, repeat: timedelta) -> EventArrays:
     failures = view.events().filter(pl.col("kind") == EventKind.FAILURE)
     observed_from = Exposure.of(view, risk.names, risk.cutoffs).observed_from
-    return without_repeats(EventArrays.of(failures, risk.names, observed_from))
+    return without_repeats(EventArrays.of(failures, risk.names, observed_from), repeat)

@@ -10,10 +10,12 @@ import polars as pl
 
 from data.errors import DataError
 from data.schema import BUCKET_END, LATENESS, NODE, EventKind, bucket_column
-from features.grid import Times, days, locate, to_datetime, to_numpy, to_times
+from features.grid import Times, locate, to_datetime, to_numpy, to_step, to_times
 from features.population.interval_counts import IntervalCounts
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
     from data.view import View
@@ -142,8 +144,8 @@ def _reporting(view: View, coverage: Coverage, names: tuple[str, ...], cutoffs: 
     return reporting
 
 
-def cutoffs_until(view: View, start: np.datetime64, every_days: float) -> Times:
-    """List the cutoffs of a view: every so many days back from its time, down to `start`."""
-    last, step = to_numpy(view.at), days(every_days)
+def cutoffs_until(view: View, start: np.datetime64, every: timedelta) -> Times:
+    """List the cutoffs of a view: step by step back from its time, down to `start`."""
+    last, step = to_numpy(view.at), to_step(every)
     count = max(int((last - start) // step), 0) + 1
     return np.asarray(last - step * np.arange(count)[::-1])

@@ -7,59 +7,65 @@ reads them in hindsight.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
-from data.outages import merge_failures
+from data.outages import NEVER, merge_failures
 from data.schema import NODE, EventKind
-from features.grid import Times, locate, to_numpy, to_times
+from features.grid import Times, locate, to_numpy, to_step, to_times
+from features.training.blind_time import BlindTime
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
     from data.view import View
+    from features.grid import Index
     from features.population.at_risk import Rows
 
 MAX_BLIND_SHARE = 0.4  # of a label's interval in which nothing could be observed
 _NEVER = np.datetime64("NaT", "us")
+_INSTANT: Final = np.timedelta64(0, "us")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a view knows of the time after past cutoffs: failures, ends of observation, blind periods."""
+    """What a view knows of the time after past cutoffs: failures, ends of observation, blind periods.
+
+    Failures that overlap are one, whatever the horizon.
+    """
 
     failure_node: NDArray[np.int64]
     failure_start: Times
+    failure_end: Times  # far in the future while it is not over
     stop_node: NDArray[np.int64]
     stop_start: Times
     observed_until: Times  # of each node
-    blind_start: Times
-    blind_end: Times
+    blind: BlindTime
     known_until: np.datetime64
 
     @classmethod
     def of(cls, view: View, names: tuple[str, ...], known_until: datetime | None = None) -> Outcomes:
         """Read the outcomes from a view; labels that reach past `known_until` (the view's time) are censored."""
         events = view.events()
-        failures = merge_failures(events)
+        failures = merge_failures(events, repeat=NEVER - NEVER)
         stops = events.filter(
             pl.col("kind").is_in([EventKind.MAINTENANCE, EventKind.ACTION])
             & (pl.col("end").is_null() | (pl.col("end") > pl.col("start")))
         ).sort(NODE, "start")
-        nodes, blind = view.nodes(), view.blind()
+        nodes = view.nodes()
         position = locate(pl.Series(names, dtype=pl.String), nodes[NODE])
         return cls(
             locate(failures[NODE], names),
             to_times(failures["start"]),
+            to_times(failures["end"].fill_null(NEVER)),
             locate(stops[NODE], names),
             to_times(stops["start"]),
             np.append(to_times(nodes["observed_until"]), _NEVER)[position],
-            to_times(blind["start"]),
-            to_times(blind["end"]),
+            BlindTime.of(view.blind()),
             to_numpy(known_until or view.at),
         )
 
@@ -69,50 +75,72 @@ class Outcomes:
 
     def next_stop(self, rows: Rows) -> Times:
         """Return when each row's node stops being observed: maintenance, an action, or leaving for good."""
-        stop = _next(rows, self.stop_node, self.stop_start)
-        return np.fmin(stop, self.observed_until[rows.node])
+        return np.fmin(self.next_work(rows), self.observed_until[rows.node])
 
-    def is_blind(self, times: Times) -> NDArray[np.bool_]:
-        """Return which times are in a period in which nothing could be observed."""
-        inside = np.zeros(len(times), dtype=bool)
-        for begin, stop in zip(self.blind_start, self.blind_end, strict=True):
-            inside |= (times > begin) & (times <= stop)
-        return inside
+    def next_work(self, rows: Rows) -> Times:
+        """Return when maintenance or an action next begins on each row's node, or NaT."""
+        return _next(rows, self.stop_node, self.stop_start)
 
-    def blind_share(self, start: Times, end: Times) -> NDArray[np.float64]:
-        """Return the share of each (start, end] in which nothing could be observed; overlapping periods add up."""
-        blind = np.zeros(len(start), dtype="timedelta64[us]")
-        for begin, stop in zip(self.blind_start, self.blind_end, strict=True):
-            blind += np.maximum(np.minimum(end, stop) - np.maximum(start, begin), np.timedelta64(0, "us"))
-        return np.asarray(blind / np.maximum(end - start, np.timedelta64(1, "us")), dtype=np.float64)
+    def is_on_probation(self, rows: Rows, repeat: timedelta) -> NDArray[np.bool_]:
+        """Return which rows are inside a failure, or at most `repeat` after its end: a new one would be part of it."""
+        if not len(self.failure_start):
+            return np.zeros(len(rows), dtype=bool)
+        order, position = _first_after(rows, self.failure_node, self.failure_start)
+        latest = np.append(order, -1)[position - 1]  # -1: none is before the first
+        is_same_node = (latest >= 0) & (position > 0) & (self.failure_node[latest] == rows.node)
+        return np.asarray(is_same_node & (rows.ts <= self.failure_end[latest] + to_step(repeat)))
 
 
-def _next(rows: Rows, node: NDArray[np.int64], start: Times) -> Times:
-    """Return, of the starts of each row's node, the first one after the row's cutoff, or NaT."""
-    if not len(start):
-        return np.full(len(rows), _NEVER)
+def _first_after(rows: Rows, node: Index, start: Times) -> tuple[Index, Index]:
+    """Order starts by node and time; and return the position in this order of the first one after each row."""
     order = np.lexsort((start, node))
     times = np.sort(np.concatenate([start, rows.cutoffs]))
     span = len(times) + 1
     keys = node[order] * span + np.searchsorted(times, start[order])
     row_keys = rows.node * span + np.searchsorted(times, rows.cutoffs)[rows.cutoff]
-    position = np.searchsorted(keys, row_keys, side="right")
+    return order, np.searchsorted(keys, row_keys, side="right")
+
+
+def _next(rows: Rows, node: Index, start: Times) -> Times:
+    """Return, of the starts of each row's node, the first one after the row's cutoff, or NaT."""
+    if not len(start):
+        return np.full(len(rows), _NEVER)
+    order, position = _first_after(rows, node, start)
     next_start = np.append(start[order], _NEVER)[position]
     is_same_node = np.append(node[order], -1)[position] == rows.node
     return np.where(is_same_node, next_start, _NEVER)
 
 
-def label(rows: Rows, outcomes: Outcomes, horizon: np.timedelta64) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The label of each row: 1 failed, 0 did not, NaN dropped; and how many were dropped for each reason."""
+
+    label: NDArray[np.float64]
+    dropped: dict[str, int]
+
+
+def label(rows: Rows, outcomes: Outcomes, horizon: timedelta, repeat: timedelta) -> Labels:
     """Label each row for (cutoff, cutoff + horizon], as the evaluation protocol does.
 
-    1: a failure starts in the interval. 0: the node was observed to its end without one. NaN: the node left or went
-    into maintenance before its end, too much of it was blind, or it reaches past what is known. In that last case
-    rows with a known failure are NaN too: no such row could be labelled 0, so the newest ones would all be failures.
+    1: a failure starts in the interval. 0: the node was observed to its end without one. NaN: the row is on probation
+    after a failure (`Outcomes.is_on_probation`); too much of its interval was blind; the node left or went into
+    maintenance before its end without failing; or the interval reaches past what is known. In that last case rows with
+    a known failure are NaN too: no such row could be labelled 0, so the newest ones would all be failures.
     """
-    failure, limit = outcomes.next_failure(rows), rows.ts + horizon
-    is_censored = (outcomes.next_stop(rows) <= limit) | (outcomes.blind_share(rows.ts, limit) > MAX_BLIND_SHARE)
-    labels = np.where(failure <= limit, 1.0, np.where(is_censored, np.nan, 0.0))
-    return np.where(limit > outcomes.known_until, np.nan, labels)
+    limit = rows.ts + to_step(horizon)
+    fails = outcomes.next_failure(rows) <= limit
+    reasons = {
+        "probation": outcomes.is_on_probation(rows, repeat),
+        "blind": outcomes.blind.share(rows.cutoffs, rows.cutoffs + to_step(horizon))[rows.cutoff] > MAX_BLIND_SHARE,
+        "left": (outcomes.observed_until[rows.node] <= limit) & ~fails,
+        "maintenance": (outcomes.next_work(rows) <= limit) & ~fails,
+        "not over": limit > outcomes.known_until,
+    }
+    dropped, is_kept = {}, np.ones(len(rows), dtype=bool)
+    for reason, is_dropped in reasons.items():
+        dropped[reason] = int(np.count_nonzero(is_kept & is_dropped))
+        is_kept &= ~is_dropped
+    return Labels(np.where(is_kept, fails.astype(np.float64), np.nan), dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +157,11 @@ class NextEvents:
         """Look up both; observation stops at the latest where the outcomes end."""
         failure = outcomes.next_failure(rows)
         stop = np.fmin(outcomes.next_stop(rows), outcomes.known_until)
-        return cls(rows.ts, failure, ~outcomes.is_blind(failure), stop)
+        return cls(rows.ts, failure, ~outcomes.blind.contains(failure), stop)
 
 
 def observe(
-    next_events: NextEvents, outcomes: Outcomes, begin: np.timedelta64, end: np.timedelta64
+    next_events: NextEvents, outcomes: Outcomes, begin: timedelta, end: timedelta
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the hazard's outcome in the interval (cutoff + begin, cutoff + end] of each row.
 
@@ -143,12 +171,12 @@ def observe(
         constant hazard inside the interval, surviving a share f of it has probability (1 - h)^f, so f is
         the weight of its 0 in the likelihood (piecewise exponential model, Friedman 1982).
     """
-    start, limit = next_events.ts + begin, next_events.ts + end
+    start, limit = next_events.ts + to_step(begin), next_events.ts + to_step(end)
     observed_until = np.fmin(limit, next_events.stop)
     is_at_risk = ~(next_events.failure <= start) & (observed_until > start)
     fails = is_at_risk & (next_events.failure <= observed_until)
-    exposure = np.where(is_at_risk, (observed_until - start) / (end - begin), 0.0)
-    exposure *= np.maximum(1.0 - outcomes.blind_share(start, np.maximum(observed_until, start)), 0.0)
+    exposure = np.where(is_at_risk, (observed_until - start) / to_step(end - begin), 0.0)
+    exposure *= np.maximum(1.0 - outcomes.blind.share(start, np.maximum(observed_until, start)), 0.0)
     outcome = np.where(exposure > 0, 0.0, np.nan)
     return np.where(fails, np.where(next_events.failure_is_observed, 1.0, np.nan), outcome), np.where(
         fails, 1.0, exposure

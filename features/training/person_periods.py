@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.grid import days
+from data.outages import repeat_within
 from features.training.labels import NextEvents, Outcomes, observe
 
 if TYPE_CHECKING:
@@ -26,20 +27,30 @@ class Periods:
     interval in which a failure would have been observed.
     """
 
-    horizons_days: tuple[float, ...]  # the intervals' ends; the first one begins at the cutoff
+    horizons: tuple[timedelta, ...]  # the intervals' ends; the first one begins at the cutoff
+    repeats: tuple[timedelta, ...]  # how soon after another one's end a failure belongs to it, for each horizon
     outcome: NDArray[np.float64]
     exposure: NDArray[np.float64]
 
     @classmethod
-    def of(cls, rows: Rows, outcomes: Outcomes, horizons_days: Sequence[float]) -> Periods:
-        """Observe every interval of every row."""
-        next_events, starts = NextEvents.of(rows, outcomes), (0.0, *horizons_days[:-1])
-        observed = [
-            observe(next_events, outcomes, days(start), days(end))
-            for start, end in zip(starts, horizons_days, strict=True)
-        ]
-        outcome, exposure = (np.column_stack(columns) for columns in zip(*observed, strict=True))
-        return cls(tuple(horizons_days), outcome, exposure)
+    def of(
+        cls, rows: Rows, outcomes: Outcomes, horizons: Sequence[timedelta], repeats: Sequence[timedelta] = ()
+    ) -> Periods:
+        """Observe every interval of every row; one that is on probation at an interval's end is not at risk in it.
+
+        `repeats`: for each horizon; by default what the protocol sets for it.
+        """
+        next_events, starts = NextEvents.of(rows, outcomes), (timedelta(0), *horizons[:-1])
+        repeats = tuple(repeats) or tuple(map(repeat_within, horizons))
+        outcome, exposure = (np.empty((len(rows), len(horizons))) for _ in range(2))
+        for interval, (start, end, repeat) in enumerate(zip(starts, horizons, repeats, strict=True)):
+            outcome[:, interval], exposure[:, interval] = observe(next_events, outcomes, start, end)
+            outcome[outcomes.is_on_probation(rows, repeat), interval] = np.nan
+        return cls(tuple(horizons), repeats, outcome, exposure)
+
+    def observe_again(self, rows: Rows, outcomes: Outcomes) -> Periods:
+        """Observe the same intervals of some rows by other outcomes."""
+        return Periods.of(rows, outcomes, self.horizons, self.repeats)
 
     @property
     def fails(self) -> NDArray[np.bool_]:
@@ -53,4 +64,4 @@ class Periods:
 
     def take(self, selection: NDArray[np.bool_] | NDArray[np.int64]) -> Periods:
         """Keep some rows."""
-        return Periods(self.horizons_days, self.outcome[selection], self.exposure[selection])
+        return replace(self, outcome=self.outcome[selection], exposure=self.exposure[selection])

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.outages import repeat_within
 from features.compute import batch
 from features.events.base_rates import steady_rate
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
     from data.view import View
@@ -24,10 +27,20 @@ if TYPE_CHECKING:
 class Design:
     """What is forecast: the horizons, how often, and for which nodes."""
 
-    horizons_days: tuple[float, ...]
-    every_days: float
+    horizons: tuple[timedelta, ...]
+    every: timedelta
     coverage: Coverage | None
     negatives_per_positive: float
+    repeat: timedelta | None = None  # None: what the protocol sets for each horizon
+
+    @property
+    def repeats(self) -> tuple[timedelta, ...]:
+        """How soon after another one's end a failure belongs to it, for each horizon."""
+        return tuple(map(self.repeat_within, self.horizons))
+
+    def repeat_within(self, horizon: timedelta) -> timedelta:
+        """Return how soon after another one's end a failure belongs to it, for forecasts over a horizon."""
+        return repeat_within(horizon) if self.repeat is None else self.repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +64,10 @@ class TrainingSet:
 def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: np.random.Generator) -> TrainingSet:
     """Draw a training set from what a view knows."""
     rows = risk.rows()
-    periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons_days)
+    periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons, design.repeats)
     drawn = sample(periods, design.negatives_per_positive, rng)
     sampled = rows.take(drawn.positions)
-    rate = steady_rate(view, risk, design.every_days)
+    rate = steady_rate(view, risk, design.every, design.repeats[0])
     return TrainingSet(
         sampled,
         catalogue,

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from data.schema import BUCKET_END, LATENESS, NODE, bucket_column
-from features.grid import Grid, locate, to_times
+from features.grid import Grid, locate, to_step, to_times
 from models.audit.permutation import RanksByTime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
@@ -91,11 +91,9 @@ def time_features(arrivals: ArrivalCounts, rows: Rows) -> NDArray[np.float32]:
     return np.column_stack([arrivals.age_hours(rows), arrivals.past_the_hour(rows)]).astype(np.float32)
 
 
-def count_features(
-    arrivals: ArrivalCounts, rows: Rows, every_days: float, width: np.timedelta64
-) -> NDArray[np.float32]:
+def count_features(arrivals: ArrivalCounts, rows: Rows, every: timedelta, width: np.timedelta64) -> NDArray[np.float32]:
     """Return features that depend only on how many rows were written: counts, and their ranks in the fleet."""
-    step = max(round(every_days * 24 * HOUR / int(width.astype(np.int64))), 1)
+    step = max(round(to_step(every) / width), 1)
     counts = [arrivals.count(rows, step * window) for window in WINDOWS]
     ranks = [RanksByTime.of(rows.cutoff, count).relative for count in counts]
     return np.column_stack([*counts, *ranks]).astype(np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ from models.audit.permutation import LabelledCases
 from models.audit.probe_forecast import ProbeForecast, make_probe
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from data.view import View
     from features.grid import Array
     from models.audit.arrivals import Arrivals
@@ -33,7 +34,7 @@ class AuditMaterial:
     window: BacktestWindow
     setup: Setup
     arrivals: Arrivals
-    alarm_share: float
+    alarm_rate: float  # per node and day
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class AuditContext:
         return [metric.name for metric in self.material.setup.metrics]
 
     @property
-    def every_days(self) -> float:
+    def every(self) -> timedelta:
         """Return the days between forecasts."""
-        return self.material.setup.design.every_days
+        return self.material.setup.design.every
 
     @property
     def longest(self) -> timedelta:
         """Return the longest horizon."""
-        return timedelta(days=self.material.setup.design.horizons_days[-1])
+        return self.material.setup.design.horizons[-1]
 
     @property
     def width(self) -> np.timedelta64:

@@ -19,6 +19,8 @@ from models.hazard.model import Covariates
 from models.hazard.train import train
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
     from data.schema import MetricKind
@@ -51,14 +53,14 @@ class ProbeForecast:
         return self.replay.trained.training
 
     @property
-    def horizon_days(self) -> float:
+    def horizon(self) -> timedelta:
         """Return the horizon that the checks examine."""
         return middle_horizon(self.replay.setup)
 
     @property
     def scores(self) -> Array:
         """Return the forecast for the rows of the cases."""
-        return self.replay.of_horizon(self.horizon_days)[1][MODEL]
+        return self.replay.of_horizon(self.horizon)[1][MODEL]
 
     @property
     def rows(self) -> Rows:
@@ -91,14 +93,13 @@ class ProbeForecast:
             setup.recipe.params,
         )
         fleet_rate = self.fleet_rate[self.case_rows[cases]]
-        column = setup.design.horizons_days.index(self.horizon_days)
+        column = setup.design.horizons.index(self.horizon)
         return model.probabilities(Covariates(features, fleet_rate))[:, column]
 
 
-def middle_horizon(setup: Setup) -> float:
-    """Return the middle one of the horizons of whole days, in days: forecasts are judged over whole days."""
-    whole = [days for days in setup.design.horizons_days if days == int(days)]
-    return whole[len(whole) // 2]
+def middle_horizon(setup: Setup) -> timedelta:
+    """Return the middle one of the horizons, or the one after it."""
+    return setup.design.horizons[len(setup.design.horizons) // 2]
 
 
 def make_probe(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeForecast:
@@ -115,7 +116,7 @@ def make_probe(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeFo
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)
-    fleet_rate = steady_rate(view, risk, small.design.every_days)[rows.cutoff]
+    fleet_rate = steady_rate(view, risk, small.design.every, small.design.repeats[0])[rows.cutoff]
     probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
     replay = Replay(window, small, trained, risk, rows, probabilities)
     horizon = middle_horizon(small)

@@ -9,9 +9,10 @@ import polars as pl
 
 from data.errors import TooLittleDataError
 from data.schema import BUCKET_END, NODE, MetricKind, bucket_column
+from data.time_grid import in_days
 from features.catalogue import idle_spells
 from features.feature import Origin
-from features.grid import Grid, days, locate, to_numpy, to_times
+from features.grid import Grid, locate, to_numpy, to_step, to_times
 from models.audit.arrivals import count_features, reporting_nodes, time_features
 from models.audit.checks import (
     already_failing,
@@ -92,8 +93,8 @@ def _timestamps_alone(context: AuditContext) -> Finding:
 
 def _row_counts_alone(context: AuditContext) -> Finding:
     probe, cases, columns = context.probe, context.labelled.case, _sample_count_columns(context)
-    in_training = count_features(context.arrivals, probe.training.rows, context.every_days, context.width)
-    in_test = count_features(context.arrivals, probe.rows.take(cases), context.every_days, context.width)
+    in_training = count_features(context.arrivals, probe.training.rows, context.every, context.width)
+    in_test = count_features(context.arrivals, probe.rows.take(cases), context.every, context.width)
     scores = probe.refit(
         np.hstack([in_training, probe.training.features[:, columns]]),
         np.hstack([in_test, probe.features[probe.case_rows[cases]][:, columns]]),
@@ -113,7 +114,7 @@ def _already_failing(context: AuditContext) -> Finding:
     probe, design = context.probe, context.material.setup.design
     is_degraded = already_failing.in_unrecorded_event(context.events, probe.rows)
     if not context.is_sparse:
-        step = max(int(days(design.every_days) // context.width), 1)
+        step = max(int(to_step(design.every) // context.width), 1)
         share = design.coverage.share if design.coverage else USUAL_SHARE
         counts = context.arrivals.count(probe.rows, step)
         is_degraded |= already_failing.has_few_samples(counts, probe.rows.cutoff, share)
@@ -121,7 +122,7 @@ def _already_failing(context: AuditContext) -> Finding:
         if len(samples):  # few by every sensor: a single one that is broken means little
             by_sensor = [already_failing.has_few_samples(counts, probe.rows.cutoff, share) for counts in samples]
             is_degraded |= np.all(by_sensor, axis=0)
-    return already_failing.check(probe.cases, probe.scores, is_degraded, context.material.alarm_share)
+    return already_failing.check(probe.cases, probe.scores, is_degraded, context.material.alarm_rate)
 
 
 def _idle_failures(context: AuditContext) -> Finding:
@@ -140,7 +141,7 @@ def _fleet_failures(context: AuditContext) -> planned_work.FleetFailures:
 
 
 def _collector_outages(context: AuditContext) -> Finding:
-    blind, step = context.material.hindsight.blind(), days(context.every_days)
+    blind, step = context.material.hindsight.blind(), to_step(context.every)
     outages = to_times(blind["start"]), to_times(blind["end"])
     if not context.is_sparse:
         step = min(step, context.width)
@@ -196,8 +197,12 @@ CHECKS: Final[dict[str, Callable[[AuditContext], Finding]]] = {
     already_failing.NAME: _already_failing,
     idle_failures.NAME: _idle_failures,
     inventory.ONLY_FAILING: lambda context: inventory.check_only_failing(_lifetimes(context)),
-    inventory.COMES_WITH: lambda context: inventory.check_comes_with_failure(_lifetimes(context), context.every_days),
-    inventory.LEAVES_WITH: lambda context: inventory.check_leaves_with_failure(_lifetimes(context), context.every_days),
+    inventory.COMES_WITH: lambda context: inventory.check_comes_with_failure(
+        _lifetimes(context), in_days(context.every)
+    ),
+    inventory.LEAVES_WITH: lambda context: inventory.check_leaves_with_failure(
+        _lifetimes(context), in_days(context.every)
+    ),
     recording_delays.AT_ONCE: lambda context: recording_delays.check_at_once(context.events),
     recording_delays.AHEAD: lambda context: recording_delays.check_ahead(context.events),
     recording_delays.IN_BULK: lambda context: recording_delays.check_in_bulk(context.events, context.longest),

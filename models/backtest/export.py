@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,22 +10,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.time_grid import in_days, in_hours
 from features.grid import to_numpy
 from models.evaluation.evaluate import MODEL, RANKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import timedelta
     from pathlib import Path
 
     from models.backtest.result import Backtest
     from models.evaluation.evaluate import Evaluation
+    from models.metrics.estimate import Estimate
 
-PROTOCOL = 1
+PROTOCOL = 2
 SCHEMA = pa.schema(
     [
         ("node", pa.string()),
         ("ts", pa.timestamp("us", tz="UTC")),
-        ("horizon_days", pa.int64()),
+        ("horizon_hours", pa.float64()),
         ("model", pa.string()),
         ("probability", pa.float64()),
     ]
@@ -33,16 +37,18 @@ SCHEMA = pa.schema(
 
 def to_json(backtest: Backtest) -> dict[str, object]:
     """Return the figures of the protocol, ready for JSON."""
-    replay = backtest.replay
+    replay, design = backtest.replay, backtest.replay.setup.design
     by_model = _by_model(backtest.evaluations)
     return {
         "protocol": PROTOCOL,
         "dataset": backtest.dataset,
+        "every_hours": in_hours(design.every),
+        "repeat_hours": {_hours(horizon): in_hours(design.repeat_within(horizon)) for horizon in design.horizons},
         "test": {
             "start": replay.window.start.isoformat(),
             "end": replay.window.end.isoformat(),
             "nodes": len(np.unique(replay.rows.node)),
-            "node_days": int(len(replay.rows) * replay.setup.design.every_days),
+            "node_days": round(len(replay.rows) * in_days(replay.setup.design.every)),
             "failures": backtest.failures,
             "unknown": int(replay.risk.unknown[:, replay.risk.cutoffs >= to_numpy(replay.window.start)].sum()),
             "dropped": backtest.dropped,
@@ -50,7 +56,7 @@ def to_json(backtest: Backtest) -> dict[str, object]:
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
         "ratios": ratios(backtest.evaluations),
-        "slices": {"horizons": {f"{days:.0f}": slicing.to_json() for days, slicing in backtest.slicings.items()}},
+        "slices": {"horizons": {_hours(horizon): slicing.to_json() for horizon, slicing in backtest.slicings.items()}},
         "causes": _causes(backtest),
         "notices": list(backtest.notices),
         "seconds": round(backtest.seconds, 1),
@@ -60,47 +66,55 @@ def to_json(backtest: Backtest) -> dict[str, object]:
 
 def _causes(backtest: Backtest) -> dict[str, object]:
     """Return how right the forecast causes of failures were, by horizon; empty if no cause was forecast."""
-    evaluations = {days: backtest.evaluate_causes(days) for days in backtest.evaluations}
+    evaluations = {horizon: backtest.evaluate_causes(horizon) for horizon in backtest.evaluations}
     horizons = {
-        f"{days:.0f}": evaluation.to_json() for days, evaluation in evaluations.items() if evaluation is not None
+        _hours(horizon): evaluation.to_json() for horizon, evaluation in evaluations.items() if evaluation is not None
     }
     causes = backtest.replay.causes
     return {} if causes is None else {"summary": causes.model.summary, "horizons": horizons}
 
 
-def _by_model(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
+def _hours(horizon: timedelta) -> str:
+    """Return a horizon as a key of JSON: hours as a decimal number."""
+    return f"{in_hours(horizon):g}"
+
+
+def _by_model(evaluations: dict[timedelta, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
     by_model: dict[str, dict[str, dict[str, object]]] = {}
     for horizon, evaluation in evaluations.items():
         for name, measures in evaluation.to_json().items():
-            by_model.setdefault(name, {"horizons": {}})["horizons"][f"{horizon:.0f}"] = measures
+            by_model.setdefault(name, {"horizons": {}})["horizons"][_hours(horizon)] = measures
     return by_model
 
 
-def ratios(evaluations: dict[float, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
+def ratios(evaluations: dict[timedelta, Evaluation]) -> dict[str, dict[str, dict[str, object]]]:
     """Divide the model's figures by each baseline's, with paired intervals; above 1 the model is better."""
     by_baseline: dict[str, dict[str, dict[str, object]]] = {}
     for horizon, evaluation in evaluations.items():
         for baseline in evaluation.models:
             if baseline != MODEL:
                 horizons = by_baseline.setdefault(baseline, {"horizons": {}})["horizons"]
-                horizons[f"{horizon:.0f}"] = _ratios(evaluation, baseline)
+                horizons[_hours(horizon)] = _ratios(evaluation, baseline)
     return by_baseline
 
 
 def _ratios(evaluation: Evaluation, baseline: str) -> dict[str, object]:
     """Divide what a site chooses a model by: its ranking over all rows, and what its alarms catch at each budget."""
+    model, compare = evaluation.models[MODEL], partial(evaluation.ratio, model=MODEL, baseline=baseline)
     budgets = [
-        {
-            "alarm_share": share,
-            **{
-                name: evaluation.ratio(name, MODEL, baseline, share).to_json()
-                for name in measures
-                if _is_compared(name)
-            },
-        }
-        for share, measures in evaluation.models[MODEL].budgets.items()
+        {"alarm_share": share, **_compared(measures, partial(compare, share=share))}
+        for share, measures in model.budgets.items()
     ]
-    return {RANKING: evaluation.ratio(RANKING, MODEL, baseline).to_json(), "budgets": budgets}
+    episode_budgets = [
+        {"alarms_per_node_day": rate, **_compared(measures, partial(compare, rate=rate))}
+        for rate, measures in model.episode_budgets.items()
+    ]
+    ranking = evaluation.ratio(RANKING, MODEL, baseline).to_json()
+    return {RANKING: ranking, "budgets": budgets, "episode_budgets": episode_budgets}
+
+
+def _compared(measures: Iterable[str], ratio: Callable[[str], Estimate]) -> dict[str, object]:
+    return {name: ratio(name).to_json() for name in measures if _is_compared(name)}
 
 
 def _is_compared(measure: str) -> bool:
@@ -124,7 +138,7 @@ def score_tables(backtest: Backtest) -> Iterator[pa.Table]:
             columns = [
                 node,
                 ts,
-                pa.repeat(int(horizon), len(rows)),
+                pa.repeat(in_hours(horizon), len(rows)),
                 pa.repeat(name, len(rows)),
                 pa.array(probability),
             ]

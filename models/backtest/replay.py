@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.durations import format_duration
 from data.errors import TooLittleDataError
+from data.outages import merge_failures
+from data.schema import NODE
 from features.catalogue import idle_spells
 from features.compute import batch
 from features.events.base_rates import steady_rate
-from features.grid import Times, days, to_datetime, to_numpy
+from features.grid import Times, locate, to_datetime, to_numpy, to_step, to_times
 from features.population.at_risk import AtRisk, Rows, assess
+from features.population.probation import on_probation
 from features.training.labels import Outcomes, label
 from models.baselines.runner import BaselineRunner
 from models.causes.fit import fit_cause_model
@@ -25,7 +29,7 @@ from models.hazard.model import Covariates
 from models.hazard.train import Trained, train
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from data.view import View
     from models.causes.replay import CauseReplay
@@ -42,9 +46,9 @@ class BacktestWindow:
     start: datetime
     end: datetime
 
-    def last_cutoff(self, horizon_days: float) -> np.datetime64:
+    def last_cutoff(self, horizon: timedelta) -> np.datetime64:
         """Return the last time at which a forecast over the horizon can still be judged."""
-        return np.datetime64(to_numpy(self.end) - days(horizon_days))
+        return np.datetime64(to_numpy(self.end) - to_step(horizon))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +64,20 @@ class Replay:
     causes: CauseReplay | None = None  # the forecast causes of the failures that came
     idle: Floats | None = None  # whether each row's node had no work: 1, 0, NaN where unknown
 
-    def is_judged(self, horizon_days: float) -> NDArray[np.bool_]:
+    def is_judged(self, horizon: timedelta) -> NDArray[np.bool_]:
         """Return which rows can be judged at a horizon."""
-        return self.rows.ts <= self.window.last_cutoff(horizon_days)
+        return self.rows.ts <= self.window.last_cutoff(horizon)
 
-    def causes_within(self, horizon_days: float) -> CauseReplay | None:
+    def causes_within(self, horizon: timedelta) -> CauseReplay | None:
         """Return the forecast causes of failures within a horizon, at the rows that can be judged at it."""
         if self.causes is None:
             return None
         ts, start = self.causes.rows.ts, self.causes.failure_rows.start
-        return self.causes.take((ts <= self.window.last_cutoff(horizon_days)) & (start <= ts + days(horizon_days)))
+        return self.causes.take((ts <= self.window.last_cutoff(horizon)) & (start <= ts + to_step(horizon)))
 
-    def of_horizon(self, horizon_days: float) -> tuple[Rows, dict[str, Floats]]:
+    def of_horizon(self, horizon: timedelta) -> tuple[Rows, dict[str, Floats]]:
         """Return the rows that can be judged at a horizon, and each model's probabilities for them."""
-        is_judged, column = self.is_judged(horizon_days), self.setup.design.horizons_days.index(horizon_days)
+        is_judged, column = self.is_judged(horizon), self.setup.design.horizons.index(horizon)
         probabilities = {name: by_horizon[is_judged, column] for name, by_horizon in self.probabilities.items()}
         return self.rows.take(is_judged), probabilities
 
@@ -94,14 +98,14 @@ def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: 
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(catalogue, view, risk, rows)
-    fleet_rate = steady_rate(view, risk, setup.design.every_days)[rows.cutoff]
+    fleet_rate = steady_rate(view, risk, setup.design.every, setup.design.repeats[0])[rows.cutoff]
     progress("scores")
     probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
     for name, forecast in BaselineRunner(trained, view, risk, rows, features, fleet_rate).baselines().items():
         progress(f"baseline {name}")
         probabilities[name] = forecast()
     progress("causes")
-    longest = days(setup.design.horizons_days[-1])
+    longest = to_step(setup.design.horizons[-1])
     causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, longest)
     is_idle = idle_spells.of_rows(catalogue, features)
     return Replay(window, setup, trained, risk, rows, probabilities, causes, is_idle)
@@ -113,28 +117,37 @@ def window_cutoffs(window: BacktestWindow, setup: Setup) -> Times:
     Raises:
         TooLittleDataError: if there is none.
     """
-    step, start = days(setup.design.every_days), to_numpy(window.start)
-    count = int((window.last_cutoff(setup.design.horizons_days[0]) - start) // step) + 1
+    step, start = to_step(setup.design.every), to_numpy(window.start)
+    count = int((window.last_cutoff(setup.design.horizons[0]) - start) // step) + 1
     if count < 1:
         raise TooLittleDataError(
-            f"no forecast over {setup.design.horizons_days[0]:g} days can be judged from {window.start:%Y-%m-%d} on: "
-            f"what is judged ends at {window.end:%Y-%m-%d} (--test-end, or else the last recorded event)",
+            f"no forecast over {format_duration(setup.design.horizons[0])} can be judged from "
+            f"{window.start:%Y-%m-%d %H:%M} on: "
+            f"what is judged ends at {window.end:%Y-%m-%d %H:%M} (--test-end, or else the last recorded event)",
             fix="choose an earlier --test-start, a later --test-end or shorter horizons",
         )
     return np.asarray(start + step * np.arange(count))
 
 
-def label_cases(replay: Replay, hindsight: View, horizon_days: float) -> EvaluationSet:
+def label_cases(replay: Replay, hindsight: View, horizon: timedelta) -> EvaluationSet:
     """Label the rows of one horizon in hindsight."""
-    rows, _ = replay.of_horizon(horizon_days)
-    outcomes = Outcomes.of(hindsight, rows.names)
+    rows, _ = replay.of_horizon(horizon)
+    design, cutoffs = replay.setup.design, replay.risk.cutoffs
+    repeat = design.repeat_within(horizon)
+    labels = label(rows, Outcomes.of(hindsight, rows.names), horizon, repeat)
+    outages = merge_failures(hindsight.events(), repeat)
+    is_scored = (cutoffs >= to_numpy(replay.window.start)) & (cutoffs <= replay.window.last_cutoff(horizon))
     return EvaluationSet(
         names=rows.names,
         node=rows.node.astype(np.int32),
         ts=rows.ts,
-        label=label(rows, outcomes, days(horizon_days)),
-        failure_node=outcomes.failure_node.astype(np.int32),
-        failure_start=outcomes.failure_start,
-        horizon_days=int(horizon_days),
-        every_days=int(replay.setup.design.every_days),
+        label=labels.label,
+        can_alarm=~on_probation(hindsight, rows, repeat),
+        times=cutoffs[is_scored],
+        failure_node=locate(outages[NODE], rows.names).astype(np.int32),
+        failure_start=to_times(outages["start"]),
+        horizon=horizon,
+        every=design.every,
+        repeat=repeat,
+        dropped=labels.dropped,
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from data.durations import format_duration
 from models.causes.evaluate import CauseEvaluation, evaluate_causes
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from models.backtest.replay import Replay
-    from models.evaluation.evaluate import Evaluation
+    from models.evaluation.evaluate import AlarmBudgets, Evaluation
     from models.evaluation.slices.slices import Slicing
     from models.metrics.bootstrap import Resampler
 
@@ -21,11 +23,10 @@ class Backtest:
     """Every model's probabilities, and their evaluation by horizon."""
 
     dataset: str
-    alarm_shares: tuple[float, ...]
-    lead_hours: tuple[int, ...]  # of notice: failures caught so early are counted as well
+    budgets: AlarmBudgets
     replay: Replay
-    evaluations: dict[float, Evaluation]
-    slicings: dict[float, Slicing]  # of the model, at the middle alarm share
+    evaluations: dict[timedelta, Evaluation]
+    slicings: dict[timedelta, Slicing]  # of the model, at the headline's alarm rate
     resampler: Resampler  # of the evaluations: what else is resampled by it is paired with them
     dropped: int  # rows of the shortest horizon whose label is unknown
     failures: int  # that start in the window
@@ -34,25 +35,15 @@ class Backtest:
     state_folder: Path | None  # the private state folder, if it still exists
     notices: tuple[str, ...] = ()
 
-    def evaluate_causes(self, horizon_days: float) -> CauseEvaluation | None:
+    def evaluate_causes(self, horizon: timedelta) -> CauseEvaluation | None:
         """Evaluate the forecast causes of failures within a horizon; None if none was forecast."""
-        causes = self.replay.causes_within(horizon_days)
+        causes = self.replay.causes_within(horizon)
         return evaluate_causes(causes, self.resampler) if causes is not None else None
 
     def __repr__(self) -> str:
         window = self.replay.window
-        horizons = ", ".join(f"{days:g}" for days in self.evaluations)
+        horizons = ", ".join(map(format_duration, self.evaluations))
         return (
             f"<Backtest of {self.dataset}, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}: {self.failures} failures, "
-            f"horizons of {horizons} days>"
+            f"horizons of {horizons}>"
         )
-
-    @property
-    def middle_share(self) -> float:
-        """The alarm share that reports and tables show."""
-        return middle_share(self.alarm_shares)
-
-
-def middle_share(alarm_shares: tuple[float, ...]) -> float:
-    """Return the share in the middle, or the one after it."""
-    return alarm_shares[len(alarm_shares) // 2]

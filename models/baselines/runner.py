@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.catalogue.catalogue import newest_values
 from features.compute import batch
 from features.events.base_rates import base_rate
-from features.grid import days
+from features.grid import to_step
 from features.training.labels import Outcomes, label
 from models.baselines.base_rate import base_rate_probabilities
 from models.baselines.history import train_history_model
@@ -23,10 +23,12 @@ from models.hazard.model import Covariates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     from data.view import View
     from features.feature import Catalogue
     from features.population.at_risk import AtRisk, Rows
+    from features.training.training_set import Design
     from models.hazard.train import Trained
 
 Floats = NDArray[np.float64]
@@ -59,8 +61,12 @@ class BaselineRunner:
         return {**baselines, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else baselines
 
     @property
-    def _horizons(self) -> tuple[float, ...]:
-        return self.trained.setup.design.horizons_days
+    def _horizons(self) -> tuple[timedelta, ...]:
+        return self._design.horizons
+
+    @property
+    def _design(self) -> Design:
+        return self.trained.setup.design
 
     @property
     def _seed(self) -> int:
@@ -70,8 +76,11 @@ class BaselineRunner:
         return np.random.default_rng(self._seed).random((len(self.rows), len(self._horizons)))
 
     def _base_rate(self) -> Floats:
-        rate = base_rate(self.view, self.risk, self.trained.setup.design.every_days)
-        return np.column_stack([base_rate_probabilities(rate, self.rows.cutoff, horizon) for horizon in self._horizons])
+        return np.column_stack([self._base_rate_within(horizon) for horizon in self._horizons])
+
+    def _base_rate_within(self, horizon: timedelta) -> Floats:
+        rate = base_rate(self.view, self.risk, self._design.every, self._design.repeat_within(horizon))
+        return base_rate_probabilities(rate, self.rows.cutoff, horizon)
 
     def _history(self) -> Floats:
         model = train_history_model(self.trained)
@@ -120,8 +129,9 @@ class BaselineRunner:
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
         """Select all training rows; if they are too many, all failing ones, and a weighted sample of the rest."""
-        rows, longest = self.trained.risk.rows(), days(self._horizons[-1])
-        fails = label(rows, Outcomes.of(self.trained.view, rows.names), longest) == 1
+        rows, longest = self.trained.risk.rows(), self._horizons[-1]
+        outcomes = Outcomes.of(self.trained.view, rows.names)
+        fails = label(rows, outcomes, longest, self._design.repeat_within(longest)).label == 1
         share = min(1.0, MAX_RAW_ROWS / max(len(rows), 1))
         is_drawn = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
         return rows.take(is_drawn), np.where(fails[is_drawn], 1.0, 1.0 / share)
@@ -130,7 +140,7 @@ class BaselineRunner:
         """Compute newest values, their difference to seven steps before, and their distance from the fleet's median."""
         catalogue = self._newest_values(())
         now = batch.compute(catalogue, view, risk, rows)
-        back = days(STEPS_BACK * self.trained.setup.design.every_days)
+        back = to_step(STEPS_BACK * self._design.every)
         before = batch.compute(
             catalogue,
             view,
@@ -150,7 +160,8 @@ class BaselineRunner:
     ) -> Floats:
         return np.column_stack([forecast(self._labelled(rows, values, weight, horizon)) for horizon in self._horizons])
 
-    def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon_days: float) -> LabelledRows:
-        labels = label(rows, Outcomes.of(self.trained.view, rows.names), days(horizon_days))
+    def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon: timedelta) -> LabelledRows:
+        repeat = self._design.repeat_within(horizon)
+        labels = label(rows, Outcomes.of(self.trained.view, rows.names), horizon, repeat).label
         is_known = ~np.isnan(labels)
         return LabelledRows(values[is_known], labels[is_known], weight[is_known])

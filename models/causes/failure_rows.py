@@ -33,7 +33,7 @@ class FailureRows:
 
     @classmethod
     def of(cls, view: View, rows: Rows, horizon: np.timedelta64, causes: Causes) -> FailureRows:
-        """Find the rows that are followed by a failure of the view."""
+        """Find the rows that are followed by a failure of the view, and not by one that belongs to the one before."""
         next_failure = Outcomes.of(view, rows.names).next_failure(rows)
         row = np.flatnonzero(next_failure <= rows.ts + horizon)
         followed = pl.DataFrame({"unit": rows.node[row], "start": next_failure[row]})
@@ -47,6 +47,8 @@ class FailureRows:
             }
         )
         joined = followed.join(failure_causes, on=["unit", "start"], how="left", maintain_order="left")
+        is_new = joined["failure"].is_not_null().to_numpy()
+        row, joined = row[is_new], joined.filter(is_new)
         return cls(row, joined["failure"].to_numpy(), next_failure[row], joined["cause"].to_numpy())
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.grid import DAY, days, to_datetime
+from features.grid import DAY, to_datetime, to_step
 from models.causes import blend, dirichlet, trees
 from models.causes.blend import Blend, HeldOutFailures
 from models.causes.counts import cause_counts
@@ -53,7 +53,7 @@ class CauseTrainingRows:
     @property
     def horizon(self) -> np.timedelta64:
         """How long after a row its failure may start."""
-        return days(self.training.periods.horizons_days[-1])
+        return to_step(self.training.periods.horizons[-1])
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -83,7 +83,7 @@ def fit_cause_model(trained: Trained) -> CauseModel:
     view, training, criteria = trained.view, trained.training, trained.setup.causes
     seed, folds = trained.setup.recipe.params.random_seed, trained.setup.recipe.folds
     causes = Causes.of(view.events(), criteria)
-    followed = FailureRows.of(view, training.rows, days(training.periods.horizons_days[-1]), causes)
+    followed = FailureRows.of(view, training.rows, to_step(training.periods.horizons[-1]), causes)
     explained = followed.take(followed.is_known)
     drawn = explained.thinned(ROWS_OF_A_FAILURE, np.random.default_rng(seed))
     counts = cause_counts(view, training.rows.take(drawn.row), causes)

@@ -1,4 +1,7 @@
-"""What alarms at one budget achieve: precision, failures caught, lead time, false alarms, episodes."""
+"""What alarms at one budget achieve: precision, failures caught, lead time, false alarms, episodes.
+
+A budget is a share of the nodes, alarmed at every scoring time, or a rate at which alarm episodes begin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 from scipy.linalg import block_diag
 from scipy.sparse import csc_array
 
-from models.evaluation.alarms import label_episodes
+from data.time_grid import in_days, in_hours
+from models.evaluation.alarms import EpisodeLabels, label_episodes
 from models.evaluation.budget_curve import caught_share, failure_weights
 from models.evaluation.lead_times import caught_share_name
 from models.metrics import metrics
@@ -18,11 +22,11 @@ from models.metrics.estimate import Estimate, divide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from numpy.typing import NDArray
 
     from features.grid import Array
-    from models.evaluation.alarms import EpisodeLabels
     from models.evaluation.context import BootstrapCells, EvaluationContext
 
 _HOUR = np.timedelta64(1, "h")
@@ -40,33 +44,71 @@ class AlarmOutcome:
 
     @classmethod
     def of(cls, context: EvaluationContext, probability: Array, alarmed: NDArray[np.intp]) -> AlarmOutcome:
-        """Compare alarms, given as ascending rows, with the failures of the window."""
+        """Compare alarms, given as ascending rows, with the window's failures; join consecutive ones to episodes."""
+        return cls._of(context, probability, alarmed, label_episodes(context.cases, alarmed))
+
+    @classmethod
+    def of_episodes(cls, context: EvaluationContext, probability: Array, begun: NDArray[np.intp]) -> AlarmOutcome:
+        """Compare alarm episodes, given as the ascending rows that begin them, with the failures of the window."""
+        return cls._of(context, probability, begun, EpisodeLabels(begun, context.cases.label[begun]))
+
+    @classmethod
+    def _of(
+        cls, context: EvaluationContext, probability: Array, alarmed: NDArray[np.intp], episodes: EpisodeLabels
+    ) -> AlarmOutcome:
         lead = (context.failures.start - context.first_warnings(alarmed)) / _HOUR
-        label = context.cases.label[alarmed]
-        return cls(alarmed, label, probability[alarmed], label_episodes(context.cases, alarmed), lead)
+        return cls(alarmed, context.cases.label[alarmed], probability[alarmed], episodes, lead)
 
 
-def budget_figures(
-    context: EvaluationContext, outcome: AlarmOutcome, kept_draws: Array | None, lead_hours: Sequence[int] = ()
+def share_figures(
+    context: EvaluationContext, outcome: AlarmOutcome, kept_draws: Array | None, notices: Sequence[timedelta] = ()
 ) -> dict[str, int | Estimate]:
-    """Return every measure of a budget by its name in the protocol; counts are integers.
+    """Return every measure of alarms on a share of the nodes by its name in the protocol; counts are integers.
 
-    And for each number of hours, the share of failures whose first alarm came so long before or earlier.
+    And for each notice, the share of failures whose first alarm came so long before or earlier.
     """
+    counts = {
+        "alarms": len(outcome.rows),
+        **_failure_counts(context, outcome),
+        "failures_scorable": context.failures_scorable,
+        "alarm_episodes": len(outcome.episodes.first_row),
+    }
+    return {**counts, **_figures(context, outcome, kept_draws), **_early(context, outcome, notices)}
+
+
+def rate_figures(
+    context: EvaluationContext, outcome: AlarmOutcome, kept_draws: Array | None, notices: Sequence[timedelta] = ()
+) -> dict[str, int | Estimate]:
+    """Return every measure of alarm episodes at a rate by its name in the protocol, as `share_figures` does."""
+    figures = _figures(context, outcome, kept_draws)
+    return {
+        "episodes": len(outcome.rows),
+        **_failure_counts(context, outcome),
+        **{name: figures[name] for name in ("precision", "caught_share", "median_lead_hours")},
+        "false_episodes_per_1000_node_days": figures["false_alarms_per_1000_node_days"],
+        **_early(context, outcome, notices),
+    }
+
+
+def _failure_counts(context: EvaluationContext, outcome: AlarmOutcome) -> dict[str, int]:
+    return {
+        "failures": len(context.failures.start),
+        "failures_caught": int(np.isfinite(outcome.lead_hours).sum()),
+    }
+
+
+def _figures(context: EvaluationContext, outcome: AlarmOutcome, kept_draws: Array | None) -> dict[str, Estimate]:
     draws = (
         _draws(context, outcome, context.bootstrap, kept_draws) if context.bootstrap and kept_draws is not None else {}
     )
-    counts = {
-        "alarms": len(outcome.rows),
-        "failures": len(context.failures.start),
-        "failures_scorable": context.failures_scorable,
-        "failures_caught": int(np.isfinite(outcome.lead_hours).sum()),
-        "alarm_episodes": len(outcome.episodes.first_row),
+    return {name: Estimate(value, draws.get(name)) for name, value in _values(context, outcome).items()}
+
+
+def _early(context: EvaluationContext, outcome: AlarmOutcome, notices: Sequence[timedelta]) -> dict[str, Estimate]:
+    weights = failure_weights(context) if notices else None
+    return {
+        caught_share_name(notice): caught_share(outcome.lead_hours >= in_hours(notice), weights) for notice in notices
     }
-    figures = {name: Estimate(value, draws.get(name)) for name, value in _values(context, outcome).items()}
-    weights = failure_weights(context) if lead_hours else None
-    early = {caught_share_name(hours): caught_share(outcome.lead_hours >= hours, weights) for hours in lead_hours}
-    return {**counts, **figures, **early}
 
 
 def _values(context: EvaluationContext, outcome: AlarmOutcome) -> dict[str, float | None]:
@@ -80,7 +122,9 @@ def _values(context: EvaluationContext, outcome: AlarmOutcome) -> dict[str, floa
         "observed_over_expected": metrics.observed_over_expected(label, outcome.probability[is_kept]),
         "caught_share": metrics.quotient(len(lead), len(outcome.lead_hours)),
         "median_lead_hours": float(np.median(lead)) if len(lead) else None,
-        "false_alarms_per_1000_node_days": metrics.quotient(false_alarms, len(context.kept) * context.cases.every_days),
+        "false_alarms_per_1000_node_days": metrics.quotient(
+            false_alarms, len(context.kept) * in_days(context.cases.every)
+        ),
         "episode_precision": metrics.base_rate(episode_label),
     }
 
@@ -101,7 +145,7 @@ def _draws(
         "observed_over_expected": divide(hits, expected),
         "caught_share": divide(caught, failures),
         "median_lead_hours": weighted_medians(outcome.lead_hours[is_caught], weights),
-        "false_alarms_per_1000_node_days": divide(1000 * (alarms - hits), kept * context.cases.every_days),
+        "false_alarms_per_1000_node_days": divide(1000 * (alarms - hits), kept * in_days(context.cases.every)),
         "episode_precision": divide(episode_hits, episodes),
     }
 

@@ -75,7 +75,7 @@ def _episodes(context: EvaluationContext, outcome: AlarmOutcome) -> AlarmEpisode
 
 
 def _failures(context: EvaluationContext, probability: Array, outcome: AlarmOutcome) -> FailureOutcomes:
-    failures, scoring_times, horizon = context.failures, context.scoring_times, context.cases.horizon
+    failures, scoring_times, horizon = context.failures, context.scoring_times, context.cases.horizon_step
     base = failures.node.astype(np.int64) * len(scoring_times.distinct)
     begin, end = (
         np.searchsorted(scoring_times.key, base + np.searchsorted(scoring_times.distinct, bound))
@@ -94,4 +94,4 @@ def _ranks(context: EvaluationContext, probability: Array) -> tuple[Index, Index
     order = np.lexsort((-probability, time))
     rank = np.empty(len(time), dtype=np.int64)
     rank[order] = 1 + np.arange(len(time)) - np.searchsorted(time[order], time[order])
-    return rank, context.rows_by_time.count[time]
+    return rank, np.bincount(time)[time]

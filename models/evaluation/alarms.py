@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from features.grid import days
+from features.grid import to_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from features.grid import Array, Index, Times
     from models.evaluation.evaluation_set import EvaluationSet, Failures, ScoringTimes
+
+ROUNDING: Final = 1e-9  # of a number of alarms
 
 
 class TieBreaker:
@@ -28,7 +30,7 @@ class TieBreaker:
         self._node = cases.node
         self._time_of_row = scoring_times.of_row
         moments: list[datetime] = scoring_times.distinct.astype("datetime64[us]").tolist()
-        self._times = [moment.replace(tzinfo=UTC).isoformat() for moment in moments]
+        self._times = [moment.replace(tzinfo=UTC).isoformat(timespec="seconds") for moment in moments]
         self._digest = np.zeros(len(cases.node), dtype=np.uint64)
         self._is_hashed = np.zeros(len(cases.node), dtype=bool)
 
@@ -46,19 +48,21 @@ class TieBreaker:
 
 @dataclass(frozen=True, slots=True)
 class RowsByTime:
-    """The rows at risk grouped by scoring time: the same for all models of an evaluation set."""
+    """The rows that can be alarmed, grouped by scoring time: the same for all models of an evaluation set."""
 
-    time: Index  # of each row: its position among the scoring times
     rows: NDArray[np.intp]  # in the order of their times
+    time: Index  # of each of `rows`: its position among the scoring times
     count: Index  # of rows at each time
     ties: TieBreaker
 
     @classmethod
     def of(cls, cases: EvaluationSet, scoring_times: ScoringTimes) -> RowsByTime:
         """Group the rows of an evaluation set."""
-        time = scoring_times.of_row
+        rows = np.flatnonzero(cases.can_alarm)
+        rows = rows[np.argsort(scoring_times.of_row[rows], kind="stable")]
+        time = scoring_times.of_row[rows]
         count = np.bincount(time, minlength=len(scoring_times.distinct))
-        return cls(time, np.argsort(time, kind="stable"), count, TieBreaker(cases, scoring_times))
+        return cls(rows, time, count, TieBreaker(cases, scoring_times))
 
 
 def alarmed_rows(
@@ -66,38 +70,42 @@ def alarmed_rows(
 ) -> dict[float, NDArray[np.intp]]:
     """Return, for each share s, the rows among the ceil(s n) highest probabilities of their time, in ascending order.
 
-    n is the number of rows at that time.
+    n is the number of rows at that time that can be alarmed.
     """
-    budgets = {share: np.ceil(share * rows_by_time.count).astype(np.int64) for share in shares}
-    thresholds = _thresholds(rows_by_time, probability, list(budgets.values()))
+    ordered = probability[rows_by_time.rows]
+    budgets = {share: np.ceil(share * rows_by_time.count - ROUNDING).astype(np.int64) for share in shares}
+    thresholds = _thresholds(rows_by_time, ordered, list(budgets.values()))
     return {
-        share: _select(rows_by_time, probability, budget, threshold)
+        share: _select(rows_by_time, ordered, budget, threshold)
         for (share, budget), threshold in zip(budgets.items(), thresholds, strict=True)
     }
 
 
-def _thresholds(rows_by_time: RowsByTime, probability: Array, budgets: Sequence[Index]) -> Array:
+def _thresholds(rows_by_time: RowsByTime, ordered: Array, budgets: Sequence[Index]) -> Array:
     """Return the lowest probability that is alarmed, for each budget (first axis) and time."""
-    ordered, ends = probability[rows_by_time.rows], np.cumsum(rows_by_time.count)
-    thresholds = np.empty((len(budgets), len(ends)))
+    ends = np.cumsum(rows_by_time.count)
+    thresholds = np.full((len(budgets), len(ends)), np.inf)
     for time, (end, count) in enumerate(zip(ends, rows_by_time.count, strict=True)):
-        ranks = [int(count - budget[time]) for budget in budgets]
-        thresholds[:, time] = np.partition(ordered[end - count : end], ranks)[ranks]
+        if count:
+            ranks = [int(count - budget[time]) for budget in budgets]
+            thresholds[:, time] = np.partition(ordered[end - count : end], ranks)[ranks]
     return thresholds
 
 
-def _select(rows_by_time: RowsByTime, probability: Array, budget: Index, threshold: Array) -> NDArray[np.intp]:
+def _select(rows_by_time: RowsByTime, ordered: Array, budget: Index, threshold: Array) -> NDArray[np.intp]:
     """Return the rows above the threshold and those at it; by hash where more are at it than the budget allows."""
-    threshold_of_row = threshold[rows_by_time.time]
-    above = np.flatnonzero(probability > threshold_of_row)
-    tied = np.flatnonzero(probability == threshold_of_row)
-    remaining = budget - np.bincount(rows_by_time.time[above], minlength=len(budget))
-    is_contested = (np.bincount(rows_by_time.time[tied], minlength=len(budget)) > remaining)[rows_by_time.time[tied]]
+    time, threshold_of_row = rows_by_time.time, threshold[rows_by_time.time]
+    above = np.flatnonzero(ordered > threshold_of_row)
+    tied = np.flatnonzero(ordered == threshold_of_row)
+    remaining = budget - np.bincount(time[above], minlength=len(budget))
+    is_contested = (np.bincount(time[tied], minlength=len(budget)) > remaining)[time[tied]]
     contested = tied[is_contested]
-    contested = contested[np.lexsort((rows_by_time.ties.digests(contested), rows_by_time.time[contested]))]
-    time = rows_by_time.time[contested]
-    rank = np.arange(len(time)) - np.searchsorted(time, time)
-    return np.sort(np.concatenate([above, tied[~is_contested], contested[rank < remaining[time]]]))
+    digests = rows_by_time.ties.digests(rows_by_time.rows[contested])
+    contested = contested[np.lexsort((digests, time[contested]))]
+    contested_time = time[contested]
+    rank = np.arange(len(contested)) - np.searchsorted(contested_time, contested_time)
+    chosen = np.concatenate([above, tied[~is_contested], contested[rank < remaining[contested_time]]])
+    return np.sort(rows_by_time.rows[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ def label_episodes(cases: EvaluationSet, alarmed: NDArray[np.intp]) -> EpisodeLa
     """Join a node's consecutive alarms, given as ascending rows, to episodes."""
     node, ts = cases.node[alarmed], cases.ts[alarmed]
     is_new = np.ones(len(alarmed), dtype=bool)
-    is_new[1:] = (node[1:] != node[:-1]) | (ts[1:] - ts[:-1] > 2 * days(cases.every_days))
+    is_new[1:] = (node[1:] != node[:-1]) | (ts[1:] - ts[:-1] > 2 * to_step(cases.every))
     first = np.flatnonzero(is_new)
     return EpisodeLabels(alarmed[first], np.fmax.reduceat(cases.label[alarmed], first) if len(first) else np.empty(0))
 

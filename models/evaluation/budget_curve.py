@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.evaluation.alarms import alarmed_rows
+from models.evaluation.alarm_rates import episode_rows
 from models.metrics.estimate import Estimate, divide
 from models.metrics.metrics import quotient
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from features.grid import Array
     from models.evaluation.context import EvaluationContext
 
-BUDGETS: Final = (0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1)
+STEPS: Final = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)  # times the rate in the middle
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetCurve:
-    """The share of failures that each model catches at each budget, from the same resamples."""
+    """The share of failures that each model catches at each rate of alarm episodes, from the same resamples."""
 
-    shares: tuple[float, ...]
-    caught: Mapping[str, tuple[Estimate, ...]]  # by model, one for each share
+    rates: tuple[float, ...]  # per node and day
+    caught: Mapping[str, tuple[Estimate, ...]]  # by model, one for each rate
 
-    def caught_share(self, model: str, share: float) -> Estimate:
-        """Return the caught share of a model at a budget."""
-        return self.caught[model][self.shares.index(share)]
+    def caught_share(self, model: str, rate: float) -> Estimate:
+        """Return the caught share of a model at a rate."""
+        return self.caught[model][self.rates.index(rate)]
 
-    def best(self, share: float, models: Sequence[str]) -> str | None:
-        """Return the one of some models that catches most at a budget; None where no caught share is defined."""
-        values = {name: self.caught_share(name, share).value for name in models if name in self.caught}
+    def best(self, rate: float, models: Sequence[str]) -> str | None:
+        """Return the one of some models that catches most at a rate; None where no caught share is defined."""
+        values = {name: self.caught_share(name, rate).value for name in models if name in self.caught}
         defined = {name: value for name, value in values.items() if value is not None}
         return max(defined, key=lambda name: defined[name]) if defined else None
 
@@ -45,17 +45,20 @@ class BudgetCurve:
         return tuple(of_model.minus(of_baseline) for of_model, of_baseline in pairs)
 
 
-def budget_curve(
-    context: EvaluationContext, probabilities: Mapping[str, Array], shares: Sequence[float] = BUDGETS
-) -> BudgetCurve:
-    """Raise alarms at every budget, and compute the share of failures that they precede."""
-    ascending, weights = tuple(sorted(set(shares))), failure_weights(context)
+def rates_around(headline: float, rates: Sequence[float]) -> tuple[float, ...]:
+    """Return the rates of a curve: from a tenth to ten times the headline's, and some others."""
+    return tuple(sorted({*rates, *(float(f"{step * headline:.2g}") for step in STEPS)}))
+
+
+def budget_curve(context: EvaluationContext, probabilities: Mapping[str, Array], rates: Sequence[float]) -> BudgetCurve:
+    """Begin alarm episodes at every rate, and compute the share of failures that they precede."""
+    ascending, weights = tuple(sorted(set(rates))), failure_weights(context)
     return BudgetCurve(
         ascending,
         {
             name: tuple(
                 caught_share(~np.isnat(context.first_warnings(rows)), weights)
-                for rows in alarmed_rows(context.rows_by_time, probability, ascending).values()
+                for rows in episode_rows(context.cases, context.rows_by_time, probability, ascending).values()
             )
             for name, probability in probabilities.items()
         },

@@ -60,7 +60,7 @@ class EvaluationContext:
         """Compute what does not depend on the model."""
         scoring_times, failures = ScoringTimes.of(cases), window_failures(cases)
         kept = np.flatnonzero(cases.is_kept)
-        scorable = earliest_warnings(np.arange(len(cases.node)), failures, scoring_times, cases.horizon)
+        scorable = earliest_warnings(np.arange(len(cases.node)), failures, scoring_times, cases.horizon_step)
         is_enough = len(failures.start) >= FEWEST_FAILURES and len(kept) > 0
         return cls(
             cases,
@@ -79,4 +79,4 @@ class EvaluationContext:
 
     def first_warnings(self, rows: NDArray[np.intp]) -> Times:
         """Return the time of the earliest of some rows within the horizon before each failure; NaT if there is none."""
-        return earliest_warnings(rows, self.failures, self.scoring_times, self.cases.horizon)
+        return earliest_warnings(rows, self.failures, self.scoring_times, self.cases.horizon_step)

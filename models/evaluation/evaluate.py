@@ -5,14 +5,15 @@ Values equal the reference implementation's to 1e-6 from the same scores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from data.errors import DataError
-from models.evaluation.alarm_budgets import AlarmOutcome, budget_figures
+from models.evaluation.alarm_budgets import AlarmOutcome, rate_figures, share_figures
+from models.evaluation.alarm_rates import episode_rows
 from models.evaluation.alarms import alarmed_rows
 from models.evaluation.context import FEWEST_FAILURES, EvaluationContext
 from models.evaluation.lead_times import notice_within
@@ -21,6 +22,7 @@ from models.metrics.estimate import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from features.grid import Array
     from models.evaluation.evaluation_set import EvaluationSet
@@ -35,27 +37,49 @@ BASELINE: Final = "base_rate"  # brier_skill is the gain over this one
 TOO_FEW: Final = "too few failures"
 
 
+def middle(budgets: Sequence[float]) -> float:
+    """Return the budget in the middle, or the one after it."""
+    return budgets[len(budgets) // 2]
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmBudgets:
-    """The shares of the nodes that alarms are raised on, and the hours of notice that failures are counted by."""
+    """How many alarms are raised, and the notices that failures are counted by.
+
+    `shares` of the nodes are alarmed at each scoring time; alarm episodes begin at `rates` per node and day.
+    """
 
     shares: tuple[float, ...]
-    lead_hours: tuple[int, ...]
+    rates: tuple[float, ...]
+    notices: tuple[timedelta, ...] = ()
+
+    @property
+    def headline_rate(self) -> float:
+        """The rate in the middle, or the one after it: what reports and tables show."""
+        return middle(self.rates)
+
+    def within(self, horizon: timedelta) -> AlarmBudgets:
+        """Keep the notices that a horizon allows."""
+        return replace(self, notices=notice_within(self.notices, horizon))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEvaluation:
-    """Every measure of one model: counts are integers, the rest figures; budgets by share."""
+    """Every measure of one model: counts are integers, the rest figures; budgets by share and by rate."""
 
     measures: Mapping[str, int | Estimate]
     budgets: Mapping[float, Mapping[str, int | Estimate]]
+    episode_budgets: Mapping[float, Mapping[str, int | Estimate]]
     failures: int
 
     def to_json(self) -> dict[str, object]:
         """Return the measures by their names in the protocol."""
         note = {"note": TOO_FEW} if self.failures < FEWEST_FAILURES else {}
         budgets = [{"alarm_share": share, **_to_json(measures)} for share, measures in self.budgets.items()]
-        return {**_to_json(self.measures), "budgets": budgets, **note}
+        episode_budgets = [
+            {"alarms_per_node_day": rate, **_to_json(measures)} for rate, measures in self.episode_budgets.items()
+        ]
+        return {**_to_json(self.measures), "budgets": budgets, "episode_budgets": episode_budgets, **note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,44 +92,51 @@ class Evaluation:
         """Return each model's measures, ready for JSON."""
         return {name: evaluation.to_json() for name, evaluation in self.models.items()}
 
-    def figure(self, measure: str, model: str, share: float | None = None) -> Estimate:
-        """Return one measure of a model, over all rows or at an alarm share.
+    def figure(self, measure: str, model: str, *, share: float | None = None, rate: float | None = None) -> Estimate:
+        """Return one measure of a model: over all rows, at an alarm share, or at a rate of alarm episodes.
 
         Raises:
-            DataError: there is no such model, share or measure, or the measure is a count.
+            DataError: there is no such model, share, rate or measure, or the measure is a count.
         """
         evaluation = _look_up(self.models, model, "model")
-        measures = evaluation.measures if share is None else _look_up(evaluation.budgets, share, "alarm share")
+        measures = evaluation.measures
+        if share is not None:
+            measures = _look_up(evaluation.budgets, share, "alarm share")
+        elif rate is not None:
+            measures = _look_up(evaluation.episode_budgets, rate, "alarm rate")
         figure = _look_up(measures, measure, "measure")
         if not isinstance(figure, Estimate):
             raise DataError(f"{measure} is a count and has no interval", fix="request the share or the rate of it")
         return figure
 
-    def ratio(self, measure: str, model: str, baseline: str, share: float | None = None) -> Estimate:
+    def ratio(
+        self, measure: str, model: str, baseline: str, *, share: float | None = None, rate: float | None = None
+    ) -> Estimate:
         """Divide a measure of one model by that of another, with the paired interval."""
-        return self.figure(measure, model, share).over(self.figure(measure, baseline, share))
+        figures = (self.figure(measure, name, share=share, rate=rate) for name in (model, baseline))
+        return next(figures).over(next(figures))
 
 
 def evaluate(
     cases: EvaluationSet,
     probabilities: Mapping[str, Array],
-    shares: Sequence[float],
+    budgets: AlarmBudgets,
     resampler: Resampler,
-    lead_hours: Sequence[int] = (),
 ) -> Evaluation:
     """Evaluate each model's probabilities, one for each row of the cases in their order.
 
-    With `lead_hours`, each budget also has the share of the failures that was caught so far ahead. Any finite
+    With notices, each budget also has the share of the failures that was caught so far ahead. Any finite
     score is accepted, so that a rule's raw value can be ranked; calibration then means little.
 
     Raises:
         DataError: a model's scores differ in number from the cases, or one isn't finite.
     """
     checked = {name: _checked(name, scores, len(cases.node)) for name, scores in probabilities.items()}
-    if not all(0 < share <= 1 for share in shares):
-        raise DataError(f"alarm shares {list(shares)}", fix="give shares above 0, and at most 1")
-    context = EvaluationContext.of(cases, resampler)
-    budgets = AlarmBudgets(tuple(shares), notice_within(lead_hours, cases.horizon_days))
+    if not all(0 < share <= 1 for share in budgets.shares):
+        raise DataError(f"alarm shares {list(budgets.shares)}", fix="give shares above 0, and at most 1")
+    if not all(rate > 0 for rate in budgets.rates):
+        raise DataError(f"alarm rates {list(budgets.rates)}", fix="give rates above 0")
+    context, budgets = EvaluationContext.of(cases, resampler), budgets.within(cases.horizon)
     with threadpool_limits(limits=1):  # the products are small: threads wait for each other and double the time
         models = {name: _evaluate(context, scores, budgets) for name, scores in checked.items()}
     baseline = models.get(BASELINE)
@@ -115,15 +146,21 @@ def evaluate(
 def _evaluate(context: EvaluationContext, probability: Array, budgets: AlarmBudgets) -> ModelEvaluation:
     label, kept = context.label, probability[context.kept]
     draws = row_draws(label, kept, context.bootstrap) if context.bootstrap else {}
-    counts = {"rows": len(kept), "unknown_or_dropped": len(probability) - len(kept)}
+    dropped = {f"dropped_{reason}": count for reason, count in context.cases.dropped.items()}
+    counts = {"rows": len(kept), "unknown_or_dropped": len(probability) - len(kept), **dropped}
     figures = {name: Estimate(value, draws.get(name)) for name, value in row_values(label, kept).items()}
-    of_budgets = {
-        share: budget_figures(
-            context, AlarmOutcome.of(context, probability, alarmed), draws.get(KEPT), budgets.lead_hours
-        )
+    of_shares = {
+        share: share_figures(context, AlarmOutcome.of(context, probability, alarmed), draws.get(KEPT), budgets.notices)
         for share, alarmed in alarmed_rows(context.rows_by_time, probability, budgets.shares).items()
     }
-    return ModelEvaluation({**counts, **figures}, of_budgets, len(context.failures.start))
+    episodes = episode_rows(context.cases, context.rows_by_time, probability, budgets.rates)
+    of_rates = {
+        rate: rate_figures(
+            context, AlarmOutcome.of_episodes(context, probability, begun), draws.get(KEPT), budgets.notices
+        )
+        for rate, begun in episodes.items()
+    }
+    return ModelEvaluation({**counts, **figures}, of_shares, of_rates, len(context.failures.start))
 
 
 def _with_skill(evaluation: ModelEvaluation, baseline: ModelEvaluation | None) -> ModelEvaluation:
@@ -131,7 +168,7 @@ def _with_skill(evaluation: ModelEvaluation, baseline: ModelEvaluation | None) -
     brier, of_baseline = evaluation.measures["brier"], baseline.measures["brier"] if baseline else None
     if isinstance(brier, Estimate) and isinstance(of_baseline, Estimate):
         skill = brier.over(of_baseline).complement()
-    return ModelEvaluation({**evaluation.measures, "brier_skill": skill}, evaluation.budgets, evaluation.failures)
+    return replace(evaluation, measures={**evaluation.measures, "brier_skill": skill})
 
 
 def _checked(name: str, scores: Array, rows: int) -> Array:

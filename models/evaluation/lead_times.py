@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data.time_grid import in_hours
 from models.evaluation.budget_curve import caught_share, failure_weights
 
 if TYPE_CHECKING:
@@ -16,42 +18,43 @@ if TYPE_CHECKING:
     from models.evaluation.context import EvaluationContext
     from models.metrics.estimate import Estimate
 
-HOURS_A_DAY: Final = 24
-NOTICE_HOURS: Final = (1, 6, 24, 72, 168)
-BAR_HOURS: Final = (1, 2, 3, 6, 12, 24, 48, 72, 168)
+NOTICES: Final = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
+BARS: Final = (
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 10, 30)),
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12, 24, 48, 72, 168)),
+)
 MOST_BARS: Final = 16
 
 
-def caught_share_name(hours: int) -> str:
-    """Return the name of the measure that counts a failure as caught only with at least so many hours of notice."""
-    return f"caught_share_{hours}h"
+def caught_share_name(notice: timedelta) -> str:
+    """Return the name of the measure that counts a failure as caught only with at least so much notice."""
+    return f"caught_share_{in_hours(notice):g}h"
 
 
-def notice_within(lead_hours: Sequence[int], horizon_days: float) -> tuple[int, ...]:
-    """Keep the hours of notice that are shorter than the horizon: no alarm can give more."""
-    return tuple(hours for hours in lead_hours if hours < HOURS_A_DAY * horizon_days)
+def notice_within(notices: Sequence[timedelta], horizon: timedelta) -> tuple[timedelta, ...]:
+    """Keep the notices that are shorter than the horizon: no alarm can give more."""
+    return tuple(notice for notice in notices if notice < horizon)
 
 
 @dataclass(frozen=True, slots=True)
 class LeadTimes:
-    """Hours from the first alarm to its failure, and the share of failures with at least so many hours of notice."""
+    """The time from the first alarm to its failure, and the share of failures with at least so much notice."""
 
-    bar_hours: int
+    bar: timedelta
     count: Index  # caught failures by lead time, one for each bar
-    at_least: Mapping[int, Estimate]  # by hours of notice
+    at_least: Mapping[timedelta, Estimate]  # by notice
 
 
 def lead_times(context: EvaluationContext, lead_hours: Array) -> LeadTimes:
     """Summarise the lead times of the window's failures; NaN where one was missed."""
-    horizon = HOURS_A_DAY * context.cases.horizon_days
-    width = next((hours for hours in BAR_HOURS if horizon / hours <= MOST_BARS), horizon)
+    horizon = context.cases.horizon
+    width = next((bar for bar in BARS if horizon / bar <= MOST_BARS), horizon)
     bars = -(-horizon // width)
     caught = lead_hours[np.isfinite(lead_hours)]
-    bar = np.minimum(caught // width, bars - 1).astype(np.int64)
+    bar = np.minimum(caught // in_hours(width), bars - 1).astype(np.int64)
     weights = failure_weights(context)
-    notices = notice_within(NOTICE_HOURS, context.cases.horizon_days)
     return LeadTimes(
         width,
         np.bincount(bar, minlength=bars),
-        {hours: caught_share(lead_hours >= hours, weights) for hours in notices},
+        {notice: caught_share(lead_hours >= in_hours(notice), weights) for notice in notice_within(NOTICES, horizon)},
     )

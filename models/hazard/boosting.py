@@ -12,6 +12,8 @@ import numpy as np
 from models.hazard.model import Calibration, Covariates, Floats, HazardModel, Matrix, base_log_odds, interval_widths
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
     from features.training.person_periods import Periods
@@ -35,13 +37,13 @@ class BinnedPeriods:
     is_known: NDArray[np.bool_]
     exposure: Floats
     feature_names: tuple[str, ...]
-    horizons_days: tuple[float, ...]
+    horizons: tuple[timedelta, ...]
 
     @classmethod
     def of(cls, covariates: Covariates, periods: Periods, feature_names: tuple[str, ...], bins: int) -> BinnedPeriods:
         """Bin the features of every row and interval whose outcome is known."""
         is_known = ~np.isnan(periods.outcome)
-        base = base_log_odds(covariates.fleet_rate[:, None], interval_widths(periods.horizons_days))
+        base = base_log_odds(covariates.fleet_rate[:, None], interval_widths(periods.horizons))
         data = lgb.Dataset(
             _stack(covariates.features, is_known),
             label=_concatenate(periods.outcome, is_known),
@@ -54,13 +56,13 @@ class BinnedPeriods:
             },
             feature_name=[*(f"f{column}" for column in range(len(feature_names))), "interval"],
         ).construct()
-        return cls(data, is_known, periods.exposure, feature_names, periods.horizons_days)
+        return cls(data, is_known, periods.exposure, feature_names, periods.horizons)
 
     def fit(self, weight: Floats, params: Params) -> HazardModel:
         """Fit the boosters of every seed to rows of these weights; uncalibrated."""
         self.data.set_weight(_concatenate(weight[:, None] * self.exposure, self.is_known))
         boosters = tuple(lgb.train(_options(params, seed), self.data, params.trees) for seed in range(params.seeds))
-        return HazardModel(self.feature_names, self.horizons_days, boosters, Calibration.none(len(self.horizons_days)))
+        return HazardModel(self.feature_names, self.horizons, boosters, Calibration.none(len(self.horizons)))
 
 
 def _options(params: Params, seed: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.time_grid import in_days
 from features.grid import DAY, Times, to_datetime
 from features.training.labels import Outcomes
-from features.training.person_periods import Periods
 from models.hazard import calibration, rank_logistic
 from models.hazard.boosting import BinnedPeriods
 from models.hazard.calibration import IntervalPredictions
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.view import View
+    from features.training.person_periods import Periods
     from features.training.training_set import TrainingSet
     from models.hazard.rank_logistic import RankLogistic
     from models.setup import Params, Recipe
@@ -78,7 +79,7 @@ class FoldData:
 
     def fit_linear(self, recipe: Recipe) -> RankLogistic:
         """Fit the linear model alone."""
-        widths = interval_widths(self.periods.horizons_days)
+        widths = interval_widths(self.periods.horizons)
         weight = self._recent_weight(recipe.params)[:, None] * self.periods.exposure / rows_per_failure(widths, recipe)
         base = base_log_odds(self.covariates.fleet_rate[:, None], widths)
         return rank_logistic.fit(self.covariates.features, base, self.periods.outcome, weight)
@@ -125,7 +126,7 @@ def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> 
     """
     start, fold_of_row = starts[number - 1], np.searchsorted(starts, training.rows.ts, side="right")
     outcomes = Outcomes.of(view.narrow(to_datetime(start)), training.rows.names)
-    periods = Periods.of(training.rows, outcomes, training.periods.horizons_days)
+    periods = training.periods.observe_again(training.rows, outcomes)
     is_learned = (fold_of_row < number) & periods.is_known
     if not np.any(periods.fails[is_learned]):
         return None
@@ -156,14 +157,14 @@ def recency_weights(ts: Times, half_life_days: float) -> NDArray[np.float64]:
 
 def rows_per_failure(widths_days: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
     """Compute how many rows have the same failure as their outcome, for each interval."""
-    return np.maximum(widths_days / recipe.every_days, 1.0)
+    return np.maximum(widths_days / in_days(recipe.every), 1.0)
 
 
 def _interval_predictions(
     training: TrainingSet, predictions: OutOfFoldPredictions, recipe: Recipe
 ) -> list[IntervalPredictions]:
     periods, weight = training.periods.take(predictions.rows), training.weight[predictions.rows]
-    repeats = rows_per_failure(interval_widths(periods.horizons_days), recipe)
+    repeats = rows_per_failure(interval_widths(periods.horizons), recipe)
     intervals = []
     for interval, repeat in enumerate(repeats):
         is_known = ~np.isnan(periods.outcome[:, interval])

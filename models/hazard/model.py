@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from data.time_grid import in_days
 from models.hazard.tree_tables import read_forests
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import lightgbm as lgb
 
     from models.hazard.rank_logistic import RankLogistic
@@ -60,7 +63,7 @@ class HazardModel:
     """Boosters of several seeds, which are averaged, the linear model that is blended with them, and a calibration."""
 
     feature_names: tuple[str, ...]
-    horizons_days: tuple[float, ...]
+    horizons: tuple[timedelta, ...]
     boosters: tuple[lgb.Booster, ...]
     calibration: Calibration
     linear: RankLogistic | None = None
@@ -69,7 +72,7 @@ class HazardModel:
     @property
     def widths_days(self) -> Floats:
         """The length of each interval in days."""
-        return interval_widths(self.horizons_days)
+        return interval_widths(self.horizons)
 
     def base(self, fleet_rate: Floats) -> Floats:
         """Compute each interval's log-odds if every node failed at the fleet's rate: rows x intervals."""
@@ -82,7 +85,7 @@ class HazardModel:
 
     def tree_scores(self, covariates: Covariates) -> Floats:
         """Compute what the trees alone add to the base: rows x intervals."""
-        features, intervals = covariates.features, range(len(self.horizons_days))
+        features, intervals = covariates.features, range(len(self.horizons))
         if not self.boosters:
             return np.repeat(self._pooled_score(features)[:, None], len(intervals), axis=1)
         forests = read_forests(self.boosters)
@@ -138,17 +141,17 @@ class HazardModel:
         return replace(self, calibration=calibration)
 
 
-def pooled_model(feature_names: tuple[str, ...], horizons_days: tuple[float, ...]) -> HazardModel:
+def pooled_model(feature_names: tuple[str, ...], horizons: tuple[timedelta, ...]) -> HazardModel:
     """Build the model for too few failures: the fleet's rate times the node's relative rate of failure, no trees.
 
     The node's rate is shrunk towards the fleet's (gamma-Poisson empirical Bayes).
     """
-    return HazardModel(feature_names, horizons_days, (), Calibration.none(len(horizons_days)))
+    return HazardModel(feature_names, horizons, (), Calibration.none(len(horizons)))
 
 
-def interval_widths(horizons_days: tuple[float, ...]) -> Floats:
+def interval_widths(horizons: tuple[timedelta, ...]) -> Floats:
     """Compute the length of each interval in days."""
-    return np.diff(np.array([0.0, *horizons_days]))
+    return np.diff(np.array([0.0, *map(in_days, horizons)]))
 
 
 def base_log_odds(rate: Floats, width_days: Floats) -> Floats:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from features.grid import days
+from data.durations import format_duration
 from features.training.labels import Outcomes, label
 from models.hazard.model import calibrated_hazards, cumulative_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from models.hazard.train import Trained
 
@@ -35,8 +36,8 @@ class OutOfFoldForecast:
         return float(np.average(self.label, weights=self.weight) / np.average(self.probability, weights=self.weight))
 
 
-def forecasts(trained: Trained) -> dict[float, OutOfFoldForecast]:
-    """Compute the out-of-fold forecasts of every horizon, in days, that has both failures and survivals."""
+def forecasts(trained: Trained) -> dict[timedelta, OutOfFoldForecast]:
+    """Compute the out-of-fold forecasts of every horizon that has both failures and survivals."""
     predictions, training = trained.fitted.out_of_fold, trained.training
     if predictions is None:
         return {}
@@ -44,18 +45,18 @@ def forecasts(trained: Trained) -> dict[float, OutOfFoldForecast]:
     hazards = calibrated_hazards(predictions.base, predictions.score, trained.model.calibration)
     probabilities, weight = cumulative_probabilities(hazards), training.weight[predictions.rows]
     by_horizon = {}
-    for column, horizon in enumerate(trained.model.horizons_days):
-        labels = label(rows, outcomes, days(horizon))
+    for column, horizon in enumerate(trained.model.horizons):
+        labels = label(rows, outcomes, horizon, trained.setup.design.repeat_within(horizon)).label
         is_known = ~np.isnan(labels)
         if 0 < labels[is_known].sum() < np.count_nonzero(is_known):
             by_horizon[horizon] = OutOfFoldForecast(probabilities[is_known, column], labels[is_known], weight[is_known])
     return by_horizon
 
 
-def metrics(by_horizon: Mapping[float, OutOfFoldForecast]) -> dict[str, float]:
+def metrics(by_horizon: Mapping[timedelta, OutOfFoldForecast]) -> dict[str, float]:
     """Compute the metrics of out-of-fold forecasts, row by row; a sampled row counts as often as its weight says."""
     return {
-        f"{name}_{horizon:g}d": value
+        f"{name}_{format_duration(horizon)}": value
         for horizon, forecast in by_horizon.items()
         for name, value in (
             ("pr_auc", _average_precision(forecast)),

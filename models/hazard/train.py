@@ -66,7 +66,7 @@ def train(view: View, setup: Setup) -> Trained:
     capabilities, risk, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
     if failures < setup.min_failures:
-        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons_days), None)
+        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons), None)
     else:
         fitted = fit.train(training, view, setup.recipe)
     return Trained(setup, view, capabilities, risk, training, fitted, failures)
@@ -90,7 +90,7 @@ def gather_training_set(view: View, setup: Setup) -> tuple[FleetCapabilities, At
 def cutoffs(view: View, setup: Setup) -> Times:
     """List the cutoffs of training rows: every step back from the view's time to the start of the history."""
     first = setup.history_start or view.nodes()["observed_from"].min()
-    return cutoffs_until(view, to_numpy(first if isinstance(first, datetime) else view.at), setup.design.every_days)
+    return cutoffs_until(view, to_numpy(first if isinstance(first, datetime) else view.at), setup.design.every)
 
 
 def count_failures(training: TrainingSet, view: View) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Bundle", "CauseForecast", "Manifest", "load", "save"]  # all that serving may import from models
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 3
+FORMAT: Final = 4
 NO_CAUSES: Final = {"cause_model": "", "cause_trees": ""}
 OLDER_FORMATS: Final[dict[int, dict[str, Any]]] = {  # values of the keys that a format did not have yet
     1: {"line": "", "trees_share": 1.0, **NO_CAUSES},
     2: NO_CAUSES,
+    3: {},
 }
 CAUSE_MODEL: Final = "causes.json"
 CAUSE_TREES: Final = "causes-trees.txt"
@@ -53,7 +55,7 @@ class Manifest:
     has_racks: bool  # whether the fleet's nodes had a rack, and so features of it
     has_hardware: bool
     causes: tuple[str, ...]  # causes of failure that have features of their own
-    horizons_days: tuple[float, ...]
+    horizons_hours: tuple[float, ...]
     boosters: tuple[str, ...]  # file names
     calibration_offset: tuple[float, ...]
     calibration_scale: tuple[float, ...]
@@ -66,6 +68,11 @@ class Manifest:
     trees_share: float = 1.0
     cause_model: str = ""  # file name; empty: no likely causes
     cause_trees: str = ""  # file name; empty: likely causes without trees
+
+    @property
+    def horizons(self) -> tuple[timedelta, ...]:
+        """The horizons that the model forecasts."""
+        return tuple(timedelta(hours=hours) for hours in self.horizons_hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ def load(folder: Path) -> Bundle:
     boosters = tuple(lgb.Booster(model_str=_read_text(folder, name, digests)) for name in manifest.boosters)
     calibration = Calibration(np.array(manifest.calibration_offset), np.array(manifest.calibration_scale))
     linear = _parse_linear(_read_text(folder, manifest.line, digests)) if manifest.line else None
-    model = HazardModel(manifest.features, manifest.horizons_days, boosters, calibration, linear, manifest.trees_share)
+    model = HazardModel(manifest.features, manifest.horizons, boosters, calibration, linear, manifest.trees_share)
     return Bundle(model, manifest, _read_causes(folder, manifest, digests))
 
 
@@ -173,7 +180,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _manifest(values: Mapping[str, Any], path: Path) -> Manifest:
     number = values.get("format")
     if isinstance(number, int) and number in OLDER_FORMATS:
-        values = {**OLDER_FORMATS[number], **values}
+        values = _in_hours({**OLDER_FORMATS[number], **values})
     elif number != FORMAT:
         raise ModelMismatchError(
             f"{path}: the model is of format {number!r}, this version reads {FORMAT}", fix="train again"
@@ -185,10 +192,16 @@ def _manifest(values: Mapping[str, Any], path: Path) -> Manifest:
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
     manifest = Manifest(**arguments)
-    lengths = {len(manifest.horizons_days), len(manifest.calibration_offset), len(manifest.calibration_scale)}
+    lengths = {len(manifest.horizons_hours), len(manifest.calibration_offset), len(manifest.calibration_scale)}
     if len(lengths) > 1:
-        raise _broken(path, "horizons_days, calibration_offset and calibration_scale differ in length")
+        raise _broken(path, "horizons_hours, calibration_offset and calibration_scale differ in length")
     return manifest
+
+
+def _in_hours(values: dict[str, Any]) -> dict[str, Any]:
+    """Replace horizons in days, as manifests had them up to format 3."""
+    days = values.pop("horizons_days", None)
+    return values if days is None else {**values, "horizons_hours": [24.0 * day for day in days]}
 
 
 def _difference(differing: Sequence[str], keys: set[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from data.time_grid import in_hours
 from models.registry.bundle import CAUSE_MODEL, CAUSE_TREES, FORMAT, LINEAR_MODEL, Bundle, Manifest
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def pack(
         has_racks=capabilities.has_racks,
         has_hardware=capabilities.has_hardware,
         causes=capabilities.causes,
-        horizons_days=model.horizons_days,
+        horizons_hours=tuple(map(in_hours, model.horizons)),
         boosters=tuple(f"booster-{seed}.txt" for seed in range(len(model.boosters))),
         calibration_offset=tuple(model.calibration.offset.tolist()),
         calibration_scale=tuple(model.calibration.scale.tolist()),
@@ -40,7 +41,11 @@ def pack(
         failures=trained.failures,
         metrics={name: value for name, value in metrics.items() if isfinite(value)},  # JSON has no NaN
         tables=dict(tables),
-        params={**asdict(setup.recipe.params), "folds": setup.recipe.folds, "every_days": setup.recipe.every_days},
+        params={
+            **asdict(setup.recipe.params),
+            "folds": setup.recipe.folds,
+            "every_hours": in_hours(setup.recipe.every),
+        },
         line=LINEAR_MODEL if model.linear else "",
         trees_share=model.trees_share,
         cause_model=CAUSE_MODEL if causes else "",

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 from numpy.typing import NDArray
 
+from data.durations import format_duration
 from models.metrics.bins import equal_expectation_bins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from matplotlib.axes import Axes
 
@@ -99,21 +101,21 @@ def draw_curves(curves: Mapping[str, CaptureCurve], title: str, budgets: Sequenc
     return figure
 
 
-def draw_reliability(forecasts: Mapping[float, OutOfFoldForecast], title: str) -> Figure:
+def draw_reliability(forecasts: Mapping[timedelta, OutOfFoldForecast], title: str) -> Figure:
     """Draw a panel for each horizon: observed against forecast failures, above a histogram of the forecasts."""
     figure = Figure((max(3.2 * len(forecasts), 4), 4.8), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
     if not forecasts:
         return figure
-    by_horizon = {days: reliability_bins(forecast) for days, forecast in forecasts.items()}
+    by_horizon = {horizon: reliability_bins(forecast) for horizon, forecast in forecasts.items()}
     limits = _limits(by_horizon.values())
     panels = figure.subplots(2, len(by_horizon), sharex=True, sharey="row", height_ratios=[3, 1], squeeze=False)
-    for (days, bins), upper, lower in zip(by_horizon.items(), *panels, strict=True):
-        _draw_bins(_plain(upper, f"within {_days(days)}"), bins, limits)
+    for (horizon, bins), upper, lower in zip(by_horizon.items(), *panels, strict=True):
+        _draw_bins(_plain(upper, f"within {format_duration(horizon)}"), bins, limits)
         _plain(lower, "").hist(
-            np.clip(forecasts[days].probability, *limits),
+            np.clip(forecasts[horizon].probability, *limits),
             np.geomspace(*limits, 31).tolist(),
-            weights=forecasts[days].weight,
+            weights=forecasts[horizon].weight,
             color=SKY,
         )
         lower.set(yscale="log", xlabel="forecast")
@@ -199,7 +201,3 @@ def _plain(axes: Axes, title: str) -> Axes:
 
 def _percent() -> FuncFormatter:
     return FuncFormatter(lambda value, _: f"{100 * value:.3g}%")
-
-
-def _days(days: float) -> str:
-    return f"{days:g} day{'s' if days > 1 else ''}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from data.durations import format_duration
 from models.registry import bundle as bundles
 from models.registry.model_version import SUPPORT, TRAINED_UNTIL
 
@@ -39,7 +40,7 @@ class TrainingRun:
         manifest = bundle.manifest
         params = {
             **manifest.params,
-            "horizons_days": ", ".join(f"{days:g}" for days in manifest.horizons_days),
+            "horizons": ", ".join(map(format_duration, manifest.horizons)),
             "features": len(manifest.features),
             "failures": manifest.failures,
         }

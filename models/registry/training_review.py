@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.durations import format_duration
 from data.outages import merge_failures
 from features.grid import to_numpy, to_times
 from models.hazard.out_of_fold import forecasts, metrics
@@ -34,10 +35,7 @@ def review_training(trained: Trained) -> TrainingReview:
     by_horizon = forecasts(trained)
     figures = {"importance": plots.draw_importance(gains(trained.model), "What the trees gained most by")}
     if by_horizon:
-        curves = {
-            "1 day" if horizon == 1 else f"{horizon:g} days": plots.capture_curve(forecast)
-            for horizon, forecast in by_horizon.items()
-        }
+        curves = {format_duration(horizon): plots.capture_curve(forecast) for horizon, forecast in by_horizon.items()}
         figures["reliability"] = plots.draw_reliability(by_horizon, "Forecast against what happened, on unseen folds")
         figures["caught"] = plots.draw_curves(curves, "Failing node-days caught, on unseen folds", BUDGETS)
     starts = to_times(merge_failures(trained.view.events())["start"])

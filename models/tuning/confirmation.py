@@ -12,7 +12,7 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score
 
 from data.errors import TooLittleDataError
-from features.grid import days
+from features.grid import to_step
 from features.training.labels import Outcomes, label
 from models.evaluation.context import FEWEST_FAILURES
 from models.hazard.model import cumulative_probabilities
@@ -22,6 +22,8 @@ from models.metrics.ranking_bootstrap import cut_segments, resampled_ranking
 from models.tuning.validation_folds import Floats, Indices, IntervalOutcomes, TuningSplit
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numpy.typing import NDArray
 
     from features.grid import Times
@@ -40,7 +42,7 @@ Figures = Mapping[str, Estimate]
 class TuningOptions:
     """At which horizon and alarm share settings are compared, and the seed of the search and of the resamples."""
 
-    horizon_days: float
+    horizon: timedelta
     alarm_share: float
     seed: int
 
@@ -119,15 +121,16 @@ class ConfirmationSet:
         cls, split: TuningSplit, test_rows: Indices, outcomes: IntervalOutcomes, options: TuningOptions
     ) -> ConfirmationSet:
         """Label the rows by all that is known now, and draw the resamples: the same for all settings."""
-        training, horizon = split.training, days(options.horizon_days)
+        training, horizon = split.training, options.horizon
+        column = training.periods.horizons.index(horizon)
         rows, known_outcomes = training.rows.take(test_rows), Outcomes.of(split.view, training.rows.names)
-        labels = label(rows, known_outcomes, horizon)
+        labels = label(rows, known_outcomes, horizon, training.periods.repeats[column]).label
         node, start, failure = _number_failures(rows, known_outcomes.next_failure(rows), labels == 1)
         rng = np.random.default_rng(options.seed)
-        resampler = draw_resampler(rows.names, rows.ts.min(), rows.ts.max() + horizon, rng)
+        resampler = draw_resampler(rows.names, rows.ts.min(), rows.ts.max() + to_step(horizon), rng)
         return cls(
             options,
-            training.periods.horizons_days.index(options.horizon_days),
+            column,
             rows,
             training.weight[test_rows],
             outcomes,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from data.errors import TooLittleDataError
 from features.grid import Times, to_datetime
 from features.training.labels import Outcomes
-from features.training.person_periods import Periods
 from models.hazard import fit
 from models.hazard.logistic_loss import log_loss
 from models.hazard.model import Covariates, base_log_odds, blend, interval_widths
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from data.view import View
+    from features.training.person_periods import Periods
     from features.training.training_set import TrainingSet
     from models.hazard.fit import FoldData
     from models.setup import Recipe
@@ -41,7 +41,7 @@ class IntervalOutcomes:
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, rows: Indices, recipe: Recipe) -> IntervalOutcomes:
         """Return some rows of a training set, with their outcomes as known at a time."""
-        taken, widths = periods.take(rows), interval_widths(periods.horizons_days)
+        taken, widths = periods.take(rows), interval_widths(periods.horizons)
         weight = training.weight[rows][:, None] * taken.exposure / fit.rows_per_failure(widths, recipe)
         base = base_log_odds(training.fleet_rate[rows][:, None], widths)
         return cls(base, np.nan_to_num(taken.outcome), np.where(np.isnan(taken.outcome), 0.0, weight))
@@ -129,7 +129,7 @@ class TuningSplit:
     def selection_folds(self) -> list[ValidationFold]:
         """Prepare the older folds, labelled by what was known when the newer ones begin."""
         outcomes = Outcomes.of(self.view.narrow(self.confirmation_start), self.training.rows.names)
-        periods = Periods.of(self.training.rows, outcomes, self.training.periods.horizons_days)
+        periods = self.training.periods.observe_again(self.training.rows, outcomes)
         return list(self._folds(range(1, self.half + 1), periods))
 
     def confirmation_folds(self) -> Iterator[ValidationFold]:

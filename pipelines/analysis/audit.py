@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data.errors import SettingsError
 from data.ingest.quarantine import Quarantine
 from data.schema import AVAILABLE_AT, NODE, TS
 from data.validation.rows import TOO_EARLY
@@ -17,14 +15,14 @@ from models.audit.arrivals import Arrivals
 from models.audit.context import AuditMaterial
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity
 from models.audit.run_all import audit as run
-from models.backtest.result import middle_share
+from models.evaluation.evaluate import middle
 from pipelines.output.progress import progress_bars
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
 from pipelines.wiring.training_setup import hindsight_view, training_setup
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from data.delta.store import Store
     from pipelines.settings.schema import Settings
@@ -50,29 +48,18 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
 
     Raises:
         EmptyTableError: if the state holds no records.
-        SettingsError: if the time is not before the newest midnight of the records, or no horizon is of whole days.
+        SettingsError: if the time is not before the newest midnight of the records.
     """
     began = time.monotonic()
-    _require_whole_day(settings)
     with wiring.records(settings) as records, progress_bars() as progress:
         store = wiring.store(settings)
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)
         setup = training_setup(settings, store.telemetry.metrics())
-        longest = timedelta(days=max(setup.design.horizons_days))
-        alarm_share = middle_share(settings.forecast.alarm_shares)
-        material = AuditMaterial(hindsight, window, setup, arrivals(store, longest), alarm_share)
+        arrived = arrivals(store, setup.design.horizons[-1])
+        material = AuditMaterial(hindsight, window, setup, arrived, middle(settings.forecast.alarm_rates))
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
-
-
-def _require_whole_day(settings: Settings) -> None:
-    horizons = settings.forecast.horizons_days
-    if not any(days == int(days) for days in horizons):
-        raise SettingsError(
-            f"forecast.horizons_days holds {', '.join(f'{days:g}' for days in horizons)}: none is of whole days",
-            fix="audit with a horizon of whole days: --set forecast.horizons_days=[0.25,1]",
-        )
 
 
 def arrivals(store: Store, longest: timedelta) -> Arrivals:

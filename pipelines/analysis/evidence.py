@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from data.outages import merge_failures
 from data.schema import NODE, EventKind
 from data.time_grid import floor_time
 from data.view import hindsight
-from features.grid import days, to_numpy
+from features.grid import to_numpy
 from features.population.at_risk import Coverage, assess, cutoffs_until
 from features.training.labels import NextEvents, Outcomes, observe
 
@@ -85,11 +86,11 @@ def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datet
     forecast, width = settings.forecast, settings.buckets.width
     view = hindsight(records, width, buckets).narrow(floor_time(until, width))
     first: datetime | None = forecast.history_start_time or view.nodes().select(pl.col("observed_from").min()).item()
-    cutoffs = cutoffs_until(view, to_numpy(first or view.at), forecast.every_days)
+    cutoffs = cutoffs_until(view, to_numpy(first or view.at), forecast.every)
     coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if buckets else None
     rows = assess(view, cutoffs, coverage).rows()
     outcomes = Outcomes.of(view, rows.names)
-    outcome, _ = observe(NextEvents.of(rows, outcomes), outcomes, days(0), days(forecast.horizons_days[-1]))
+    outcome, _ = observe(NextEvents.of(rows, outcomes), outcomes, timedelta(0), forecast.horizons[-1])
     failing = rows.take(outcome == 1)
     return len(set(zip(failing.node.tolist(), outcomes.next_failure(failing).tolist(), strict=True)))
 

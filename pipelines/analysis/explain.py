@@ -9,11 +9,12 @@ import polars as pl
 
 from data.errors import EmptyTableError
 from data.schema import NODE, SCORE_SCHEMA, TS
+from data.time_grid import HOUR
 from pipelines.wiring import wiring
 from serving.explanation.reason import from_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from pipelines.settings.schema import Settings
     from serving.explanation.reason import Reason
@@ -26,7 +27,7 @@ class Explanation:
     node: str
     ts: datetime
     model_version: str
-    horizon_days: float
+    horizon: timedelta
     probability: float | None  # None: unknown
     reasons: tuple[Reason, ...]
 
@@ -51,7 +52,7 @@ def explain(settings: Settings, node: str | None = None, at: datetime | None = N
     return tuple(
         Explanation(
             **{name: row[name] for name in (NODE, TS, "model_version", "probability")},
-            horizon_days=row["horizon_hours"] / 24,
+            horizon=row["horizon_hours"] * HOUR,
             reasons=from_json(row["reasons"]),
         )
         for row in riskiest_first.iter_rows(named=True)

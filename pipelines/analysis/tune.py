@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from models.backtest.result import middle_share
+from models.evaluation.evaluate import middle
 from models.registry.runs import SearchRun
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, TuningOptions
 from models.tuning.search import Budget, TuningResult, ranked, tune
@@ -19,7 +19,7 @@ from pipelines.wiring.as_of import cutoff, staleness_warnings
 from pipelines.wiring.training_setup import hindsight_view, training_setup
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from models.tuning.confirmation import SettingsComparison
     from pipelines.settings.schema import Settings
@@ -67,7 +67,7 @@ class TuneReport:
     confirmed_from: datetime
     failures: int
     rows: int
-    horizon_days: float
+    horizon: timedelta
     alarm_share: float
     seconds: float
     tried: int
@@ -124,9 +124,7 @@ def track(settings: Settings, report: TuneReport) -> str:
 
 def _tuning_options(settings: Settings, seed: int) -> TuningOptions:
     """Confirm at the horizon nearest to the one that decisions use, and at the middle alarm share."""
-    policy_days = settings.policy.horizon_days
-    horizon = min(settings.forecast.horizons_days, key=lambda days: (abs(days - policy_days), days))
-    return TuningOptions(float(horizon), middle_share(settings.forecast.alarm_shares), seed)
+    return TuningOptions(settings.policy.horizon, middle(settings.forecast.alarm_shares), seed)
 
 
 def _report(
@@ -144,7 +142,7 @@ def _report(
         confirmed_from=split.confirmation_start,
         failures=result.failures,
         rows=result.rows,
-        horizon_days=options.horizon_days,
+        horizon=options.horizon,
         alarm_share=options.alarm_share,
         seconds=seconds,
         tried=len(result.trials),

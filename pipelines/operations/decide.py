@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.schema import DECISION_SCHEMA, NODE
+from data.time_grid import in_hours
 from pipelines.output.reports import DecideReport
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import as_of
@@ -17,7 +18,7 @@ from serving.policy.decide import decide as decide_drains
 from serving.policy.values import Decision, Support, Verdict
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from pipelines.settings.schema import Settings
 
@@ -31,18 +32,18 @@ def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
         EmptyTableError: if no scores are published.
         SettingsError: if none of them is for the policy's horizon.
     """
-    policy, horizon_days = policy_of(settings.policy), settings.policy.horizon_days
+    policy, horizon = policy_of(settings.policy), settings.policy.horizon
     with wiring.records(settings) as records:
         now = as_of(settings, records, at)
         view = hindsight_view(wiring.store(settings), records).narrow(now)
-        scores = scores_at_horizon(records.latest_scores(), horizon_days)
+        scores = scores_at_horizon(records.latest_scores(), horizon)
         fleet = fleet_state(view)
         decisions = decide_drains([node_score(row) for row in scores.iter_rows(named=True)], fleet, policy, now)
-        records.record_decisions(_decision_table(decisions, scores, now, horizon_days))
+        records.record_decisions(_decision_table(decisions, scores, now, horizon))
     carry_out(decisions, now, wiring.actuator(settings))
     return DecideReport(
         as_of=now,
-        horizon_days=horizon_days,
+        horizon=horizon,
         model_version=str(scores["model_version"][0]),
         fleet=len(fleet.rack_by_node),
         out=len(fleet.out_of_service),
@@ -59,7 +60,7 @@ def _with_verdict(decisions: tuple[Decision, ...], verdict: Verdict) -> tuple[De
 
 
 def _decision_table(
-    decisions: tuple[Decision, ...], scores: pl.DataFrame, now: datetime, horizon_days: float
+    decisions: tuple[Decision, ...], scores: pl.DataFrame, now: datetime, horizon: timedelta
 ) -> pl.DataFrame:
     """Return the decisions as a table of DECISION_SCHEMA."""
     return (
@@ -75,7 +76,7 @@ def _decision_table(
         )
         .with_columns(
             ts=pl.lit(now).cast(pl.Datetime("us", "UTC")),
-            horizon_hours=pl.lit(horizon_days * 24.0),
+            horizon_hours=pl.lit(in_hours(horizon)),
             model_version=pl.lit(scores["model_version"][0]),
         )
         .select(*DECISION_SCHEMA)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from data.durations import parse_duration
 from data.errors import SettingsError
 from data.ingest.quarantine import Quarantine
 from data.ingest.quarantine_replay import ReplayReport, replay
-from pipelines.settings.durations import parse_duration
 from pipelines.settings.field_types import LONGEST_DURATION
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options

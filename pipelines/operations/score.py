@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from data.durations import format_duration
+from data.time_grid import HOUR, in_hours
 from models.hazard.train import cutoffs
 from models.registry.model_version import CHAMPION
 from pipelines.output.progress import progress_bars
@@ -54,7 +56,8 @@ def score(settings: Settings, model: str = CHAMPION, at: datetime | None = None,
             version,
             features.catalogue,
             cutoffs(view, setup),
-            design.every_days,
+            design.every,
+            design.repeats[0],
             design.coverage,
             features.metrics,
         )
@@ -69,7 +72,7 @@ def score(settings: Settings, model: str = CHAMPION, at: datetime | None = None,
             *warnings,
             *windows.notices,
         )
-    report = _report(table, settings.policy.horizon_days, bundle)
+    report = _report(table, settings.policy.horizon, bundle)
     return replace(report, out=_present_nodes(view) - report.nodes - report.unknown, notices=notices)
 
 
@@ -97,15 +100,15 @@ def _not_published(newer: datetime | None) -> tuple[str, ...]:
     return (f"not published: the scores as of {newer:%Y-%m-%d %H:%M} UTC are newer (`score --force` replaces them)",)
 
 
-def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreReport:
-    at_horizon = table.filter(pl.col("horizon_hours") == _nearest(table, horizon_days))
+def _report(table: pl.DataFrame, horizon: timedelta, bundle: Bundle) -> ScoreReport:
+    at_horizon = table.filter(pl.col("horizon_hours") == _nearest(table, horizon))
     as_of, unknown = at_horizon["ts"].max(), at_horizon["probability"].null_count()
     assert isinstance(as_of, datetime), "a fleet with no node present has been refused"
     return ScoreReport(
         as_of=as_of,
         model_version=str(at_horizon["model_version"][0]),
         support=bundle.manifest.support,
-        horizon_days=_nearest(table, horizon_days) / 24,
+        horizon=_nearest(table, horizon) * HOUR,
         nodes=at_horizon.height - unknown,
         unknown=unknown,
         scores=tuple(_ranked(table, at_horizon)),
@@ -114,18 +117,20 @@ def _report(table: pl.DataFrame, horizon_days: float, bundle: Bundle) -> ScoreRe
 
 def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNode]:
     """Yield every node, the riskiest first, the unknown ones last."""
-    days = pl.format("{}d", (pl.col("horizon_hours") / 24).map_elements(lambda days: f"{days:g}", pl.String))
-    horizons = table.group_by("node").agg(days.alias("days"), pl.col("probability").alias("probabilities"))
+    horizons = table.group_by("node").agg("horizon_hours", pl.col("probability").alias("probabilities"))
     ranked = at_horizon.join(horizons, on="node").sort("probability", "node", descending=[True, False], nulls_last=True)
     for row in ranked.iter_rows(named=True):
         yield ScoredNode(
             **{name: row[name] for name in ("node", "probability", "support", "data_age_hours")},
-            probabilities=dict(zip(row["days"], row["probabilities"], strict=True)),
+            probabilities={
+                format_duration(hours * HOUR): probability
+                for hours, probability in zip(row["horizon_hours"], row["probabilities"], strict=True)
+            },
             reasons=from_json(row["reasons"]),
             likely_cause=LikelyCause.from_row(row),
         )
 
 
-def _nearest(table: pl.DataFrame, horizon_days: float) -> float:
+def _nearest(table: pl.DataFrame, horizon: timedelta) -> float:
     horizons_hours: list[float] = table["horizon_hours"].unique().to_list()
-    return min(horizons_hours, key=lambda hours: (abs(hours - 24 * horizon_days), hours))
+    return min(horizons_hours, key=lambda hours: (abs(hours - in_hours(horizon)), hours))

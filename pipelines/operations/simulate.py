@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from data.disk.atomic_write import atomic_file
+from data.durations import format_duration
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
 from data.simulator.signals.gauges import METRICS
 from data.simulator.writer import write_fleet
 from pipelines.output.progress import progress_bars
-from pipelines.settings.durations import format_duration
 from serving.formats import pluralize
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ now = "data"                      # the records have ended: now is the newest ti
 width = "1d"
 
 [forecast]
-horizons_days = [1, 3, 7]
-every_days = 1
+horizons = [1, 3, 7]
+every = 1
 coverage_metric = "samples"       # readings behind each sample: a node without them is not seen
 coverage_share = 0.9
 

@@ -8,9 +8,11 @@ from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import caught_share_name, notice_within
 from models.evaluation.slices.groups import AGE, AT_WORK, HISTORY, IDLE, WORK
 from pipelines.output.estimates import fixed, percent, with_interval
+from serving.formats import alarm_rate, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from models.backtest.result import Backtest
     from models.evaluation.slices.slices import Slice, Slicing
@@ -20,18 +22,18 @@ MOST_NAMED: Final = 3  # slices
 WHOLE_FAILURES: Final = 10  # from so many expected failures on, a fraction of one means nothing
 
 
-def horizon_notes(backtest: Backtest, horizon_days: float) -> Iterator[str]:
+def horizon_notes(backtest: Backtest, horizon: timedelta) -> Iterator[str]:
     """Yield what the largest alarm budget catches early enough to act, and which slices the forecast gets wrong."""
-    largest, evaluation = backtest.alarm_shares[-1], backtest.evaluations[horizon_days]
-    for hours in notice_within(backtest.lead_hours, horizon_days):
-        name = caught_share_name(hours)
-        caught = with_interval(evaluation.figure(name, MODEL, largest), fixed(3))
-        yield f"caught at least {hours} h ahead, alarms on {largest:.1%}: {caught}"
+    largest, evaluation = backtest.budgets.rates[-1], backtest.evaluations[horizon]
+    for notice in notice_within(backtest.budgets.notices, horizon):
+        name = caught_share_name(notice)
+        caught = with_interval(evaluation.figure(name, MODEL, rate=largest), fixed(3))
+        yield f"caught at least {duration(notice)} ahead, {alarm_rate(largest)}: {caught}"
         if HISTORY_BASELINE in evaluation.models:
-            ratio = with_interval(evaluation.ratio(name, MODEL, HISTORY_BASELINE, largest), fixed(2))
+            ratio = with_interval(evaluation.ratio(name, MODEL, HISTORY_BASELINE, rate=largest), fixed(2))
             yield f"the same, {MODEL} / {HISTORY_BASELINE}: {ratio}"
-    yield from caught_by_work(backtest.slicings[horizon_days])
-    yield from outlier_notes(backtest.slicings[horizon_days])
+    yield from caught_by_work(backtest.slicings[horizon])
+    yield from outlier_notes(backtest.slicings[horizon])
 
 
 def caught_by_work(slicing: Slicing) -> Iterator[str]:
@@ -77,7 +79,7 @@ def cause_notes(backtest: Backtest) -> list[str]:
     evaluation = backtest.evaluate_causes(horizon)
     if evaluation is None or not evaluation.failures or causes.model.doubt:
         return [causes.model.summary]
-    figures, failures = evaluation.figures, f"{evaluation.failures:,} failures within {horizon:g} days"
+    figures, failures = evaluation.figures, f"{evaluation.failures:,} failures within {duration(horizon)}"
     if not figures["answered_share"].value:
         return [causes.model.summary, f"no cause was named for the {failures}"]
 

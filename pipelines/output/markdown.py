@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines.output.estimates import fixed
 from serving.explanation.reason import LEGEND, SEPARATOR, reasons_text
+from serving.formats import duration
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def score_lines(report: ScoreReport) -> list[str]:
     summary = (
         f"{report.nodes:,} {nodes} scored as of {report.as_of:%Y-%m-%d %H:%M} UTC by model {report.model_version}"
         f"{support}, {report.unknown:,} unknown (not reporting), {report.out:,} out (in a failure or maintenance that "
-        f"has not ended); probabilities of a failure within {report.horizon_days:g} days"
+        f"has not ended); probabilities of a failure within {duration(report.horizon)}"
     )
     causes = likely_cause_summary([score.likely_cause for score in report.scores if score.probability is not None])
     return [summary, *([causes] if causes else []), *([LEGEND] if report.nodes else []), *_warnings(report)]
@@ -139,7 +140,7 @@ def decide_lines(report: DecideReport) -> list[str]:
     )
     grounds = (
         f"fleet of {report.fleet:,}, {report.out:,} of them out already; {pays} "
-        f"over {report.horizon_days:g} days; scores by model {report.model_version}"
+        f"over {duration(report.horizon)}; scores by model {report.model_version}"
     )
     return [counts, grounds, LEGEND] if report.drains or report.held_back else [counts, grounds]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from serving.explanation.reason import Reason
     from serving.policy.values import Decision
@@ -54,7 +54,7 @@ class ScoreReport:
     as_of: datetime
     model_version: str
     support: str
-    horizon_days: float
+    horizon: timedelta
     nodes: int
     unknown: int
     scores: tuple[ScoredNode, ...]  # the riskiest first, the unknown last
@@ -67,7 +67,7 @@ class DecideReport:
     """What should be done, as of which time, by which scores; nothing was done to any node."""
 
     as_of: datetime
-    horizon_days: float
+    horizon: timedelta
     model_version: str
     fleet: int
     out: int

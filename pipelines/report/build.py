@@ -53,7 +53,7 @@ def build_report(settings: Settings, path: Path, test_start: datetime | None) ->
         setup = training_setup(settings, store.telemetry.metrics())
         backtest = run_backtest(hindsight, window, setup, evaluation_options(settings), progress)
         progress("drawing", 0, 0)
-        scores = published_scores(records.latest_scores(), records.decisions(), settings.policy.horizon_days)
+        scores = published_scores(records.latest_scores(), records.decisions(), settings.policy.horizon)
         live = LiveState(scores, store.training_versions())
         contents = gather_contents(backtest, hindsight, settings, wiring.wall_clock(), live)
     return write_report(contents, path)

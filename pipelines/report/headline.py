@@ -10,8 +10,8 @@ from models.evaluation.evaluate import MODEL
 from models.metrics.estimate import Estimate, divide
 from pipelines.output.backtest_notes import caught_by_work
 from pipelines.output.estimates import with_interval
-from pipelines.report.terms import date, days, hours, model_name, percentage, points, rounded
-from serving.formats import pluralize
+from pipelines.report.terms import date, hours, model_name, percentage, points, rounded
+from serving.formats import alarm_rate, duration, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,22 +31,29 @@ class Tile:
     interval: str
 
 
-def count(study: HorizonStudy, measure: str, alarm_share: float | None = None) -> int:
-    """Return a count of the model at an alarm share, by default the study's."""
-    value = study.evaluation.models[MODEL].budgets[alarm_share or study.alarm_share][measure]
+def count(study: HorizonStudy, measure: str, rate: float | None = None) -> int:
+    """Return a count of the model at an alarm rate, by default the study's."""
+    value = study.evaluation.models[MODEL].episode_budgets[rate or study.rate][measure]
     assert isinstance(value, int), "requested for counts only"
     return value
 
 
+def scorable_failures(study: HorizonStudy) -> int:
+    """Return how many failures struck nodes that had been scored within the horizon before."""
+    value = next(iter(study.evaluation.models[MODEL].budgets.values()))["failures_scorable"]
+    assert isinstance(value, int), "a count"
+    return value
+
+
 def figure(study: HorizonStudy, measure: str, model: str = MODEL) -> Estimate:
-    """Return a measure of a model at the study's alarm share."""
-    return study.evaluation.figure(measure, model, study.alarm_share)
+    """Return a measure of a model at the study's alarm rate."""
+    return study.evaluation.figure(measure, model, rate=study.rate)
 
 
 def best_baseline(study: HorizonStudy) -> str | None:
-    """Return the baseline that catches most at the study's alarm share, of those that know something about a node."""
+    """Return the baseline that catches most at the study's alarm rate, of those that know something about a node."""
     informed = [name for name in study.baselines if name not in UNINFORMED]
-    return study.budget_curve.best(study.alarm_share, informed)
+    return study.budget_curve.best(study.rate, informed)
 
 
 def headline(study: HorizonStudy) -> str:
@@ -64,9 +71,9 @@ def summary(contents: Contents) -> list[str]:
         return [f"What would have been caught is unknown: nothing failed{_between(contents)}."]
     return [
         (
-            f"Alarms on {percentage(study.alarm_share)} of the nodes {how_often(contents)} preceded "
+            f"At {alarm_rate(study.rate)}, alarms preceded "
             f"{with_interval(figure(study, 'caught_share'), percentage)} of the failures{_between(contents)}, "
-            f"within {days(study.horizon_days)} before them{_first_alarm(study)}."
+            f"within {duration(study.horizon)} before them{_first_alarm(study)}."
         ),
         *_price(study),
         *_by_work(contents),
@@ -76,27 +83,26 @@ def summary(contents: Contents) -> list[str]:
 
 def how_often(contents: Contents) -> str:
     """Return how often forecasts are made."""
-    every = contents.backtest.replay.setup.design.every_days
-    return "each day" if every == 1 else f"every {every:g} days"
+    return f"every {duration(contents.backtest.replay.setup.design.every)}"
 
 
 def budget_lines(study: HorizonStudy) -> list[str]:
-    """Return a line for each alarm share: what alarms on so many nodes catch, and how far ahead."""
+    """Return a line for each alarm rate: what so many alarms catch, and how far ahead."""
     return [
-        f"alarms on {percentage(share)} of the nodes: {count(study, 'failures_caught', share):,} of "
-        f"{pluralize(count(study, 'failures', share), 'failure')} caught{_lead(study, share)}"
-        for share in study.evaluation.models[MODEL].budgets
+        f"{alarm_rate(rate)}: {count(study, 'failures_caught', rate):,} of "
+        f"{pluralize(count(study, 'failures', rate), 'failure')} caught{_lead(study, rate)}"
+        for rate in study.evaluation.models[MODEL].episode_budgets
     ]
 
 
 def tiles(study: HorizonStudy) -> list[Tile]:
     """Return the four most important numbers."""
-    lead, false = figure(study, "median_lead_hours"), false_per_true(figure(study, "episode_precision"))
+    lead, false = figure(study, "median_lead_hours"), false_per_true(figure(study, "precision"))
     level = study.evaluation.figure("observed_over_expected", MODEL)
     return [
         _tile(figure(study, "caught_share"), "of failures caught", percentage),
         _tile(lead, "median lead", hours),
-        _tile(false, "false alarm episodes for each true one", rounded),
+        _tile(false, "false alarms for each true one", rounded),
         _tile(level, "failures observed for each one expected", rounded),
     ]
 
@@ -136,13 +142,13 @@ def _first_alarm(study: HorizonStudy) -> str:
 
 
 def _price(study: HorizonStudy) -> Iterator[str]:
-    false = false_per_true(figure(study, "episode_precision"))
+    false = false_per_true(figure(study, "precision"))
     if false.value is not None:
         yield f"For each episode of alarms that a failure followed, {with_interval(false, rounded)} were false alarms."
 
 
 def _by_work(contents: Contents) -> Iterator[str]:
-    for note in caught_by_work(contents.backtest.slicings[contents.main.horizon_days]):
+    for note in caught_by_work(contents.backtest.slicings[contents.main.horizon]):
         yield f"{note[0].upper()}{note[1:]}."
 
 
@@ -169,8 +175,8 @@ def _comparison(study: HorizonStudy) -> Iterator[str]:
     yield f"The difference, {points(gain.value)} points [{points(low)}, {points(high)}], {verdict}."
 
 
-def _lead(study: HorizonStudy, alarm_share: float) -> str:
-    lead = study.evaluation.figure("median_lead_hours", MODEL, alarm_share).value
+def _lead(study: HorizonStudy, rate: float) -> str:
+    lead = study.evaluation.figure("median_lead_hours", MODEL, rate=rate).value
     return "" if lead is None else f", the first alarm a median {hours(lead)} ahead"
 
 

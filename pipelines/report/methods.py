@@ -9,9 +9,9 @@ import numpy as np
 from features.grid import to_numpy
 from models.metrics.bootstrap import RESAMPLES
 from pipelines.output.backtest_notes import cause_notes
-from pipelines.report.headline import count
-from pipelines.report.terms import days, model_name, percentage
-from serving.formats import pluralize
+from pipelines.report.headline import count, scorable_failures
+from pipelines.report.terms import model_name, percentage
+from serving.formats import alarm_rate, duration, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,15 +56,14 @@ def baseline_facts(contents: Contents) -> list[tuple[str, str]]:
 
 def _window(contents: Contents) -> Iterator[tuple[str, str]]:
     replay = contents.backtest.replay
-    window, alarms = replay.window, percentage(contents.main.alarm_share)
-    every = days(replay.setup.design.every_days)
+    window, every = replay.window, duration(replay.setup.design.every)
     yield (
         "test window",
         f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC, a forecast every {every}",
     )
     yield "trained on", f"what was known at the window's start: {pluralize(replay.trained.failures, 'failure')}"
-    yield "alarms", f"the {alarms} of the nodes at risk, rounded up, with the highest probabilities at each step"
-    yield "horizons", ", ".join(days(study.horizon_days) for study in contents.studies)
+    yield "alarms", f"{alarm_rate(contents.main.rate)}: the riskiest nodes that have none; each holds for the horizon"
+    yield "horizons", ", ".join(duration(study.horizon) for study in contents.studies)
 
 
 def _rows(contents: Contents) -> Iterator[tuple[str, str]]:
@@ -74,11 +73,14 @@ def _rows(contents: Contents) -> Iterator[tuple[str, str]]:
     kept = len(study.label) - dropped
     yield (
         "forecasts",
-        f"{len(replay.rows):,} of {contents.nodes:,} nodes; {kept:,} of them evaluated at {days(study.horizon_days)}",
+        f"{len(replay.rows):,} of {contents.nodes:,} nodes; {kept:,} of them evaluated at {duration(study.horizon)}",
     )
-    yield "dropped", f"{dropped:,}: the node left, maintenance began, or over 40% of the horizon was blind"
+    yield (
+        "dropped",
+        f"{dropped:,}: the node had just failed, left, or went into maintenance, or over 40% of the horizon was blind",
+    )
     yield "not scored", f"{unknown:,} times a node was present but not reporting: no probability, no alarm"
-    failures, scorable = count(study, "failures"), count(study, "failures_scorable")
+    failures, scorable = count(study, "failures"), scorable_failures(study)
     yield "failures", f"{failures:,}; the nodes of {scorable:,} had been scored within the horizon before"
     for note in cause_notes(contents.backtest):
         yield "causes", note

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from data.durations import format_duration
 from features.grid import to_datetime
 from models.evaluation.context import FEWEST_FAILURES
 from pipelines.output.estimates import with_interval
 from pipelines.report import figure_tables, headline, methods, slice_tables, terms
 from pipelines.report.charts import baselines, budget_curve, lead_times, reliability, sparkline, timeline
+from serving.formats import alarm_rate, duration
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from models.metrics.estimate import Estimate
     from pipelines.report.values.contents import Contents
     from pipelines.report.values.horizon import HorizonStudy
@@ -35,7 +39,8 @@ def render(contents: Contents) -> str:
     environment.filters |= {
         "percentage": terms.percentage,
         "hours": terms.hours,
-        "days": terms.days,
+        "duration": duration,
+        "alarm_rate": alarm_rate,
         "model_name": terms.model_name,
         "unbroken": terms.unbroken,
         "with_interval": lambda estimate: with_interval(estimate, terms.typeset),
@@ -49,7 +54,7 @@ def render(contents: Contents) -> str:
 def _variables(contents: Contents) -> dict[str, Any]:
     """Return the template's variables."""
     study = contents.main
-    slicing = contents.backtest.slicings[study.horizon_days]
+    slicing = contents.backtest.slicings[study.horizon]
     return {
         "contents": contents,
         "replay": contents.backtest.replay,
@@ -59,10 +64,8 @@ def _variables(contents: Contents) -> dict[str, Any]:
         "how_often": headline.how_often(contents),
         "warnings": headline.warnings(contents),
         "tiles": headline.tiles(study),
-        "baselines_chart": baselines.draw(
-            _caught_shares(study), f"Failures caught with alarms on {terms.percentage(study.alarm_share)} of the nodes"
-        ),
-        "horizons": [_horizon(study, contents.backtest.lead_hours) for study in contents.studies],
+        "baselines_chart": baselines.draw(_caught_shares(study), f"Failures caught at {alarm_rate(study.rate)}"),
+        "horizons": [_horizon(study, contents.backtest.budgets.notices) for study in contents.studies],
         "slice_tables": slice_tables.slice_tables(slicing),
         "slice_sentences": list(slice_tables.comparison_sentences(slicing)),
         "fewest_failures": FEWEST_FAILURES,
@@ -81,20 +84,20 @@ def _caught_shares(study: HorizonStudy) -> dict[str, Estimate]:
     return {model: headline.figure(study, "caught_share", model) for model in study.evaluation.models}
 
 
-def _horizon(study: HorizonStudy, lead_hours: tuple[int, ...]) -> dict[str, Any]:
+def _horizon(study: HorizonStudy, notices: tuple[timedelta, ...]) -> dict[str, Any]:
     """Return what changes with the horizon."""
-    within = f"within {terms.days(study.horizon_days)}"
-    chart = budget_curve.BudgetChart(study.budget_curve, headline.best_baseline(study), study.alarm_share)
+    within = f"within {duration(study.horizon)}"
+    chart = budget_curve.BudgetChart(study.budget_curve, headline.best_baseline(study), study.rate)
     title = f"Failures caught against the alarm budget, {within}"
     return {
         "study": study,
-        "key": f"{study.horizon_days:g}".replace(".", "-"),
+        "key": format_duration(study.horizon),
         "wide": budget_curve.draw(chart, title),
         "narrow": budget_curve.draw(chart, title, budget_curve.NARROW),
         "reliability": reliability.draw(study.bins, f"What happened against what was forecast, {within}"),
         "leads": lead_times.draw(study.leads, f"Lead of the first alarm, {within}"),
         "notice": lead_times.draw_notice(study.leads, f"Failures with so much notice, {within}"),
-        "early_catches": figure_tables.early_catches(study, lead_hours),
+        "early_catches": figure_tables.early_catches(study, notices),
         "rows": figure_tables.figure_rows(study),
         "measures": {
             name: study.evaluation.figure(name, "model") for name in ("observed_over_expected", "slope", "ece")

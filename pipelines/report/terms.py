@@ -71,11 +71,6 @@ def hours(value: float | None) -> str:
     return f"{value:.0f} h" if value < HOURS_AS_DAYS else f"{typeset(value / HOURS_A_DAY, 2)} days"
 
 
-def days(value: float) -> str:
-    """Return a number of days with its noun: 1 day, 7 days."""
-    return f"{value:g} day{'' if value == 1 else 's'}"
-
-
 def date(time: datetime) -> str:
     """Return a date: 4 Jul 2021."""
     return f"{time.day} {time:%b %Y}"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
+from data.durations import format_duration
 from data.errors import SettingsError
 from data.redaction import redact
-from pipelines.settings.durations import format_duration
 from pipelines.settings.schema import Settings
 from pipelines.settings.suggestions import Key, suggest
 

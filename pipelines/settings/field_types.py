@@ -10,8 +10,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from data.durations import format_duration, parse_duration
 from pipelines.settings.cron import parse_cron
-from pipelines.settings.durations import format_duration, parse_duration
 
 Ordered = TypeVar("Ordered", int, float, timedelta)
 
@@ -96,7 +96,6 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 PositiveCount = Annotated[int, Field(strict=True, ge=1)]
 Amount = Annotated[float, Field(strict=True, ge=0)]
 PositiveAmount = Annotated[float, Field(strict=True, gt=0)]
-Days = Annotated[float, Field(strict=True, gt=0, le=3650)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 PositiveShare = Annotated[float, Field(strict=True, gt=0, le=1)]
 Cron = Annotated[str, BeforeValidator(parse_cron)]

@@ -19,7 +19,7 @@ DATABASE: Final = "nodeward.db"  # in a state folder
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([^#=\[\]]+?)\s*=")
 
-_EXAMPLE: Final = "section.key=value, for example --set policy.horizon_days=3"
+_EXAMPLE: Final = "section.key=value, for example --set policy.horizon=3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from data.durations import format_duration
 from data.errors import SettingsError
 from pipelines.settings.environment import environment
 from pipelines.settings.errors import explain, wrong_value
@@ -67,12 +68,8 @@ def _as_strings(error: ValidationError, written: Sequence[WrittenValue]) -> list
 
 
 def _check_policy(settings: Settings, written: Sequence[WrittenValue]) -> None:
-    longest = settings.forecast.horizons_days[-1]
-    if settings.policy.horizon_days > longest:
-        what = wrong_value(
-            ("policy", "horizon_days"),
-            settings.policy.horizon_days,
-            f"beyond the longest of forecast.horizons_days, {longest:g}",
-            written,
-        )
-        raise SettingsError(what, fix="shorten it, or add a longer one to forecast.horizons_days")
+    horizon, horizons = settings.policy.horizon, settings.forecast.horizons
+    if horizon not in horizons:
+        listed = ", ".join(map(format_duration, horizons))
+        what = wrong_value(("policy", "horizon"), horizon, f"not one of forecast.horizons: {listed}", written)
+        raise SettingsError(what, fix=f"choose one of {listed}, or add it to forecast.horizons and train again")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from data.durations import format_duration
 from data.schema import Metric, MetricKind
 from data.validation.node_names import BOARD_PATTERNS
 from models.setup import UNKNOWN_CAUSES
@@ -13,7 +14,6 @@ from pipelines.settings.field_types import (
     Amount,
     Count,
     Cron,
-    Days,
     Duration,
     DurationOrForever,
     Folder,
@@ -200,8 +200,14 @@ class MetricSettings(Section):
 class ForecastSettings(Section):
     """What is forecast, how often, and for which nodes."""
 
-    horizons_days: Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(ascending)] = (1, 3, 7, 14)
-    every_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 1
+    horizons: Annotated[tuple[PositiveDuration, ...], Field(min_length=1), AfterValidator(ascending)] = (
+        timedelta(days=1),
+        timedelta(days=3),
+        timedelta(days=7),
+        timedelta(days=14),
+    )
+    every: Annotated[PositiveDuration, AfterValidator(aligned_with_days)] = timedelta(days=1)
+    repeat: PositiveDuration | None = None
     coverage_metric: str = ""
     coverage_share: PositiveShare = 0.9
     alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(ascending)] = (
@@ -209,8 +215,23 @@ class ForecastSettings(Section):
         0.01,
         0.02,
     )
-    lead_hours: Annotated[tuple[PositiveCount, ...], AfterValidator(ascending)] = (24,)
+    alarm_rates: Annotated[tuple[PositiveAmount, ...], Field(min_length=1), AfterValidator(ascending)] = (
+        0.0025,
+        0.005,
+        0.01,
+    )
+    leads: Annotated[tuple[PositiveDuration, ...], AfterValidator(ascending)] = (timedelta(days=1),)
     history_start: date | None = None
+
+    @model_validator(mode="after")
+    def _horizons_reach_the_next_time(self) -> Self:
+        if self.horizons[0] < self.every:
+            msg = (
+                f"horizons begins with {format_duration(self.horizons[0])}, which ends before the next score, "
+                f"every = {format_duration(self.every)}: nobody would be warned of what comes in between"
+            )
+            raise ValueError(msg)
+        return self
 
     @property
     def history_start_time(self) -> datetime | None:
@@ -275,7 +296,7 @@ class LimitSettings(Section):
 class PolicySettings(Section):
     """What a failure, a drain and an idle node cost, in node-hours."""
 
-    horizon_days: PositiveAmount = 7
+    horizon: PositiveDuration = timedelta(days=7)
     failure_cost_node_hours: Amount = 60.0
     averted_share: Share = 0.8
     drain_cost_node_hours: Amount = 2.0

@@ -14,9 +14,11 @@ from models.evaluation.evaluate import MODEL
 from pipelines.output.backtest_notes import cause_notes, horizon_notes
 from pipelines.output.estimates import fixed, with_interval
 from pipelines.views.tables import print_lines
+from serving.formats import alarm_rate, duration, number, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from rich.console import Console
 
@@ -34,9 +36,9 @@ class MeasureColumn:
     is_of_alarms: bool
     decimals: int
 
-    def figure(self, evaluation: Evaluation, model: str, share: float) -> Estimate:
-        """Return the measure of a model, of its alarms at a share if it depends on them."""
-        return evaluation.figure(self.measure, model, share if self.is_of_alarms else None)
+    def figure(self, evaluation: Evaluation, model: str, rate: float) -> Estimate:
+        """Return the measure of a model, of its alarms at a rate if it depends on them."""
+        return evaluation.figure(self.measure, model, rate=rate if self.is_of_alarms else None)
 
 
 PR_AUC: Final = MeasureColumn("PR-AUC", "pr_auc", is_of_alarms=False, decimals=3)
@@ -63,9 +65,10 @@ RATIO_DECIMALS: Final = 2
 def show_backtest(backtest: Backtest, console: Console) -> None:
     """Print the figures and the paired ratios of each horizon, then warnings where the window proves little."""
     console.print(Text(_summary(backtest)), soft_wrap=True, end="\n\n")
+    rate = backtest.budgets.headline_rate
     for horizon, evaluation in backtest.evaluations.items():
-        console.print(figures_table(horizon, evaluation, backtest.middle_share, _nodes_at_risk(backtest, horizon)))
-        console.print(intervals_table(evaluation, backtest.middle_share))
+        console.print(figures_table(horizon, evaluation, rate, _nodes_at_risk(backtest, horizon)))
+        console.print(intervals_table(evaluation, rate))
         print_lines(console, (f"  {note}" for note in horizon_notes(backtest, horizon)))
         console.print()
     console.print(Text(LEGEND))
@@ -77,34 +80,33 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
         console.print(Text(f"state kept in {backtest.state_folder}"), soft_wrap=True)
 
 
-def figures_table(horizon_days: float, evaluation: Evaluation, share: float, at_risk: int) -> Table:
+def figures_table(horizon: timedelta, evaluation: Evaluation, rate: float, at_risk: int) -> Table:
     """Return a table of every model's figures at one horizon, within 80 columns."""
-    days = "1 day" if horizon_days == 1 else f"{horizon_days:g} days"
-    alarms = f"alarms on {share:.1%} of the nodes ({np.ceil(share * at_risk):.0f} of {at_risk:,} at a time)"
-    table = Table(title=f"{days} ahead, {alarms}", title_justify="left", title_style="bold")
+    alarms = f"{alarm_rate(rate)} ({number(rate * at_risk)} a day for {pluralize(at_risk, 'node')})"
+    table = Table(title=f"{duration(horizon)} ahead, {alarms}", title_justify="left", title_style="bold")
     table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
     table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for model in evaluation.models:
-        cells = [fixed(column.decimals)(column.figure(evaluation, model, share).value) for column in COLUMNS]
+        cells = [fixed(column.decimals)(column.figure(evaluation, model, rate).value) for column in COLUMNS]
         table.add_row(model, *cells, style="bold" if model == MODEL else None)
     return table
 
 
-def intervals_table(evaluation: Evaluation, share: float) -> Table:
+def intervals_table(evaluation: Evaluation, rate: float) -> Table:
     """Return a table of the model's figures and its ratios to the strongest baselines, with their 95% intervals."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("  95% intervals", no_wrap=True)
     columns = (PR_AUC, CAUGHT)
     for column in columns:
         table.add_column(column.heading, no_wrap=True)
-    figures = (with_interval(column.figure(evaluation, MODEL, share), fixed(column.decimals)) for column in columns)
+    figures = (with_interval(column.figure(evaluation, MODEL, rate), fixed(column.decimals)) for column in columns)
     table.add_row(f"  {MODEL}", *figures)
     for baseline in STRONG_BASELINES:
         if baseline in evaluation.models:
             ratios = (
-                column.figure(evaluation, MODEL, share).over(column.figure(evaluation, baseline, share))
+                column.figure(evaluation, MODEL, rate).over(column.figure(evaluation, baseline, rate))
                 for column in columns
             )
             cells = (with_interval(ratio, fixed(RATIO_DECIMALS)) for ratio in ratios)
@@ -122,9 +124,9 @@ def _summary(backtest: Backtest) -> str:
     )
 
 
-def _nodes_at_risk(backtest: Backtest, horizon_days: float) -> int:
+def _nodes_at_risk(backtest: Backtest, horizon: timedelta) -> int:
     """Return the number of nodes at risk at a time: the median over the window."""
-    _, nodes = np.unique(backtest.replay.of_horizon(horizon_days)[0].ts, return_counts=True)
+    _, nodes = np.unique(backtest.replay.of_horizon(horizon)[0].ts, return_counts=True)
     return int(np.median(nodes)) if len(nodes) else 0
 
 
@@ -134,9 +136,9 @@ def _warnings(backtest: Backtest) -> Iterator[str]:
     if not len(replay.rows):
         yield "no node was at risk in the test window: nothing was forecast"
     window_days = (replay.window.end - replay.window.start).days
-    for days in backtest.evaluations:
-        if not replay.is_judged(days).any():
-            yield f"no forecast over {days:g} days can be evaluated in a window of {window_days} days"
+    for horizon in backtest.evaluations:
+        if not replay.is_judged(horizon).any():
+            yield f"no forecast over {duration(horizon)} can be evaluated in a window of {window_days} days"
     if not backtest.failures:
         yield "no failure in the test window: the share of failures caught is unknown"
     elif backtest.failures < FEWEST_FAILURES:

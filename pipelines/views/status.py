@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from pipelines.settings.durations import format_duration
+from data.durations import format_duration
 from pipelines.views.tables import minute, numeric_table, print_lines
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from rich.text import Text
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION
 from pipelines.analysis.tune import settings_snippet
 from pipelines.views.tables import print_lines
+from serving.formats import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def _shown(report: TuneReport) -> list[TrialReport]:
 def _confirmation_table(report: TuneReport) -> Table:
     names = {
         LOSS: "log-loss, nats a failure",
-        PRECISION: f"average precision, {report.horizon_days:g} days",
+        PRECISION: f"average precision, {duration(report.horizon)}",
         CAUGHT: f"failures caught, alarms on {report.alarm_share:.1%}",
     }
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

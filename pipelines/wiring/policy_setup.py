@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from data.durations import format_duration
 from data.errors import EmptyTableError, SettingsError
 from data.schema import NODE
+from data.time_grid import HOUR, in_hours
 from features.grid import to_numpy
 from features.population.at_risk import assess
 from pipelines.settings.translation import into
@@ -29,7 +31,7 @@ def policy_of(settings: PolicySettings) -> Policy:
     return into(Policy, settings, costs=into(Costs, settings), limits=into(Limits, settings.limits))
 
 
-def scores_at_horizon(scores: pl.DataFrame, horizon_days: float) -> pl.DataFrame:
+def scores_at_horizon(scores: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
     """Return the published scores for one horizon.
 
     Raises:
@@ -38,12 +40,12 @@ def scores_at_horizon(scores: pl.DataFrame, horizon_days: float) -> pl.DataFrame
     """
     if scores.is_empty():
         raise EmptyTableError("the published scores", "hold no row", fix="run `nodeward score` first")
-    at_horizon = scores.filter(pl.col("horizon_hours") == horizon_days * 24)
+    at_horizon = scores.filter(pl.col("horizon_hours") == in_hours(horizon))
     if at_horizon.is_empty():
-        days = ", ".join(f"{hours / 24:g}" for hours in sorted(scores["horizon_hours"].unique()))
+        published = ", ".join(format_duration(hours * HOUR) for hours in sorted(scores["horizon_hours"].unique()))
         raise SettingsError(
-            f"policy.horizon_days = {horizon_days:g}: the published scores are for {days} days",
-            fix="choose one of these, or add it to forecast.horizons_days and train again",
+            f"policy.horizon = {format_duration(horizon)}: the published scores are for {published}",
+            fix="choose one of these, or add it to forecast.horizons and train again",
         )
     return at_horizon
 

@@ -9,6 +9,7 @@ from data.view import RecordFrames, View, hindsight
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
 from models.backtest.run import EvaluationOptions
+from models.evaluation.evaluate import AlarmBudgets
 from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings.translation import into
 from pipelines.wiring.model_features import MissingMetricReader
@@ -48,7 +49,9 @@ def training_setup(settings: Settings, columns: Sequence[str]) -> Setup:
 
 def evaluation_options(settings: Settings) -> EvaluationOptions:
     """Return how a backtest of the fleet is evaluated."""
-    return into(EvaluationOptions, settings.forecast, dataset=settings.fleet.name)
+    forecast = settings.forecast
+    budgets = AlarmBudgets(forecast.alarm_shares, forecast.alarm_rates, forecast.leads)
+    return EvaluationOptions(settings.fleet.name, budgets)
 
 
 def hindsight_view(store: Store, records: Records, missing: Collection[str] = ()) -> View:

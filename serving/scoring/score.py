@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -48,7 +48,8 @@ class ScoreRequest:
     model_version: str
     catalogue: Catalogue
     cutoffs: Times  # the last one is scored; all of them give the fleet's failure rate, as in training
-    every_days: float
+    every: timedelta
+    repeat: timedelta  # how soon after another one's end a failure counts as part of it
     coverage: Coverage | None
     metrics: tuple[Metric, ...]
 
@@ -95,7 +96,7 @@ def _score_at_risk(
     """Return the scores of the nodes at risk, and their likely causes. A NaN of the model is 'unknown'."""
     rows = risk.rows()
     if not len(rows):
-        no_probabilities = np.empty((0, len(request.bundle.manifest.horizons_days)))
+        no_probabilities = np.empty((0, len(request.bundle.manifest.horizons)))
         return _score_table(request, [], no_probabilities, [], []), _cause_columns([], [])
     features = (
         batch.compute(request.catalogue, view, risk, rows)
@@ -103,7 +104,7 @@ def _score_at_risk(
         else online.compute(request.catalogue, view, risk, rows, window_cache)
     )
     past_risk = assess(view, request.cutoffs, request.coverage)
-    rate = np.full(len(rows), steady_rate(view, past_risk, request.every_days)[-1])
+    rate = np.full(len(rows), steady_rate(view, past_risk, request.every, request.repeat)[-1])
     probabilities = request.bundle.probabilities(features, rate)
     contributions = request.bundle.contributions(features)
     scored = ScoredRows(request.catalogue, rows, features, contributions, probabilities[:, -1])
@@ -142,7 +143,7 @@ def _no_cause_note() -> pl.Expr:
 def _not_reporting(view: View, request: ScoreRequest, risk: AtRisk) -> pl.DataFrame:
     """Return rows without a probability for the nodes that are up as far as is known, but not reporting."""
     nodes = np.flatnonzero(risk.unknown[:, 0])
-    probabilities = np.full((len(nodes), len(request.bundle.manifest.horizons_days)), np.nan)
+    probabilities = np.full((len(nodes), len(request.bundle.manifest.horizons)), np.nan)
     if not len(nodes) or request.coverage is None:
         return _score_table(request, [], probabilities[:0], [], [])
     time_slices = TimeSlices.of(view, longest_window(request.catalogue, view.width))
@@ -160,7 +161,7 @@ def _score_table(
     reasons: Sequence[str],
 ) -> pl.DataFrame:
     """Return probabilities (nodes x horizons) as a row for each of them; a NaN becomes null and 'unknown'."""
-    hours = pl.Series([days * HOURS_A_DAY for days in request.bundle.manifest.horizons_days], dtype=pl.Float64)
+    hours = pl.Series(request.bundle.manifest.horizons_hours, dtype=pl.Float64)
     columns = {
         NODE: pl.Series(nodes, dtype=pl.String),
         "support": pl.Series(supports, dtype=pl.String),

@@ -12,7 +12,8 @@ from data.schema import NODE, EventKind
 from features.grid import locate, to_times
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, binomial_p_value, format_p, severity
-from models.evaluation.alarms import RowsByTime, alarmed_rows, earliest_warnings
+from models.evaluation.alarm_rates import episode_rows
+from models.evaluation.alarms import RowsByTime, earliest_warnings
 from models.evaluation.evaluation_set import ScoringTimes, window_failures
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ class _Warnings:
         return self.is_caught & np.isnat(self.first_on_healthy)
 
 
-def check(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], share: float) -> Finding:
+def check(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], rate: float) -> Finding:
     """Count caught failures all of whose alarms came when the node was degraded already, against chance.
 
     `is_degraded` marks the rows of the cases whose node was not reporting, sent too few samples, or was in an event
     that was not recorded yet. Chance: each caught failure is of this kind with the probability of any row at risk.
     """
-    warnings = _warnings(cases, scores, is_degraded, share)
+    warnings = _warnings(cases, scores, is_degraded, rate)
     total, caught = len(warnings.failures.start), int(np.count_nonzero(warnings.is_caught))
     if not caught:
         return inconclusive(NAME, f"none of {total:,} failures was caught")
@@ -60,7 +61,8 @@ def check(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], s
     return Finding(
         NAME,
         verdict,
-        f"{caught:,} of {total:,} failures caught ({caught / total:.3f}) by alarms on {share:.1%} of the nodes: "
+        f"{caught:,} of {total:,} failures caught ({caught / total:.3f}) "
+        f"by alarms at {rate:g} per node and day: "
         f"{detected:,} detected, {caught - detected:,} predicted ({(caught - detected) / total:.3f}); "
         f"{usual:.2%} of all rows at risk are as degraded, {format_p(p)} against {LEVEL:g}",
         p,
@@ -70,14 +72,14 @@ def check(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], s
     )
 
 
-def _warnings(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], share: float) -> _Warnings:
+def _warnings(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_], rate: float) -> _Warnings:
     scoring_times, failures = ScoringTimes.of(cases), window_failures(cases)
-    alarmed = alarmed_rows(RowsByTime.of(cases, scoring_times), scores, (share,))[share]
+    alarmed = episode_rows(cases, RowsByTime.of(cases, scoring_times), scores, (rate,))[rate]
     healthy = alarmed[~is_degraded[alarmed]]
     return _Warnings(
         failures,
-        earliest_warnings(alarmed, failures, scoring_times, cases.horizon),
-        earliest_warnings(healthy, failures, scoring_times, cases.horizon),
+        earliest_warnings(alarmed, failures, scoring_times, cases.horizon_step),
+        earliest_warnings(healthy, failures, scoring_times, cases.horizon_step),
     )
 
 

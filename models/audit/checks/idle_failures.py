@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from features.grid import days
+from features.grid import to_step
 from models.audit.finding import Finding, Severity, inconclusive
 from models.audit.significance import LEVEL, binomial_p_value, format_p
 from models.evaluation.evaluation_set import window_failures
@@ -59,7 +59,7 @@ def _idle_before(cases: EvaluationSet, idle: Array) -> pl.DataFrame:
     rows = pl.DataFrame({"node": cases.node, "ts": cases.ts, "idle": idle}).sort("ts")
     failures = pl.DataFrame({"node": window.node, "start": window.start}).sort("start")
     failures = failures.with_columns(before=pl.col("start") - pl.duration(microseconds=1))
-    horizon = days(cases.horizon_days).astype(object)
+    horizon = to_step(cases.horizon).astype(object)
     joined = failures.join_asof(
         rows, left_on="before", right_on="ts", by="node", tolerance=horizon, check_sortedness=False
     )

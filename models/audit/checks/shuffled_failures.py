@@ -88,7 +88,7 @@ def permuted_refit(probe: ProbeForecast, labelled: LabelledCases) -> Callable[[n
 
 def permuted_periods(trained: Trained, rng: np.random.Generator) -> Periods:
     """Return the outcomes of the training rows with each failure at another node."""
-    rows, horizons = trained.training.rows, trained.training.periods.horizons_days
+    rows, horizons = trained.training.rows, trained.training.periods.horizons
     outcomes = Outcomes.of(trained.view, rows.names)
     permutation = np.append(rng.permutation(len(rows.names)), -1)  # -1, an unknown node, stays unknown
     return Periods.of(rows, replace(outcomes, failure_node=permutation[outcomes.failure_node]), horizons)

@@ -10,7 +10,7 @@ import polars as pl
 
 from data.outages import merge_failures
 from data.schema import NODE, EventKind
-from features.grid import days, locate, to_datetime, to_times
+from features.grid import DAY, locate, to_datetime, to_times
 from features.population.exposure import inventory
 from models.evaluation.evaluation_set import is_in_window
 
@@ -100,7 +100,8 @@ def by_cause(context: EvaluationContext, hindsight: View) -> Grouping | None:
     """Group the window's failures by the cause of the event that began each; None where all are of one."""
     events = hindsight.events().filter((pl.col("kind") == EventKind.FAILURE) & pl.col(CAUSE).is_not_null())
     first = events.group_by(NODE, "start").agg(pl.col(CAUSE).min())
-    failures = merge_failures(hindsight.events()).join(first, on=[NODE, "start"], how="left", maintain_order="left")
+    failures = merge_failures(hindsight.events(), context.cases.repeat)
+    failures = failures.join(first, on=[NODE, "start"], how="left", maintain_order="left")
     is_inside = pl.Series(is_in_window(context.cases), dtype=pl.Boolean)
     causes = failures[CAUSE].fill_null(NOT_GIVEN).filter(is_inside)
     labels = tuple(sorted(causes.unique()))
@@ -117,7 +118,7 @@ def _by_inventory(node_times: _NodeTimes, nodes: pl.DataFrame) -> Iterator[Group
 
 def _by_age(node_times: _NodeTimes, nodes: pl.DataFrame) -> Grouping:
     age = node_times.ts - to_times(nodes["observed_from"])[node_times.node]
-    limits = np.array([days(limit) for limit in AGE_DAYS])
+    limits = np.array([limit * DAY for limit in AGE_DAYS])
     return node_times.grouping(AGE, AGES, np.searchsorted(limits, age, side="right").astype(np.int64), is_ordered=True)
 
 

@@ -84,7 +84,7 @@ def dispersion(context: EvaluationContext, probability: Array) -> float:
 
 def in_failures(context: EvaluationContext) -> float:
     """Return how much of a failure a failing row counts for: a failure is in each forecast within its horizon."""
-    return context.cases.every_days / context.cases.horizon_days
+    return context.cases.every / context.cases.horizon
 
 
 def _sum_of_squares(group: Index, surplus: Array) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data.time_grid import in_days
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.slices.groups import CAUSE, NO_GROUP, by_cause, groupings, whole_fleet
 from models.evaluation.slices.pooling import lay_out
@@ -67,7 +68,7 @@ class Slice:
 class Slicing:
     """The slices of one model, horizon and budget."""
 
-    share: float
+    rate: float  # of alarm episodes, per node and day
     fleet: Slice
     groupings: Mapping[str, tuple[Slice, ...]]  # by rack, hardware, ...
     causes: tuple[Slice, ...]  # failures only: an alarm has no known cause
@@ -90,7 +91,7 @@ class Slicing:
         """Return every slice that is shown, by grouping, and how many were compared."""
         groupings = {**self.groupings, **({CAUSE: self.causes} if self.causes else {})}
         return {
-            "alarm_share": self.share,
+            "alarms_per_node_day": self.rate,
             "fleet": self.fleet.to_json(),
             "by": {name: [part.to_json() for part in slices] for name, slices in groupings.items()},
             "dispersion": self.dispersion,
@@ -115,7 +116,7 @@ def slice_alarms(alarms: ModelAlarms, hindsight: View, idle: Array | None = None
     ]
     slices = [tuple(of_layout) for of_layout in _slices(alarms, layouts)]
     return Slicing(
-        alarms.share,
+        alarms.rate,
         slices[0][0],
         {grouping.name: parts for grouping, parts in zip(compared, slices[len(plain) :], strict=True)},
         slices[1] if of_causes else (),
@@ -176,7 +177,7 @@ def _slice(alarms: ModelAlarms, layout: SliceLayout, position: int, draws: Slice
     return Slice(
         layout.labels[position],
         layout.pooled[position],
-        int(sums["rows"]) * alarms.context.cases.every_days,
+        round(sums["rows"] * in_days(alarms.context.cases.every)),
         int(sums["alarms"]),
         quotient(sums["alarms"], len(alarms.outcome.rows)),
         int(sums["failures"]),

@@ -10,7 +10,7 @@ from scipy.sparse import block_diag, coo_array, csc_array, vstack
 
 from features.grid import Array
 from models.evaluation.alarm_budgets import AlarmOutcome
-from models.evaluation.alarms import alarmed_rows
+from models.evaluation.alarm_rates import episode_rows
 from models.evaluation.slices.groups import NO_GROUP
 from models.metrics.bootstrap import concatenate_cells
 
@@ -36,13 +36,13 @@ class ModelAlarms:
     context: EvaluationContext
     probability: Array
     outcome: AlarmOutcome
-    share: float
+    rate: float  # of alarm episodes, per node and day
 
     @classmethod
-    def of(cls, context: EvaluationContext, probability: Array, share: float) -> ModelAlarms:
-        """Raise alarms on a share of the nodes at each cutoff."""
-        alarmed = alarmed_rows(context.rows_by_time, probability, [share])[share]
-        return cls(context, probability, AlarmOutcome.of(context, probability, alarmed), share)
+    def of(cls, context: EvaluationContext, probability: Array, rate: float) -> ModelAlarms:
+        """Begin alarm episodes at a rate."""
+        begun = episode_rows(context.cases, context.rows_by_time, probability, [rate])[rate]
+        return cls(context, probability, AlarmOutcome.of_episodes(context, probability, begun), rate)
 
 
 @dataclass(frozen=True, slots=True)

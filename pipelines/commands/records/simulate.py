@@ -63,8 +63,8 @@ def simulate(folder: Folder, fleet: FleetOptions, json: Json = None, *, force: F
 
 
 def _length(text: str) -> timedelta:
+    from data.durations import parse_duration
     from data.errors import SettingsError
-    from pipelines.settings.durations import parse_duration
 
     try:
         return parse_duration(text)

@@ -11,6 +11,7 @@ from pipelines.report.charts.axes import colour_class, spread, x_axis, y_axis
 from pipelines.report.charts.scales import LinearScale, LogarithmicScale
 from pipelines.report.charts.svg import Frame, band, circle, element, line, picture, polyline, text
 from pipelines.report.terms import MINUS, model_name, percentage
+from serving.formats import alarm_rate, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,23 +38,23 @@ class BudgetChart:
 
     curve: BudgetCurve
     baseline: str | None
-    alarm_share: float
+    rate: float  # of alarm episodes, per node and day
 
 
 def draw(chart: BudgetChart, title: str, frame: Frame = WIDE) -> Markup:
     """Draw the curves, with a label at the end of each one if there is room."""
     curve = chart.curve
-    x = LogarithmicScale(curve.shares[0], curve.shares[-1], *frame.x)
+    x = LogarithmicScale(curve.rates[0], curve.rates[-1], *frame.x)
     y = LinearScale(0.0, _top(curve), *frame.y)
     foot = frame.height - FOOT
-    axis_title = "share of the nodes with an alarm at each step"
+    axis_title = "alarms per 1,000 nodes and day"
     parts = [
         *y_axis(frame, [(y(tick), percentage(tick)) for tick in y.ticks(5)]),
-        *x_axis(frame, [(x(tick), percentage(tick)) for tick in x.ticks(8)], foot),
-        line((x(chart.alarm_share), frame.y[1]), (x(chart.alarm_share), foot), "cursor"),
-        _band(curve.shares, curve.caught[MODEL], x, y),
+        *x_axis(frame, [(x(tick), number(1000 * tick)) for tick in x.ticks(8)], foot),
+        line((x(chart.rate), frame.y[1]), (x(chart.rate), foot), "cursor"),
+        _band(curve.rates, curve.caught[MODEL], x, y),
         *(
-            _line(curve.shares, curve.caught[model], x, y, f"curve {colour_class(model)}")
+            _line(curve.rates, curve.caught[model], x, y, f"curve {colour_class(model)}")
             for model in _model_last(curve)
         ),
         *_marks(curve, x, y),
@@ -90,11 +91,11 @@ def _band(budgets: Sequence[float], estimates: Sequence[Estimate], x: Logarithmi
 
 def _marks(curve: BudgetCurve, x: LogarithmicScale, y: LinearScale) -> Iterator[Markup]:
     """Draw marks on Nodeward's curve; hovering shows the share that every model catches there."""
-    for budget, caught in zip(curve.shares, curve.caught[MODEL], strict=True):
+    for budget, caught in zip(curve.rates, curve.caught[MODEL], strict=True):
         if caught.value is not None:
             baselines = [_model_share(curve, model, budget) for model in curve.caught if model != MODEL]
             of_model = f"{model_name(MODEL)} {with_interval(caught, percentage)}"
-            tip = "\n".join([f"alarms on {percentage(budget)} of the nodes", of_model, *baselines])
+            tip = "\n".join([alarm_rate(budget), of_model, *baselines])
             yield circle((x(budget), y(caught.value)), 3.5, "mark of-model", tip)
             yield element("circle", element("title", tip), cx=x(budget), cy=y(caught.value), r=14, class_="target")
 
@@ -118,8 +119,8 @@ def _gain(curve: BudgetCurve, baseline: str, x: LogarithmicScale, frame: Frame) 
     yield text((frame.x[0], strip.top - 10), f"gain over {model_name(baseline)}, points", "strong", "start")
     yield from y_axis(strip, [(y(tick), _signed(100 * tick)) for tick in y.ticks(4)])
     yield line((x.start, y(0)), (x.end, y(0)), "zero")
-    yield _band(curve.shares, gain, x, y)
-    yield _line(curve.shares, gain, x, y, "curve of-model")
+    yield _band(curve.rates, gain, x, y)
+    yield _line(curve.rates, gain, x, y, "curve of-model")
 
 
 def _signed(value: float) -> str:
@@ -127,8 +128,8 @@ def _signed(value: float) -> str:
 
 
 def _description(chart: BudgetChart) -> str:
-    shares = (_model_share(chart.curve, model, chart.alarm_share) for model in chart.curve.caught)
-    return f"On {percentage(chart.alarm_share)} of the nodes: {', '.join(shares)}"
+    shares = (_model_share(chart.curve, model, chart.rate) for model in chart.curve.caught)
+    return f"{alarm_rate(chart.rate)}: {', '.join(shares)}"
 
 
 def _model_share(curve: BudgetCurve, model: str, budget: float) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from data.time_grid import DAY, HOUR, in_hours
 from pipelines.output.estimates import with_interval
 from pipelines.report.charts.axes import x_axis, y_axis
 from pipelines.report.charts.scales import LinearScale
 from pipelines.report.charts.svg import Frame, line, picture, rectangle, text
-from pipelines.report.terms import HOURS_A_DAY, HOURS_AS_DAYS, percentage
-from serving.formats import pluralize
+from pipelines.report.terms import percentage
+from serving.formats import duration, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +25,17 @@ if TYPE_CHECKING:
 FRAME: Final = Frame(380, 280, top=26, right=14, bottom=44, left=40)
 NOTICE_FRAME: Final = Frame(380, 170, top=6, right=124, bottom=8, left=102)
 ROW: Final = 30
+UNITS: Final = {"days": DAY, "hours": HOUR, "minutes": timedelta(minutes=1)}
+FEWEST_OF_A_UNIT: Final = 2
 
 
 def draw(leads: LeadTimes, title: str) -> Markup:
     """Draw a histogram of lead times."""
-    end = leads.bar_hours * len(leads.count)
-    x, most = LinearScale(0.0, float(end), *FRAME.x), int(leads.count.max(initial=0))
+    end = leads.bar * len(leads.count)
+    x, most = LinearScale(0.0, in_hours(end), *FRAME.x), int(leads.count.max(initial=0))
     y = LinearScale(0.0, max(most, 4) * 1.08, *FRAME.y)
-    unit, unit_hours = ("days", HOURS_A_DAY) if end > HOURS_AS_DAYS else ("hours", 1)
-    labels = LinearScale(0.0, end / unit_hours, *FRAME.x)
+    unit, length = next((unit, length) for unit, length in UNITS.items() if end >= FEWEST_OF_A_UNIT * length)
+    labels = LinearScale(0.0, end / length, *FRAME.x)
     counts = [tick for tick in y.ticks(5) if tick == round(tick)]
     parts = [
         *y_axis(FRAME, [(y(count), f"{count:.0f}") for count in counts]),
@@ -44,42 +48,43 @@ def draw(leads: LeadTimes, title: str) -> Markup:
 
 
 def draw_notice(leads: LeadTimes, title: str) -> Markup:
-    """Draw the share of all failures that had at least so much notice, a row for each number of hours."""
+    """Draw the share of all failures that had at least so much notice, a row for each notice."""
     rows = list(leads.at_least.items())
     frame = replace(NOTICE_FRAME, height=ROW * len(rows) + 14)
     values = [value for _, share in rows for value in (share.value, share.bounds()[1]) if value is not None]
     x = LinearScale(0.0, max([0.1, *values]), *frame.x)
     parts = [
-        part for row, (hours, share) in enumerate(rows) for part in _notice(hours, share, x, 6 + ROW * (row + 0.5))
+        part for row, (notice, share) in enumerate(rows) for part in _notice(notice, share, x, 6 + ROW * (row + 0.5))
     ]
-    description = "; ".join(f"{_at_least(hours)}: {with_interval(share, percentage)}" for hours, share in rows)
+    description = "; ".join(f"{_at_least(notice)}: {with_interval(share, percentage)}" for notice, share in rows)
     return picture(frame, title, description, parts)
 
 
 def _bars(leads: LeadTimes, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
     for bar, count in enumerate(leads.count.tolist()):
-        start, end = bar * leads.bar_hours, (bar + 1) * leads.bar_hours
+        start, end = bar * leads.bar, (bar + 1) * leads.bar
         if count:
-            tip = f"{pluralize(count, 'failure')}, {start} to {end} h ahead"
-            yield rectangle((x(start) + 1, y(0)), (x(end) - 1, y(count)), "bar of-model", tip)
+            tip = f"{pluralize(count, 'failure')}, {duration(start)} to {duration(end)} ahead"
+            yield rectangle((x(in_hours(start)) + 1, y(0)), (x(in_hours(end)) - 1, y(count)), "bar of-model", tip)
 
 
 def _description(leads: LeadTimes) -> str:
     bars = enumerate(leads.count.tolist())
     return (
-        ", ".join(f"{count} from {bar * leads.bar_hours} h" for bar, count in bars if count) or "no failure was caught"
+        ", ".join(f"{count} from {duration(bar * leads.bar)}" for bar, count in bars if count)
+        or "no failure was caught"
     )
 
 
-def _notice(hours: int, share: Estimate, x: LinearScale, y: float) -> Iterator[Markup]:
+def _notice(notice: timedelta, share: Estimate, x: LinearScale, y: float) -> Iterator[Markup]:
     value, (low, high) = share.value, share.bounds()
     label = with_interval(share, percentage)
-    yield text((x.start - 8, y + 4), _at_least(hours), "label", "end")
+    yield text((x.start - 8, y + 4), _at_least(notice), "label", "end")
     yield rectangle((x.start, y - 7), (x(value or 0.0), y + 7), "bar of-model", label, min_width=1)
     if low is not None and high is not None:
         yield line((x(low), y), (x(high), y), "whisker ink")
     yield text((x.end + 8, y + 4), label, "label", "start")
 
 
-def _at_least(hours: int) -> str:
-    return f"{hours} h or more" if hours < HOURS_AS_DAYS else f"{hours // HOURS_A_DAY} days or more"
+def _at_least(notice: timedelta) -> str:
+    return f"{duration(notice)} or more"

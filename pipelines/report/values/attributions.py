@@ -44,14 +44,15 @@ def attribute(
     The peers stand for the fleet: they define what is normal.
     """
     now, catalogue = hindsight.narrow(to_datetime(time)), replay.trained.training.catalogue
-    risk = assess(now, np.array([time]), replay.setup.design.coverage)
+    design = replay.setup.design
+    risk = assess(now, np.array([time]), design.coverage)
     all_rows = risk.rows()
     rows = all_rows.take(_names(all_rows.names, all_rows.node).is_in([*nodes, *peers]).to_numpy())
     is_explained = _names(rows.names, rows.node).is_in(list(nodes)).to_numpy()
     if not is_explained.any():
         return {}
     features = batch.compute(catalogue, now, risk, rows)
-    rate = np.full(np.count_nonzero(is_explained), steady_rate(now, risk, replay.setup.design.every_days)[-1])
+    rate = np.full(np.count_nonzero(is_explained), steady_rate(now, risk, design.every, design.repeats[0])[-1])
     contributions = np.zeros(features.shape)  # none are needed of the peers
     contributions[is_explained] = replay.trained.model.contributions(Covariates(features[is_explained], rate))
     scored = ScoredRows(catalogue, rows, features, contributions, is_explained.astype(np.float64))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -57,10 +56,10 @@ def gather_contents(
 
     Without published scores, the last forecast of the replay shows how the fleet is doing.
     """
-    studies = tuple(study_horizon(backtest, hindsight, days) for days in backtest.evaluations)
-    evaluated = [study for study in studies if backtest.replay.is_judged(study.horizon_days).any()] or studies
-    main = min(evaluated, key=lambda study: abs(study.horizon_days - settings.policy.horizon_days))
-    replay, step = backtest.replay, timedelta(days=backtest.replay.setup.design.every_days)
+    studies = tuple(study_horizon(backtest, hindsight, horizon) for horizon in backtest.evaluations)
+    evaluated = [study for study in studies if backtest.replay.is_judged(study.horizon).any()] or studies
+    main = min(evaluated, key=lambda study: abs(study.horizon - settings.policy.horizon))
+    replay, step = backtest.replay, backtest.replay.setup.design.every
     review = MistakeReview.of(main, replay, hindsight, np.random.default_rng(settings.model.random_seed))
     return Contents(
         backtest,
@@ -72,7 +71,7 @@ def gather_contents(
         node_timelines(main.history, hindsight, replay.window, step),
         review.misses(),
         review.false_alarms(),
-        (live.scores if live else None) or replayed_scores(replay, hindsight, main.horizon_days, review.peers),
+        (live.scores if live else None) or replayed_scores(replay, hindsight, main.horizon, review.peers),
         live.table_versions if live else {},
         settings,
     )

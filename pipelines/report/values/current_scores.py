@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from data.schema import NODE, TS
+from data.time_grid import HOUR, in_hours
 from features.compute import batch
 from features.grid import locate, to_datetime
 from features.population.at_risk import assess
 from models.evaluation.evaluate import MODEL
-from pipelines.report.terms import HOURS_A_DAY
 from pipelines.report.values.attributions import NO_ATTRIBUTION, attribute
 from serving.explanation.reason import SEPARATOR, from_json
 from serving.policy.values import Support, Verdict
@@ -21,7 +21,7 @@ from serving.scoring.likely_cause import UNKNOWN, LikelyCause
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from data.view import View
     from models.backtest.replay import Replay
@@ -58,7 +58,7 @@ class CurrentScores:
     """The newest forecast for every node."""
 
     as_of: datetime
-    horizon_days: float
+    horizon: timedelta
     model: str
     is_published: bool  # or else the last forecast of the replay
     nodes: int
@@ -67,18 +67,18 @@ class CurrentScores:
     decisions: LastDecisions | None = None
 
 
-def published_scores(scores: pl.DataFrame, decisions: pl.DataFrame, horizon_days: float) -> CurrentScores | None:
+def published_scores(scores: pl.DataFrame, decisions: pl.DataFrame, horizon: timedelta) -> CurrentScores | None:
     """Return the published scores for the nearest horizon and the last decisions; None if nothing is published."""
     as_of = scores[TS].max()
     if as_of is None:
         return None
     horizons_hours = scores["horizon_hours"].unique().sort()
-    hours = min(horizons_hours, key=lambda hours: abs(hours - HOURS_A_DAY * horizon_days))
+    hours = min(horizons_hours, key=lambda hours: abs(hours - in_hours(horizon)))
     at_horizon = scores.filter(pl.col("horizon_hours") == hours)
     ranked = at_horizon.drop_nulls("probability").sort("probability", NODE, descending=[True, False])
     return CurrentScores(
         as_of,  # type: ignore[arg-type]  # the schema's type
-        hours / HOURS_A_DAY,
+        hours * HOUR,
         f"model {at_horizon['model_version'][0]}",
         is_published=True,
         nodes=ranked.height,
@@ -89,14 +89,14 @@ def published_scores(scores: pl.DataFrame, decisions: pl.DataFrame, horizon_days
 
 
 def replayed_scores(
-    replay: Replay, hindsight: View, horizon_days: float, peers: Collection[str]
+    replay: Replay, hindsight: View, horizon: timedelta, peers: Collection[str]
 ) -> CurrentScores | None:
     """Return the last forecast of a replay, for use where no scores are published; None if it made none."""
     if not len(replay.rows):
         return None
     time = replay.rows.ts.max()
     rows = np.flatnonzero(replay.rows.ts == time)
-    probability = replay.probabilities[MODEL][rows, replay.setup.design.horizons_days.index(horizon_days)]
+    probability = replay.probabilities[MODEL][rows, replay.setup.design.horizons.index(horizon)]
     riskiest = np.argsort(-probability, kind="stable")[:MOST_SHOWN]
     names = [replay.rows.names[replay.rows.node[rows[index]]] for index in riskiest]
     attributions = attribute(replay, hindsight, time, names, peers)
@@ -104,7 +104,7 @@ def replayed_scores(
     support = Support.OK if replay.trained.is_supported else Support.LOW
     return CurrentScores(
         to_datetime(time),
-        horizon_days,
+        horizon,
         "the replay's model",
         is_published=False,
         nodes=len(rows),

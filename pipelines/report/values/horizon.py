@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from models.backtest.replay import label_cases
 from models.evaluation.alarm_budgets import AlarmOutcome
 from models.evaluation.alarm_episodes import AlarmHistory, alarm_history
-from models.evaluation.alarms import alarmed_rows
-from models.evaluation.budget_curve import BUDGETS, BudgetCurve, budget_curve
+from models.evaluation.alarm_rates import episode_rows
+from models.evaluation.budget_curve import BudgetCurve, budget_curve, rates_around
 from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import LeadTimes, lead_times
 from models.evaluation.reliability_diagram import ReliabilityBin, reliability_diagram
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HorizonStudy:
-    """One horizon at one alarm share: the evaluation, the curves, and the rows of the model behind them."""
+    """One horizon at one alarm rate: the evaluation, the curves, and the rows of the model behind them."""
 
-    horizon_days: float
-    alarm_share: float
+    horizon: timedelta
+    rate: float  # of alarm episodes, per node and day
     evaluation: Evaluation
     budget_curve: BudgetCurve
     bins: tuple[ReliabilityBin, ...]
@@ -48,19 +50,20 @@ class HorizonStudy:
         return tuple(name for name in self.evaluation.models if name != MODEL)
 
 
-def study_horizon(backtest: Backtest, hindsight: View, horizon_days: float) -> HorizonStudy:
-    """Return the study of one horizon at the backtest's middle alarm share."""
-    cases = label_cases(backtest.replay, hindsight, horizon_days)
-    _, probabilities = backtest.replay.of_horizon(horizon_days)
-    context, share = EvaluationContext.of(cases, backtest.resampler), backtest.middle_share
+def study_horizon(backtest: Backtest, hindsight: View, horizon: timedelta) -> HorizonStudy:
+    """Return the study of one horizon at the backtest's alarm rate in the middle."""
+    cases = label_cases(backtest.replay, hindsight, horizon)
+    _, probabilities = backtest.replay.of_horizon(horizon)
+    context, budgets = EvaluationContext.of(cases, backtest.resampler), backtest.budgets
+    rate = budgets.headline_rate
     probability = probabilities[MODEL]
-    alarmed = alarmed_rows(context.rows_by_time, probability, [share])[share]
-    outcome = AlarmOutcome.of(context, probability, alarmed)
+    begun = episode_rows(cases, context.rows_by_time, probability, [rate])[rate]
+    outcome = AlarmOutcome.of_episodes(context, probability, begun)
     return HorizonStudy(
-        horizon_days,
-        share,
-        backtest.evaluations[horizon_days],
-        budget_curve(context, probabilities, (*BUDGETS, *backtest.alarm_shares)),
+        horizon,
+        rate,
+        backtest.evaluations[horizon],
+        budget_curve(context, probabilities, rates_around(rate, budgets.rates)),
         reliability_diagram(context, probability),
         lead_times(context, outcome.lead_hours),
         alarm_history(context, probability, outcome),
@@ -68,5 +71,5 @@ def study_horizon(backtest: Backtest, hindsight: View, horizon_days: float) -> H
         cases.ts,
         cases.label,
         probability,
-        alarmed,
+        begun,
     )

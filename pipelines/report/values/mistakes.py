@@ -109,9 +109,9 @@ class MistakeReview:
     def _mistake(self, row: int, moment: np.datetime64, *, alarms: int, is_miss: bool) -> Mistake:
         study, history = self.study, self.study.history
         name = history.names[study.node[row]]
-        around = to_step(AROUND if self.replay.setup.metrics else AROUND_WITHOUT_TELEMETRY)
-        start = moment - max(around, to_step(timedelta(days=1.5 * study.horizon_days)))
-        end = max(min(moment + around, self.known_until), moment)
+        around = AROUND if self.replay.setup.metrics else AROUND_WITHOUT_TELEMETRY
+        start = moment - to_step(max(around, 1.5 * study.horizon))
+        end = max(min(moment + to_step(around), self.known_until), moment)
         attributions = attribute(self.replay, self.hindsight, study.ts[row], [name], self.peers)
         attribution = attributions.get(name, NO_ATTRIBUTION)
         reader = TraceReader(self.hindsight, tuple(sorted({name, *self.peers})), name, start, end)

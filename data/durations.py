@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_WRITTEN: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}  # weeks are read, never written
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])")
 _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
 
@@ -28,7 +29,7 @@ def parse_duration(value: object) -> timedelta:
 def format_duration(value: timedelta) -> str:
     """Return a duration as text that `parse_duration` reads back, in as few parts as possible."""
     rest, parts = value, []
-    for unit, name in _UNITS.items():
+    for unit, name in _WRITTEN.items():
         count, rest = divmod(rest, timedelta(**{name: 1}))
         if count:
             parts.append(f"{count}{unit}")
