@@ -52,7 +52,7 @@ class EvaluationContext:
     rows_by_time: RowsByTime
     kept: NDArray[np.intp]  # rows with a label
     failures: Failures
-    failures_scorable: int  # whose node was scored within the horizon before them
+    failures_scorable: int  # whose node could be alarmed within the horizon before them
     bootstrap: BootstrapCells | None  # None: too few failures for an interval
 
     @classmethod
@@ -60,7 +60,7 @@ class EvaluationContext:
         """Compute what does not depend on the model."""
         scoring_times, failures = ScoringTimes.of(cases), window_failures(cases)
         kept = np.flatnonzero(cases.is_kept)
-        scorable = earliest_warnings(np.arange(len(cases.node)), failures, scoring_times, cases.horizon_step)
+        scorable = earliest_warnings(np.flatnonzero(cases.can_alarm), failures, scoring_times, cases.horizon_step)
         is_enough = len(failures.start) >= FEWEST_FAILURES and len(kept) > 0
         return cls(
             cases,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CALIBRATION_BINS: Final = 15
 SLOPE_C: Final = 1e6  # scikit-learn's inverse penalty: as good as none
+SLOPE_TOLERANCE = 1e-10  # of the gradient, where the fit has converged
 _EDGE: Final = 1e-6  # probabilities are kept this far from 0 and 1 before the logit
 
 
@@ -72,11 +73,14 @@ def logit(probability: Array) -> Array:
 def slope(label: Array, probability: Array) -> float | None:
     """Return the slope of the label's logistic regression on the logit: 1 is calibrated, below 1 overconfident."""
     log_odds = logit(probability)
-    if not len(label) or label.min() == label.max() or not log_odds.std() > 0:
+    if not len(label) or label.min() == label.max() or not np.ptp(log_odds) > 0:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # separable labels: the last step is the protocol's figure
-        return float(LogisticRegression(C=SLOPE_C).fit(log_odds[:, None], label).coef_[0, 0])
+        model = LogisticRegression(C=SLOPE_C, solver="newton-cholesky", tol=SLOPE_TOLERANCE).fit(
+            log_odds[:, None], label
+        )
+    return float(model.coef_[0, 0])
 
 
 def _operating_points(label: Array, probability: Array) -> tuple[Array, Array]:
