@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.feature import Catalogue
-    from features.population.at_risk import AtRisk, Coverage, Rows
+    from features.population.at_risk import Coverage, Rows
+    from features.training.cutoff_sample import RiskSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class TrainingSet:
     fleet_rate: NDArray[np.float64]
     periods: Periods
     weight: NDArray[np.float64]
+    cutoff_weight: NDArray[np.float64]  # of each cutoff that was drawn, whether or not it has a row
 
     def only(self, catalogue: Catalogue) -> TrainingSet:
         """Keep the features of a smaller catalogue."""
@@ -61,20 +63,24 @@ class TrainingSet:
         return replace(self, catalogue=catalogue, features=features)
 
 
-def build(view: View, risk: AtRisk, catalogue: Catalogue, design: Design, rng: np.random.Generator) -> TrainingSet:
-    """Draw a training set from what a view knows."""
+def build(
+    view: View, sample: RiskSample, catalogue: Catalogue, design: Design, rng: np.random.Generator
+) -> TrainingSet:
+    """Draw a training set from what a view knows, at cutoffs that were drawn before."""
+    risk = sample.risk
     rows = risk.rows()
     periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons, design.repeats)
-    drawn = sample(periods, design.negatives_per_positive, rng)
-    sampled = rows.take(drawn.positions)
+    drawn = draw_rows(periods, design.negatives_per_positive, rng)
+    drawn_rows = rows.take(drawn.positions)
     rate = steady_rate(view, risk, design.every, design.repeats[0])
     return TrainingSet(
-        sampled,
+        drawn_rows,
         catalogue,
-        batch.compute(catalogue, view, risk, sampled),
-        rate[sampled.cutoff],
+        batch.compute(catalogue, view, risk, drawn_rows),
+        rate[drawn_rows.cutoff],
         periods.take(drawn.positions),
-        drawn.weight,
+        drawn.weight * sample.weight[drawn_rows.cutoff],
+        sample.weight,
     )
 
 
@@ -86,7 +92,7 @@ class Sample:
     weight: NDArray[np.float64]
 
 
-def sample(periods: Periods, negatives_per_positive: float, rng: np.random.Generator) -> Sample:
+def draw_rows(periods: Periods, negatives_per_positive: float, rng: np.random.Generator) -> Sample:
     """Keep every row that fails and a share of the others.
 
     Horvitz and Thompson (1952): a row that was kept with chance q weighs 1 / q.

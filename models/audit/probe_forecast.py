@@ -112,7 +112,8 @@ def make_probe(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeFo
     cutoffs = window_cutoffs(window, small)
     trained = train(hindsight.narrow(window.start), small)
     view = hindsight.narrow(to_datetime(cutoffs[-1]))
-    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], cutoffs]), small.design.coverage)
+    learned = trained.risk.cutoffs[trained.risk.cutoffs < cutoffs[0]]
+    risk = assess(view, np.concatenate([learned, cutoffs]), small.design.coverage)
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)

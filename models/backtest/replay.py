@@ -20,7 +20,8 @@ from features.grid import Times, locate, to_datetime, to_numpy, to_step, to_time
 from features.population.at_risk import AtRisk, Rows, assess
 from features.population.probation import on_probation
 from features.training.labels import Outcomes, label
-from models.baselines.runner import BaselineRunner
+from models.baselines.runner import Baseline, BaselineRunner, ForecastBlock
+from models.causes.failure_rows import FailureRows
 from models.causes.fit import fit_cause_model
 from models.causes.replay import replay_causes
 from models.evaluation.evaluate import MODEL
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
+BLOCK_CELLS = 1 << 26  # rows x features at once: 256 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +93,32 @@ def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: 
     cutoffs = window_cutoffs(window, setup)
     progress("training")
     trained = train(hindsight.narrow(window.start), setup)
-    catalogue = trained.training.catalogue
-    progress("features of the test window")
-    view = hindsight.narrow(to_datetime(cutoffs[-1]))
-    risk = assess(view, np.concatenate([trained.risk.cutoffs[:-1], cutoffs]), setup.design.coverage)
+    view, design = hindsight.narrow(to_datetime(cutoffs[-1])), setup.design
+    learned = trained.risk.cutoffs[trained.risk.cutoffs < cutoffs[0]]
+    risk = assess(view, np.concatenate([learned, cutoffs]), design.coverage)
     rows = risk.rows()
-    rows = rows.take(rows.ts >= to_numpy(window.start))
-    features = batch.compute(catalogue, view, risk, rows)
-    fleet_rate = steady_rate(view, risk, setup.design.every, setup.design.repeats[0])[rows.cutoff]
-    progress("scores")
-    probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
-    for name, forecast in BaselineRunner(trained, view, risk, rows, features, fleet_rate).baselines().items():
+    rows = rows.take(rows.ts >= cutoffs[0])
+    forecasts: dict[str, Baseline] = {MODEL: lambda block: trained.model.probabilities(block.covariates)}
+    for name, train_baseline in BaselineRunner(trained).trainers(view, risk, rows).items():
         progress(f"baseline {name}")
-        probabilities[name] = forecast()
+        forecasts[name] = train_baseline()
     progress("causes")
-    longest = to_step(setup.design.horizons[-1])
-    causes = replay_causes(fit_cause_model(trained), hindsight, rows, features, longest)
-    is_idle = idle_spells.of_rows(catalogue, features)
+    cause_model = fit_cause_model(trained)
+    followed = FailureRows.of(hindsight, rows, to_step(design.horizons[-1]), cause_model.causes)
+    progress("forecasts")
+    fleet_rate = steady_rate(view, risk, design.every, design.repeats[0])
+    probabilities = {name: np.empty((len(rows), len(design.horizons))) for name in forecasts}
+    followed_features = np.empty((len(followed), len(trained.training.catalogue.features)), np.float32)
+    is_idle = np.full(len(rows), np.nan)
+    for positions, features in batch.blocks(trained.training.catalogue, view, risk, rows, BLOCK_CELLS):
+        block = ForecastBlock.of(view, risk, rows, positions, Covariates(features, fleet_rate[rows.cutoff[positions]]))
+        for name, forecast in forecasts.items():
+            probabilities[name][positions] = forecast(block)
+        idle = idle_spells.of_rows(trained.training.catalogue, features)
+        is_idle[positions] = np.nan if idle is None else idle
+        of_followed = np.isin(followed.row, positions)
+        followed_features[of_followed] = features[np.searchsorted(positions, followed.row[of_followed])]
+    causes = replay_causes(cause_model, hindsight, rows, followed, followed_features)
     return Replay(window, setup, trained, risk, rows, probabilities, causes, is_idle)
 
 

@@ -10,13 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
+    from models.baselines.labelled_rows import Forecast, LabelledRows, Matrix
 
 
-def lightgbm_raw(training: LabelledRows, features: Matrix, seed: int) -> Floats:
-    """Fit 300 trees at a rate of 0.05 with LightGBM's defaults otherwise, the usual first try, and forecast."""
+def fit_lightgbm_raw(training: LabelledRows, seed: int) -> Forecast:
+    """Fit 300 trees at a rate of 0.05 with LightGBM's defaults otherwise, the usual first try."""
     if not training.has_both:
-        return np.full(len(features), training.failing_share)
+        return training.forecast_share
     model = lgb.LGBMClassifier(
         n_estimators=300,
         learning_rate=0.05,
@@ -27,7 +27,7 @@ def lightgbm_raw(training: LabelledRows, features: Matrix, seed: int) -> Floats:
         verbose=-1,
     )
     model.fit(training.features, training.label, sample_weight=training.weight)
-    return np.asarray(model.booster_.predict(features), dtype=np.float64)
+    return lambda features: np.asarray(model.booster_.predict(features), dtype=np.float64)
 
 
 def minus_fleet_median(values: Matrix, cutoff: NDArray[np.int64]) -> Matrix:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 if TYPE_CHECKING:
-    from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
+    from models.baselines.labelled_rows import Floats, Forecast, LabelledRows, Matrix
 
 MIN_SLOPE = 1e-3
 RANK_WEIGHT = 1e-5  # over 2^32 ranks, that is twenty times the steps between doubles near 1
@@ -40,14 +40,19 @@ def _average_precision(rule: Rule, training: LabelledRows) -> float:
     return float(average_precision_score(training.label, rank, sample_weight=training.weight))
 
 
-def apply_rule(rule: Rule, training: LabelledRows, features: Matrix) -> Floats:
-    """Compute each row's probability, which rises with the rule's value; missing ranks last.
+def fit_rule(rule: Rule, training: LabelledRows) -> Forecast:
+    """Fit the probability of failing to the rule's value, with which it rises; missing ranks last.
 
     The probability is a logistic curve over asinh of the value in robust units, fitted on training data, plus a
     little of the value's rank among all float32 numbers, so that no two values are tied where the curve is flat.
     """
-    curve, values = _fit_curve(rule.values(training.features), training), rule.values(features)
-    return np.asarray((1 - RANK_WEIGHT) * curve.probability(values) + RANK_WEIGHT * _float_rank(values))
+    curve = _fit_curve(rule.values(training.features), training)
+
+    def forecast(features: Matrix) -> Floats:
+        values = rule.values(features)
+        return np.asarray((1 - RANK_WEIGHT) * curve.probability(values) + RANK_WEIGHT * _float_rank(values))
+
+    return forecast
 
 
 def _float_rank(values: Matrix) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,20 @@ from features.training.labels import Outcomes, label
 from models.baselines.base_rate import base_rate_probabilities
 from models.baselines.history import train_history_model
 from models.baselines.labelled_rows import LabelledRows
-from models.baselines.logistic import logistic
-from models.baselines.raw_lightgbm import lightgbm_raw, minus_fleet_median
-from models.baselines.rule import Rule, apply_rule, choose_rule
-from models.hazard.model import Covariates
+from models.baselines.logistic import fit_logistic
+from models.baselines.raw_lightgbm import fit_lightgbm_raw, minus_fleet_median
+from models.baselines.rule import Rule, choose_rule, fit_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from data.view import View
     from features.feature import Catalogue
     from features.population.at_risk import AtRisk, Rows
     from features.training.training_set import Design
+    from models.baselines.labelled_rows import Forecast
+    from models.hazard.model import Covariates
     from models.hazard.train import Trained
 
 Floats = NDArray[np.float64]
@@ -39,26 +41,47 @@ MAX_RAW_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineRunner:
-    """A trained model, and the rows of the test window that its baselines forecast."""
+class ForecastBlock:
+    """Rows of the test window whose cutoffs follow each other, with the model's features and the fleet's rate."""
 
-    trained: Trained
     view: View  # at the end of the test window
     risk: AtRisk
     rows: Rows
-    features: Matrix
-    fleet_rate: Floats
+    covariates: Covariates
+    positions: NDArray[np.int64]  # of its rows among all
 
-    def baselines(self) -> dict[str, Callable[[], Floats]]:
-        """Map each baseline's name to a function that trains it and computes probabilities: rows x horizons."""
-        baselines = {
-            "random": self._random,
-            "base_rate": self._base_rate,
+    @classmethod
+    def of(
+        cls, view: View, risk: AtRisk, rows: Rows, positions: NDArray[np.int64], covariates: Covariates
+    ) -> ForecastBlock:
+        """Select some rows, whose cutoffs follow each other."""
+        cutoff = rows.cutoff[positions]
+        run = range(int(cutoff.min()), int(cutoff.max()) + 1)
+        return cls(view, risk.during(run), rows.take(positions).during(run), covariates, positions)
+
+
+Baseline = Callable[[ForecastBlock], Floats]  # from a block to probabilities: rows x horizons
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRunner:
+    """A trained model, whose baselines are trained on the same rows."""
+
+    trained: Trained
+
+    def trainers(self, view: View, risk: AtRisk, rows: Rows) -> dict[str, Callable[[], Baseline]]:
+        """Map each baseline's name to a function that trains it and returns it.
+
+        `view`, `risk` and `rows` are those of the whole test window; the risk begins with the training's cutoffs.
+        """
+        trainers: dict[str, Callable[[], Baseline]] = {
+            "random": lambda: self._random(len(rows)),
+            "base_rate": lambda: self._base_rate(view, risk, rows),
             "rule": self._rule,
             "history": self._history,
             "logistic": self._logistic,
         }
-        return {**baselines, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else baselines
+        return {**trainers, "lightgbm_raw": self._lightgbm_raw} if self.trained.setup.metrics else trainers
 
     @property
     def _horizons(self) -> tuple[timedelta, ...]:
@@ -72,39 +95,38 @@ class BaselineRunner:
     def _seed(self) -> int:
         return self.trained.setup.recipe.params.random_seed
 
-    def _random(self) -> Floats:
-        return np.random.default_rng(self._seed).random((len(self.rows), len(self._horizons)))
+    def _random(self, rows: int) -> Baseline:
+        drawn = np.random.default_rng(self._seed).random((rows, len(self._horizons)))
+        return lambda block: drawn[block.positions]
 
-    def _base_rate(self) -> Floats:
-        return np.column_stack([self._base_rate_within(horizon) for horizon in self._horizons])
+    def _base_rate(self, view: View, risk: AtRisk, rows: Rows) -> Baseline:
+        def within(horizon: timedelta) -> Floats:
+            rate = base_rate(view, risk, self._design.every, self._design.repeat_within(horizon))
+            return base_rate_probabilities(rate, rows.cutoff, horizon)
 
-    def _base_rate_within(self, horizon: timedelta) -> Floats:
-        rate = base_rate(self.view, self.risk, self._design.every, self._design.repeat_within(horizon))
-        return base_rate_probabilities(rate, self.rows.cutoff, horizon)
+        probabilities = np.column_stack([within(horizon) for horizon in self._horizons])
+        return lambda block: probabilities[block.positions]
 
-    def _history(self) -> Floats:
-        model = train_history_model(self.trained)
-        columns = self.trained.training.catalogue.columns
-        features = self.features[:, [columns[name] for name in model.feature_names]]
-        return model.probabilities(Covariates(features, self.fleet_rate))
+    def _history(self) -> Baseline:
+        model, columns = train_history_model(self.trained), self.trained.training.catalogue.columns
+        own = [columns[name] for name in model.feature_names]
+        return lambda block: model.probabilities(replace(block.covariates, features=block.covariates.features[:, own]))
 
-    def _logistic(self) -> Floats:
+    def _logistic(self) -> Baseline:
         training = self.trained.training
-        return self._each_horizon(
-            training.rows,
-            training.features,
-            training.weight,
-            lambda labelled: logistic(labelled, self.features, self._seed),
+        forecast = self._each_horizon(
+            training.rows, training.features, training.weight, lambda labelled: fit_logistic(labelled, self._seed)
         )
+        return lambda block: forecast(block.covariates.features)
 
-    def _rule(self) -> Floats:
+    def _rule(self) -> Baseline:
         training = self.trained.training
         learned = self._rule_values(training.rows, self.trained.view, self.trained.risk, training.features)
-        tested = self._rule_values(self.rows, self.view, self.risk, self.features)
         rule = self._choose_rule(training.rows, learned, training.weight)
-        return self._each_horizon(
-            training.rows, learned, training.weight, lambda labelled: apply_rule(rule, labelled, tested)
+        forecast = self._each_horizon(
+            training.rows, learned, training.weight, lambda labelled: fit_rule(rule, labelled)
         )
+        return lambda block: forecast(self._rule_values(block.rows, block.view, block.risk, block.covariates.features))
 
     def _rule_values(self, rows: Rows, view: View, risk: AtRisk, features: Matrix) -> Matrix:
         """Compute the rule's candidates: newest values, the count of some above zero, or the count of past failures."""
@@ -121,11 +143,11 @@ class BaselineRunner:
         is_count = setup.rule or not setup.metrics
         return choose_rule(labelled) if labelled.has_both and not is_count else Rule(0, 1.0)
 
-    def _lightgbm_raw(self) -> Floats:
+    def _lightgbm_raw(self) -> Baseline:
         rows, weight = self._raw_rows()
         learned = self._raw_values(rows, self.trained.view, self.trained.risk)
-        tested = self._raw_values(self.rows, self.view, self.risk)
-        return self._each_horizon(rows, learned, weight, lambda labelled: lightgbm_raw(labelled, tested, self._seed))
+        forecast = self._each_horizon(rows, learned, weight, lambda labelled: fit_lightgbm_raw(labelled, self._seed))
+        return lambda block: forecast(self._raw_values(block.rows, block.view, block.risk))
 
     def _raw_rows(self) -> tuple[Rows, Floats]:
         """Select all training rows; if they are too many, all failing ones, and a weighted sample of the rest."""
@@ -134,7 +156,9 @@ class BaselineRunner:
         fails = label(rows, outcomes, longest, self._design.repeat_within(longest)).label == 1
         share = min(1.0, MAX_RAW_ROWS / max(len(rows), 1))
         is_drawn = fails | (np.random.default_rng(self._seed).random(len(rows)) < share)
-        return rows.take(is_drawn), np.where(fails[is_drawn], 1.0, 1.0 / share)
+        drawn = rows.take(is_drawn)
+        weight = np.where(fails[is_drawn], 1.0, 1.0 / share) * self.trained.training.cutoff_weight[drawn.cutoff]
+        return drawn, weight
 
     def _raw_values(self, rows: Rows, view: View, risk: AtRisk) -> Matrix:
         """Compute newest values, their difference to seven steps before, and their distance from the fleet's median."""
@@ -156,9 +180,11 @@ class BaselineRunner:
         return newest_values(metrics, setup.windows[0])
 
     def _each_horizon(
-        self, rows: Rows, values: Matrix, weight: Floats, forecast: Callable[[LabelledRows], Floats]
-    ) -> Floats:
-        return np.column_stack([forecast(self._labelled(rows, values, weight, horizon)) for horizon in self._horizons])
+        self, rows: Rows, values: Matrix, weight: Floats, fit: Callable[[LabelledRows], Forecast]
+    ) -> Forecast:
+        """Fit a forecast for each horizon; together they return rows x horizons."""
+        forecasts = [fit(self._labelled(rows, values, weight, horizon)) for horizon in self._horizons]
+        return lambda tested: np.column_stack([forecast(tested) for forecast in forecasts])
 
     def _labelled(self, rows: Rows, values: Matrix, weight: Floats, horizon: timedelta) -> LabelledRows:
         repeat = self._design.repeat_within(horizon)

@@ -11,7 +11,6 @@ from features.feature import FLEET
 from features.grid import to_datetime
 from features.population.event_arrays import KnownEvents, UnitCutoffs
 from models.causes.counts import CountLevel, cause_counts, events_by_cause
-from models.causes.failure_rows import FailureRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from data.view import View
     from features.grid import Array, Index
     from features.population.at_risk import Rows
+    from models.causes.failure_rows import FailureRows
     from models.causes.model import CauseModel
 
 FLEET_EVER = CountLevel(FLEET, None)
@@ -48,18 +48,17 @@ class CauseReplay:
 
 
 def replay_causes(
-    model: CauseModel, hindsight: View, rows: Rows, features: NDArray[np.float32], horizon: np.timedelta64
+    model: CauseModel, hindsight: View, rows: Rows, failure_rows: FailureRows, features: NDArray[np.float32]
 ) -> CauseReplay:
-    """Forecast the cause of the coming failure at every row that a failure follows within the horizon.
+    """Forecast the cause of the coming failure at every row that a failure follows; `features` are those of these rows.
 
-    Hindsight finds these rows and the causes of their failures; the forecasts use the view at each row only.
+    Hindsight found these rows and the causes of their failures; the forecasts use the view at each row only.
     """
     view = hindsight.narrow(to_datetime(rows.cutoffs[-1])) if len(rows) else hindsight
-    failure_rows = FailureRows.of(hindsight, rows, horizon, model.causes)
     followed = rows.take(failure_rows.row)
     counts = cause_counts(view, followed, model.causes)[FLEET_EVER] + 1.0  # Laplace's rule of succession
     frequencies = counts / counts.sum(axis=1, keepdims=True)
-    probabilities = model.probabilities(view, followed, features[failure_rows.row])
+    probabilities = model.probabilities(view, followed, features)
     last = _last_causes(view, followed, model, frequencies.argmax(axis=1))
     return CauseReplay(model, followed, failure_rows, probabilities, frequencies, last)
 

@@ -25,8 +25,8 @@ BINNED_SAMPLE = 50_000  # rows from which LightGBM chooses the bins
 def fit(
     covariates: Covariates, periods: Periods, weight: Floats, feature_names: tuple[str, ...], params: Params
 ) -> HazardModel:
-    """Fit the boosters of every seed to the person-period rows; uncalibrated."""
-    return BinnedPeriods.of(covariates, periods, feature_names, params.bins).fit(weight, params)
+    """Fit the boosters of every seed to the person-period rows, with a weight for each row; uncalibrated."""
+    return BinnedPeriods.of(covariates, periods, feature_names, params.bins).fit(weight[:, None], params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class BinnedPeriods:
         return cls(data, is_known, periods.exposure, feature_names, periods.horizons)
 
     def fit(self, weight: Floats, params: Params) -> HazardModel:
-        """Fit the boosters of every seed to rows of these weights; uncalibrated."""
-        self.data.set_weight(_concatenate(weight[:, None] * self.exposure, self.is_known))
+        """Fit the boosters of every seed to rows of these weights, rows x 1 or rows x intervals; uncalibrated."""
+        self.data.set_weight(_concatenate(weight * self.exposure, self.is_known))
         boosters = tuple(lgb.train(_options(params, seed), self.data, params.trees) for seed in range(params.seeds))
         return HazardModel(self.feature_names, self.horizons, boosters, Calibration.none(len(self.horizons)))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.time_grid import in_days
-from features.grid import DAY, Times, to_datetime
+from data.time_grid import DAY, in_days
+from features.grid import Times, to_datetime, to_step
 from features.training.labels import Outcomes
 from models.hazard import calibration, rank_logistic
 from models.hazard.boosting import BinnedPeriods
@@ -68,14 +68,17 @@ class FoldData:
 
     def fit(self, recipe: Recipe) -> HazardModel:
         """Fit the trees, and the linear model where the recipe leaves it a share; uncalibrated."""
-        model, trees_share = self.fit_trees(recipe.params), recipe.params.trees_share
+        model, trees_share = self.fit_trees(recipe), recipe.params.trees_share
         return model if trees_share == 1 else replace(model, linear=self.fit_linear(recipe), trees_share=trees_share)
 
-    def fit_trees(self, params: Params) -> HazardModel:
-        """Fit the trees alone."""
+    def fit_trees(self, recipe: Recipe) -> HazardModel:
+        """Fit the trees alone; a failure weighs as much as if the fleet was scored once a day, or less often."""
+        params, widths = recipe.params, interval_widths(self.periods.horizons)
+        repeats = rows_per_failure(widths, recipe)
+        daily_repeats = rows_per_failure(widths, replace(recipe, every=max(recipe.every, DAY)))
         if params.bins not in self.binned:
             self.binned[params.bins] = BinnedPeriods.of(self.covariates, self.periods, self.feature_names, params.bins)
-        return self.binned[params.bins].fit(self._recent_weight(params), params)
+        return self.binned[params.bins].fit(self._recent_weight(params)[:, None] * (daily_repeats / repeats), params)
 
     def fit_linear(self, recipe: Recipe) -> RankLogistic:
         """Fit the linear model alone."""
@@ -151,7 +154,7 @@ def recency_weights(ts: Times, half_life_days: float) -> NDArray[np.float64]:
     """Weigh rows by age: half as much each half-life before the newest one, 1 on average."""
     if not len(ts):
         return np.empty(0)
-    weight = np.exp2(-((ts.max() - ts) / DAY) / half_life_days)
+    weight = np.exp2(-((ts.max() - ts) / to_step(DAY)) / half_life_days)
     return np.asarray(weight / weight.mean())
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.errors import TooLittleDataError
 from data.outages import merge_failures
+from data.time_grid import DAY
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
 from features.grid import to_numpy
-from features.population.at_risk import AtRisk, assess, cutoffs_until
+from features.population.at_risk import AtRisk, cutoffs_until
 from features.training import training_set
+from features.training.cutoff_sample import RiskSample
 from features.training.labels import Outcomes
 from models.hazard import fit
 from models.hazard.fit import Fitted
@@ -79,18 +81,27 @@ def gather_training_set(view: View, setup: Setup) -> tuple[FleetCapabilities, At
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
     _require_failure(view)
-    risk = assess(view, cutoffs(view, setup), setup.design.coverage)
-    rng = np.random.default_rng(setup.recipe.params.random_seed)
+    rng, design = np.random.default_rng(setup.recipe.params.random_seed), setup.design
+    sample = RiskSample.draw(view, history_start(view, setup), design, rng)
     capabilities = capabilities_of(view, setup.metrics, setup.windows)
-    training = training_set.build(view, risk, build(capabilities), setup.design, rng)
+    training = training_set.build(view, sample, build(capabilities), design, rng)
     _require_rows(training, view)
-    return capabilities, risk, training
+    return capabilities, sample.risk, training
 
 
-def cutoffs(view: View, setup: Setup) -> Times:
-    """List the cutoffs of training rows: every step back from the view's time to the start of the history."""
+def history_start(view: View, setup: Setup) -> np.datetime64:
+    """Return when the history begins that a model learns from."""
     first = setup.history_start or view.nodes()["observed_from"].min()
-    return cutoffs_until(view, to_numpy(first if isinstance(first, datetime) else view.at), setup.design.every)
+    return to_numpy(first if isinstance(first, datetime) else view.at)
+
+
+def rate_cutoffs(view: View, setup: Setup) -> tuple[Times, timedelta]:
+    """List the cutoffs by which the fleet's rate of failure is counted up to the view's time, and their step.
+
+    A day's step is enough for a rate over months, however often the fleet is scored.
+    """
+    step = max(setup.design.every, DAY)
+    return cutoffs_until(view, history_start(view, setup), step), step
 
 
 def count_failures(training: TrainingSet, view: View) -> int:

@@ -77,7 +77,7 @@ class ValidationFold:
 
     def scores(self, recipe: Recipe) -> Floats:
         """Compute what a model of these settings adds to the base: uncalibrated, rows x intervals."""
-        trees, trees_share = self.data.fit_trees(recipe.params).scores(self.covariates), recipe.params.trees_share
+        trees, trees_share = self.data.fit_trees(recipe).scores(self.covariates), recipe.params.trees_share
         return trees if trees_share == 1 else blend(trees, self._linear_scores(recipe), trees_share)
 
     def _linear_scores(self, recipe: Recipe) -> Floats:

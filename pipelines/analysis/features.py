@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from data.errors import EmptyTableError
@@ -12,8 +13,8 @@ from data.schema import NODE
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
 from features.compute import batch
+from features.grid import to_numpy
 from features.population.at_risk import assess
-from models.hazard.train import cutoffs
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import cutoff
 from pipelines.wiring.training_setup import hindsight_view, training_setup
@@ -41,7 +42,7 @@ def features(settings: Settings, at: datetime | None = None) -> pl.DataFrame:
     """
     with _records_as_of(settings, at) as (view, setup):
         catalogue = _catalogue(view, setup)
-        risk = assess(view, cutoffs(view, setup)[-1:], setup.design.coverage)
+        risk = assess(view, np.array([to_numpy(view.at)]), setup.design.coverage)
         rows = risk.rows()
         values = batch.compute(catalogue, view, risk, rows)
     nodes = pl.Series(NODE, [rows.names[index] for index in rows.node], pl.String())

@@ -10,7 +10,7 @@ import polars as pl
 
 from data.durations import format_duration
 from data.time_grid import HOUR, in_hours
-from models.hazard.train import cutoffs
+from models.hazard.train import rate_cutoffs
 from models.registry.model_version import CHAMPION
 from pipelines.output.progress import progress_bars
 from pipelines.output.reports import ScoredNode, ScoreReport
@@ -55,8 +55,7 @@ def score(settings: Settings, model: str = CHAMPION, at: datetime | None = None,
             bundle,
             version,
             features.catalogue,
-            cutoffs(view, setup),
-            design.every,
+            *rate_cutoffs(view, setup),
             design.repeats[0],
             design.coverage,
             features.metrics,

@@ -48,7 +48,7 @@ class ScoreRequest:
     model_version: str
     catalogue: Catalogue
     cutoffs: Times  # the last one is scored; all of them give the fleet's failure rate, as in training
-    every: timedelta
+    every: timedelta  # between the cutoffs
     repeat: timedelta  # how soon after another one's end a failure counts as part of it
     coverage: Coverage | None
     metrics: tuple[Metric, ...]
