@@ -71,7 +71,7 @@ def draw_cutoffs(
     is_drawn[np.arange(runs) * run + rng.integers(run, size=runs)] = True
     is_drawn, missed = is_drawn[-len(cutoffs) :], np.full(len(cutoffs), 1 - 1 / run)
     for before in _before_failures(view, cutoffs, horizons):
-        chance = min(1.0, BEFORE_FAILURES * runs / max(np.count_nonzero(before), 1))
+        chance = min(1.0, BEFORE_FAILURES * runs / max(int(before.sum()), 1))
         is_drawn |= before & (rng.random(len(cutoffs)) < chance)
         missed[before] *= 1 - chance
     return CutoffSample(cutoffs[is_drawn], 1 / (1 - missed[is_drawn]))
