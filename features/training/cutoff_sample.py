@@ -11,7 +11,7 @@ import numpy as np
 
 from data.time_grid import DAY
 from features.grid import to_step
-from features.population.at_risk import assess, cutoffs_until
+from features.population.at_risk import cutoffs_until
 from features.training.labels import Outcomes
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.grid import Array, Times
-    from features.population.at_risk import AtRisk
-    from features.training.training_set import Design
 
 FEWEST_ROWS: Final = 500_000  # nodes x cutoffs: up to here, nothing is left out
 BEFORE_FAILURES: Final = 0.25  # cutoffs drawn because a failure follows, relative to those drawn by time
@@ -34,20 +32,6 @@ class CutoffSample:
 
     cutoffs: Times
     weight: Array
-
-
-@dataclass(frozen=True, slots=True)
-class RiskSample:
-    """Which nodes are at risk at the cutoffs that were drawn, and the weight of each cutoff."""
-
-    risk: AtRisk
-    weight: Array
-
-    @classmethod
-    def draw(cls, view: View, start: np.datetime64, design: Design, rng: np.random.Generator) -> RiskSample:
-        """Draw cutoffs from `start` to the view's time, and find the nodes at risk at each."""
-        drawn = draw_cutoffs(view, start, design.every, design.horizons, rng)
-        return cls(assess(view, drawn.cutoffs, design.coverage), drawn.weight)
 
 
 def draw_cutoffs(

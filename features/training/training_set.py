@@ -10,6 +10,8 @@ import numpy as np
 from data.outages import repeat_within
 from features.compute import batch
 from features.events.base_rates import steady_rate
+from features.population.at_risk import AtRisk, assess
+from features.training.cutoff_sample import draw_cutoffs
 from features.training.labels import Outcomes
 from features.training.person_periods import Periods
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from data.view import View
     from features.feature import Catalogue
+    from features.grid import Array
     from features.population.at_risk import Coverage, Rows
-    from features.training.cutoff_sample import RiskSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,20 @@ class Design:
     def repeat_within(self, horizon: timedelta) -> timedelta:
         """Return how soon after another one's end a failure belongs to it, for forecasts over a horizon."""
         return repeat_within(horizon) if self.repeat is None else self.repeat
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSample:
+    """Which nodes are at risk at the cutoffs that were drawn, and the weight of each cutoff."""
+
+    risk: AtRisk
+    weight: Array
+
+    @classmethod
+    def draw(cls, view: View, start: np.datetime64, design: Design, rng: np.random.Generator) -> RiskSample:
+        """Draw cutoffs from `start` to the view's time, and find the nodes at risk at each."""
+        drawn = draw_cutoffs(view, start, design.every, design.horizons, rng)
+        return cls(assess(view, drawn.cutoffs, design.coverage), drawn.weight)
 
 
 @dataclass(frozen=True, slots=True)

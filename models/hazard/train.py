@@ -16,8 +16,8 @@ from features.catalogue.fleet_capabilities import capabilities_of
 from features.grid import to_numpy
 from features.population.at_risk import AtRisk, cutoffs_until
 from features.training import training_set
-from features.training.cutoff_sample import RiskSample
 from features.training.labels import Outcomes
+from features.training.training_set import RiskSample
 from models.hazard import fit
 from models.hazard.fit import Fitted
 from models.hazard.model import pooled_model
