@@ -9,12 +9,22 @@ from typing import Annotated, Final, Literal, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from data.durations import format_duration, parse_duration
+from data.time_grid import DAY, MICROSECOND
 from pipelines.settings.cron import parse_cron
 
 Ordered = TypeVar("Ordered", int, float, timedelta)
 
+NOT_A_DURATION: Final = "not_a_duration"  # types of pydantic's errors
+NOT_ALIGNED: Final = "not_aligned_with_days"
+ROUND_LENGTHS: Final = tuple(
+    count * timedelta(**{unit: 1})
+    for unit, whole in (("hours", 24), ("minutes", 60), ("seconds", 60))
+    for count in range(whole - 1, 0, -1)
+    if whole % count == 0
+)
 LONGEST_DURATION: Final = timedelta(days=36_525)  # a century; a time minus much more than that is no valid date
 
 
@@ -27,11 +37,26 @@ def ascending(values: tuple[Ordered, ...]) -> tuple[Ordered, ...]:
 
 
 def aligned_with_days(width: timedelta) -> timedelta:
-    """Return a width if it divides a day or is whole days, or else raise ValueError."""
-    if timedelta(days=1) % width and width % timedelta(days=1):
-        msg = "should divide a day, as 1h, 6h and 15m do, or be whole days"
-        raise ValueError(msg)
+    """Return a width if it divides a day or is whole days, or else raise an error that pydantic reports."""
+    if DAY % width and width % DAY:
+        raise PydanticCustomError(NOT_ALIGNED, "should divide a day, as 1h, 6h and 15m do, or be whole days")
     return width
+
+
+def round_length(limit: timedelta, step: timedelta = MICROSECOND) -> timedelta | None:
+    """Return the longest time up to a limit that people use to divide days, such as 6h or 15m, or that is whole days.
+
+    It is a multiple of a step, where one is given; None if there is no such time.
+    """
+    whole_days = max(limit // DAY, 1) * DAY
+    return next((length for length in (whole_days, *ROUND_LENGTHS) if length <= limit and not length % step), None)
+
+
+def _duration(value: object) -> timedelta:
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise PydanticCustomError(NOT_A_DURATION, "{why}", {"why": str(error)}) from None
 
 
 def _not_too_long(value: timedelta) -> timedelta:
@@ -82,12 +107,12 @@ def _node_pattern(value: str) -> str:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), AfterValidator(_not_too_long), PlainSerializer(format_duration)
+    timedelta, BeforeValidator(_duration), AfterValidator(_not_too_long), PlainSerializer(format_duration)
 ]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
-DurationOrForever = Annotated[
+DurationOrEmpty = Annotated[
     PositiveDuration | None,
-    BeforeValidator(lambda value: None if value == "" else parse_duration(value)),
+    BeforeValidator(lambda value: None if value == "" else _duration(value)),
     PlainSerializer(lambda value: "" if value is None else format_duration(value)),
 ]
 Folder = Annotated[Path, BeforeValidator(_path), PlainSerializer(str)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from data.errors import SettingsError
@@ -19,7 +21,15 @@ DATABASE: Final = "nodeward.db"  # in a state folder
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([^#=\[\]]+?)\s*=")
 
-_EXAMPLE: Final = "section.key=value, for example --set policy.horizon=3"
+_EXAMPLE: Final = "section.key=value, for example --set policy.horizon=3d"
+
+
+class Layer(Enum):
+    """Where settings are written, from the one that every other one overrides to the one that overrides all."""
+
+    FILE = auto()
+    ENVIRONMENT = auto()
+    OPTION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,17 @@ class WrittenValue:
     value: object
     origin: str
     raw: str | None = None  # the text of a value outside TOML, which may have been meant as a plain string
+    layer: Layer = Layer.FILE
+    tables: tuple[str, ...] = ()  # written before the key on its line of a file: `policy` of `policy.horizon = "1d"`
+
+    def line(self, path: tuple[str, ...], value: str) -> str:
+        """Return what to write in the same place for another key of the same table, and a value as TOML."""
+        plain = value[1:-1] if value.startswith('"') else value
+        if self.layer is Layer.OPTION:
+            return f"--set {shlex.quote('.'.join(path) + '=' + plain)}"
+        if self.layer is Layer.ENVIRONMENT:
+            return f"{PREFIX}{NESTING.join(path).upper()}={shlex.quote(plain)}"
+        return f"{'.'.join((*self.tables, path[-1]))} = {value}"
 
 
 def file_layer(path: Path) -> list[WrittenValue]:
@@ -47,8 +68,8 @@ def file_layer(path: Path) -> list[WrittenValue]:
         raise SettingsError(
             f"{path}: not TOML: {error}", fix="write strings in quotes and lists in brackets"
         ) from error
-    lines = _line_numbers(text)
-    return [WrittenValue(keys, value, _origin(path, keys, lines)) for keys, value in leaves(table)]
+    lines = _lines(text)
+    return [_written_in_file(path, keys, value, lines) for keys, value in leaves(table)]
 
 
 def folder_layer(folder: Path) -> list[WrittenValue]:
@@ -77,7 +98,7 @@ def environment_layer(environ: Mapping[str, str], sections: Iterable[str]) -> li
     for name, text in sorted(environ.items()):
         keys = name.removeprefix(PREFIX).lower().split(NESTING)
         if name.startswith(PREFIX) and len(keys) > 1:
-            written += _expand(tuple(keys), text, f"environment variable {name}")
+            written += _expand(tuple(keys), text, f"environment variable {name}", Layer.ENVIRONMENT)
         elif name.startswith(PREFIX):
             _refuse_single_underscore(name, keys[0], sections)
     return written
@@ -91,7 +112,7 @@ def override_layer(overrides: Sequence[str]) -> list[WrittenValue]:
         path = _parse_key(key.strip())
         if not equals or path is None:
             raise SettingsError(f"--set {option}: not a key and a value", fix=f"write {_EXAMPLE}")
-        written += _expand(path, text.strip(), f"--set {key}")
+        written += _expand(path, text.strip(), f"--set {key}", Layer.OPTION)
     return written
 
 
@@ -118,11 +139,11 @@ def merge(written: Iterable[WrittenValue]) -> dict[str, object]:
     return tree
 
 
-def _expand(path: tuple[str, ...], text: str, origin: str) -> list[WrittenValue]:
+def _expand(path: tuple[str, ...], text: str, origin: str, layer: Layer) -> list[WrittenValue]:
     value = _parse_value(text)
     if isinstance(value, dict) and value:
-        return [WrittenValue((*path, *keys), leaf, origin) for keys, leaf in leaves(value)]
-    return [WrittenValue(path, value, origin, raw=text)]
+        return [WrittenValue((*path, *keys), leaf, origin, layer=layer) for keys, leaf in leaves(value)]
+    return [WrittenValue(path, value, origin, text, layer)]
 
 
 def _parse_value(text: str) -> object:
@@ -148,16 +169,25 @@ def _refuse_single_underscore(name: str, rest: str, sections: Iterable[str]) -> 
         raise SettingsError(f"environment variable {name} is not a setting", fix=f"write two underscores: {correct}")
 
 
-def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line number of each key of a TOML text that is alone on its line."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The number of a line of a TOML file, and the tables that it names before its key."""
+
+    number: int
+    tables: tuple[str, ...] = ()
+
+
+def _lines(text: str) -> dict[tuple[str, ...], _Line]:
+    """Return the line of each key of a TOML text that is alone on its line."""
     section: tuple[str, ...] = ()
-    lines: dict[tuple[str, ...], int] = {}
+    lines: dict[tuple[str, ...], _Line] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             section = _split_key(header[1])
-            lines.setdefault(section, number)
-        elif key := _KEY.match(line):
-            lines.setdefault((*section, *_split_key(key[1])), number)
+            lines.setdefault(section, _Line(number))
+        elif match := _KEY.match(line):
+            key = _split_key(match[1])
+            lines.setdefault((*section, *key), _Line(number, key[:-1]))
     return lines
 
 
@@ -165,8 +195,11 @@ def _split_key(key: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in key.split("."))
 
 
-def _origin(path: Path, keys: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> str:
+def _written_in_file(
+    path: Path, keys: tuple[str, ...], value: object, lines: Mapping[tuple[str, ...], _Line]
+) -> WrittenValue:
     for size in range(len(keys), 0, -1):
-        if keys[:size] in lines:
-            return f"{path}, line {lines[keys[:size]]}"
-    return str(path)
+        if line := lines.get(keys[:size]):
+            tables = line.tables if size == len(keys) else ()
+            return WrittenValue(keys, value, f"{path}, line {line.number}", tables=tables)
+    return WrittenValue(keys, value, str(path))

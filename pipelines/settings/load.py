@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from data.durations import format_duration
-from data.errors import SettingsError
+from pipelines.settings.cadence import contradictions, with_derived
 from pipelines.settings.environment import environment
-from pipelines.settings.errors import explain, wrong_value
+from pipelines.settings.errors import combine, explain
 from pipelines.settings.layers import WrittenValue, environment_layer, file_layer, folder_layer, merge, override_layer
 from pipelines.settings.schema import Settings
 
@@ -43,8 +42,9 @@ def load_folder(folder: Path, overrides: Sequence[str] = (), environ: Mapping[st
 
 def _read(base: Sequence[WrittenValue], overrides: Sequence[str], environ: Mapping[str, str]) -> Settings:
     written = [*base, *environment_layer(environ, Settings.model_fields), *override_layer(overrides)]
-    settings = _validate(written)
-    _check_policy(settings, written)
+    settings = with_derived(_validate(written))
+    if problems := list(contradictions(settings, written)):
+        raise combine(problems)
     return settings
 
 
@@ -65,11 +65,3 @@ def _as_strings(error: ValidationError, written: Sequence[WrittenValue]) -> list
         replace(item, value=item.raw, raw=None) if item.raw is not None and item.path in text_keys else item
         for item in written
     ]
-
-
-def _check_policy(settings: Settings, written: Sequence[WrittenValue]) -> None:
-    horizon, horizons = settings.policy.horizon, settings.forecast.horizons
-    if horizon not in horizons:
-        listed = ", ".join(map(format_duration, horizons))
-        what = wrong_value(("policy", "horizon"), horizon, f"not one of forecast.horizons: {listed}", written)
-        raise SettingsError(what, fix=f"choose one of {listed}, or add it to forecast.horizons and train again")

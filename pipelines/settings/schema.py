@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from data.durations import format_duration
 from data.schema import Metric, MetricKind
 from data.validation.node_names import BOARD_PATTERNS
 from models.setup import UNKNOWN_CAUSES
@@ -15,7 +14,7 @@ from pipelines.settings.field_types import (
     Count,
     Cron,
     Duration,
-    DurationOrForever,
+    DurationOrEmpty,
     Folder,
     Name,
     NodePattern,
@@ -207,7 +206,7 @@ class ForecastSettings(Section):
         timedelta(days=14),
     )
     every: Annotated[PositiveDuration, AfterValidator(aligned_with_days)] = timedelta(days=1)
-    repeat: PositiveDuration | None = None
+    repeat: DurationOrEmpty = None
     coverage_metric: str = ""
     coverage_share: PositiveShare = 0.9
     alarm_shares: Annotated[tuple[PositiveShare, ...], Field(min_length=1), AfterValidator(ascending)] = (
@@ -222,16 +221,6 @@ class ForecastSettings(Section):
     )
     leads: Annotated[tuple[PositiveDuration, ...], AfterValidator(ascending)] = (timedelta(days=1),)
     history_start: date | None = None
-
-    @model_validator(mode="after")
-    def _horizons_reach_the_next_time(self) -> Self:
-        if self.horizons[0] < self.every:
-            msg = (
-                f"horizons begins with {format_duration(self.horizons[0])}, which ends before the next score, "
-                f"every = {format_duration(self.every)}: nobody would be warned of what comes in between"
-            )
-            raise ValueError(msg)
-        return self
 
     @property
     def history_start_time(self) -> datetime | None:
@@ -328,11 +317,11 @@ class ScheduleSettings(Section):
 class RetentionSettings(Section):
     """How long records are kept; empty: forever."""
 
-    telemetry: DurationOrForever = None
-    buckets: DurationOrForever = None
-    scores: DurationOrForever = None
-    quarantine: DurationOrForever = None
-    decisions: DurationOrForever = None
+    telemetry: DurationOrEmpty = None
+    buckets: DurationOrEmpty = None
+    scores: DurationOrEmpty = None
+    quarantine: DurationOrEmpty = None
+    decisions: DurationOrEmpty = None
 
 
 class ReportSettings(Section):
