@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from data.durations import parse_duration
 from data.schema import SEPARATOR
+from data.time_grid import DAY, HOUR
 from features.phrase import BY_NAME, Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import timedelta
 
 FAILURES = "failures"
 FLEET = "fleet"  # a feature of this metric is the same for all nodes
@@ -21,6 +23,7 @@ EVER = None  # the window over the whole past
 TIMES_FLEET = "x fleet"  # the unit of a multiple of the fleet's value
 OF_ONE = "of 1"  # the unit of a rank
 ROBUST_SD = "robust sd"  # the unit of a robust standard deviation
+MINUTE: Final = timedelta(minutes=1)
 
 
 class Origin(StrEnum):
@@ -110,10 +113,18 @@ def by_metric(features: Iterable[Feature]) -> Iterator[tuple[str, list[Feature]]
 
 
 def window_name(window: timedelta | None) -> str:
-    """Name a window: 7d, 6h, 5m, or 'ever'."""
+    """Name a window: 7d, 6h, 5m, 30s, or 'ever'."""
     if window is None:
         return "ever"
-    minutes = int(window.total_seconds() // 60)
-    if minutes % 1440 == 0:
-        return f"{minutes // 1440}d"
-    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    for unit, length in (("d", DAY), ("h", HOUR), ("m", MINUTE)):
+        if not window % length:
+            return f"{window // length}{unit}"
+    return f"{window.total_seconds():f}".rstrip("0").rstrip(".") + "s"
+
+
+def window_in(name: str) -> timedelta | None:
+    """Return the window in a feature's name, as `window_name` wrote it; None if it has none, or is the whole past."""
+    try:
+        return parse_duration(name.rpartition(SEPARATOR)[2])
+    except ValueError:
+        return None

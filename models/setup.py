@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from features.catalogue.history_windows import HistoryWindows
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
@@ -64,3 +66,9 @@ class Setup:
     min_failures: int
     history_start: datetime | None
     causes: CauseCriteria = field(default_factory=CauseCriteria)
+    history_windows: tuple[timedelta, ...] = ()  # in which failures are counted; empty: as the horizons need
+
+    @property
+    def history(self) -> HistoryWindows:
+        """The windows in which failures are counted."""
+        return HistoryWindows.of(self.history_windows, self.design.horizons)

@@ -36,8 +36,8 @@ def build(fleet: FleetCapabilities) -> Catalogue:
 
 
 def _event_features(fleet: FleetCapabilities) -> Iterator[Feature]:
-    yield from failure_features()
-    yield from service_features()
+    yield from failure_features(fleet)
+    yield from service_features(fleet)
     yield from cause_features(fleet)
     yield from group_features(fleet)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MAINTENANCE: Final = "maintenance"
 NODE: Final = "node"
-COUNT_WINDOWS: Final = tuple(timedelta(days=days) for days in (3, 7, 14, 30, 90, 365))
 RATE_WINDOWS: Final = (timedelta(days=90), timedelta(days=365), EVER)
 NEVER_FAILED: Final = "never failed"
 
@@ -30,9 +29,9 @@ def as_float(count: Index) -> Array:
     return count.astype(np.float64)
 
 
-def failure_features() -> Iterator[Feature]:
+def failure_features(fleet: FleetCapabilities) -> Iterator[Feature]:
     """List the features of a node's own failures."""
-    for window in (*COUNT_WINDOWS, EVER):
+    for window in (*fleet.history.node, EVER):
         yield Feature(
             FAILURES,
             EventStatistic("count", lambda history, window: as_float(history.failures.count(window))),
@@ -78,7 +77,7 @@ def failure_features() -> Iterator[Feature]:
     )
 
 
-def service_features() -> Iterator[Feature]:
+def service_features(fleet: FleetCapabilities) -> Iterator[Feature]:
     """List the features of a node's maintenance and time in service, and of the whole fleet's failures."""
     for days in (7, 30, 90):
         yield Feature(
@@ -125,13 +124,14 @@ def service_features() -> Iterator[Feature]:
         "the ages at which nodes failed in the past",
         Phrase("nodes of its age fail {value} times as often as the fleet", format=ValueFormat.MULTIPLE),
     )
-    yield Feature(
-        FLEET,
-        EventStatistic("failure_rate", lambda history, window: history.fleet_rate(window)),
-        timedelta(days=7),
-        "1/d",
-        "a bad week of the whole fleet",
-    )
+    for window in fleet.history.fleet:
+        yield Feature(
+            FLEET,
+            EventStatistic("failure_rate", lambda history, window: history.fleet_rate(window)),
+            window,
+            "1/d",
+            "a bad time of the whole fleet",
+        )
 
 
 def _count_of(cause: str) -> EventStatistic:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.schema import EventKind, Metric
+from features.catalogue.history_windows import HistoryWindows
 from features.feature import Peer
 
 if TYPE_CHECKING:
@@ -17,17 +18,19 @@ if TYPE_CHECKING:
 
 FEWEST_OF_A_CAUSE = 30
 MOST_CAUSES = 6
+USUAL = HistoryWindows()
 
 
 @dataclass(frozen=True, slots=True)
 class FleetCapabilities:
-    """The metrics of a fleet, the windows over them, and what its nodes and failures are grouped by."""
+    """The metrics of a fleet, the windows over them and its failures, and what nodes and failures are grouped by."""
 
     metrics: tuple[Metric, ...]
     windows: tuple[timedelta, ...]  # ascending; the first one is what counts as 'now'
     has_racks: bool
     has_hardware: bool
     causes: tuple[str, ...] = ()
+    history: HistoryWindows = USUAL
 
     @property
     def ranked_among(self) -> tuple[Peer, ...]:
@@ -35,7 +38,9 @@ class FleetCapabilities:
         return (Peer.RANK, Peer.HARDWARE) if self.has_hardware else (Peer.RANK,)
 
 
-def capabilities_of(view: View, metrics: tuple[Metric, ...], windows: tuple[timedelta, ...]) -> FleetCapabilities:
+def capabilities_of(
+    view: View, metrics: tuple[Metric, ...], windows: tuple[timedelta, ...], history: HistoryWindows = USUAL
+) -> FleetCapabilities:
     """Determine whether the inventory distinguishes racks and hardware models, and which causes are common."""
     nodes = view.nodes()
     failures = view.events().filter((pl.col("kind") == EventKind.FAILURE) & pl.col("cause").is_not_null())
@@ -47,4 +52,5 @@ def capabilities_of(view: View, metrics: tuple[Metric, ...], windows: tuple[time
         has_racks=nodes["rack"].n_unique() > 1,
         has_hardware=nodes["hardware"].n_unique() > 1,
         causes=tuple(sorted(ranked)) if len(ranked) > 1 else (),
+        history=history,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from features.catalogue.failures import RATE_WINDOWS, as_float
@@ -13,6 +12,7 @@ from features.phrase import Phrase, ValueFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from features.catalogue.fleet_capabilities import FleetCapabilities
 
@@ -22,9 +22,9 @@ RACK, HARDWARE, NEIGHBOURS = "rack", "hardware", "neighbours"
 def group_features(fleet: FleetCapabilities) -> Iterator[Feature]:
     """List the features of the groups that the inventory distinguishes."""
     if fleet.has_racks:
-        yield from _failures_in(RACK)
+        yield from _failures_in(RACK, fleet.history.group)
     if fleet.has_hardware:
-        yield from _failures_in(HARDWARE)
+        yield from _failures_in(HARDWARE, fleet.history.group)
         yield Feature(
             HARDWARE,
             EventStatistic("relative_rate_at_age", lambda history, _: age_rates.relative_rate_of_hardware(history)),
@@ -34,15 +34,15 @@ def group_features(fleet: FleetCapabilities) -> Iterator[Feature]:
             Phrase("{group} fails {value} times as often as all nodes of that age", format=ValueFormat.MULTIPLE),
         )
     if fleet.has_racks:
-        yield from _neighbour_features()
+        yield from _neighbour_features(fleet.history.neighbours)
 
 
-def _failures_in(group: str) -> Iterator[Feature]:
-    for days in (7, 30):
+def _failures_in(group: str, windows: tuple[timedelta, ...]) -> Iterator[Feature]:
+    for count_window in windows:
         yield Feature(
             group,
             EventStatistic("failures", lambda history, window: history.failures_in_group(group, window)),
-            timedelta(days=days),
+            count_window,
             "failures",
             f"a fault that one node of a {group} has, its neighbours have too",
             Phrase("{group}: {failures}{within}", format=ValueFormat.WITHOUT_UNIT),
@@ -58,12 +58,12 @@ def _failures_in(group: str) -> Iterator[Feature]:
         )
 
 
-def _neighbour_features() -> Iterator[Feature]:
-    for days in (7, 30, 90):
+def _neighbour_features(windows: tuple[timedelta, ...]) -> Iterator[Feature]:
+    for window in windows:
         yield Feature(
             RACK,
             EventStatistic("failures_of_others", lambda history, window: history.failures_of_others(RACK, window)),
-            timedelta(days=days),
+            window,
             "failures",
             "failures around a node that are not its own: power, cooling, a switch",
             Phrase("{group}: {failures} of other nodes{within}", format=ValueFormat.WITHOUT_UNIT),
@@ -71,7 +71,7 @@ def _neighbour_features() -> Iterator[Feature]:
         yield Feature(
             NEIGHBOURS,
             EventStatistic("failures", lambda history, window: as_float(history.neighbours.count(window))),
-            timedelta(days=days),
+            window,
             "failures",
             "a cause that adjacent nodes share",
             Phrase("the nodes next to it: {failures}{within}", format=ValueFormat.WITHOUT_UNIT),

@@ -83,7 +83,7 @@ def gather_training_set(view: View, setup: Setup) -> tuple[FleetCapabilities, At
     _require_failure(view)
     rng, design = np.random.default_rng(setup.recipe.params.random_seed), setup.design
     sample = RiskSample.draw(view, history_start(view, setup), design, rng)
-    capabilities = capabilities_of(view, setup.metrics, setup.windows)
+    capabilities = capabilities_of(view, setup.metrics, setup.windows, setup.history)
     training = training_set.build(view, sample, build(capabilities), design, rng)
     _require_rows(training, view)
     return capabilities, sample.risk, training

@@ -73,4 +73,4 @@ def _records_as_of(settings: Settings, at: datetime | None) -> Iterator[tuple[Vi
 
 
 def _catalogue(view: View, setup: Setup) -> Catalogue:
-    return build(capabilities_of(view, setup.metrics, setup.windows))
+    return build(capabilities_of(view, setup.metrics, setup.windows, setup.history))

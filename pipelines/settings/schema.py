@@ -230,13 +230,14 @@ class ForecastSettings(Section):
 
 
 class FeatureSettings(Section):
-    """The windows that features look back over."""
+    """The windows that features look back over, and those in which failures are counted."""
 
     windows: Annotated[tuple[PositiveDuration, ...], Field(min_length=2), AfterValidator(ascending)] = (
         timedelta(days=1),
         timedelta(days=7),
         timedelta(days=30),
     )
+    history_windows: Annotated[tuple[PositiveDuration, ...], AfterValidator(ascending)] = ()
 
 
 class ModelSettings(Section):

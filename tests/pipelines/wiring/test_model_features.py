@@ -8,29 +8,34 @@ import polars as pl
 import pytest
 
 from data.schema import AGGREGATES, bucket_column
+from data.time_grid import DAY, HOUR
 from data.view import RecordFrames, hindsight
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.catalogue.history_windows import HistoryWindows
+from features.feature import window_in
 from models.registry.bundle import Manifest
-from pipelines.settings.schema import MetricSettings, Settings
+from pipelines.settings.schema import FeatureSettings, MetricSettings, Settings
 from pipelines.wiring.model_features import MissingMetricReader, model_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MINUTE = timedelta(minutes=1)
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 ON_CHANGE = {"kind": "counter", "sampling": "on_change"}
 COLUMNS = {"errors": {"kind": "counter"}, "retries": ON_CHANGE, "sectors": ON_CHANGE, "load": {"idle_below": 2.5}}
 SETTINGS = Settings(metrics=MetricSettings.model_validate({"columns": COLUMNS}))
 
 
-def manifest_of(*metrics: str, causes: tuple[str, ...] = ("fan", "gpu")) -> Manifest:
+def manifest_of(*metrics: str, settings: Settings = SETTINGS, causes: tuple[str, ...] = ("fan", "gpu")) -> Manifest:
     """Return the manifest of a model that was trained on some metrics."""
-    described = tuple(SETTINGS.metrics.metric(name) for name in sorted(metrics))
-    plan = FleetCapabilities(described, SETTINGS.features.windows, has_racks=True, has_hardware=False, causes=causes)
+    described = tuple(settings.metrics.metric(name) for name in sorted(metrics))
+    history = HistoryWindows.of(settings.features.history_windows, (DAY,))
+    plan = FleetCapabilities(described, settings.features.windows, True, False, causes, history)  # noqa: FBT003
     return Manifest(
         format=1, fleet="x", trained_until="2024-01-01", features=build(plan).names, has_racks=True,
-        has_hardware=False, causes=causes, horizons_days=(1.0,), boosters=(), calibration_offset=(0.0,),
+        has_hardware=False, causes=causes, horizons_hours=(24.0,), boosters=(), calibration_offset=(0.0,),
         calibration_scale=(1.0,), support="ok", failures=9, metrics={}, tables={}, params={},
     )  # fmt: skip
 
@@ -79,6 +84,39 @@ def test_a_node_is_idle_below_what_the_model_learned_until_the_next_training(bel
     features = model_features(today, ["load"], manifest)
     assert "load__idle_share_below_2.5__7d" in features.catalogue.names
     assert features.catalogue.names == manifest.features
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        ("errors", "retries", "sectors", "load", "temperature", "boot", "hours", "ran", "seen"),
+        ("boot",),
+        ("hours",),
+        ("ran",),
+        ("boot", "hours"),
+        (),
+    ],
+)
+@pytest.mark.parametrize(
+    ("windows", "history_windows"),
+    [
+        ((DAY, 7 * DAY, 30 * DAY), ()),
+        ((5 * MINUTE, HOUR, 6 * HOUR), (5 * MINUTE, HOUR, 90 * MINUTE, 60 * DAY)),
+        ((90 * MINUTE, DAY), (HOUR,)),
+    ],
+)
+def test_a_model_keeps_its_windows_when_the_settings_have_others(
+    metrics: tuple[str, ...], windows: tuple[timedelta, ...], history_windows: tuple[timedelta, ...]
+) -> None:
+    kinds = {"boot": {"kind": "boot_time"}, "hours": {"kind": "age"}, "ran": {"kind": "age", "sampling": "on_change"}}
+    columns = MetricSettings.model_validate({"columns": {**COLUMNS, **kinds, "seen": {"kind": "count"}}})
+    trained = Settings(metrics=columns, features=FeatureSettings(windows=windows, history_windows=history_windows))
+    manifest = manifest_of(*metrics, settings=trained)
+    for today in (trained, Settings(metrics=columns, features=FeatureSettings(windows=(2 * DAY, 9 * DAY)))):
+        features = model_features(today, metrics, manifest)
+        assert features.catalogue.names == manifest.features
+        assert {metric.name for metric in features.metrics} == set(metrics)
+        assert [feature.window for feature in features.catalogue.features] == list(map(window_in, manifest.features))
 
 
 def test_metrics_that_came_and_went_leave_the_models_catalogue_as_it_was() -> None:

@@ -50,6 +50,7 @@ forecast = { coverage_metric = "boot_n", history_start = 2020-01-01 }
 baselines.rule = ["boot_n", "temperature"]
 retention = { telemetry = "9d", buckets = "9d", scores = "9d", quarantine = "9d", decisions = "9d" }
 identity = { domains = ["a.org"], aliases = { a = "b" } }
+features.history_windows = ["1h", "7d"]
 [metrics]
 ignore = ["fan"]
 columns.temperature = { kind = "gauge", unit = "W", label = "heat", min = 1.0, max = 9.0, idle_below = 2.0 }
@@ -59,7 +60,7 @@ telemetry = { node = "host" }
 READERS = {
     "source.kind": "pipelines/wiring/wiring.py",
     "clock.now": "pipelines/wiring/wiring.py",
-    "policy.horizon_days": "pipelines/operations/decide.py",
+    "policy.horizon": "pipelines/operations/decide.py",
     "report.days": "pipelines/wiring/as_of.py",
     "schedule.pool": "pipelines/flows/deploy.py",
     "schedule.ingest": "pipelines/flows/deploy.py",
