@@ -59,12 +59,12 @@ descriptions.query("metric == 'failures'")
 # %%
 backtest = nw.backtest(fleet, "2025-04-20")
 figures = nw.figures(backtest)
-caught = figures.query("measure == 'caught_share' and alarm_share == 0.01")
-caught.pivot_table(index="model", columns="horizon_days", values="value")
+caught = figures.query("measure == 'caught_share' and alarms_per_node_day == 0.005")
+caught.pivot_table(index="model", columns="horizon_hours", values="value")
 
 # %%
 probabilities = nw.probabilities(backtest)
-probabilities.pivot_table(index="model", columns="horizon_days", values="probability", aggfunc="mean")
+probabilities.pivot_table(index="model", columns="horizon_hours", values="probability", aggfunc="mean")
 
 # %% [markdown]
 # ## Train, score, explain, decide

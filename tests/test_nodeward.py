@@ -136,6 +136,7 @@ def test_an_explanation_lists_the_reasons_of_a_node(folder: Path, fleet: nw.Sett
     assert reasons["odds"].tolist() == [reason["odds"] for reason in expected]
     assert (reasons["node"] == riskiest).all()
     assert (reasons["probability"] == scores.loc[riskiest, "probability_7d"]).all()
+    assert (reasons["horizon_hours"] == 168.0).all()
     assert reasons["rank"].tolist() == list(range(1, len(expected) + 1))
 
 
@@ -208,17 +209,20 @@ def test_a_backtest_has_the_figures_of_the_command(folder: Path, fleet: nw.Setti
     assert repr(result).startswith("<Backtest of made up, 2024-02-25 to")
     figures, probabilities = nw.figures(result), nw.probabilities(result)
     report = by_command(folder, "backtest", "--test-start", "2024-02-25")
-    for horizon in ("1", "3", "7"):
+    for horizon in ("24", "72", "168"):
         expected = report["model"]["horizons"][horizon]
-        measured = figures[(figures["model"] == "model") & (figures["horizon_days"] == float(horizon))]
-        overall = measured[measured["alarm_share"].isna()].set_index("measure")["value"]
+        measured = figures[(figures["model"] == "model") & (figures["horizon_hours"] == float(horizon))]
+        is_overall = measured["alarm_share"].isna() & measured["alarms_per_node_day"].isna()
+        overall = measured[is_overall].set_index("measure")["value"]
         assert overall["pr_auc"] == expected["pr_auc"]["value"]
         assert overall["rows"] == expected["rows"]
         budget = measured[measured["alarm_share"] == expected["budgets"][1]["alarm_share"]].set_index("measure")
         assert budget.loc["alarms", "value"] == expected["budgets"][1]["alarms"]
+        by_rate = measured[measured["alarms_per_node_day"] == expected["episode_budgets"][1]["alarms_per_node_day"]]
+        assert by_rate.set_index("measure").loc["episodes", "value"] == expected["episode_budgets"][1]["episodes"]
     assert set(figures["model"]) == {"model", *report["baselines"]} == set(probabilities["model"])
     assert probabilities["probability"].notna().all()
-    assert figures["horizon_days"].dtype == probabilities["horizon_days"].dtype == "float64"
+    assert figures["horizon_hours"].dtype == probabilities["horizon_hours"].dtype == "float64"
 
 
 def test_a_folder_of_frames_is_a_fleet(tmp_path: Path, folder: Path, fleet: nw.Settings) -> None:

@@ -24,7 +24,7 @@ def test_every_cell_shows_something(shown: dict[str, Any]) -> None:
     assert shown["ingested"].loc["telemetry", "inserted"] > 0
     assert shown["features"].shape[0] > 0
     assert shown["descriptions"].index.tolist() == shown["features"].columns.tolist()
-    assert len(shown["caught"]) == shown["caught"]["model"].nunique() * shown["caught"]["horizon_days"].nunique() > 0
+    assert len(shown["caught"]) == shown["caught"]["model"].nunique() * shown["caught"]["horizon_hours"].nunique() > 0
     assert shown["trained"].support == "ok"
     assert shown["scores"]["probability_7d"].is_monotonic_decreasing
     assert len(shown["reasons"]) > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from models.evaluation.evaluate import middle
@@ -12,7 +12,7 @@ from models.registry.runs import SearchRun
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION, TuningOptions
 from models.tuning.search import Budget, TuningResult, ranked, tune
 from models.tuning.search_space import differences, tuned_values
-from pipelines.output.json_files import to_json
+from pipelines.output.json_files import HORIZON, to_json
 from pipelines.output.progress import progress_bars
 from pipelines.wiring import wiring
 from pipelines.wiring.as_of import cutoff, staleness_warnings
@@ -67,7 +67,7 @@ class TuneReport:
     confirmed_from: datetime
     failures: int
     rows: int
-    horizon: timedelta
+    horizon: timedelta = field(metadata=HORIZON)
     alarm_share: float
     seconds: float
     tried: int

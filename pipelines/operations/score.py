@@ -116,14 +116,16 @@ def _report(table: pl.DataFrame, horizon: timedelta, bundle: Bundle) -> ScoreRep
 
 def _ranked(table: pl.DataFrame, at_horizon: pl.DataFrame) -> Iterator[ScoredNode]:
     """Yield every node, the riskiest first, the unknown ones last."""
-    horizons = table.group_by("node").agg("horizon_hours", pl.col("probability").alias("probabilities"))
+    horizons = table.group_by("node").agg(
+        pl.col("horizon_hours").alias("horizons"), pl.col("probability").alias("probabilities")
+    )
     ranked = at_horizon.join(horizons, on="node").sort("probability", "node", descending=[True, False], nulls_last=True)
     for row in ranked.iter_rows(named=True):
         yield ScoredNode(
             **{name: row[name] for name in ("node", "probability", "support", "data_age_hours")},
             probabilities={
                 format_duration(hours * HOUR): probability
-                for hours, probability in zip(row["horizon_hours"], row["probabilities"], strict=True)
+                for hours, probability in zip(row["horizons"], row["probabilities"], strict=True)
             },
             reasons=from_json(row["reasons"]),
             likely_cause=LikelyCause.from_row(row),

@@ -89,8 +89,8 @@ now = "data"                      # the records have ended: now is the newest ti
 width = "1d"
 
 [forecast]
-horizons = [1, 3, 7]
-every = 1
+horizons = ["1d", "3d", "7d"]
+every = "1d"
 coverage_metric = "samples"       # readings behind each sample: a node without them is not seen
 coverage_share = 0.9
 

@@ -8,13 +8,17 @@ import sys
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from data.disk.atomic_write import STDOUT, atomic_file
 from data.errors import NodewardError
+from data.time_grid import HOUR
 
 if TYPE_CHECKING:
+    from dataclasses import Field
     from pathlib import Path
+
+HORIZON: Final = {"json": "horizon_hours", "unit": HOUR}  # metadata of a field that holds a horizon
 
 
 def write_json(path: Path, value: object) -> None:
@@ -30,10 +34,14 @@ def write_json(path: Path, value: object) -> None:
 def to_json(value: object) -> object:
     """Return dataclasses, errors, times, enums, paths and NumPy scalars as values that JSON has.
 
-    The key of a field is its name, unless its metadata gives another one as 'json', which scripts know it by.
+    The key of a field is its name, unless its metadata gives another one as 'json', which scripts know it by. A length
+    of time is in seconds, unless the metadata of its field gives another one as 'unit'.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.metadata.get("json", field.name): to_json(getattr(value, field.name)) for field in fields(value)}
+        return {
+            field.metadata.get("json", field.name): to_json(_in_unit(getattr(value, field.name), field))
+            for field in fields(value)
+        }
     if isinstance(value, NodewardError):
         return {"what": value.what, "mend": value.fix, "exit_code": value.exit_code}
     if isinstance(value, dict):
@@ -41,6 +49,11 @@ def to_json(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(inner) for inner in value]
     return _scalar(value)
+
+
+def _in_unit(value: object, field: Field[object]) -> object:
+    unit = field.metadata.get("unit")
+    return value / unit if unit is not None and isinstance(value, timedelta) else value
 
 
 def _scalar(value: object) -> object:

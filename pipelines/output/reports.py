@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from pipelines.output.json_files import HORIZON
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -54,7 +56,7 @@ class ScoreReport:
     as_of: datetime
     model_version: str
     support: str
-    horizon: timedelta
+    horizon: timedelta = field(metadata=HORIZON)
     nodes: int
     unknown: int
     scores: tuple[ScoredNode, ...]  # the riskiest first, the unknown last
@@ -67,7 +69,7 @@ class DecideReport:
     """What should be done, as of which time, by which scores; nothing was done to any node."""
 
     as_of: datetime
-    horizon: timedelta
+    horizon: timedelta = field(metadata=HORIZON)
     model_version: str
     fleet: int
     out: int

@@ -227,8 +227,8 @@ def test_encoders_depend_only_on_what_was_known_at_the_cutoff(name: str, step: i
         view, case.fleet.metrics, case.windows
     )
     for rate in (base_rate, steady_rate):
-        at_the_time = rate(view, assess(view, cutoffs, case.coverage), 1.0)
-        later = rate(case.fleet.view(), in_hindsight(name).risk, 1.0)
+        at_the_time = rate(view, assess(view, cutoffs, case.coverage), DAY, DAY)
+        later = rate(case.fleet.view(), in_hindsight(name).risk, DAY, DAY)
         assert at_the_time.tobytes() == later[: step + 1].tobytes()
 
 

@@ -23,7 +23,7 @@ SETTINGS: Final = """
 fleet.name = "made up"
 source.path = "records"
 state.path = "var"
-forecast.horizons_days = [1, 3, 7]
+forecast.horizons = ["1d", "3d", "7d"]
 forecast.coverage_metric = "seen_n"
 features.windows = ["1d", "3d", "7d"]
 metrics.columns.seen_n = { kind = "count" }

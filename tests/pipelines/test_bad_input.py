@@ -18,7 +18,7 @@ from tests.pipelines.records import START, write_folder
 
 Fault = Callable[[Path], object]
 BACKTEST = ("backtest", "--test-start", "2024-02-10", "--test-end", "2024-03-10", "--json", "out.json")
-QUICK = ("--set", "forecast.horizons_days=[7]", "--set", "model.trees=2")
+QUICK = ("--set", "forecast.horizons=['7d']", "--set", "model.trees=2")
 
 
 @pytest.fixture(scope="module")

@@ -27,18 +27,26 @@ fleet.name = "made up"
 source.path = "{0}/records"
 state.path = "{0}/var"
 clock.now = "data"
-forecast.horizons_days = [1, 3, 7]
+forecast.horizons = ["1d", "3d", "7d"]
 forecast.alarm_shares = [0.02]
 features.windows = ["1d", "3d", "7d"]
 metrics.columns.errors = {{ kind = "counter" }}
 metrics.columns.seen = {{ kind = "count" }}
 model = {{ leaves = 4, min_child = 10, min_failures = 10, negatives_per_positive = 5.0 }}
 """
+HOURS = (
+    SETTINGS.replace('["1d", "3d", "7d"]', '["6h", "12h"]')
+    + """
+forecast.every = "6h"
+buckets.width = "6h"
+policy.horizon = "12h"
+"""
+)
 
 
-def ingested(folder: Path, fleet: Fleet) -> Settings:
+def ingested(folder: Path, fleet: Fleet, settings_text: str = SETTINGS) -> Settings:
     (folder / "records").mkdir()
-    (folder / "nodeward.toml").write_text(SETTINGS.format(folder))
+    (folder / "nodeward.toml").write_text(settings_text.format(folder))
     fleet.write(folder / "records")
     settings = load(folder / "nodeward.toml", (), {})
     merge_all(settings)
@@ -104,10 +112,11 @@ def test_a_start_after_the_records_is_refused(traps: Path, capsys: pytest.Captur
     assert "--test-start 2022-01-01" in capsys.readouterr().err
 
 
-def test_horizons_of_hours_alone_are_refused(traps: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hours = ("--set", "forecast.horizons_days=[0.25,0.5]", "--set", "policy.horizon_days=0.5")
-    assert run(traps, *hours) == 2
-    assert "0.25, 0.5" in capsys.readouterr().err
+def test_horizons_of_hours_alone_are_audited(tmp_path: Path) -> None:
+    ingested(tmp_path, clean(), HOURS)
+    assert run(tmp_path, "--json", str(tmp_path / "audit.json")) == 0
+    assert "found" not in verdicts(tmp_path).values()
+    assert list(verdicts(tmp_path)) == list(CHECKS)
 
 
 def test_a_forecast_that_has_nothing_to_learn_from_leaves_the_other_tests(traps: Path) -> None:

@@ -168,7 +168,7 @@ def test_two_runs_give_the_same_probabilities_and_the_state_can_be_kept(
 
 
 def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = ("--set", "model.min_failures=1000", "--set", "forecast.horizons_days=[7]")
+    few = ("--set", "model.min_failures=1000", "--set", "forecast.horizons=['7d']")
     assert main([*ARGUMENTS, *few, "--set", "fleet.name=made up[/]"]) == 0
     out = capsys.readouterr().out
     assert "made up[/]: trained on" in out
@@ -278,7 +278,7 @@ def test_a_crash_leaves_neither_results_nor_state(
         raise error
 
     monkeypatch.setattr(where, crash)
-    assert main([*ARGUMENTS, "--scores", "scores.parquet", "--set", "forecast.horizons_days=[7]"]) == code
+    assert main([*ARGUMENTS, "--scores", "scores.parquet", "--set", "forecast.horizons=['7d']"]) == code
     assert_nothing_left(folder)
 
 
@@ -297,6 +297,6 @@ def test_a_backtest_touches_neither_tables_nor_models_of_the_installation(folder
     var = folder / "var"
     var.mkdir()
     (var / "mlflow.db").write_text("untouched")
-    assert main([*ARGUMENTS, "--set", "forecast.horizons_days=[7]"]) == 0
+    assert main([*ARGUMENTS, "--set", "forecast.horizons=['7d']"]) == 0
     assert [path.name for path in var.iterdir()] == ["mlflow.db"]
     assert (var / "mlflow.db").read_text() == "untouched"

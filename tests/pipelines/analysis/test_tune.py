@@ -1,6 +1,7 @@
 import json
 import tomllib
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_better_settings_are_recommended_as_they_will_be_read(tuned: dict[str, A
 def test_nothing_is_known_after_the_requested_time(tuned: dict[str, Any]) -> None:
     assert tuned["known_until"] == "2021-06-01T00:00:00+00:00"
     assert tuned["chosen_from"] < tuned["confirmed_from"] < tuned["known_until"]
-    assert (tuned["horizon_days"], tuned["alarm_share"]) == (7.0, 0.02)
+    assert (tuned["horizon_hours"], tuned["alarm_share"]) == (168.0, 0.02)
 
 
 def registry(state: Path) -> tuple[Settings, Any]:
@@ -161,7 +162,7 @@ def report(**more: object) -> TuneReport:
         confirmed_from=START,
         failures=1_234,
         rows=56_789,
-        horizon_days=7.0,
+        horizon=timedelta(days=7),
         alarm_share=0.01,
         seconds=90.0,
         tried=9,

@@ -36,7 +36,7 @@ with prefect_test_harness(server_startup_timeout=120):
         main(["ingest"]),
         main(["train", *source]),
         main(["score", *source, "--json", "score.json"]),
-        main(["decide", *source, "--set", "policy.horizon_days=7"]),
+        main(["decide", *source, "--set", "policy.horizon=7d"]),
         main(["maintain", *source]),
         main(["ingest", "--set", "source.path=gone"]),
     ]

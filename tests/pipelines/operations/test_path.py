@@ -25,8 +25,9 @@ codes = [
     main(["decide", *source]),
     main(["train", *source, "--json", "train.json"]),
     main(["score", *source, "--json", "score.json"]),
-    main(["decide", *source, "--set", "policy.horizon_days=7", "--json", "decide.json"]),
-    main(["decide", *source, "--set", "policy.horizon_days=5"]),
+    main(["decide", *source, "--set", "policy.failure_cost_node_hours=200", "--json", "decide.json"]),
+    main(["decide", *source, "--set", "policy.horizon=5d"]),
+    main(["decide", *source, "--set", "policy.horizon=5d", "--set", "forecast.horizons=['1d', '5d']"]),
     main(["score", *source, "--set", "features.windows=['1d', '5d']"]),
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
@@ -63,10 +64,11 @@ def report_of(ran: Ran, name: str) -> dict[str, Any]:
 
 
 def test_every_command_ends_with_the_exit_code_of_its_fault(ran: Ran) -> None:
-    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
-    assert "policy.horizon_days = 5" in ran.err
+    assert "not one of forecast.horizons: 1d, 3d, 7d" in ran.err
+    assert "policy.horizon = 5d: the published scores are for 1d, 3d, 7d" in ran.err
 
 
 def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: Ran) -> None:
@@ -130,6 +132,13 @@ def test_published_scores_rise_with_the_horizon(ran: Ran, monkeypatch: pytest.Mo
     steps = latest.select(pl.col("probability").diff().over(NODE).alias("step"))["step"].drop_nulls()
     assert len(steps) > 0
     assert (steps >= 0).all()
+
+
+def test_the_horizon_of_scores_and_decisions_is_in_hours(ran: Ran) -> None:
+    for name in ("score", "decide"):
+        report = report_of(ran, name)
+        assert report["horizon_hours"] == 168.0
+        assert not {"horizon", "horizon_days"} & set(report)
 
 
 def test_decisions_stay_inside_the_limits_and_have_reasons(ran: Ran) -> None:

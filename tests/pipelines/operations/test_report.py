@@ -27,8 +27,8 @@ def settings(tmp_path: Path) -> Settings:
             f"source.path={tmp_path / 'records'}",
             f"state.path={tmp_path / 'var'}",
             "clock.now=data",
-            "forecast.horizons_days=[3]",
-            "policy.horizon_days=3",
+            "forecast.horizons=['3d']",
+            "policy.horizon=3d",
         ],
         {},
     )

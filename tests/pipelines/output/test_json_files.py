@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,13 +14,18 @@ from data.errors import SettingsError, UnreachableError
 from data.schema import MetricKind
 from models.audit.finding import Finding, Severity
 from pipelines.operations.promote import Promoted
-from pipelines.output.json_files import to_json, write_json
+from pipelines.output.json_files import HORIZON, to_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     name: str
     parts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    horizon: timedelta = field(metadata=HORIZON)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,11 @@ def test_a_field_keeps_the_key_that_scripts_know_it_by() -> None:
         "mend": "leave it out",
     }
     assert to_json(Promoted("2", "1")) == {"model": "2", "was": "1"}
+
+
+@pytest.mark.parametrize(("length", "expected"), [(timedelta(minutes=90), 1.5), (timedelta(days=7), 168.0)])
+def test_a_horizon_is_written_in_hours(length: timedelta, expected: float) -> None:
+    assert to_json(Forecast(length)) == {"horizon_hours": expected}
 
 
 @given(

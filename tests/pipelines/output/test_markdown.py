@@ -1,7 +1,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ SCORED = ScoreReport(
     as_of=NOON,
     model_version="3",
     support="ok",
-    horizon_days=7.0,
+    horizon=timedelta(days=7),
     nodes=973,
     unknown=15,
     out=2,
@@ -102,7 +102,7 @@ SCORED = ScoreReport(
 )
 DECIDED = DecideReport(
     as_of=NOON,
-    horizon_days=7.0,
+    horizon=timedelta(days=7),
     model_version="3",
     fleet=990,
     out=2,

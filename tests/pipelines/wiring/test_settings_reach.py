@@ -21,7 +21,6 @@ from data.sources.public.backblaze import BackblazeSource
 from data.validation.node_names import SpellingRules
 from features.population.at_risk import Coverage
 from features.training.training_set import Design
-from models.backtest.run import EvaluationOptions
 from models.registry.mlflow_registry import Registry
 from models.setup import CauseCriteria, Params, Recipe, Setup
 from pipelines.settings import schema
@@ -170,7 +169,6 @@ SOURCES: list[tuple[type[DataclassInstance], tuple[type[BaseModel], ...]]] = [
     (Design, (schema.ForecastSettings, schema.ModelSettings)),
     (Setup, (schema.FeatureSettings, schema.BaselineSettings, schema.ModelSettings)),
     (CauseCriteria, (schema.CauseSettings,)),
-    (EvaluationOptions, (schema.ForecastSettings,)),
     (Costs, (schema.PolicySettings,)),
     (Limits, (schema.LimitSettings,)),
     (Policy, (schema.PolicySettings,)),

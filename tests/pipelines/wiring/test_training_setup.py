@@ -7,6 +7,7 @@ import pytest
 
 from data.errors import SettingsError
 from data.schema import Metric, MetricKind
+from data.time_grid import HOUR
 from features.population.at_risk import Coverage
 from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import hindsight_view, training_setup
@@ -41,8 +42,10 @@ def test_every_setting_of_the_forecast_reaches_training(tmp_path: Path) -> None:
     setup = training_setup(
         settings_of(
             tmp_path,
-            "forecast.horizons_days=[1,2,9]",
-            "forecast.every_days=2",
+            'forecast.horizons=["2h","12h","9d"]',
+            "forecast.every=2h",
+            "forecast.repeat=30m",
+            "policy.horizon=12h",
             "forecast.coverage_metric=boot_n",
             "forecast.coverage_share=0.8",
             "forecast.history_start=2024-01-03",
@@ -51,8 +54,9 @@ def test_every_setting_of_the_forecast_reaches_training(tmp_path: Path) -> None:
         ),
         COLUMNS,
     )
-    assert setup.design.horizons_days == (1, 2, 9)
-    assert (setup.design.every_days, setup.recipe.every_days) == (2, 2)
+    assert setup.design.horizons == (2 * HOUR, 12 * HOUR, 9 * DAY)
+    assert (setup.design.every, setup.recipe.every) == (2 * HOUR, 2 * HOUR)
+    assert setup.design.repeats == (HOUR / 2,) * 3
     assert setup.design.coverage == Coverage("boot_n", 0.8)
     assert setup.design.negatives_per_positive == 12.5
     assert setup.history_start == datetime(2024, 1, 3, tzinfo=UTC)
