@@ -5,12 +5,14 @@ import polars as pl
 import pytest
 
 from data.schema import TELEMETRY_KEYS, MetricKind
+from data.time_grid import DAY, HOUR
 from pipelines.settings.load import load
 from pipelines.settings.schema import Settings
 from pipelines.wiring import wiring
 
 ROOT = Path(__file__).parents[2]
 REQUIRED = {"events": ("node", "start", "end", "kind"), "nodes": ("node", "observed_from")}
+HOURS = (HOUR, 6 * HOUR, DAY)
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 
 
@@ -51,11 +53,21 @@ def test_an_example_maps_to_columns_that_its_records_have(name: str) -> None:
 def test_examples_keep_to_the_protocol() -> None:
     examples = {path.stem: load(path, (), {}) for path in EXAMPLES}
     forecasts = {name: settings.forecast for name, settings in examples.items()}
-    assert {name: (forecast.horizons_days, forecast.every_days) for name, forecast in forecasts.items()} == {
-        "backblaze": ((30,), 7),
-        "backblaze_csv": ((30,), 7),
-        "lanl": ((1, 7), 1),
-        "m100": ((1, 3, 7, 14), 1),
+    assert {name: (forecast.horizons, forecast.every) for name, forecast in forecasts.items()} == {
+        "asd": (HOURS, HOUR),
+        "backblaze": ((30 * DAY,), 7 * DAY),
+        "backblaze_csv": ((30 * DAY,), 7 * DAY),
+        "lanl": ((DAY, 7 * DAY), DAY),
+        "lanl_hourly": (HOURS, HOUR),
+        "m100": ((DAY, 3 * DAY, 7 * DAY, 14 * DAY), DAY),
+    }
+    assert {name: forecast.alarm_rates for name, forecast in forecasts.items()} == {
+        "asd": (0.05, 0.1, 0.2),
+        "backblaze": (0.0002, 0.0005, 0.001),
+        "backblaze_csv": (0.0002, 0.0005, 0.001),
+        "lanl": (0.0025, 0.005, 0.01),
+        "lanl_hourly": (0.0025, 0.005, 0.01),
+        "m100": (0.0025, 0.005, 0.01),
     }
     assert {settings.clock.now for settings in examples.values()} == {"data"}
 
