@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
     """Decide from the published scores what should be drained, as of a time (default: now), and record the decisions.
 
-    It is a dry run: no node is touched.
+    It is a dry run: no node is touched. Nodes that have left the fleet since they were scored are only counted.
 
     Raises:
         EmptyTableError: if no scores are published.
@@ -38,7 +38,8 @@ def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
         view = hindsight_view(wiring.store(settings), records).narrow(now)
         scores = scores_at_horizon(records.latest_scores(), horizon)
         fleet = fleet_state(view)
-        decisions = decide_drains([node_score(row) for row in scores.iter_rows(named=True)], fleet, policy, now)
+        present = scores.filter(pl.col(NODE).is_in(list(fleet.rack_by_node)))
+        decisions = decide_drains([node_score(row) for row in present.iter_rows(named=True)], fleet, policy, now)
         records.record_decisions(_decision_table(decisions, scores, now, horizon))
     carry_out(decisions, now, wiring.actuator(settings))
     return DecideReport(
@@ -51,7 +52,9 @@ def decide(settings: Settings, at: datetime | None = None) -> DecideReport:
         drains=_with_verdict(decisions, Verdict.DRAIN),
         held_back=_with_verdict(decisions, Verdict.HOLD_BACK),
         left=len(_with_verdict(decisions, Verdict.LEAVE)),
-        unknown=scores.filter(pl.col("support") == Support.UNKNOWN)[NODE].n_unique(),
+        unknown=present.filter(pl.col("support") == Support.UNKNOWN)[NODE].n_unique(),
+        departed=scores[NODE].n_unique() - present[NODE].n_unique(),
+        unscored=len(set(fleet.rack_by_node) - fleet.out_of_service - set(present[NODE])),
     )
 
 

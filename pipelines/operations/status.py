@@ -67,7 +67,7 @@ class Status:
     fleet: str
     state: str
     tables: dict[str, TableStatus]
-    failures: int
+    failures: int  # repeats merged as decisions, and forecasts over their horizon, see them
     newest_failure: datetime | None
     models: tuple[ModelStatus, ...]
     scores: ScoreStatus | None
@@ -79,7 +79,7 @@ def status(settings: Settings) -> Status:
     if not wiring.has_records(settings):
         return Status(settings.fleet.name, str(settings.state.path), {}, 0, None, (), None, None)
     with wiring.records(settings) as records:
-        failures = merge_failures(records.events())
+        failures = merge_failures(records.events(), settings.forecast.repeat_within(settings.policy.horizon))
         return Status(
             fleet=settings.fleet.name,
             state=str(settings.state.path),

@@ -134,14 +134,18 @@ def decision_rows(report: DecideReport) -> list[tuple[str, ...]]:
 def decide_lines(report: DecideReport) -> list[str]:
     """Return a summary of the decisions, a line each."""
     pays = "a drain never pays" if report.threshold > 1 else f"a drain pays from {report.threshold:.1%}"
+    departed = f", {report.departed:,} left the fleet since the score" if report.departed else ""
+    unscored = f", {report.unscored:,} not scored yet" if report.unscored else ""
     counts = (
         f"as of {report.as_of:%Y-%m-%d %H:%M} UTC: {len(report.drains)} to drain, {len(report.held_back)} held back, "
-        f"{report.left:,} left alone, {report.unknown:,} of them unknown; nothing was done to any node"
+        f"{report.left:,} left alone, {report.unknown:,} of them unknown{departed}; nothing was done to any node"
     )
     grounds = (
-        f"fleet of {report.fleet:,}, {report.out:,} of them out already; {pays} "
+        f"fleet of {report.fleet:,}, {report.out:,} of them out already{unscored}; {pays} "
         f"over {duration(report.horizon)}; scores by model {report.model_version}"
     )
+    if report.departed and not report.fleet:
+        return [counts, grounds, "no node is in the fleet at that time: check observed_until, or give an earlier --at"]
     return [counts, grounds, LEGEND] if report.drains or report.held_back else [counts, grounds]
 
 

@@ -78,3 +78,5 @@ class DecideReport:
     held_back: tuple[Decision, ...]
     left: int
     unknown: int
+    departed: int = 0  # scored nodes that are no longer in the fleet
+    unscored: int = 0  # nodes of the fleet, in service, without a score

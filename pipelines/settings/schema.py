@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from data.outages import repeat_within
 from data.schema import Metric, MetricKind
 from data.validation.node_names import BOARD_PATTERNS
 from models.setup import UNKNOWN_CAUSES
@@ -221,6 +222,10 @@ class ForecastSettings(Section):
     )
     leads: Annotated[tuple[PositiveDuration, ...], AfterValidator(ascending)] = (timedelta(days=1),)
     history_start: date | None = None
+
+    def repeat_within(self, horizon: timedelta) -> timedelta:
+        """Return how soon after another one's end a failure belongs to it, for forecasts over a horizon."""
+        return repeat_within(horizon) if self.repeat is None else self.repeat
 
     @property
     def history_start_time(self) -> datetime | None:

@@ -12,7 +12,7 @@ from pipelines.operations.status import Status, status
 from pipelines.settings.schema import Settings
 from pipelines.views.status import show_status
 from pipelines.wiring import wiring
-from tests.pipelines.made_up import DAY, START, ingest_all, settings_of
+from tests.pipelines.made_up import DAY, START, ingest_all, merge_all, settings_of, write_records
 
 NEWEST = START + 10 * DAY
 
@@ -77,6 +77,20 @@ def test_tables_are_counted_with_their_newest_times(tmp_path: Path) -> None:
     assert (summary.failures, summary.newest_failure) == (1, START + 4 * DAY)
     assert "1 failures, the last on 2024-01-05 00:00" in shown(summary)
     assert "run `nodeward score`" in shown(summary)
+
+
+@pytest.mark.parametrize(("horizon", "failures", "newest"), [("1h", 3, 40), ("6h", 2, 40), ("1d", 1, 24)])
+def test_failures_are_counted_as_the_policys_horizon_tells_them_apart(
+    tmp_path: Path, horizon: str, failures: int, newest: int
+) -> None:
+    settings = settings_of(tmp_path, "forecast.horizons=['1h', '6h', '1d']", f"policy.horizon={horizon}")
+    write_records(settings.source.path)
+    starts = [START + timedelta(hours=hours) for hours in (24, 28, 40)]
+    events = pl.DataFrame({"node": "a", "start": starts, "end": starts, "kind": "failure"})
+    events.write_parquet(settings.source.path / "events.parquet")
+    merge_all(settings)
+    summary = status(settings)
+    assert (summary.failures, summary.newest_failure) == (failures, START + timedelta(hours=newest))
 
 
 def test_the_newest_scores_and_decisions_are_summarized(tmp_path: Path) -> None:
