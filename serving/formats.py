@@ -13,7 +13,9 @@ Amount = tuple[str, str]  # a formatted number and its unit
 DASH: Final = "\N{EN DASH}"
 DIGITS: Final = 3
 TINY: Final = 1e-6  # below this, a power of ten is easier to read than a row of zeros
-FEWEST_DAYS: Final = 2  # a shorter duration is written in hours
+SPANS: Final = {"days": 1.0, "h": 24.0, "min": 1440.0, "s": 86_400.0}  # how many make a day
+FEWEST: Final = {"days": 2.0, "h": 1.0, "min": 1.0, "s": 0.0}  # below so many, the next shorter unit is used
+ALMOST: Final = 1 - 1e-9  # an hour that was divided into days and back may be a little less than one
 RECENT: Final = timedelta(days=300)  # a date in this period is written without its year
 DAY_HOURS: Final = 24.0
 
@@ -59,13 +61,16 @@ def percent(value: float, _unit: str) -> Amount:
     return number(100 * value), "%"
 
 
-def days(value: float, _unit: str) -> Amount:
-    """Format a number of days; in hours if it is below FEWEST_DAYS."""
-    return (number(value), "days") if abs(value) >= FEWEST_DAYS else (number(DAY_HOURS * value), "h")
+def days(value: float, _unit: str, digits: int = DIGITS) -> Amount:
+    """Format a number of days; below two days in hours, below an hour in minutes, below a minute in seconds."""
+    if value == 0 or not math.isfinite(value):
+        return number(value), "h"
+    unit = next(unit for unit, fewest in FEWEST.items() if SPANS[unit] * abs(value) >= fewest * ALMOST)
+    return number(SPANS[unit] * value, digits), unit
 
 
 def hours(value: float, unit: str) -> Amount:
-    """Format a number of hours; in days from FEWEST_DAYS on."""
+    """Format a number of hours, in the unit that `days` would choose."""
     return days(value / DAY_HOURS, unit)
 
 
@@ -86,14 +91,17 @@ def value_range(low: Amount, high: Amount, preceding_unit: str) -> str:
     return join_unit((f"{low[0]}{separator}{high[0]}", unit))
 
 
-def duration(time: timedelta) -> str:
-    """Format a duration in days or hours."""
-    return join_unit(days(time / timedelta(days=1), ""))
+def duration(time: timedelta, digits: int = DIGITS) -> str:
+    """Format a duration in days, hours, minutes or seconds: 7 days, 24 h, 30 min."""
+    return join_unit(days(time / timedelta(days=1), "", digits))
 
 
 def alarm_rate(rate: float) -> str:
     """Format a rate of alarms per node and day: one alarm per 200 nodes and day."""
-    return f"{number(rate)} alarms per node and day" if rate > 1 else f"one alarm per {number(1 / rate)} nodes and day"
+    if rate > 1:
+        return f"{number(rate)} alarms per node and day"
+    nodes = number(1 / rate)
+    return f"one alarm per {'node' if nodes == '1' else f'{nodes} nodes'} and day"
 
 
 def elapsed(then: datetime, now: datetime) -> str:
@@ -105,6 +113,11 @@ def short_time(time: datetime, now: datetime) -> str:
     """Format a time: with hour and minute unless it is midnight, with the year unless it is RECENT."""
     date = f"{time.day} {time:%b}" + ("" if now - time < RECENT else f" {time.year}")
     return date if time.hour == time.minute == 0 else f"{date} {time:%H:%M}"
+
+
+def date_or_minute(time: datetime) -> str:
+    """Format a time as 2024-03-09, with hour and minute unless it is midnight."""
+    return f"{time:%Y-%m-%d}" if time.hour == time.minute == 0 else f"{time:%Y-%m-%d %H:%M}"
 
 
 def pluralize(count: int, noun: str) -> str:

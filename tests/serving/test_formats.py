@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.formats import (
+    alarm_rate,
+    date_or_minute,
     days,
     duration,
     elapsed,
@@ -61,6 +64,13 @@ def test_a_formatted_number_differs_from_its_value_by_rounding_only(value: float
         (days(2.0, "d"), "2 days"),
         (hours(47.0, "h"), "47 h"),
         (hours(72.0, "h"), "3 days"),
+        (hours(0.5, "h"), "30 min"),
+        (hours(1.0, "h"), "1 h"),
+        (hours(0.0, "h"), "0 h"),
+        (hours(-1.5, "h"), "-1.5 h"),
+        (hours(math.nan, "h"), "\N{EN DASH} h"),
+        (days(1 / 24, "d"), "1 h"),
+        (days(5 / 1440, "d"), "5 min"),
     ],
 )
 def test_an_amount_is_formatted_in_the_unit_that_people_use(amount: tuple[str, str], text: str) -> None:
@@ -104,8 +114,41 @@ def test_a_time_is_written_as_short_as_possible(time: datetime, text: str) -> No
 
 def test_a_duration_is_written_in_hours_and_from_two_days_on_in_days() -> None:
     assert [duration(timedelta(hours=length)) for length in (5, 47, 48, 132)] == ["5 h", "47 h", "2 days", "5.5 days"]
+    assert [duration(timedelta(minutes=length)) for length in (0.5, 1, 30, 59, 60, 90)] == [
+        "30 s",
+        "1 min",
+        "30 min",
+        "59 min",
+        "1 h",
+        "1.5 h",
+    ]
+    assert duration(timedelta(hours=151), 2) == "6.3 days"
     assert elapsed(NOW, NOW) == "now"
     assert elapsed(NOW - timedelta(days=6), NOW) == "6 days"
+
+
+@given(st.timedeltas(timedelta(seconds=1), timedelta(days=3650)))
+def test_a_duration_differs_from_what_is_written_by_rounding_only(length: timedelta) -> None:
+    amount, unit = duration(length).split()
+    one = {"days": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1), "s": timedelta(seconds=1)}
+    assert float(amount.replace(",", "")) * one[unit] / length == pytest.approx(1, rel=0.006)
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (0.005, "one alarm per 200 nodes and day"),
+        (0.0005, "one alarm per 2,000 nodes and day"),
+        (1.0, "one alarm per node and day"),
+        (2.5, "2.5 alarms per node and day"),
+    ],
+)
+def test_a_rate_of_alarms_is_written_for_a_number_of_nodes(rate: float, text: str) -> None:
+    assert alarm_rate(rate) == text
+
+
+def test_a_time_is_a_date_unless_it_has_an_hour() -> None:
+    assert [date_or_minute(time) for time in (NOW, NOW.replace(hour=0))] == ["2024-03-09 14:00", "2024-03-09"]
 
 
 def test_one_is_singular() -> None:

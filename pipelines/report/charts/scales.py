@@ -12,7 +12,12 @@ DAY: Final = np.timedelta64(1, "D")
 MONDAY: Final = np.datetime64("1970-01-05", "us")
 STEPS: Final = (1, 2, 2.5, 5, 10)
 DECADE: Final = (1, 2, 5)
-DAY_STEPS: Final = (1, 2, 7, 14)
+TIME_STEPS: Final = (
+    *(np.timedelta64(minutes, "m") for minutes in (1, 2, 5, 10, 15, 30)),
+    *(np.timedelta64(hours, "h") for hours in (1, 2, 3, 6, 12)),
+    *(np.timedelta64(days, "D") for days in (1, 2, 7, 14)),
+)
+FEWEST_DAYS: Final = 10  # on a shorter axis, times of the day are named
 MONTH_STEPS: Final = (1, 2, 3, 6, 12, 24)
 DAYS_A_MONTH: Final = 30.4
 
@@ -81,15 +86,24 @@ class TimeScale:
         return days(float((moment - self.low) / DAY))
 
     def ticks(self, most: int) -> list[tuple[np.datetime64, str]]:
-        """Return days, weeks or months with their names."""
-        days = float((self.high - self.low) / DAY)
-        step = next((step for step in DAY_STEPS if days / step <= most), None)
-        return self._days(step) if step else self._months(days / DAYS_A_MONTH, most)
+        """Return minutes, hours, days, weeks or months with their names."""
+        length = self.high - self.low
+        step = next((step for step in TIME_STEPS if length / step <= most), None)
+        return self._months(float(length / DAY) / DAYS_A_MONTH, most) if step is None else self._times(step)
 
-    def _days(self, step: int) -> list[tuple[np.datetime64, str]]:
-        first = np.ceil((self.low - MONDAY) / DAY / step) * step
-        moments = MONDAY + np.arange(first, first + 1000 * step, step) * DAY
-        return [(moment, day_name(moment)) for moment in moments[moments <= self.high]]
+    def name(self, moment: np.datetime64) -> str:
+        """Return the name of a time as precise as the axis is: a day, or a minute where the axis is short."""
+        return day_name(moment) if (self.high - self.low) / DAY >= FEWEST_DAYS else time_name(moment)
+
+    def _times(self, step: np.timedelta64) -> list[tuple[np.datetime64, str]]:
+        """Name midnights by their day, other times by the clock; and the first one by both if there is no midnight."""
+        first = -((MONDAY - self.low) // step)
+        moments = MONDAY + np.arange(first, (self.high - MONDAY) // step + 1) * step
+        has_midnight = any(is_midnight(moment) for moment in moments)
+        return [
+            (moment, time_name(moment) if is_midnight(moment) or not (position or has_midnight) else clock_name(moment))
+            for position, moment in enumerate(moments)
+        ]
 
     def _months(self, months: float, most: int) -> list[tuple[np.datetime64, str]]:
         step = next((step for step in MONTH_STEPS if months / step <= most), MONTH_STEPS[-1])
@@ -98,10 +112,25 @@ class TimeScale:
         return [(month.astype("datetime64[us]"), _month_name(month)) for month in shown if month >= self.low]
 
 
+def is_midnight(moment: np.datetime64) -> bool:
+    """Return whether a time is the start of a day."""
+    return bool(moment == moment.astype("datetime64[D]"))
+
+
 def day_name(moment: np.datetime64) -> str:
     """Return the name of a day without its year: 4 Jul."""
     day = moment.astype("datetime64[D]").item()
     return f"{day.day} {day:%b}"
+
+
+def clock_name(moment: np.datetime64) -> str:
+    """Return the time of the day: 06:30."""
+    return f"{moment.astype('datetime64[m]').item():%H:%M}"
+
+
+def time_name(moment: np.datetime64) -> str:
+    """Return the name of a day, and the time of the day unless it is midnight: 4 Jul 06:30."""
+    return day_name(moment) if is_midnight(moment) else f"{day_name(moment)} {clock_name(moment)}"
 
 
 def _month_name(month: np.datetime64) -> str:
