@@ -1,14 +1,17 @@
-"""Sentences about a backtest, the same on a terminal and in the report: early catches, outliers, likely causes."""
+"""Sentences about a backtest, the same on a terminal and in the report: alarms, early catches, outliers, causes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from data.time_grid import DAY, in_days
 from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import caught_share_name, notice_within
 from models.evaluation.slices.groups import AGE, AT_WORK, HISTORY, IDLE, WORK
 from pipelines.output.estimates import fixed, percent, with_interval
-from serving.formats import alarm_rate, duration
+from serving.formats import alarm_rate, duration, number, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +23,45 @@ if TYPE_CHECKING:
 HISTORY_BASELINE: Final = "history"
 MOST_NAMED: Final = 3  # slices
 WHOLE_FAILURES: Final = 10  # from so many expected failures on, a fraction of one means nothing
+
+
+def nodes_at_risk(backtest: Backtest, horizon: timedelta) -> int:
+    """Return the number of nodes at risk at a time: the median over the window."""
+    _, nodes = np.unique(backtest.replay.of_horizon(horizon)[0].ts, return_counts=True)
+    return int(np.median(nodes)) if len(nodes) else 0
+
+
+def alarms_of(rate: float, nodes: int) -> str:
+    """Return what a rate of alarms means for so many nodes: 4.9 a day for 973 nodes, one every 20 h for 12 nodes."""
+    fleet, a_day = pluralize(nodes, "node"), rate * nodes
+    if not a_day:
+        return f"none for {fleet}"
+    return f"{number(a_day)} a day for {fleet}" if a_day >= 1 else f"one every {duration(DAY / a_day)} for {fleet}"
+
+
+def rate_notes(backtest: Backtest) -> Iterator[str]:
+    """Yield the alarm rates that are less than one alarm a forecast for this fleet: its nodes wait for their alarms."""
+    nodes = nodes_at_risk(backtest, min(backtest.evaluations)) if backtest.evaluations else 0
+    step_days = in_days(backtest.replay.setup.design.every)
+    for rate in backtest.budgets.rates:
+        if 0 < rate * nodes * step_days < 1:
+            yield f"at {alarm_rate(rate)}, {_get(nodes)} an alarm every {duration(DAY / (rate * nodes))}"
+
+
+def without_alarms(backtest: Backtest, horizon: timedelta) -> Iterator[str]:
+    """Yield a note if the model raised no alarm in the whole window at the headline's rate."""
+    rate, window = backtest.budgets.headline_rate, backtest.replay.window
+    episodes = backtest.evaluations[horizon].models[MODEL].episode_budgets[rate]["episodes"]
+    if not episodes and backtest.replay.is_judged(horizon).any():
+        alarms = alarms_of(rate, nodes_at_risk(backtest, horizon))
+        yield (
+            f"no alarm {duration(horizon)} ahead: {alarm_rate(rate)} is {alarms}, "
+            f"in a window of {duration(window.end - window.start)}"
+        )
+
+
+def _get(nodes: int) -> str:
+    return f"{pluralize(nodes, 'node')} {'gets' if nodes == 1 else 'get'}"
 
 
 def horizon_notes(backtest: Backtest, horizon: timedelta) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Writes the tables of figures of one horizon: every measure of every model, and early catches by alarm share."""
+"""Writes the tables of figures of one horizon: every measure of every model, and early catches by alarm rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.evaluation.evaluate import MODEL
 from models.evaluation.lead_times import caught_share_name, notice_within
 from pipelines.output.backtest_notes import HISTORY_BASELINE
 from pipelines.output.estimates import with_interval
-from pipelines.report.terms import percentage, rounded, typeset
+from pipelines.report.terms import hours, percentage, rounded, typeset
 from serving.formats import alarm_rate, duration
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLUMNS: Final = {
     "roc_auc": "ROC-AUC",
     "caught_share": "caught",
     "precision": "precision of alarms",
-    "median_lead_hours": "median lead, h",
+    "median_lead_hours": "median lead",
     "false_episodes_per_1000_node_days": "false alarms per 1,000 node-days",
     "observed_over_expected": "observed / expected",
     "slope": "slope",
@@ -34,7 +34,12 @@ OF_ALARMS: Final = (
     "median_lead_hours",
     "false_episodes_per_1000_node_days",
 )
-PERCENTAGES: Final = ("caught_share", "precision", "brier_skill")
+FORMATS: Final = {
+    "caught_share": percentage,
+    "precision": percentage,
+    "brier_skill": percentage,
+    "median_lead_hours": hours,
+}
 
 EarlyCatches = tuple[str, str, str, str, str]  # alarm rate, notice, caught, caught by history alone, their ratio
 
@@ -62,4 +67,4 @@ def early_catches(study: HorizonStudy, notices: tuple[timedelta, ...]) -> list[E
 
 def _figure(study: HorizonStudy, measure: str, model: str) -> str:
     figure = study.evaluation.figure(measure, model, rate=study.rate if measure in OF_ALARMS else None)
-    return with_interval(figure, percentage if measure in PERCENTAGES else typeset)
+    return with_interval(figure, FORMATS.get(measure, typeset))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.evaluate import MODEL
 from models.metrics.estimate import Estimate, divide
-from pipelines.output.backtest_notes import caught_by_work
+from pipelines.output.backtest_notes import alarms_of, caught_by_work, nodes_at_risk, without_alarms
 from pipelines.output.estimates import with_interval
-from pipelines.report.terms import date, hours, model_name, percentage, points, rounded
+from pipelines.report.terms import hours, model_name, moment, percentage, points, rounded
 from serving.formats import alarm_rate, duration, pluralize
 
 if TYPE_CHECKING:
@@ -73,12 +73,23 @@ def summary(contents: Contents) -> list[str]:
         (
             f"At {alarm_rate(study.rate)}, alarms preceded "
             f"{with_interval(figure(study, 'caught_share'), percentage)} of the failures{_between(contents)}, "
-            f"within {duration(study.horizon)} before them{_first_alarm(study)}."
+            f"within {duration(study.horizon)} before them{_lead_ahead(study)}."
         ),
         *_price(study),
         *_by_work(contents),
         *_comparison(study),
     ]
+
+
+def about_alarms(contents: Contents) -> str:
+    """Return in plain words what an alarm is, and what the alarm rate means for this fleet."""
+    study = contents.main
+    alarms = alarms_of(study.rate, nodes_at_risk(contents.backtest, study.horizon))
+    rate = alarm_rate(study.rate)
+    return (
+        f"An alarm names one node and holds for {duration(study.horizon)}, in which the node gets no other. "
+        f"{rate[0].upper()}{rate[1:]} is {alarms}: they go to the riskiest nodes that have none."
+    )
 
 
 def how_often(contents: Contents) -> str:
@@ -90,7 +101,7 @@ def budget_lines(study: HorizonStudy) -> list[str]:
     """Return a line for each alarm rate: what so many alarms catch, and how far ahead."""
     return [
         f"{alarm_rate(rate)}: {count(study, 'failures_caught', rate):,} of "
-        f"{pluralize(count(study, 'failures', rate), 'failure')} caught{_lead(study, rate)}"
+        f"{pluralize(count(study, 'failures', rate), 'failure')} caught{_lead_ahead(study, rate)}"
         for rate in study.evaluation.models[MODEL].episode_budgets
     ]
 
@@ -118,13 +129,14 @@ def warnings(contents: Contents) -> list[str]:
             f"Low support: {pluralize(trained.failures, 'failure')} to learn from, {trained.setup.min_failures} needed "
             "(model.min_failures). History and pooled rates replace the model, and no node is drained because of them."
         )
+    sentences += [f"{note[0].upper()}{note[1:]}." for note in without_alarms(contents.backtest, contents.main.horizon)]
     if 0 < failures < FEWEST_FAILURES:
         sentences.append(f"{pluralize(failures, 'failure')} in the window: too few for intervals, and for conclusions.")
     return sentences
 
 
 def false_per_true(precision: Estimate) -> Estimate:
-    """Return the false alarm episodes for each true one, from the share of episodes that a failure followed."""
+    """Return the false alarms for each true one, from the share of alarms that a failure followed."""
     if not precision.value:
         return Estimate(None)
     draws = precision.draws
@@ -133,18 +145,18 @@ def false_per_true(precision: Estimate) -> Estimate:
 
 def _between(contents: Contents) -> str:
     window = contents.backtest.replay.window
-    return f" between {date(window.start)} and {date(window.end)}"
+    return f" between {moment(window.start)} and {moment(window.end)}"
 
 
-def _first_alarm(study: HorizonStudy) -> str:
-    lead = figure(study, "median_lead_hours")
-    return "" if lead.value is None else f"; the first alarm came a median {hours(lead.value)} ahead"
+def _lead_ahead(study: HorizonStudy, rate: float | None = None) -> str:
+    lead = study.evaluation.figure("median_lead_hours", MODEL, rate=rate or study.rate).value
+    return "" if lead is None else f", a median {hours(lead)} ahead"
 
 
 def _price(study: HorizonStudy) -> Iterator[str]:
     false = false_per_true(figure(study, "precision"))
     if false.value is not None:
-        yield f"For each episode of alarms that a failure followed, {with_interval(false, rounded)} were false alarms."
+        yield f"For each alarm that a failure followed, {with_interval(false, rounded)} were false."
 
 
 def _by_work(contents: Contents) -> Iterator[str]:
@@ -173,11 +185,6 @@ def _comparison(study: HorizonStudy) -> Iterator[str]:
         else "can't be distinguished from chance"
     )
     yield f"The difference, {points(gain.value)} points [{points(low)}, {points(high)}], {verdict}."
-
-
-def _lead(study: HorizonStudy, rate: float) -> str:
-    lead = study.evaluation.figure("median_lead_hours", MODEL, rate=rate).value
-    return "" if lead is None else f", the first alarm a median {hours(lead)} ahead"
 
 
 def _tile(estimate: Estimate, name: str, write: Callable[[float | None], str]) -> Tile:

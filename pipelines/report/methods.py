@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.grid import to_numpy
+from models.evaluation.evaluate import MODEL
 from models.metrics.bootstrap import RESAMPLES
-from pipelines.output.backtest_notes import cause_notes
+from pipelines.output.backtest_notes import alarms_of, cause_notes, nodes_at_risk, rate_notes
 from pipelines.report.headline import count, scorable_failures
 from pipelines.report.terms import model_name, percentage
-from serving.formats import alarm_rate, duration, pluralize
+from serving.formats import alarm_rate, date_or_minute, duration, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.report.values.contents import Contents
+    from pipelines.report.values.horizon import HorizonStudy
 
 BASELINES: Final = {
     "random": "a random number for each node",
@@ -25,7 +27,8 @@ BASELINES: Final = {
     "history": "the same model on event history and uptime alone",
     "logistic": "logistic regression on the model's own features",
     "lightgbm_raw": (
-        "LightGBM with default settings, on the newest values and how they differ from a week before and the fleet"
+        "LightGBM with default settings, on the newest values and how they differ from those of seven forecasts before "
+        "and from the fleet"
     ),
 }
 CAVEATS: Final = (
@@ -34,14 +37,24 @@ CAVEATS: Final = (
         "cause. Nodes that fail again and again are a large part of what is caught."
     ),
     (
+        "An alarm holds until its horizon ends: its node gets no other before, even if it has failed and is back. At "
+        "large rates chance does well, since many nodes are then under alarm much of the time."
+    ),
+    (
+        "Alarms are saved up: each forecast adds its share of them, whole ones are spent at once, and at most a day's "
+        "alarms, or one, are kept for the next forecast. What a model catches so depends on when the fleet failed."
+    ),
+    (
         "Intervals resample nodes and calendar weeks together. They are wider where failures are few or come "
         "together, and do not cover a future that differs from the window."
     ),
-    (
-        "Each step chooses alarms anew, from the forecasts alone: a node can have one at every step, even while it is "
-        "being repaired. At large budgets chance does well, since new nodes drawn at each step reach more of the fleet."
-    ),
 )
+DROPPED: Final = {  # by reason, in the protocol's order
+    "probation": "the node had just failed",
+    "blind": "the collectors were down for over 40% of the horizon",
+    "left": "the node left",
+    "maintenance": "maintenance began",
+}
 
 
 def method_facts(contents: Contents) -> list[tuple[str, str]]:
@@ -55,14 +68,19 @@ def baseline_facts(contents: Contents) -> list[tuple[str, str]]:
 
 
 def _window(contents: Contents) -> Iterator[tuple[str, str]]:
-    replay = contents.backtest.replay
+    replay, study = contents.backtest.replay, contents.main
     window, every = replay.window, duration(replay.setup.design.every)
     yield (
         "test window",
         f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC, a forecast every {every}",
     )
     yield "trained on", f"what was known at the window's start: {pluralize(replay.trained.failures, 'failure')}"
-    yield "alarms", f"{alarm_rate(contents.main.rate)}: the riskiest nodes that have none; each holds for the horizon"
+    if replay.setup.history_start:
+        yield "history", f"from {date_or_minute(replay.setup.history_start)} on (forecast.history_start)"
+    alarms = alarms_of(study.rate, nodes_at_risk(contents.backtest, study.horizon))
+    yield "alarms", f"{alarm_rate(study.rate)} ({alarms}), each holds for the horizon"
+    for note in rate_notes(contents.backtest):
+        yield "rare alarms", note
     yield "horizons", ", ".join(duration(study.horizon) for study in contents.studies)
 
 
@@ -75,16 +93,22 @@ def _rows(contents: Contents) -> Iterator[tuple[str, str]]:
         "forecasts",
         f"{len(replay.rows):,} of {contents.nodes:,} nodes; {kept:,} of them evaluated at {duration(study.horizon)}",
     )
-    yield (
-        "dropped",
-        f"{dropped:,}: the node had just failed, left, or went into maintenance, or over 40% of the horizon was blind",
-    )
+    yield "dropped", f"{dropped:,}{_dropped_by_reason(study)}"
     yield "not scored", f"{unknown:,} times a node was present but not reporting: no probability, no alarm"
     failures, scorable = count(study, "failures"), scorable_failures(study)
+    repeat = duration(replay.setup.design.repeat_within(study.horizon))
     yield "failures", f"{failures:,}; the nodes of {scorable:,} had been scored within the horizon before"
+    yield "repeats", f"a failure that begins within {repeat} after the end of its node's last one belongs to that one"
     for note in cause_notes(contents.backtest):
         yield "causes", note
     yield "intervals", f"95%, from {RESAMPLES:,} resamples of nodes x calendar weeks, the same for every model"
+
+
+def _dropped_by_reason(study: HorizonStudy) -> str:
+    measures = study.evaluation.models[MODEL].measures
+    counts = {why: measures.get(f"dropped_{reason}", 0) for reason, why in DROPPED.items()}
+    reasons = ", ".join(f"{why} ({number:,})" for why, number in counts.items() if isinstance(number, int) and number)
+    return f": {reasons}" if reasons else ""
 
 
 def _model(contents: Contents) -> Iterator[tuple[str, str]]:

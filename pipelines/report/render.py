@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -45,8 +46,7 @@ def render(contents: Contents) -> str:
         "unbroken": terms.unbroken,
         "with_interval": lambda estimate: with_interval(estimate, terms.typeset),
         "date_and_time": terms.date_and_time,
-        "date": terms.date,
-        "day": lambda time: terms.date(to_datetime(time)),
+        "moment": lambda time: terms.moment(to_datetime(time) if isinstance(time, np.datetime64) else time),
     }
     return environment.get_template(TEMPLATE).render(_variables(contents))
 
@@ -61,6 +61,7 @@ def _variables(contents: Contents) -> dict[str, Any]:
         "study": study,
         "headline": headline.headline(study),
         "summary": headline.summary(contents),
+        "about_alarms": headline.about_alarms(contents),
         "how_often": headline.how_often(contents),
         "warnings": headline.warnings(contents),
         "tiles": headline.tiles(study),
@@ -91,12 +92,16 @@ def _horizon(study: HorizonStudy, notices: tuple[timedelta, ...]) -> dict[str, A
     title = f"Failures caught against the alarm budget, {within}"
     return {
         "study": study,
-        "key": format_duration(study.horizon),
+        "key": format_duration(study.horizon).replace(".", "_"),  # part of an id and of a class
         "wide": budget_curve.draw(chart, title),
         "narrow": budget_curve.draw(chart, title, budget_curve.NARROW),
         "reliability": reliability.draw(study.bins, f"What happened against what was forecast, {within}"),
-        "leads": lead_times.draw(study.leads, f"Lead of the first alarm, {within}"),
-        "notice": lead_times.draw_notice(study.leads, f"Failures with so much notice, {within}"),
+        "leads": lead_times.draw(study.leads, f"Lead of the alarm, {within}"),
+        "notice": (
+            lead_times.draw_notice(study.leads, f"Failures with so much notice, {within}")
+            if study.leads.at_least
+            else ""
+        ),
         "early_catches": figure_tables.early_catches(study, notices),
         "rows": figure_tables.figure_rows(study),
         "measures": {

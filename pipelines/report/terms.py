@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
-from serving.formats import DASH, number
+from serving.formats import DASH, duration, number
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,8 +26,7 @@ MODEL_NAMES: Final = {
 MINUS: Final = "\N{MINUS SIGN}"
 HYPHEN_OF_NUMBER: Final = re.compile(r"(?<![^\s(\[])-(?=[\d.])")
 WHOLE: Final = re.compile(rf"\S+{DASH}\S+|odds ×\S+|\[[^\[\]]+\]")  # ranges, odds, intervals
-HOURS_A_DAY: Final = 24
-HOURS_AS_DAYS: Final = 48  # from here on, hours are written as days
+DIGITS_OF_A_SPAN: Final = 2
 
 
 def unbroken(text: str) -> Markup:
@@ -65,15 +65,23 @@ def points(difference: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Return a time span in hours, or from HOURS_AS_DAYS on in days; a dash for none."""
+    """Return a number of hours as a time span with two significant digits, in the unit that suits it; a dash for none.
+
+    45 min, 3.4 h, 6.3 days.
+    """
     if value is None or not math.isfinite(value):
         return DASH
-    return f"{value:.0f} h" if value < HOURS_AS_DAYS else f"{typeset(value / HOURS_A_DAY, 2)} days"
+    return duration(timedelta(hours=value), DIGITS_OF_A_SPAN)
 
 
 def date(time: datetime) -> str:
     """Return a date: 4 Jul 2021."""
     return f"{time.day} {time:%b %Y}"
+
+
+def moment(time: datetime) -> str:
+    """Return a date, and the time of the day unless it is midnight: 4 Jul 2021, 06:30."""
+    return date(time) if time.hour == time.minute == 0 else f"{date(time)}, {time:%H:%M}"
 
 
 def date_and_time(time: datetime) -> str:

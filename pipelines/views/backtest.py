@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from data.time_grid import DAY, HOUR
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.evaluate import MODEL
-from pipelines.output.backtest_notes import cause_notes, horizon_notes
+from pipelines.output.backtest_notes import (
+    alarms_of,
+    cause_notes,
+    horizon_notes,
+    nodes_at_risk,
+    rate_notes,
+    without_alarms,
+)
 from pipelines.output.estimates import fixed, with_interval
 from pipelines.views.tables import print_lines
-from serving.formats import alarm_rate, duration, number, pluralize
+from serving.formats import alarm_rate, date_or_minute, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,23 +50,27 @@ class MeasureColumn:
 
 PR_AUC: Final = MeasureColumn("PR-AUC", "pr_auc", is_of_alarms=False, decimals=3)
 CAUGHT: Final = MeasureColumn("caught", "caught_share", is_of_alarms=True, decimals=3)
+LEAD: Final = MeasureColumn("lead, h", "median_lead_hours", is_of_alarms=True, decimals=0)
 COLUMNS: Final = (
     PR_AUC,
     CAUGHT,
     MeasureColumn("precision", "precision", is_of_alarms=True, decimals=3),
-    MeasureColumn("lead, h", "median_lead_hours", is_of_alarms=True, decimals=0),
+    LEAD,
     MeasureColumn("obs/exp", "observed_over_expected", is_of_alarms=False, decimals=2),
     MeasureColumn("slope", "slope", is_of_alarms=False, decimals=2),
     MeasureColumn("skill", "brier_skill", is_of_alarms=False, decimals=3),
 )
-LEGEND: Final = """PR-AUC: precision averaged over every number of alarms
+LEGEND: Final = """alarm: names the riskiest node that has none, and holds for the horizon
+PR-AUC: precision averaged over every number of alarms
 caught: share of all failures that an alarm preceded, within the horizon
-lead, h: median hours from the first such alarm to the failure
+precision: share of the alarms that a failure followed
+lead, h: median hours from the alarm to the failure
 obs/exp, slope: 1 where probabilities are right; skill: Brier's over base_rate
 ratios to others are paired: above 1 the model does better
 """
 STRONG_BASELINES: Final = ("history", "lightgbm_raw", "rule")
 RATIO_DECIMALS: Final = 2
+LONG_LEADS: Final = (2 * DAY, 2 * HOUR)  # horizons from which on leads need no decimal, and one
 
 
 def show_backtest(backtest: Backtest, console: Console) -> None:
@@ -67,11 +78,12 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
     console.print(Text(_summary(backtest)), soft_wrap=True, end="\n\n")
     rate = backtest.budgets.headline_rate
     for horizon, evaluation in backtest.evaluations.items():
-        console.print(figures_table(horizon, evaluation, rate, _nodes_at_risk(backtest, horizon)))
+        console.print(figures_table(horizon, evaluation, rate, nodes_at_risk(backtest, horizon)))
         console.print(intervals_table(evaluation, rate))
         print_lines(console, (f"  {note}" for note in horizon_notes(backtest, horizon)))
         console.print()
     console.print(Text(LEGEND))
+    print_lines(console, (f"note: {note}" for note in rate_notes(backtest)))
     for note in cause_notes(backtest):
         console.print(Text(note))
     for warning in _warnings(backtest):
@@ -82,14 +94,16 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
 
 def figures_table(horizon: timedelta, evaluation: Evaluation, rate: float, at_risk: int) -> Table:
     """Return a table of every model's figures at one horizon, within 80 columns."""
-    alarms = f"{alarm_rate(rate)} ({number(rate * at_risk)} a day for {pluralize(at_risk, 'node')})"
-    table = Table(title=f"{duration(horizon)} ahead, {alarms}", title_justify="left", title_style="bold")
+    title = f"{duration(horizon)} ahead, {alarm_rate(rate)} ({alarms_of(rate, at_risk)})"
+    table = Table(title=title, title_justify="left", title_style="bold")
     table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
     table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.heading, justify="right", no_wrap=True)
+    decimals = [_lead_decimals(horizon) if column is LEAD else column.decimals for column in COLUMNS]
     for model in evaluation.models:
-        cells = [fixed(column.decimals)(column.figure(evaluation, model, rate).value) for column in COLUMNS]
+        figures = (column.figure(evaluation, model, rate).value for column in COLUMNS)
+        cells = [fixed(count)(figure) for count, figure in zip(decimals, figures, strict=True)]
         table.add_row(model, *cells, style="bold" if model == MODEL else None)
     return table
 
@@ -114,20 +128,19 @@ def intervals_table(evaluation: Evaluation, rate: float) -> Table:
     return table
 
 
+def _lead_decimals(horizon: timedelta) -> int:
+    """Return so many decimals of an hour that leads within a horizon can be told apart."""
+    return next((decimals for decimals, longest in enumerate(LONG_LEADS) if horizon >= longest), len(LONG_LEADS))
+
+
 def _summary(backtest: Backtest) -> str:
     replay, trained = backtest.replay, backtest.replay.trained
     return (
-        f"{backtest.dataset}: trained on {trained.failures:,} failures known by {replay.window.start:%Y-%m-%d}, "
+        f"{backtest.dataset}: trained on {trained.failures:,} failures known by {date_or_minute(replay.window.start)}, "
         f"{len(trained.training.catalogue.names)} features; "
-        f"evaluated up to {replay.window.end:%Y-%m-%d}: {backtest.failures:,} failures, "
+        f"evaluated up to {date_or_minute(replay.window.end)}: {backtest.failures:,} failures, "
         f"{len(replay.rows):,} forecasts in {backtest.seconds:.0f} s"
     )
-
-
-def _nodes_at_risk(backtest: Backtest, horizon: timedelta) -> int:
-    """Return the number of nodes at risk at a time: the median over the window."""
-    _, nodes = np.unique(backtest.replay.of_horizon(horizon)[0].ts, return_counts=True)
-    return int(np.median(nodes)) if len(nodes) else 0
 
 
 def _warnings(backtest: Backtest) -> Iterator[str]:
@@ -135,10 +148,11 @@ def _warnings(backtest: Backtest) -> Iterator[str]:
     yield from backtest.notices
     if not len(replay.rows):
         yield "no node was at risk in the test window: nothing was forecast"
-    window_days = (replay.window.end - replay.window.start).days
+    window = duration(replay.window.end - replay.window.start)
     for horizon in backtest.evaluations:
         if not replay.is_judged(horizon).any():
-            yield f"no forecast over {duration(horizon)} can be evaluated in a window of {window_days} days"
+            yield f"no forecast over {duration(horizon)} can be evaluated in a window of {window}"
+        yield from without_alarms(backtest, horizon)
     if not backtest.failures:
         yield "no failure in the test window: the share of failures caught is unknown"
     elif backtest.failures < FEWEST_FAILURES:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from data.errors import DataError, EmptyTableError, SettingsError
+from data.errors import DataError, EmptyTableError, SettingsError, TooLittleDataError
+from data.schema import NODE
 from data.time_grid import DAY, floor_time
 from models.backtest.replay import BacktestWindow
 from pipelines.wiring import wiring
+from serving.formats import date_or_minute
 
 if TYPE_CHECKING:
     from data.delta.store import Store
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_MISSED_BUCKETS: Final = 3
 MAX_GAPS: Final = 2  # times the longest gap between events
+MOST_FORECASTS: Final = 2_000_000  # nodes x times of a default window: more would take hours
+FEWEST_DAYS: Final = 2  # of a window that begins at a midnight
 
 
 def as_of(settings: Settings, records: Records, requested: datetime | None) -> datetime:
@@ -77,11 +81,13 @@ def evaluation_window(
 ) -> BacktestWindow:
     """Return the window of an evaluation: by default the last `report.days` before the newest midnight of the records.
 
-    The default is at most half of the records, so that the other half is left to train on.
+    The default is at most half of the history, so that the other half is left to train on, and at most
+    MOST_FORECASTS. The history begins with the records, or at `forecast.history_start`.
 
     Raises:
         EmptyTableError: if there are no records.
-        SettingsError: if `test_start` is not before the end of the records.
+        SettingsError: if `test_start` is not after the beginning of the history and before the end of the records.
+        TooLittleDataError: if the history holds no midnight.
     """
     nodes = hindsight.nodes()
     newest, oldest = nodes["as_of"].max(), nodes["observed_from"].min()
@@ -89,14 +95,33 @@ def evaluation_window(
         raise EmptyTableError("the state", "holds no records yet", fix="run `nodeward ingest` first")
     now = wiring.clock(settings, records)()
     end = floor_time(min(now, newest), DAY)
-    if test_start is not None and test_start >= end:
+    first = max(oldest, settings.forecast.history_start_time or oldest)
+    if first >= end:
+        raise TooLittleDataError(
+            f"the history begins at {first:%Y-%m-%d %H:%M} UTC, and no midnight of the records is after it",
+            fix="ingest newer records, or set an earlier forecast.history_start",
+        )
+    if test_start is None:
+        return BacktestWindow(_default_start(settings, nodes[NODE].n_unique(), first, end), end)
+    if test_start >= end:
         raise SettingsError(
-            f"--test-start {test_start:%Y-%m-%d} is not before {end:%Y-%m-%d}, where the records end",
+            f"--test-start {date_or_minute(test_start)} is not before {end:%Y-%m-%d}, where the records end",
             fix="give an earlier --test-start, or ingest newer records",
         )
-    latest_half = end - (end - oldest) / 2
-    start = floor_time(max(end - settings.report.days * DAY, latest_half), max(hindsight.width, DAY))
-    return BacktestWindow(test_start or start, end)
+    if test_start <= first:
+        raise SettingsError(
+            f"--test-start {date_or_minute(test_start)} is not after {date_or_minute(first)}, where the history begins",
+            fix="give a later --test-start; forecast.history_start is where a history begins, if it is set",
+        )
+    return BacktestWindow(test_start, end)
+
+
+def _default_start(settings: Settings, nodes: int, first: datetime, end: datetime) -> datetime:
+    """Return the start of the default window for a history from `first` to `end`: a midnight unless it is short."""
+    every, width = settings.forecast.every, settings.buckets.width
+    most = max(MOST_FORECASTS // nodes, 1) * every
+    length = min(settings.report.days * DAY, (end - first) / 2, most)
+    return floor_time(end - length, max(width, DAY if length >= FEWEST_DAYS * DAY else every))
 
 
 def _longest_silence(settings: Settings, store: Store, records: Records) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Draws the hours from the first alarm to the failure, and the share of failures with at least so much notice."""
+"""Draws the time from the alarm to the failure, and the share of failures with at least so much notice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw(leads: LeadTimes, title: str) -> Markup:
         *x_axis(FRAME, [(labels(tick), f"{tick:g}") for tick in labels.ticks(8)]),
         *_bars(leads, x, y),
         text((0, 12), "failures", "axis", "start"),
-        text((sum(FRAME.x) / 2, FRAME.height - 4), f"{unit} from the first alarm to the failure", "axis"),
+        text((sum(FRAME.x) / 2, FRAME.height - 4), f"{unit} from the alarm to the failure", "axis"),
     ]
     return picture(FRAME, title, _description(leads), parts)
 

@@ -1,4 +1,4 @@
-"""Draws small pictures of one node: a metric with its fleet, or its probability with the lowest one that alarmed."""
+"""Draws small pictures of one node: a metric with its fleet, or its probability and its alarms."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pipelines.report.charts.scales import LinearScale, LogarithmicScale, TimeScale, day_name
-from pipelines.report.charts.svg import Frame, band, circle, line, picture, polyline, rectangle, steps, text
+from pipelines.report.charts.axes import LETTER_WIDTH
+from pipelines.report.charts.scales import LinearScale, LogarithmicScale, TimeScale, time_name
+from pipelines.report.charts.svg import Frame, band, circle, line, picture, polyline, rectangle, text
+from pipelines.report.charts.timeline import alarm_bar
 from pipelines.report.terms import percentage, typeset
+from serving.formats import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from markupsafe import Markup
 
-    from features.grid import Array
+    from features.grid import Array, Times
     from pipelines.report.charts.svg import Point
     from pipelines.report.values.metric_traces import Trace
-    from pipelines.report.values.mistakes import Mistake
+    from pipelines.report.values.mistakes import Mistake, RiskCurve
 
 FRAME: Final = Frame(320, 116, top=8, right=10, bottom=22, left=48)
 NO_VALUE: Final = "no value from this node"
 LOWEST_RISK: Final = 1e-4
 HEADROOM: Final = 0.06  # above and below, of the height
-DATE_WIDTH: Final = 44
+ALARM_HEIGHT: Final = 5
+LONGEST_STEP: Final = 1.5  # of the shortest: times further apart have others between them
 
 
 def draw_trace(trace: Trace, mistake: Mistake, title: str) -> Markup:
@@ -45,7 +49,7 @@ def draw_trace(trace: Trace, mistake: Mistake, title: str) -> Markup:
         polyline(points(trace.middle), "median"),
         polyline(of_node, "curve of-model"),
         *(
-            circle(point, 1.8, "mark of-model", f"{day_name(time)}: {typeset(value)} {trace.unit}")
+            circle(point, 1.8, "mark of-model", f"{time_name(time)}: {typeset(value)} {trace.unit}")
             for point, time, value in zip(of_node, trace.times, trace.value.tolist(), strict=True)
             if np.isfinite(value)
         ),
@@ -54,33 +58,47 @@ def draw_trace(trace: Trace, mistake: Mistake, title: str) -> Markup:
 
 
 def draw_risk(mistake: Mistake, title: str) -> Markup:
-    """Draw the node's probability as it was forecast, and the lowest one that raised an alarm."""
+    """Draw the node's probability as it was forecast, its alarms, and the lowest probabilities that began one."""
     x, risk = TimeScale(mistake.start, mistake.end, *FRAME.x), mistake.risk
-    threshold = np.where(np.isfinite(risk.threshold), risk.threshold, np.nan)
-    shown_values = np.concatenate([risk.probability, threshold[np.isfinite(threshold)]])
+    shown_values = np.concatenate([risk.probability, risk.lowest_alarmed[np.isfinite(risk.lowest_alarmed)]])
     low = max(float(shown_values.min(initial=1.0)) / 1.6, LOWEST_RISK)
     y = LogarithmicScale(low, max(min(float(shown_values.max(initial=0.0)) * 1.6, 1.0), 4 * low), *FRAME.y)
-    places = [x(time) for time in risk.times]
-
-    def points(values: Array) -> list[Point]:
-        return list(zip(places, (y(value) for value in values.tolist()), strict=True))
-
-    of_node = points(risk.probability)
+    places, bottom = [x(time) for time in risk.times], FRAME.y[0]
+    of_node = [(place, y(value)) for place, value in zip(places, risk.probability.tolist(), strict=True)]
+    lowest = zip(places, risk.lowest_alarmed.tolist(), strict=True)
     parts = [
         *_background(mistake, x, [(y(tick), percentage(tick)) for tick in y.ticks(4)]),
-        polyline(steps(points(threshold)), "threshold"),
-        polyline(of_node, "curve of-model"),
+        *(alarm_bar(alarm, x, (bottom - ALARM_HEIGHT, bottom)) for alarm in risk.alarms),
+        *(circle((place, y(value)), 1.8, "lowest") for place, value in lowest if np.isfinite(value)),
+        polyline(_interrupted(of_node, risk.times), "curve of-model"),
         *(
             circle(
                 point,
-                3 if value >= lowest else 1.8,
-                "mark alarmed" if value >= lowest else "mark of-model",
-                f"{day_name(time)}: {percentage(value)}",
+                3 if is_alarmed else 1.8,
+                "mark alarmed" if is_alarmed else "mark of-model",
+                f"{time_name(time)}: {percentage(value)}{', an alarm' if is_alarmed else ''}",
             )
-            for point, time, value, lowest in zip(of_node, risk.times, risk.probability, risk.threshold, strict=True)
+            for point, time, value, is_alarmed in zip(
+                of_node, risk.times, risk.probability.tolist(), risk.is_alarmed.tolist(), strict=True
+            )
         ),
     ]
-    return picture(FRAME, title, f"at most {percentage(float(risk.probability.max(initial=0.0)))}", parts)
+    return picture(FRAME, title, _risk_description(risk), parts)
+
+
+def _interrupted(points: list[Point], times: Times) -> list[Point]:
+    """Return points with a gap wherever a node was not scored: where times are further apart than usual."""
+    steps = np.diff(times)
+    if not len(steps):
+        return points
+    is_gap = np.append(steps > LONGEST_STEP * steps.min(), False)
+    gap = (np.nan, np.nan)
+    return [part for point, ends in zip(points, is_gap, strict=True) for part in ((point, gap) if ends else (point,))]
+
+
+def _risk_description(risk: RiskCurve) -> str:
+    most = percentage(float(risk.probability.max(initial=0.0)))
+    return f"at most {most}; {pluralize(len(risk.alarms), 'alarm')}"
 
 
 def _trace_description(trace: Trace) -> str:
@@ -108,11 +126,18 @@ def _background(mistake: Mistake, x: TimeScale, levels: list[tuple[float, str]])
         yield line((x(time), top), (x(time), bottom), "failure-line")
     if not mistake.is_miss:
         yield line((x(mistake.moment), top), (x(mistake.moment), bottom), "cursor")
-    middle = x(mistake.moment)
-    yield text((middle, FRAME.height - 6), day_name(mistake.moment), "tick")
+    yield from _dates(mistake, x)
+
+
+def _dates(mistake: Mistake, x: TimeScale) -> Iterator[Markup]:
+    """Draw the date of the mistake, and those of the edges where they do not overlap it."""
+    name, y = x.name(mistake.moment), FRAME.height - 6
+    half = LETTER_WIDTH * len(name) / 2
+    middle = min(x(mistake.moment), FRAME.width - half)
+    yield text((middle, y), name, "tick")
     for edge, time, anchor in ((x.start, mistake.start, "start"), (x.end, mistake.end, "end")):
-        if abs(edge - middle) > DATE_WIDTH:
-            yield text((edge, FRAME.height - 6), day_name(time), "tick", anchor)
+        if abs(edge - middle) > half + LETTER_WIDTH * (len(x.name(time)) + 1):
+            yield text((edge, y), x.name(time), "tick", anchor)
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -107,14 +107,6 @@ def band(lower: Sequence[Point], upper: Sequence[Point], class_: str) -> Markup:
 def path_commands(points: Sequence[Point]) -> str:
     """Return the path commands of a line through points; a single point between gaps becomes a dot."""
     return " ".join(f"M{_coordinates(run if len(run) > 1 else run * 2)}" for run in _runs(points))
-
-
-def steps(points: Sequence[Point]) -> list[Point]:
-    """Return the corners of a step line: each height holds until the next place."""
-    corners: list[Point] = []
-    for (x, y), (next_x, _) in pairwise(points):
-        corners += [(x, y), (next_x, y)]
-    return [*corners, points[-1]] if points else []
 
 
 def _coordinates(points: Sequence[Point]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pipelines.report.charts.axes import x_axis
-from pipelines.report.charts.scales import TimeScale, day_name
+from pipelines.report.charts.scales import TimeScale, time_name
 from pipelines.report.charts.svg import Frame, element, line, picture, rectangle, text
 from pipelines.report.terms import hours
 from serving.formats import pluralize
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from pipelines.report.values.node_periods import NodePeriods
-    from pipelines.report.values.node_timelines import FailureMark, NodeTimeline, Timelines
+    from pipelines.report.values.node_timelines import FailureMark, HeldAlarm, NodeTimeline, Timelines
 
 WIDE: Final = Frame(960, 0, top=8, right=14, bottom=30, left=132)
 NARROW: Final = Frame(360, 0, top=8, right=8, bottom=28, left=92)
@@ -37,7 +37,7 @@ UNKNOWN_OUTCOME: Final = ("untold", "it is unknown what followed")
 
 
 def draw(timelines: Timelines, title: str, layout: Frame = WIDE) -> Markup:
-    """Draw a row for each node: alarms as bars, failures as marks, maintenance and blind periods as shades."""
+    """Draw a row for each node: alarms as bars for as long as they hold, failures as marks, other periods as shades."""
     frame = replace(layout, height=layout.top + ROW * len(timelines.nodes) + layout.bottom)
     x = TimeScale(timelines.start, timelines.end, *frame.x)
     parts = [
@@ -59,7 +59,7 @@ def shortened(name: str, longest: int) -> str:
 
 def _description(timeline: NodeTimeline) -> str:
     caught = sum(not np.isnan(failure.lead_hours) for failure in timeline.failures)
-    failures, alarms = pluralize(len(timeline.failures), "failure"), pluralize(len(timeline.alarms), "alarm episode")
+    failures, alarms = pluralize(len(timeline.failures), "failure"), pluralize(len(timeline.alarms), "alarm")
     return f"{timeline.node}: {failures}, {caught} caught, {alarms}"
 
 
@@ -68,25 +68,26 @@ def _row(timeline: NodeTimeline, x: TimeScale, y: float, longest: int) -> Iterat
     label = text((x.start - 8, y + 4), shortened(timeline.node, longest), "label", "end")
     yield element("g", element("title", timeline.node), label)
     yield from _shades(timeline.maintenance, x, (y - 8, y + 8), "maintenance", "maintenance")
-    for episode in timeline.alarms:
-        class_, outcome = OUTCOMES.get(episode.label, UNKNOWN_OUTCOME)
-        end = min(episode.end, x.high)
-        period = f"{pluralize(episode.alarms, 'alarm')} from {day_name(episode.start)} to {day_name(end)}"
-        yield rectangle(
-            (x(episode.start), y - ALARM_HEIGHT / 2),
-            (x(end), y + ALARM_HEIGHT / 2),
-            f"alarm {class_}",
-            f"{timeline.node}: {period}, {outcome}",
-            min_width=2,
-        )
+    for alarm in timeline.alarms:
+        yield alarm_bar(alarm, x, (y - ALARM_HEIGHT / 2, y + ALARM_HEIGHT / 2), f"{timeline.node}: ")
     yield from _shades(timeline.repairs, x, (y - 1.5, y + 1.5), "repair", "down")
     for failure in timeline.failures:
         yield _failure(failure, timeline.node, x(failure.start), y)
 
 
+def alarm_bar(alarm: HeldAlarm, x: TimeScale, edges: tuple[float, float], of_node: str = "") -> Markup:
+    """Draw an alarm over the part of its time that is on the axis, in the colour of what followed it."""
+    class_, outcome = OUTCOMES.get(alarm.label, UNKNOWN_OUTCOME)
+    start, end = max(alarm.start, x.low), min(alarm.end, x.high)
+    tip = f"{of_node}alarm from {time_name(alarm.start)} to {time_name(alarm.end)}, {outcome}"
+    return rectangle((x(start), edges[0]), (x(end), edges[1]), f"alarm {class_}", tip, min_width=2)
+
+
 def _shades(periods: NodePeriods, x: TimeScale, edges: tuple[float, float], class_: str, name: str) -> Iterator[Markup]:
     for start, end in zip(periods.start, periods.end, strict=True):
-        yield rectangle((x(start), edges[0]), (x(end), edges[1]), class_, f"{name}, {day_name(start)}", min_width=1.5)
+        yield rectangle(
+            (x(start), edges[0]), (x(end), edges[1]), class_, f"{name} from {time_name(start)}", min_width=1.5
+        )
 
 
 def _failure(failure: FailureMark, node: str, x: float, y: float) -> Markup:
@@ -94,5 +95,5 @@ def _failure(failure: FailureMark, node: str, x: float, y: float) -> Markup:
     is_caught = not np.isnan(failure.lead_hours)
     outcome = f"caught {hours(failure.lead_hours)} ahead" if is_caught else "missed"
     corners = f"M{x:.1f} {y - MARK:.1f}l{MARK} {MARK}l-{MARK} {MARK}l-{MARK} -{MARK}Z"
-    tip = element("title", f"{node} failed on {day_name(failure.start)}: {outcome}")
+    tip = element("title", f"{node} failed on {time_name(failure.start)}: {outcome}")
     return element("path", tip, d=corners, class_="failure caught" if is_caught else "failure missed")

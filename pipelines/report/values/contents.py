@@ -59,7 +59,7 @@ def gather_contents(
     studies = tuple(study_horizon(backtest, hindsight, horizon) for horizon in backtest.evaluations)
     evaluated = [study for study in studies if backtest.replay.is_judged(study.horizon).any()] or studies
     main = min(evaluated, key=lambda study: abs(study.horizon - settings.policy.horizon))
-    replay, step = backtest.replay, backtest.replay.setup.design.every
+    replay = backtest.replay
     review = MistakeReview.of(main, replay, hindsight, np.random.default_rng(settings.model.random_seed))
     return Contents(
         backtest,
@@ -68,7 +68,7 @@ def gather_contents(
         len(np.unique(replay.rows.node)),
         studies,
         main,
-        node_timelines(main.history, hindsight, replay.window, step),
+        node_timelines(main.history, hindsight, replay.window, main.horizon),
         review.misses(),
         review.false_alarms(),
         (live.scores if live else None) or replayed_scores(replay, hindsight, main.horizon, review.peers),

@@ -1,9 +1,8 @@
-"""Reads one node's metrics over a few weeks with its fleet's: what an engineer would look at to see the cause."""
+"""Reads one node's metrics around a time with its fleet's: what an engineer would look at to see the cause."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,13 +18,13 @@ from features.telemetry.on_change import OnChangeSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from data.view import View
 
 MOST_POINTS: Final = 120
 METRICS_A_READ: Final = 8
-RECENT: Final = timedelta(days=3)  # before the moment: a change of these days counts as a movement
+RECENT: Final = 0.15  # of the time shown before the moment: a change in this part counts as a movement
 FLEET_QUANTILES: Final = (0.1, 0.5, 0.9)
 NORMAL_SPREAD: Final = 2.56  # standard deviations from the 10% to the 90% quantile of a normal distribution
 LEAST_MOVEMENT: Final = 0.1  # in spreads
@@ -49,18 +48,18 @@ class Trace:
     high: Array
 
     def movement(self, time: np.datetime64) -> float:
-        """Return how far the node moved against its fleet in the days before a time, in the fleet's spreads."""
+        """Return how far the node moved against its fleet shortly before a time, in the fleet's spreads."""
         spread = np.fmax((self.high - self.low) / NORMAL_SPREAD, LEAST_SPREAD * np.abs(self.middle))
         deviation = (self.value - self.middle) / np.where(spread > 0, spread, 1.0)
-        recent = (self.times > time - to_step(RECENT)) & (self.times <= time)
-        before = self.times <= time - to_step(RECENT)
+        begin = time - RECENT * (time - self.times[0]) if len(self.times) else time
+        recent, before = (self.times > begin) & (self.times <= time), self.times <= begin
         moved = abs(finite_mean(deviation[recent]) - finite_mean(deviation[before]))
         return 0.0 if np.isnan(moved) else float(moved)
 
 
 @dataclass(frozen=True, slots=True)
 class TraceReader:
-    """Reads the metrics of a node and its peers over some weeks."""
+    """Reads the metrics of a node and its peers from a start to an end."""
 
     view: View
     names: tuple[str, ...]  # sorted: the node and its peers

@@ -24,18 +24,17 @@ MOST_ALARMED: Final = 10  # nodes that had alarms and did not fail
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmEpisode:
-    """An episode of alarms: from its first alarm to one step after its last one."""
+class HeldAlarm:
+    """An alarm, from the forecast that raised it to the end of the horizon, for which it holds."""
 
     start: np.datetime64
     end: np.datetime64
-    alarms: int
     label: float  # 1: a failure followed; 0: none did; NaN: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class FailureMark:
-    """A failure, and how many hours ahead the first alarm came; NaN if none did."""
+    """A failure, and how many hours ahead its alarm came; NaN if none did."""
 
     start: np.datetime64
     lead_hours: float
@@ -46,7 +45,7 @@ class NodeTimeline:
     """One node's row of the timeline."""
 
     node: str
-    alarms: tuple[AlarmEpisode, ...]
+    alarms: tuple[HeldAlarm, ...]
     failures: tuple[FailureMark, ...]
     repairs: NodePeriods
     maintenance: NodePeriods
@@ -63,12 +62,15 @@ class Timelines:
     left_out: int
 
 
-def node_timelines(history: AlarmHistory, hindsight: View, window: BacktestWindow, step: timedelta) -> Timelines:
-    """Select the nodes that failed most, then those that had most alarms without failing."""
+def node_timelines(history: AlarmHistory, hindsight: View, window: BacktestWindow, horizon: timedelta) -> Timelines:
+    """Select the nodes that failed most, then those that had most alarms without failing.
+
+    An alarm holds for the horizon.
+    """
     start, end = to_numpy(window.start), to_numpy(window.end)
     size, failed_node, alarmed_node = len(history.names), history.failures.node, history.episodes.node
     failures = np.bincount(failed_node[failed_node >= 0], minlength=size)
-    alarms = np.bincount(alarmed_node, weights=history.episodes.alarms, minlength=size).astype(np.int64)
+    alarms = np.bincount(alarmed_node, minlength=size)
     of_interest = np.flatnonzero((failures > 0) | (alarms > 0))
     ranked = of_interest[np.lexsort((-alarms[of_interest], -failures[of_interest]))]
     failed, alarmed = ranked[failures[ranked] > 0], ranked[failures[ranked] == 0]
@@ -84,7 +86,7 @@ def node_timelines(history: AlarmHistory, hindsight: View, window: BacktestWindo
         tuple(
             NodeTimeline(
                 name,
-                _alarms(history, node, to_step(step)),
+                held_alarms(history, node, horizon),
                 _failures(history, node),
                 repairs[name].within(start, end),
                 maintenance[name].within(start, end),
@@ -95,10 +97,11 @@ def node_timelines(history: AlarmHistory, hindsight: View, window: BacktestWindo
     )
 
 
-def _alarms(history: AlarmHistory, node: int, step: np.timedelta64) -> tuple[AlarmEpisode, ...]:
-    episodes = history.episodes
+def held_alarms(history: AlarmHistory, node: int, horizon: timedelta) -> tuple[HeldAlarm, ...]:
+    """Return the alarms of one node, in the order of time."""
+    episodes, held = history.episodes, to_step(horizon)
     return tuple(
-        AlarmEpisode(episodes.first[i], episodes.last[i] + step, int(episodes.alarms[i]), float(episodes.label[i]))
+        HeldAlarm(episodes.first[i], episodes.last[i] + held, float(episodes.label[i]))
         for i in np.flatnonzero(episodes.node == node)
     )
 

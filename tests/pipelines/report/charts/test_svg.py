@@ -17,7 +17,6 @@ from pipelines.report.charts.svg import (
     picture,
     polyline,
     rectangle,
-    steps,
     text,
 )
 
@@ -58,11 +57,6 @@ def test_a_band_is_closed_and_interrupted_where_an_edge_is_missing() -> None:
     drawn = band([(0.0, 1.0), (1.0, 1.0), (2.0, math.nan)], [(0.0, 3.0), (1.0, 4.0), (2.0, 5.0)], "k")
     assert drawn == '<path d="M0 1L1 1L1 4L0 3Z" class="k"/>'
     assert band([], [], "k") == ""
-
-
-def test_a_step_line_holds_each_height_until_the_next_place() -> None:
-    assert steps([(0, 1), (2, 3), (4, 5)]) == [(0, 1), (2, 1), (2, 3), (4, 3), (4, 5)]
-    assert steps([]) == []
 
 
 @pytest.mark.parametrize(("start", "end"), [((5.0, 7.0), (1.0, 2.0)), ((1.0, 2.0), (5.0, 7.0))])
