@@ -14,7 +14,7 @@ from data.schema import BUCKET_END
 from features.grid import Grid, to_datetime, to_step
 from models.audit.arrivals import ArrivalCounts, read_counts
 from models.audit.permutation import LabelledCases
-from models.audit.probe_forecast import ProbeForecast, make_probe
+from models.audit.probe_forecast import ProbeForecast, make_probe, middle_horizon
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ class AuditContext:
 
     @property
     def every(self) -> timedelta:
-        """Return the days between forecasts."""
+        """Return the time between forecasts."""
         return self.material.setup.design.every
 
     @property
@@ -77,15 +77,31 @@ class AuditContext:
         """The records as they were known at the window's end."""
         return self.material.hindsight.narrow(self.material.window.end)
 
+    @property
+    def history_start(self) -> datetime | None:
+        """Return the time before which records do not count, if there is one."""
+        return self.material.setup.history_start
+
     @cached_property
     def events(self) -> pl.DataFrame:
-        """All events."""
-        return self.material.hindsight.events()
+        """The events of the history."""
+        events, start = self.material.hindsight.events(), self.history_start
+        return events if start is None else events.filter(pl.col("start") >= start)
 
     @cached_property
     def failures(self) -> pl.DataFrame:
-        """The merged failures up to the window's end."""
-        return merge_failures(self.events).filter(pl.col("start") <= self.material.window.end)
+        """The merged failures of the history up to the window's end."""
+        repeat = self.material.setup.design.repeat_within(middle_horizon(self.material.setup))
+        return merge_failures(self.events, repeat).filter(pl.col("start") <= self.material.window.end)
+
+    @cached_property
+    def nodes(self) -> pl.DataFrame:
+        """The inventory of the history: its nodes are observed from its start on at the earliest."""
+        nodes, start = self.known.nodes(), self.history_start
+        if start is None:
+            return nodes
+        remaining = nodes.filter(pl.col("observed_until").is_null() | (pl.col("observed_until") > start))
+        return remaining.with_columns(observed_from=pl.max_horizontal("observed_from", pl.lit(start)))
 
     @cached_property
     def row_counts(self) -> pl.DataFrame:

@@ -133,22 +133,25 @@ def _idle_failures(context: AuditContext) -> Finding:
 
 def _lifetimes(context: AuditContext) -> inventory.NodeLifetimes:
     end = to_numpy(context.material.window.end)
-    return inventory.NodeLifetimes.of(context.known.nodes(), context.failures, end)
+    return inventory.NodeLifetimes.of(context.nodes, context.failures, end)
 
 
 def _fleet_failures(context: AuditContext) -> planned_work.FleetFailures:
-    return planned_work.FleetFailures.of(context.known.nodes(), context.failures)
+    return planned_work.FleetFailures.of(context.nodes, context.failures)
 
 
 def _collector_outages(context: AuditContext) -> Finding:
-    blind, step = context.material.hindsight.blind(), to_step(context.every)
+    blind, row_counts, step = context.material.hindsight.blind(), context.row_counts, to_step(context.every)
+    if context.history_start is not None:
+        blind = blind.filter(pl.col("end").is_null() | (pl.col("end") > context.history_start))
+        row_counts = row_counts.filter(pl.col(BUCKET_END) > context.history_start)
     outages = to_times(blind["start"]), to_times(blind["end"])
     if not context.is_sparse:
         step = min(step, context.width)
-        start, end = collector_outages.find_outages(*reporting_nodes(context.row_counts), context.width)
+        start, end = collector_outages.find_outages(*reporting_nodes(row_counts), context.width)
         outages = np.concatenate([outages[0], start]), np.concatenate([outages[1], end])
         if not len(outages[0]):
-            return collector_outages.no_outages(context.row_counts[BUCKET_END].n_unique())
+            return collector_outages.no_outages(row_counts[BUCKET_END].n_unique())
     failures = context.failures[NODE].to_list(), to_times(context.failures["start"])
     return collector_outages.check(failures, outages, step, context.rng())
 
@@ -161,7 +164,7 @@ def _constant_columns(context: AuditContext) -> Finding:
     ranges = {}
     for metric in context.metrics:
         low, high = (bucket_column(metric, part) for part in ("min", "max"))
-        values = context.known.buckets([low, high])
+        values = context.known.buckets([low, high], context.history_start)
         ranges[metric] = values.select(pl.col(low).drop_nans().min(), pl.col(high).drop_nans().max()).row(0)
     return column_lifetimes.check_constant(ranges)
 

@@ -56,18 +56,20 @@ def audit(settings: Settings, test_start: datetime | None) -> AuditReport:
         hindsight = hindsight_view(store, records)
         window = evaluation_window(settings, records, hindsight, test_start)
         setup = training_setup(settings, store.telemetry.metrics())
-        arrived = arrivals(store, setup.design.horizons[-1])
+        arrived = arrivals(store, setup.design.horizons[-1], setup.history_start)
         material = AuditMaterial(hindsight, window, setup, arrived, middle(settings.forecast.alarm_rates))
         findings = run(material, lambda stage: progress(stage, 0, 0))
     return AuditReport(settings.fleet.name, window.start, window.end, time.monotonic() - began, findings)
 
 
-def arrivals(store: Store, longest: timedelta) -> Arrivals:
-    """Count how rows of telemetry arrived; those that were available too early are in quarantine."""
+def arrivals(store: Store, longest: timedelta, start: datetime | None = None) -> Arrivals:
+    """Count how rows of telemetry arrived, from a start on; those that were available too early are in quarantine."""
     if not store.telemetry.metrics():
         return Arrivals(0, 0, 0, 0)
     early = Quarantine(store.quarantine).read().filter(table="telemetry", reason=TOO_EARLY)
     rows = store.telemetry.table.scan()
+    if start is not None:
+        early, rows = early.filter(pl.col(TS) >= start), rows.filter(pl.col(TS) >= start)
     is_at_once = pl.col(AVAILABLE_AT) == pl.col(TS)
     count, at_once = rows.select(rows=pl.len(), at_once=is_at_once.sum()).collect().row(0)
     groups = rows.group_by(AVAILABLE_AT).agg(span=pl.col(TS).max() - pl.col(TS).min(), rows=pl.len())

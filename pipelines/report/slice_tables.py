@@ -9,7 +9,7 @@ from models.evaluation.slices.groups import AGE, CAUSE, HISTORY, NOT_GIVEN, WORK
 from pipelines.output.backtest_notes import expected_failures, slice_name
 from pipelines.output.estimates import with_interval
 from pipelines.report.terms import percentage, typeset
-from serving.formats import pluralize
+from serving.formats import number, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ TITLES: Final = {
 PLURALS: Final = {"rack": "racks", "hardware": "models", "partition": "partitions", CAUSE: "causes"}
 HEADS: Final = ("failures", "caught", "expected", "observed / expected", "precision", "share of alarms", "node-days")
 CAUSE_HEADS: Final = ("failures", "caught")
+WHOLE_NODE_DAYS: Final = 10
 WHOLE_FLEET: Final = "the whole fleet"
 
 
@@ -102,8 +103,13 @@ def _cells(part: Slice) -> tuple[str, ...]:
         with_interval(figures["observed_over_expected"], typeset),
         with_interval(figures["precision"], percentage),
         percentage(part.share_of_alarms),
-        f"{part.node_days:,}",
+        _node_days(part.node_days),
     )
+
+
+def _node_days(days: float) -> str:
+    """Return whole node-days; of a few, with which short forecasts are evaluated, two digits."""
+    return f"{days:,.0f}" if days >= WHOLE_NODE_DAYS else number(days, 2)
 
 
 def _cause_cells(part: Slice) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.audit.finding import Finding, Severity
+from serving.formats import date_or_minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +28,8 @@ STYLES: Final = {
 def show_audit(report: AuditReport, console: Console) -> None:
     """Print every finding, the worst first."""
     console.print(
-        f"{report.fleet}: {len(report.findings)} tests of the forecasts from {report.test_start:%Y-%m-%d} to "
-        f"{report.test_end:%Y-%m-%d}, in {report.seconds:.0f} s",
+        f"{report.fleet}: {len(report.findings)} tests of the forecasts from {date_or_minute(report.test_start)} to "
+        f"{date_or_minute(report.test_end)}, in {report.seconds:.0f} s",
         soft_wrap=True,
         highlight=False,
         end="\n\n",

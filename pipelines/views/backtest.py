@@ -78,7 +78,8 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
     console.print(Text(_summary(backtest)), soft_wrap=True, end="\n\n")
     rate = backtest.budgets.headline_rate
     for horizon, evaluation in backtest.evaluations.items():
-        console.print(figures_table(horizon, evaluation, rate, nodes_at_risk(backtest, horizon)))
+        console.print(Text(heading(horizon, rate, nodes_at_risk(backtest, horizon)), "bold"), soft_wrap=True)
+        console.print(figures_table(horizon, evaluation, rate))
         console.print(intervals_table(evaluation, rate))
         print_lines(console, (f"  {note}" for note in horizon_notes(backtest, horizon)))
         console.print()
@@ -92,11 +93,14 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
         console.print(Text(f"state kept in {backtest.state_folder}"), soft_wrap=True)
 
 
-def figures_table(horizon: timedelta, evaluation: Evaluation, rate: float, at_risk: int) -> Table:
+def heading(horizon: timedelta, rate: float, at_risk: int) -> str:
+    """Return the heading of a horizon's tables: how far ahead, and how many alarms."""
+    return f"{duration(horizon)} ahead, {alarm_rate(rate)} ({alarms_of(rate, at_risk)})"
+
+
+def figures_table(horizon: timedelta, evaluation: Evaluation, rate: float) -> Table:
     """Return a table of every model's figures at one horizon, within 80 columns."""
-    title = f"{duration(horizon)} ahead, {alarm_rate(rate)} ({alarms_of(rate, at_risk)})"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.heading, justify="right", no_wrap=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 from models.tuning.confirmation import CAUGHT, LOSS, PRECISION
 from pipelines.analysis.tune import settings_snippet
 from pipelines.views.tables import print_lines
-from serving.formats import duration
+from serving.formats import date_or_minute, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,10 @@ def _heading(report: TuneReport) -> Iterator[str]:
         f"{report.fleet}: {report.failures:,} failures to learn from, in {report.rows:,} rows known at "
         f"{report.known_until:%Y-%m-%d %H:%M} UTC"
     )
+    chosen, confirmed = date_or_minute(report.chosen_from), date_or_minute(report.confirmed_from)
     yield (
         f"{report.tried} settings tried{early}, in {report.seconds / 60:.1f} minutes; chosen on "
-        f"{report.chosen_from:%Y-%m-%d} to {report.confirmed_from:%Y-%m-%d}, confirmed on the time after that"
+        f"{chosen} to {confirmed}, confirmed on the time after that"
     )
 
 

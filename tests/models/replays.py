@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 SPLIT = START + 30 * DAY
 WINDOW = BacktestWindow(SPLIT, START + 45 * DAY)
-HORIZONS = (1.0, 3.0, 7.0)
+HORIZONS = (DAY, 3 * DAY, 7 * DAY)
 
 
 def setup_of(metrics: tuple[Metric, ...] = METRICS, min_failures: int = 10) -> Setup:
     return Setup(
-        design=Design(HORIZONS, 1.0, Coverage("seen_n", 0.5) if metrics else None, 5.0),
-        recipe=Recipe(Params(trees=10, leaves=4, min_child=5, seeds=2), 3, 1.0),
+        design=Design(HORIZONS, DAY, Coverage("seen_n", 0.5) if metrics else None, 5.0),
+        recipe=Recipe(Params(trees=10, leaves=4, min_child=5, seeds=2), 3, DAY),
         metrics=metrics,
         windows=(DAY, 2 * DAY, 7 * DAY),
         rule=(),

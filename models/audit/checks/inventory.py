@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.stats import poisson
 
+from data.durations import format_duration
 from data.schema import NODE
 from features.grid import locate, to_times
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity
@@ -136,7 +138,11 @@ def check_comes_with_failure(lifetimes: NodeLifetimes, step_days: float) -> Find
     early = int(np.count_nonzero(lifetimes.fails & (lifetimes.first < lifetimes.observed_from)))
     before = f"; {early:,} of them fail before that" if early else ""
     fix = "set observed_from to when a node came into service: before it, its failures can't be forecast"
-    return _finding(result, f"are listed only from their first failure on (within {step_days:g} d){before}", fix)
+    return _finding(
+        result,
+        f"are listed only from their first failure on (within {format_duration(timedelta(days=step_days))}){before}",
+        fix,
+    )
 
 
 def check_leaves_with_failure(lifetimes: NodeLifetimes, step_days: float) -> Finding:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from data.durations import format_duration
 from data.schema import NODE, EventKind
 from models.audit.finding import MOST_EXAMPLES, Finding, Severity, inconclusive
 from models.audit.significance import RELEVANT_SHARE
@@ -69,8 +70,8 @@ def check_in_bulk(events: pl.DataFrame, longest: timedelta) -> Finding:
         IN_BULK,
         hits.sort("recorded_at"),
         failures.height,
-        f"failures share {moments:,} moments of recording with others that began over {longest.days} days apart; "
-        f"{late:,} were recorded over {longest.days} days late",
+        f"failures share {moments:,} moments of recording with others that began over {format_duration(longest)} "
+        f"apart; {late:,} were recorded over {format_duration(longest)} late",
         "give recorded_at of the original entry, not of the export: a live forecast knew these failures sooner, "
         "or never",
     )
@@ -131,7 +132,7 @@ def check_telemetry_in_bulk(arrivals: Arrivals, longest: timedelta) -> Finding:
         TELEMETRY_IN_BULK,
         _severity(arrivals.bulk, share),
         f"{arrivals.bulk:,} of {arrivals.rows:,} rows became known in one moment with others measured over "
-        f"{longest.days} days apart; reported as 'found' from {RELEVANT_SHARE:.0%}",
+        f"{format_duration(longest)} apart; reported as 'found' from {RELEVANT_SHARE:.0%}",
         share,
         RELEVANT_SHARE,
         fix="give available_at of the first arrival, not of the export" if arrivals.bulk else "",

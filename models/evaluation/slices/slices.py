@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from models.evaluation.slices.pooling import SliceLayout
     from models.evaluation.slices.sums import ModelAlarms, SliceSums
 
+NODE_DAY_DECIMALS: Final = 3
 QUOTIENTS: Final = {
     "caught_share": ("caught", "failures"),
     "precision": ("hits", "kept_alarms"),
@@ -39,7 +40,7 @@ class Slice:
 
     label: str
     pooled: int  # so many groups with few failures are counted together here; 0: a single group
-    node_days: int
+    node_days: float
     alarms: int
     share_of_alarms: float | None
     failures: int
@@ -51,7 +52,7 @@ class Slice:
     def to_json(self) -> dict[str, object]:
         """Return counts and figures by name; those of node-days and alarms only where it has node-days."""
         of_rows = {
-            "node_days": self.node_days,
+            "node_days": round(self.node_days, NODE_DAY_DECIMALS),
             "alarms": self.alarms,
             "share_of_alarms": self.share_of_alarms,
             "failures_expected": self.expected_failures,
@@ -177,7 +178,7 @@ def _slice(alarms: ModelAlarms, layout: SliceLayout, position: int, draws: Slice
     return Slice(
         layout.labels[position],
         layout.pooled[position],
-        round(sums["rows"] * in_days(alarms.context.cases.every)),
+        sums["rows"] * in_days(alarms.context.cases.every),
         int(sums["alarms"]),
         quotient(sums["alarms"], len(alarms.outcome.rows)),
         int(sums["failures"]),

@@ -126,7 +126,7 @@ class MistakeReview:
             attribution.reasons,
             self._risk(int(study.node[row]), start, end),
             self._traces(reader, moment, () if is_miss else attribution.metrics),
-            _failures_within(self.hindsight, name, start, end),
+            self._failures(name, start, end),
             event_periods(self.hindsight, [name], EventKind.FAILURE)[name].within(start, end),
             event_periods(self.hindsight, [name], EventKind.MAINTENANCE)[name].within(start, end),
         )
@@ -141,6 +141,12 @@ class MistakeReview:
         )
         first = moment - before if setup.history_start is None else max(moment - before, to_numpy(setup.history_start))
         return min(first, moment - to_step(setup.design.every)), max(min(moment + after, self.known_until), moment)
+
+    def _failures(self, node: str, start: np.datetime64, end: np.datetime64) -> Times:
+        of_node = self.hindsight.events().filter(pl.col(NODE) == node)
+        outages = merge_failures(of_node, self.replay.setup.design.repeat_within(self.study.horizon))
+        starts = to_times(outages["start"])
+        return starts[(starts >= start) & (starts <= end)]
 
     def _risk(self, node: int, start: np.datetime64, end: np.datetime64) -> RiskCurve:
         study = self.study
@@ -164,11 +170,6 @@ class MistakeReview:
         if strongest:
             return tuple(reader.traces([metrics[name] for name in strongest[:MOST_METRICS]]))
         return tuple(moved_most(reader.traces(metrics.values()), moment, MOST_METRICS))
-
-
-def _failures_within(hindsight: View, node: str, start: np.datetime64, end: np.datetime64) -> Times:
-    starts = to_times(merge_failures(hindsight.events().filter(pl.col(NODE) == node))["start"])
-    return starts[(starts >= start) & (starts <= end)]
 
 
 def _first_of_each_node(ordered: NDArray[np.intp], node: NDArray[np.int32], count: int) -> NDArray[np.intp]:

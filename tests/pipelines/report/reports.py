@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import polars as pl
 from models.backtest.replay import BacktestWindow
 from models.backtest.run import run_backtest
 from pipelines.report.values.contents import Contents, gather_contents
-from pipelines.settings.schema import FleetSettings, ForecastSettings, Settings
+from pipelines.settings.schema import FleetSettings, ForecastSettings, PolicySettings, Settings
 from pipelines.wiring.training_setup import evaluation_options
 from tests.features.fleets import DAY, START
 from tests.models.replays import HORIZONS, WINDOW, made_up, setup_of
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from tests.features.fleets import Fleet
 
 LONG = BacktestWindow(START + 18 * DAY, START + 49 * DAY)  # enough failures for intervals
+SHORT = BacktestWindow(START + 18 * DAY, START + 24 * DAY)
+SHORT_HORIZONS = (timedelta(hours=6), timedelta(hours=24))
+HISTORY_START = START + 16 * DAY
 MADE_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 SETTINGS = Settings(
     fleet=FleetSettings(name="made up"),
-    forecast=ForecastSettings(horizons_days=HORIZONS, alarm_shares=(0.05, 0.1, 0.2)),
+    forecast=ForecastSettings(horizons=HORIZONS, alarm_rates=(0.08, 0.1, 0.2)),
 )
 HOSTILE = "<script>alert(1)</script>"
 
@@ -49,6 +52,22 @@ def contents(
 def whole() -> Contents:
     """The report's contents for the made-up fleet."""
     return contents(made_up(), LONG)
+
+
+@cache
+def every_six_hours() -> Contents:
+    """The contents of forecasts every 6 hours over the next 6 and 24, with a history that begins after the records."""
+    settings = Settings(
+        fleet=FleetSettings(name="made up"),
+        forecast=ForecastSettings(horizons=SHORT_HORIZONS, every=SHORT_HORIZONS[0], alarm_rates=(0.08, 0.1, 0.2)),
+        policy=PolicySettings(horizon=SHORT_HORIZONS[0]),
+    )
+    setup = setup_of(made_up().metrics)
+    design = replace(setup.design, horizons=SHORT_HORIZONS, every=SHORT_HORIZONS[0])
+    setup = replace(setup, design=design, history_start=HISTORY_START)
+    options, view = evaluation_options(settings), made_up().view()
+    backtest = run_backtest(view, SHORT, setup, options, lambda *_: None)
+    return gather_contents(backtest, view, settings, MADE_AT)
 
 
 @cache

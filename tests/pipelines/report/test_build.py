@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from data.errors import EmptyTableError, SettingsError
+from data.errors import EmptyTableError, SettingsError, TooLittleDataError
 from data.time_grid import EPOCH
 from pipelines.main import main
 from pipelines.report.build import build_report
@@ -14,7 +14,7 @@ from pipelines.wiring import wiring
 from pipelines.wiring.as_of import evaluation_window
 from pipelines.wiring.training_setup import hindsight_view
 from tests.pipelines.made_up import merge_all
-from tests.pipelines.records import DAYS, START, write_folder
+from tests.pipelines.records import DAYS, NODES, START, write_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from models.backtest.replay import BacktestWindow
     from pipelines.settings.schema import Settings
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,31 @@ def test_at_most_half_of_the_records_is_evaluated(settings: Settings) -> None:
     half = window(settings)
     assert half.end - half.start == (half.end - (START - 10 * DAY)) / 2
     assert (half.start - EPOCH) % DAY == timedelta(0)
+
+
+def with_forecast(settings: Settings, **changes: object) -> Settings:
+    return settings.model_copy(update={"forecast": settings.forecast.model_copy(update=changes)})
+
+
+def test_the_history_start_divides_the_records_as_if_they_began_there(settings: Settings) -> None:
+    history = START + 40 * DAY
+    half = window(with_forecast(settings, history_start=history.date()))
+    assert half.end - half.start == (half.end - history) / 2
+    earlier = with_forecast(settings, history_start=(START - 20 * DAY).date())
+    assert window(earlier) == window(settings)
+    with pytest.raises(TooLittleDataError, match="the history begins at 2024-03-21 00:00 UTC, and no midnight"):
+        window(with_forecast(settings, history_start=(START + DAYS * DAY).date()))
+    with pytest.raises(SettingsError, match="2024-02-09 12:00 is not after 2024-02-10, where the history begins"):
+        window(with_forecast(settings, history_start=history.date()), history - DAY / 2)
+
+
+def test_a_window_is_not_longer_than_can_be_evaluated(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.wiring.as_of.MOST_FORECASTS", 10 * NODES)
+    ten_days = window(settings)
+    assert ten_days.end - ten_days.start == 10 * DAY
+    hourly = settings.model_copy(update={"buckets": settings.buckets.model_copy(update={"width": HOUR})})
+    ten_hours = window(with_forecast(hourly, every=HOUR))
+    assert ten_hours.end - ten_hours.start == 10 * HOUR
 
 
 def test_a_given_start_is_used_but_not_one_after_the_records(settings: Settings) -> None:
@@ -102,9 +127,9 @@ def test_a_backtest_writes_a_page_in_addition_to_its_figures(
         "--test-end",
         "2024-03-10",
         "--set",
-        "forecast.horizons_days=[3]",
+        'forecast.horizons=["3d"]',
         "--set",
-        "policy.horizon_days=3",
+        "policy.horizon=3d",
     ]
     assert main(["backtest", *options, "--report", str(tmp_path / "back.html")]) == 0
     page = (tmp_path / "back.html").read_text(encoding="utf-8")

@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from models.metrics.estimate import Estimate
 from pipelines.report.charts import baselines, budget_curve, lead_times, reliability, sparkline, timeline
+from pipelines.report.charts.scales import time_name
 from pipelines.report.headline import headline
 from pipelines.report.render import render
 from pipelines.report.terms import percentage
@@ -15,10 +17,12 @@ from pipelines.report.values.contents import Contents
 from pipelines.settings.schema import FleetSettings
 from tests.models.replays import made_up
 from tests.pipelines.report.reports import (
+    HISTORY_START,
     HOSTILE,
     SETTINGS,
     alone,
     contents,
+    every_six_hours,
     low_support,
     quiet,
     renamed,
@@ -95,10 +99,42 @@ def test_pictures_have_a_title_for_people_who_cannot_see_them(page: str) -> None
 def test_the_headline_and_every_horizon_are_on_it(page: str) -> None:
     assert f"<h1>{headline(whole().main)}</h1>" in page
     for days in (1, 3, 7):
-        assert f'id="within-{days}"' in page
-        assert f"body:has(#within-{days}:checked) .within-{days}" in page
+        assert f'id="within-{days}d"' in page
+        assert f"body:has(#within-{days}d:checked) .within-{days}d " in page
     assert page.count(" checked>") == 1
-    assert page.count("horizon within-7 first") == 3
+    assert page.count("horizon within-7d first") == 3
+
+
+def test_short_forecasts_have_their_own_ids_and_are_written_in_hours() -> None:
+    page = render(every_six_hours())
+    assert 'id="within-6h"' in page
+    assert 'id="within-1d"' in page
+    assert "a forecast every 6 h" in page
+    assert "The alarm held for 6 h, and no failure came." in page
+    assert f"from {HISTORY_START:%Y-%m-%d} on (forecast.history_start)" in page
+    assert not re.search(r"\d days? ahead", page)
+
+
+def test_each_alarm_is_drawn_for_as_long_as_it_holds() -> None:
+    timelines = every_six_hours().timelines
+    drawn = timeline.draw(timelines, "t")
+    for node in timelines.nodes:
+        for alarm in node.alarms:
+            assert f"{node.node}: alarm from {time_name(alarm.start)} to {time_name(alarm.end)}, " in drawn
+    assert re.search(r"alarm from \d+ \w+ (06:00 to \d+ \w+ 12:00|12:00 to \d+ \w+ 18:00)", drawn)
+
+
+def test_a_forecast_is_interrupted_where_a_node_was_not_scored() -> None:
+    mistake = whole().false_alarms[0]
+    whole_line = sparkline.draw_risk(mistake, "t")
+    risk, kept = mistake.risk, np.arange(len(mistake.risk.times)) != 1
+    parts = ("times", "probability", "is_alarmed", "lowest_alarmed")
+    gappy = replace(risk, **{part: getattr(risk, part)[kept] for part in parts})
+    line = re.compile(r'<path d="([^"]*)" class="curve of-model"')
+    (before,), (after,) = (
+        line.findall(drawn) for drawn in (whole_line, sparkline.draw_risk(replace(mistake, risk=gappy), "t"))
+    )
+    assert after.count("M") == before.count("M") + 1
 
 
 def test_a_name_that_is_a_script_is_escaped() -> None:
@@ -125,6 +161,7 @@ def test_a_simulated_fleet_is_marked_at_the_top_and_under_every_figure(page: str
 @pytest.mark.parametrize(
     "make",
     [
+        pytest.param(every_six_hours, id="short forecasts"),
         pytest.param(low_support, id="low support"),
         pytest.param(lambda: contents(quiet(made_up())), id="no failure"),
         pytest.param(lambda: contents(alone(made_up())), id="one node"),
@@ -144,15 +181,15 @@ def test_no_value_on_the_page_is_written_as_in_a_program(page: str) -> None:
     assert not re.search(r"\b(nan|inf|None|np\.float64)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL))
 
 
-def test_the_curve_is_drawn_at_the_shares_that_are_evaluated() -> None:
+def test_the_curve_is_drawn_at_the_rates_that_are_evaluated() -> None:
     study = whole().main
-    drawn = budget_curve.draw(budget_curve.BudgetChart(study.budget_curve, "history", study.alarm_share), "t")
-    caught = study.evaluation.figure("caught_share", "model", study.alarm_share)
-    assert f"alarms on {percentage(study.alarm_share)} of the nodes\nNodeward {percentage(caught.value)}" in drawn
-    assert drawn.count('class="mark of-model"') == len(study.budget_curve.shares)
+    drawn = budget_curve.draw(budget_curve.BudgetChart(study.budget_curve, "history", study.rate), "t")
+    caught = study.evaluation.figure("caught_share", "model", rate=study.rate)
+    assert f"one alarm per 10 nodes and day\nNodeward {percentage(caught.value)}" in drawn
+    assert drawn.count('class="mark of-model"') == len(study.budget_curve.rates)
     assert "gain over history only, points" in drawn
     assert "gain over" not in budget_curve.draw(
-        budget_curve.BudgetChart(study.budget_curve, None, study.alarm_share), "t", budget_curve.NARROW
+        budget_curve.BudgetChart(study.budget_curve, None, study.rate), "t", budget_curve.NARROW
     )
 
 
@@ -177,7 +214,7 @@ def test_leads_draw_a_bar_where_there_is_a_failure() -> None:
     assert lead_times.draw_notice(leads, "t").count("or more") >= len(leads.at_least)
 
 
-def test_a_timeline_has_a_mark_for_each_failure_and_each_episode() -> None:
+def test_a_timeline_has_a_mark_for_each_failure_and_each_alarm() -> None:
     timelines = whole().timelines
     drawn = timeline.draw(timelines, "t")
     failures = [failure for node in timelines.nodes for failure in node.failures]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 from models.evaluation.slices.pooling import OTHERS
 from models.evaluation.slices.slices import Slice, Slicing
@@ -24,7 +25,7 @@ def slicing(*racks: Slice) -> Slicing:
 
 
 def test_every_grouping_is_on_the_page_below_the_whole_fleet() -> None:
-    tables = slice_tables(whole().backtest.slicings[whole().main.horizon_days])
+    tables = slice_tables(whole().backtest.slicings[whole().main.horizon])
     assert [table.title.split(":")[0] for table in tables] == [
         "By rack", "By hardware model", "By age", "By history", "By work", "By cause",
     ]  # fmt: skip
@@ -56,13 +57,17 @@ def test_an_outlier_is_marked_and_named_with_the_number_expected_by_chance() -> 
 def test_cells_without_a_value_hold_a_dash() -> None:
     cells = slice_tables(slicing(PLAIN))[0].rows[1].cells
     assert cells == ("14", "21%", "5.0", "2.8", "\N{EN DASH}", "25%", "900")
+    short = replace(PLAIN, node_days=1.25)
+    assert slice_tables(slicing(short))[0].rows[1].cells[-1] == "1.2"
 
 
 def test_the_early_catches_on_the_page_are_the_evaluations() -> None:
     study, page = whole().main, render(whole())
-    rows = early_catches(study, whole().backtest.lead_hours)
+    rows = early_catches(study, whole().backtest.budgets.notices)
     assert len(rows) == 3
-    caught = study.evaluation.figure("caught_share_24h", "model", 0.2).value
+    caught = study.evaluation.figure("caught_share_24h", "model", rate=0.2).value
     assert caught is not None
     assert rows[-1][2].startswith(f"{100 * caught:.2g}%")
-    assert len(re.findall(r"<td>24 h ahead</td>", page)) == 3 * sum(study.horizon_days > 1 for study in whole().studies)
+    assert len(re.findall(r"<td>24 h ahead</td>", page)) == 3 * sum(
+        study.horizon > timedelta(days=1) for study in whole().studies
+    )

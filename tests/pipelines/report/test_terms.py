@@ -61,18 +61,22 @@ def test_points_have_a_sign_and_nothing_is_minus_zero() -> None:
     ]
 
 
-def test_long_spans_are_days() -> None:
+def test_long_spans_are_days_and_short_ones_minutes() -> None:
     assert [terms.hours(value) for value in (3.4, 47, 48, 151, None)] == [
-        "3 h",
+        "3.4 h",
         "47 h",
         "2 days",
         "6.3 days",
         DASH,
     ]
-    assert [terms.days(value) for value in (1, 7, 0.5)] == ["1 day", "7 days", "0.5 days"]
+    assert [terms.hours(value) for value in (2 / 3, 1, 0)] == ["40 min", "1 h", "0 h"]
 
 
 def test_times_and_models_are_named() -> None:
+    assert [terms.moment(datetime(2021, 7, 4, hour, tzinfo=UTC)) for hour in (0, 6)] == [
+        "4 Jul 2021",
+        "4 Jul 2021, 06:00",
+    ]
     assert terms.date_and_time(datetime(2021, 7, 4, 6, tzinfo=UTC)) == "4 Jul 2021, 06:00 UTC"
     assert [terms.model_name(name) for name in ("model", "theirs")] == ["Nodeward", "theirs"]
 

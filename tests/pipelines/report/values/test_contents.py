@@ -8,19 +8,39 @@ import polars as pl
 import pytest
 
 from features.grid import to_numpy
-from pipelines.report.headline import best_baseline, budget_lines, count, figure, headline, summary, tiles, warnings
-from pipelines.report.values.contents import is_simulated
+from pipelines.output.backtest_notes import nodes_at_risk
+from pipelines.report.headline import (
+    about_alarms,
+    best_baseline,
+    budget_lines,
+    count,
+    figure,
+    headline,
+    summary,
+    tiles,
+    warnings,
+)
+from pipelines.report.values.contents import Contents, is_simulated
 from pipelines.report.values.node_timelines import MOST_ALARMED, MOST_FAILED
 from tests.models.replays import HORIZONS, WINDOW, made_up
-from tests.pipelines.report.reports import LONG, alone, contents, low_support, quiet, whole
+from tests.pipelines.report.reports import (
+    HISTORY_START,
+    LONG,
+    alone,
+    contents,
+    every_six_hours,
+    low_support,
+    quiet,
+    whole,
+)
 
 STEP = timedelta(days=1)
 
 
 def test_every_horizon_is_studied_and_the_main_one_is_the_policys() -> None:
-    assert [study.horizon_days for study in whole().studies] == list(HORIZONS)
-    assert whole().main.horizon_days == 7
-    assert whole().main.alarm_share == 0.1
+    assert [study.horizon for study in whole().studies] == list(HORIZONS)
+    assert whole().main.horizon == timedelta(days=7)
+    assert whole().main.rate == 0.1
 
 
 def test_the_figures_are_those_of_the_evaluation() -> None:
@@ -28,26 +48,26 @@ def test_the_figures_are_those_of_the_evaluation() -> None:
     for study in whole().studies:
         assert study.evaluation.models
         for name in study.evaluation.models:
-            estimate = study.evaluation.figure("caught_share", name, study.alarm_share)
-            assert study.budget_curve.caught_share(name, study.alarm_share).to_json() == estimate.to_json()
+            estimate = study.evaluation.figure("caught_share", name, rate=study.rate)
+            assert study.budget_curve.caught_share(name, study.rate).to_json() == estimate.to_json()
         assert sum(bin_.rows for bin_ in study.bins) == study.evaluation.models["model"].measures["rows"]
         assert study.leads.count.sum() == count(study, "failures_caught")
         assert np.isfinite(study.history.failures.lead_hours).sum() == count(study, "failures_caught")
         assert len(study.history.failures.node) == count(study, "failures")
-        assert len(study.history.episodes.node) == count(study, "alarm_episodes")
-        assert study.history.episodes.alarms.sum() == count(study, "alarms") == len(study.alarmed_rows)
+        assert len(study.history.episodes.node) == count(study, "episodes")
+        assert study.history.episodes.alarms.sum() == count(study, "episodes") == len(study.alarmed_rows)
 
 
 def test_the_sentences_compare_what_was_caught_with_the_best_baseline() -> None:
     study, sentences = whole().main, summary(whole())
     assert headline(study).startswith(f"{count(study, 'failures_caught')} of {count(study, 'failures')} failures")
-    assert sentences[0].startswith("Alarms on 10% of the nodes each day preceded ")
+    assert sentences[0].startswith("At one alarm per 10 nodes and day, alarms preceded ")
     best = max(
         (name for name in study.baselines if name not in {"random", "base_rate"}),
-        key=lambda name: study.evaluation.figure("caught_share", name, study.alarm_share).value or 0.0,
+        key=lambda name: study.evaluation.figure("caught_share", name, rate=study.rate).value or 0.0,
     )
     expected, shown = (
-        study.evaluation.figure("caught_share", name, study.alarm_share).value
+        study.evaluation.figure("caught_share", name, rate=study.rate).value
         for name in (best, best_baseline(study) or "")
     )
     assert expected == shown
@@ -57,8 +77,8 @@ def test_the_sentences_compare_what_was_caught_with_the_best_baseline() -> None:
     assert [tile.interval[:5] for tile in tiles(study)] == ["95%: "] * 4
 
 
-def test_false_alarms_for_each_true_one_follow_from_the_precision_of_episodes() -> None:
-    precision = figure(whole().main, "episode_precision")
+def test_false_alarms_for_each_true_one_follow_from_the_precision_of_alarms() -> None:
+    precision = figure(whole().main, "precision")
     assert precision.value is not None
     assert tiles(whole().main)[2].value == f"{1 / precision.value - 1:.2g}"
 
@@ -78,6 +98,7 @@ def test_timelines_show_the_nodes_that_failed_most_and_count_the_rest() -> None:
     alarms = [alarm for node in timelines.nodes for alarm in node.alarms]
     assert alarms
     assert [alarm for alarm in alarms if not timelines.start <= alarm.start < alarm.end] == []
+    assert {(alarm.end - alarm.start).astype(timedelta) for alarm in alarms} == {study.horizon}
     for node in timelines.nodes:
         assert (node.repairs.start >= timelines.start).all()
         assert (node.repairs.end <= timelines.end).all()
@@ -104,9 +125,10 @@ def test_false_alarms_have_the_highest_forecasts_and_the_metrics_that_raised_the
     for alarm in alarms:
         assert alarm.traces
         index = int(np.searchsorted(alarm.risk.times, alarm.moment))
-        assert alarm.risk.probability[index] == alarm.probability >= alarm.risk.threshold[index]
+        assert alarm.risk.probability[index] == alarm.probability >= alarm.risk.lowest_alarmed[index]
+        assert alarm.risk.is_alarmed[index]
+        assert [held.label for held in alarm.risk.alarms if held.start == alarm.moment] == [0.0]
         assert not ((alarm.failures > alarm.moment) & (alarm.failures <= alarm.moment + horizon)).any()
-        assert alarm.alarms >= 1
 
 
 def test_no_mistake_is_shown_past_the_end_of_the_records() -> None:
@@ -114,6 +136,43 @@ def test_no_mistake_is_shown_past_the_end_of_the_records() -> None:
     mistakes = (*whole().misses, *whole().false_alarms)
     assert mistakes
     assert [mistake for mistake in mistakes if not mistake.start < mistake.moment <= mistake.end <= end] == []
+
+
+def test_mistakes_of_short_forecasts_are_shown_over_short_times_within_the_history() -> None:
+    mistakes = (*every_six_hours().misses, *every_six_hours().false_alarms)
+    assert every_six_hours().main.horizon == timedelta(hours=6)
+    assert mistakes
+    for mistake in mistakes:
+        assert to_numpy(HISTORY_START) <= mistake.start < mistake.moment
+        assert mistake.moment - mistake.start <= 20 * np.timedelta64(6, "h")
+        assert mistake.end - mistake.moment <= 10 * np.timedelta64(6, "h")
+        assert set(np.diff(mistake.risk.times)) <= {np.timedelta64(6 * count, "h") for count in range(1, 30)}
+
+
+def test_the_failures_of_a_card_are_merged_as_those_of_its_horizon() -> None:
+    report = every_six_hours()
+    names = report.main.history.names
+    of_window = {(names[node], start) for node, start in zip(*_failures(report), strict=True) if node >= 0}
+    shown = {(mistake.node, start) for mistake in (*report.misses, *report.false_alarms) for start in mistake.failures}
+    inside = {pair for pair in shown if pair[1] > report.main.ts.min()}
+    assert inside
+    assert {pair for pair in inside if pair[1] <= report.main.ts.max()} <= of_window
+    for miss in report.misses:
+        assert miss.moment in miss.failures
+
+
+def _failures(report: Contents) -> tuple[list[int], list[np.datetime64]]:
+    failures = report.main.history.failures
+    return failures.node.tolist(), list(failures.start)
+
+
+def test_what_alarms_are_is_explained_once_with_their_number_for_this_fleet() -> None:
+    nodes = nodes_at_risk(whole().backtest, whole().main.horizon)
+    assert about_alarms(whole()) == (
+        "An alarm names one node and holds for 7 days, in which the node gets no other. One alarm per 10 nodes and day "
+        f"is {nodes / 10:.3g} a day for {nodes} nodes: they go to the riskiest nodes that have none."
+    )
+    assert "holds for 6 h" in about_alarms(every_six_hours())
 
 
 def test_without_published_scores_the_last_forecast_of_the_replay_is_shown() -> None:
@@ -154,7 +213,7 @@ def test_a_window_without_a_failure_has_a_note() -> None:
 def test_each_alarm_share_is_listed_with_its_lead() -> None:
     lines = budget_lines(whole().main)
     assert len(lines) == 3
-    assert [line for line in lines if " caught, the first alarm a median " not in line] == []
+    assert [line for line in lines if " caught, a median " not in line] == []
 
 
 def test_few_failures_have_no_interval_and_a_warning() -> None:

@@ -13,6 +13,7 @@ from serving.explanation.reason import Reason, to_json
 from serving.policy.values import Verdict
 from tests.pipelines.report.reports import whole
 
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 HOT = Reason("temperature", "mean__1d", 91.0, "°C", 40.0, 60.0, NOW, or_earlier=False, odds=4.0, text="hot: 91 °C")
 
@@ -52,12 +53,12 @@ def decisions() -> pl.DataFrame:
 
 
 def test_published_scores_are_ranked_with_their_reasons_and_the_unknown_counted() -> None:
-    current = published_scores(scores(), decisions(), 7.0)
+    current = published_scores(scores(), decisions(), WEEK)
     assert current is not None
     assert current.is_published
-    assert (current.as_of, current.horizon_days, current.model, current.nodes, current.unknown) == (
+    assert (current.as_of, current.horizon, current.model, current.nodes, current.unknown) == (
         NOW,
-        7.0,
+        WEEK,
         "model 3",
         2,
         1,
@@ -69,7 +70,7 @@ def test_published_scores_are_ranked_with_their_reasons_and_the_unknown_counted(
 
 
 def test_only_the_last_decisions_are_shown_with_the_limit_that_held_one_back() -> None:
-    current = published_scores(scores(), decisions(), 7.0)
+    current = published_scores(scores(), decisions(), WEEK)
     assert current is not None
     assert current.decisions is not None
     assert current.decisions.drains == (("b", 0.4, "hot"),)
@@ -77,20 +78,20 @@ def test_only_the_last_decisions_are_shown_with_the_limit_that_held_one_back() -
     assert current.decisions.left == 1
 
 
-@pytest.mark.parametrize(("requested", "shown"), [(1.0, 1.0), (5.0, 7.0), (30.0, 7.0)])
-def test_the_horizon_nearest_to_the_requested_one_is_shown(requested: float, shown: float) -> None:
+@pytest.mark.parametrize(("requested", "shown"), [(DAY, DAY), (5 * DAY, WEEK), (30 * DAY, WEEK), (HOUR, DAY)])
+def test_the_horizon_nearest_to_the_requested_one_is_shown(requested: timedelta, shown: timedelta) -> None:
     current = published_scores(scores(), decisions().clear(), requested)
     assert current is not None
-    assert current.horizon_days == shown
+    assert current.horizon == shown
     assert current.decisions is None
 
 
 def test_without_scores_there_is_nothing_to_show() -> None:
-    assert published_scores(scores().clear(), decisions(), 7.0) is None
+    assert published_scores(scores().clear(), decisions(), WEEK) is None
 
 
 def test_scores_and_decisions_are_on_the_page() -> None:
-    page = render(replace(whole(), scores=published_scores(scores(), decisions(), 7.0), table_versions={"buckets": 5}))
+    page = render(replace(whole(), scores=published_scores(scores(), decisions(), WEEK), table_versions={"buckets": 5}))
     assert "by model 3: 2 nodes scored, 1 not reporting." in page
     assert "hot: 91 °C" in page
     assert "1 to drain, 1 held back, 1 left alone" in page
