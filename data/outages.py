@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from data.schema import NODE, EventKind
-from data.time_grid import DAY
+from data.time_grid import DAY, MICROSECOND
 
 LONGEST_REPEAT: Final = DAY
 NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)  # the end of an outage that has not ended
@@ -30,10 +30,23 @@ def merge_failures(events: pl.DataFrame, repeat: timedelta = LONGEST_REPEAT) -> 
     before it, belongs to it.
     """
     failures = events.filter(pl.col("kind") == EventKind.FAILURE).select(NODE, "start", "end").sort(NODE, "start")
-    reach = pl.max_horizontal("start", pl.col("end").fill_null(NEVER)).cum_max().over(NODE)
-    reached = failures.with_columns(end=reach, before=reach.shift(1).over(NODE))
-    begins = pl.col("before").is_null() | (pl.col("start") > pl.col("before") + repeat)
-    outages = reached.group_by(NODE, outage=begins.cum_sum(), maintain_order=True).agg(
-        pl.col("start").first(), pl.col("end").last()
-    )
-    return outages.select(NODE, "start", end=pl.when(pl.col("end") < NEVER).then("end"))
+    is_new, ends = _merge(failures, repeat // MICROSECOND)
+    outages = failures.filter(pl.Series(is_new, dtype=pl.Boolean))
+    end = pl.Series(ends, dtype=pl.Int64).cast(failures.schema["end"])
+    return outages.select(NODE, "start", end=pl.when(end < NEVER).then(end))
+
+
+def _merge(failures: pl.DataFrame, repeat: int) -> tuple[list[bool], list[int]]:
+    """Return whether each failure, sorted by node and start, begins an outage; and when each outage ends."""
+    is_new: list[bool] = []
+    ends: list[int] = []
+    moments = failures.select("start", pl.col("end").fill_null(NEVER)).cast(pl.Int64)
+    previous = None
+    for node, start, end in zip(failures[NODE], moments["start"], moments["end"], strict=True):
+        is_new.append(node != previous or start > ends[-1] + repeat)
+        if is_new[-1]:
+            ends.append(max(start, end))
+        else:
+            ends[-1] = max(ends[-1], end)
+        previous = node
+    return is_new, ends

@@ -134,7 +134,7 @@ def label(rows: Rows, outcomes: Outcomes, horizon: timedelta, repeat: timedelta)
         "blind": outcomes.blind.share(rows.cutoffs, rows.cutoffs + to_step(horizon))[rows.cutoff] > MAX_BLIND_SHARE,
         "left": (outcomes.observed_until[rows.node] <= limit) & ~fails,
         "maintenance": (outcomes.next_work(rows) <= limit) & ~fails,
-        "not over": limit > outcomes.known_until,
+        "not_over": limit > outcomes.known_until,
     }
     dropped, is_kept = {}, np.ones(len(rows), dtype=bool)
     for reason, is_dropped in reasons.items():

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.time_grid import DAY, in_days
 from features.training.person_periods import Periods
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates, HazardModel
 from models.setup import Params
 
 Floats = NDArray[np.float64]
-HORIZONS = (1.0, 3.0, 7.0)
+HORIZONS = (DAY, 3 * DAY, 7 * DAY)
+DAYS = tuple(map(in_days, HORIZONS))
 NAMES = ("warmth", "noise", "failures__relative_rate__ever")
 QUICK = Params(trees=60, learning_rate=0.1, min_child=20, feature_share=1.0, l2=1.0, seeds=1)
 USUAL_RATE = 0.05  # failures a node-day
@@ -36,7 +38,7 @@ def lifetimes(rng: np.random.Generator, count: int = 12_000, censored_share: flo
     features = rng.normal(size=(count, 2))
     rate = USUAL_RATE * np.exp(features[:, 0])
     fails_after = rng.exponential(1 / rate)
-    leaves_after = np.where(rng.random(count) < censored_share, rng.uniform(0, HORIZONS[-1], count), np.inf)
+    leaves_after = np.where(rng.random(count) < censored_share, rng.uniform(0, DAYS[-1], count), np.inf)
     relative_rate = np.full(count, 1.5)
     matrix = np.column_stack([features, relative_rate]).astype(np.float32)
     covariates = Covariates(matrix, np.full(count, USUAL_RATE))
@@ -51,10 +53,10 @@ def fitted(rows: Lifetimes, params: Params = QUICK) -> HazardModel:
 def periods_of(fails_after: Floats, leaves_after: Floats) -> Periods:
     """Split lifetimes into intervals: which nodes fail in each, and how much of it was observed."""
     outcome, exposure = [], []
-    for begin, end in zip((0.0, *HORIZONS[:-1]), HORIZONS, strict=True):
+    for begin, end in zip((0.0, *DAYS[:-1]), DAYS, strict=True):
         observed = np.minimum(leaves_after, end)
         at_risk = (fails_after > begin) & (observed > begin)
         fails = (fails_after > begin) & (fails_after <= observed)
         outcome.append(np.where(fails, 1.0, np.where(at_risk, 0.0, np.nan)))
         exposure.append(np.where(fails, 1.0, np.where(at_risk, (observed - begin) / (end - begin), 0.0)))
-    return Periods(HORIZONS, np.column_stack(outcome), np.column_stack(exposure))
+    return Periods(HORIZONS, (DAY,) * len(HORIZONS), np.column_stack(outcome), np.column_stack(exposure))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.grid import days
+from data.outages import repeat_within
+from data.time_grid import DAY
+from features.grid import to_step
 from models.evaluation.evaluation_set import EvaluationSet
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 Scores = dict[str, NDArray[np.float64]]
 START = np.datetime64("2021-07-01", "us")
@@ -19,32 +25,37 @@ class Size:
     nodes: int = 12
     steps: int = 30
     failures: int = 40
-    horizon_days: int = 7
-    every_days: int = 1
+    horizon: timedelta = 7 * DAY
+    every: timedelta = DAY
 
 
 def made_up_cases(rng: np.random.Generator, size: Size) -> EvaluationSet:
-    """Draw cases whose labels follow from their failures; a few rows are dropped, a few are not at risk."""
-    times = START + days(size.every_days) * np.arange(size.steps)
-    span = times[-1] - times[0] + days(size.horizon_days)
+    """Draw cases whose labels follow from their failures; a few rows are dropped, on probation or not at risk."""
+    times = START + to_step(size.every) * np.arange(size.steps)
+    horizon = to_step(size.horizon)
+    span = times[-1] - times[0] + horizon
     risk = rng.gamma(0.4, 1.0, size.nodes)
     failure_node = np.sort(rng.choice(size.nodes, size.failures, p=risk / risk.sum())).astype(np.int32)
     failure_start = START + (rng.random(size.failures) * span.astype(np.int64)).astype("timedelta64[us]")
     label = np.zeros((size.nodes, size.steps))
     for node, start in zip(failure_node, failure_start, strict=True):
-        label[node, (times < start) & (times >= start - days(size.horizon_days))] = 1
+        label[node, (times < start) & (times >= start - horizon)] = 1
     label[rng.random(label.shape) < 0.04] = np.nan
     at_risk = rng.random(label.shape) < 0.96
+    can_alarm = rng.random(label.shape) < 0.97
     node, step = np.nonzero(at_risk)
     return EvaluationSet(
         names=tuple(f"node-{index:06d}" for index in range(size.nodes)),
         node=node.astype(np.int32),
         ts=times[step],
         label=label[at_risk],
+        can_alarm=can_alarm[at_risk],
+        times=times,
         failure_node=failure_node,
         failure_start=failure_start,
-        horizon_days=size.horizon_days,
-        every_days=size.every_days,
+        horizon=size.horizon,
+        every=size.every,
+        repeat=repeat_within(size.horizon),
     )
 
 

@@ -1,11 +1,4 @@
-"""The protocol's reference implementation, and cases built from its own rows, labels and failures.
-
-The reference follows protocol 2, the project protocol 1: no probation (a node that has just failed is judged as any
-other and can be alarmed), failures within 24 hours are merged at every horizon, a blind period drops only rows that do
-not fail, a step may be longer than the horizon, failures count from the first to the last time that has a row, and the
-slope is where scikit-learn's own defaults stop.
-The functions that are set on `judge` below make these changes; all else is the reference's.
-"""
+"""The protocol's reference implementation, as it is, and cases built from its own rows, labels and failures."""
 
 from __future__ import annotations
 
@@ -17,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
+from data.outages import repeat_within
+from data.time_grid import DAY, MICROSECOND, in_hours
 from models.evaluation.evaluation_set import EvaluationSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
 SHARED = Path(__file__).parents[3] / "shared"
 SHARES = (0.005, 0.01, 0.02)
+RATES = (0.0025, 0.005, 0.01)
 
 
 def _load_judge() -> Any:  # noqa: ANN401  - a script without types
@@ -40,38 +36,6 @@ def _load_judge() -> Any:  # noqa: ANN401  - a script without types
 
 
 judge = _load_judge()
-reference_rows = judge.rows
-ONE_DAY = "24h"
-DROPPED = ("probation", "blind", "left", "maintenance")
-
-
-def rows(folder: Path, ts: NDArray[np.int64], horizon: int, repeat: int, coverage: str | None) -> tuple[Any, ...]:
-    """Return the reference's nodes, rows at risk, labels (times x nodes) and outages, by protocol 1."""
-    names, risk, _, _, outages, counts = reference_rows(folder, ts, horizon, repeat, coverage)
-    events, nodes, blind = (judge.load(folder, table) for table in ("events", "nodes", "blind"))
-    work = events[(events.kind == "maintenance") & (events.end > events.start)]
-    fails, left, maintained = (
-        judge.paint(ts, len(names), code, moment - horizon, moment)
-        for code, moment in (
-            (outages.code, outages.start),
-            (np.arange(len(names)), nodes.observed_until),
-            (names.get_indexer(work.node), work.start),
-        )
-    )
-    periods = () if blind is None else zip(blind.start, blind.end, strict=True)
-    unseen = sum(np.maximum(0, np.minimum(end, ts + horizon) - np.maximum(start, ts)) for start, end in periods)
-    lost = left | maintained | np.broadcast_to(5 * unseen > 2 * horizon, ts.shape)[:, None]
-    label = np.where(risk, np.where(fails, 1.0, np.where(lost, np.nan, 0.0)), np.nan)
-    return names, risk, risk, label, outages, counts
-
-
-def times(start: int, end: int, every: int, horizon: int) -> NDArray[np.int64]:
-    """Return the scoring times, by protocol 1: a step may be longer than the horizon."""
-    return np.arange(start, end - horizon + 1, every)
-
-
-judge.rows, judge.times = rows, times
-judge.LogisticRegression = lambda C, **_: LogisticRegression(C=C)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,53 +43,83 @@ class Setting:
     """What the judge needs besides the scores."""
 
     folder: Path
-    start: pd.Timestamp
-    end: pd.Timestamp
-    every_days: int = 1
-    horizon_days: int = 7
+    start: datetime
+    end: datetime
+    every: timedelta = DAY
+    horizon: timedelta = 7 * DAY
     coverage: str | None = None
+    repeat: timedelta | None = None  # None: what the protocol sets for the horizon
+    shares: tuple[float, ...] = SHARES
+    rates: tuple[float, ...] = RATES
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """The scoring times, in microseconds."""
+        times: NDArray[np.int64] = judge.times(
+            *judge.us([self.start, self.end]), ticks(self.every), ticks(self.horizon)
+        )
+        return times
+
+    @property
+    def repeat_length(self) -> timedelta:
+        """How soon after another one's end a failure belongs to it."""
+        return repeat_within(self.horizon) if self.repeat is None else self.repeat
 
 
-def ticks(setting: Setting) -> tuple[NDArray[np.int64], int]:
-    """Return the scoring times and the horizon, in microseconds."""
-    horizon, every = setting.horizon_days * judge.DAY, setting.every_days * judge.DAY
-    return judge.times(*judge.us([setting.start, setting.end]), every, horizon), horizon
+@dataclass(frozen=True, slots=True)
+class ReferenceRows:
+    """The reference's rows at risk (node, ts, y, free; sorted by node and ts), its outages, and what it counted."""
+
+    table: pd.DataFrame
+    outages: pd.DataFrame  # node, start, over: in microseconds
+    counts: dict[str, int]
 
 
-def labelled_rows(setting: Setting) -> pd.DataFrame:
-    """Return the reference's rows with their labels, sorted by node and time."""
-    ts, horizon = ticks(setting)
-    return labelled(setting.folder, ts, horizon, setting.coverage)
+def ticks(length: timedelta) -> int:
+    """Return a length of time in microseconds."""
+    return length // MICROSECOND
 
 
-def labelled(folder: Path, ts: NDArray[np.int64], horizon: int, coverage: str | None) -> pd.DataFrame:
-    """Return the reference's rows at some times with their labels, sorted by node and time."""
-    names, risk, _, label, *_ = rows(folder, ts, horizon, judge.DAY, coverage)
+def reference_rows(setting: Setting) -> ReferenceRows:
+    """Return the reference's rows with their labels at the scoring times of a setting."""
+    return rows_at(setting.folder, setting.times, setting.horizon, setting.repeat_length, setting.coverage)
+
+
+def rows_at(
+    folder: Path, times: NDArray[np.int64], horizon: timedelta, repeat: timedelta, coverage: str | None
+) -> ReferenceRows:
+    """Return the reference's rows with their labels at some times (microseconds)."""
+    names, risk, free, label, outages, counts = judge.rows(folder, times, ticks(horizon), ticks(repeat), coverage)
     node, step = np.nonzero(risk.T)
-    times = pd.to_datetime(ts[step], unit="us", utc=True)
-    return pd.DataFrame({"node": names[node], "ts": times, "y": label[step, node]})
+    table = pd.DataFrame(
+        {
+            "node": names[node],
+            "ts": pd.to_datetime(times[step], unit="us", utc=True),
+            "y": label[step, node].astype(np.float64),
+            "free": free[step, node],
+        }
+    )
+    return ReferenceRows(table, outages, counts)
 
 
-def outages(folder: Path) -> pd.DataFrame:
-    """Return the reference's outages: node and start."""
-    table: pd.DataFrame = judge.outages(judge.load(folder, "events"), judge.DAY)
-    return table.assign(start=pd.to_datetime(table.start, unit="us", utc=True))
-
-
-def cases_of(setting: Setting, rows: pd.DataFrame) -> EvaluationSet:
+def cases_of(setting: Setting, rows: ReferenceRows) -> EvaluationSet:
     """Turn the judge's rows and failures into an evaluation set."""
-    failures = outages(setting.folder)
-    names = sorted(set(rows.node))
+    names = sorted(set(rows.table.node))
     index = {name: i for i, name in enumerate(names)}
+    dropped = {name.removeprefix("dropped_"): n for name, n in rows.counts.items() if name.startswith("dropped_")}
     return EvaluationSet(
         names=tuple(names),
-        node=np.array([index[name] for name in rows.node], dtype=np.int32),
-        ts=moments(rows.ts),
-        label=rows.y.to_numpy(dtype=np.float64),
-        failure_node=np.array([index.get(name, -1) for name in failures.node], dtype=np.int32),
-        failure_start=moments(failures.start),
-        horizon_days=setting.horizon_days,
-        every_days=setting.every_days,
+        node=np.array([index[name] for name in rows.table.node], dtype=np.int32),
+        ts=moments(rows.table.ts),
+        label=rows.table.y.to_numpy(dtype=np.float64),
+        can_alarm=rows.table.free.to_numpy(dtype=bool),
+        times=setting.times.astype("datetime64[us]"),
+        failure_node=np.array([index.get(name, -1) for name in rows.outages.node], dtype=np.int32),
+        failure_start=rows.outages.start.to_numpy(dtype=np.int64).astype("datetime64[us]"),
+        horizon=setting.horizon,
+        every=setting.every,
+        repeat=setting.repeat_length,
+        dropped=dropped,
     )
 
 
@@ -136,41 +130,30 @@ def moments(column: pd.Series) -> NDArray[np.datetime64]:
 
 
 def judged(
-    setting: Setting, rows: pd.DataFrame, scores: Mapping[str, NDArray[np.float64]], shares: Sequence[float] = SHARES
+    setting: Setting, rows: ReferenceRows, scores: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, dict[str, Any]]:
     """Run the judge itself on scores given in the order of the rows."""
     tables = [
-        rows[["node", "ts"]].assign(horizon_days=setting.horizon_days, model=model, probability=score)
+        rows.table[["node", "ts"]].assign(horizon_hours=in_hours(setting.horizon), model=model, probability=score)
         for model, score in scores.items()
     ]
-    return judge_scores(setting, pd.concat(tables, ignore_index=True), shares)
+    return judge_scores(setting, pd.concat(tables, ignore_index=True))
 
 
-def judge_scores(setting: Setting, scores: pd.DataFrame, shares: Sequence[float] = SHARES) -> dict[str, dict[str, Any]]:
-    """Run the judge on a table of scores, and keep the measures of protocol 1."""
-    ts = scores.ts[scores.horizon_days == setting.horizon_days]
+def judge_scores(setting: Setting, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Run the judge on a table of scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the reference may divide by zero where the project returns null
         result: dict[str, dict[str, Any]] = judge.judge(
             setting.folder,
             scores,
-            ts.min(),
-            ts.max() + pd.Timedelta(days=setting.horizon_days),
-            setting.every_days,
-            setting.horizon_days,
+            setting.start,
+            setting.end,
+            setting.every,
+            setting.horizon,
             setting.coverage,
-            shares,
-            ONE_DAY,
+            setting.shares,
+            setting.repeat,
+            setting.rates,
         )
-    probability = scores.groupby("model", observed=True).probability
-    is_constant = probability.min() == probability.max()
-    of_protocol_2 = {"at_risk", "unknown", "episode_budgets"} | {f"dropped_{why}" for why in DROPPED}
-    return {
-        model: {
-            name: value
-            for name, value in figures.items()
-            if name
-            not in of_protocol_2 | ({"slope"} if is_constant[model] else set())  # which protocol 1 does not define
-        }
-        for model, figures in result.items()
-    }
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 from data.outages import merge_failures
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.events import base_rates
 from features.events.base_rates import base_rate, steady_rate
 from features.events.history import EventStatistic, History
 from features.grid import to_datetime
 from features.population.at_risk import Rows, assess
 from tests.features.catalogues import require_references
 from tests.features.fleets import DAY, START, Fleet, event, fleet
-from tests.features.protocol import daily
-from tests.features.strategies import DAYS, at, fleets
+from tests.features.protocol import daily, stepwise
+from tests.features.strategies import DAYS, UNITS_A_STEP, WIDTHS, Scale, at, fleets, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,18 +160,20 @@ class LoopReference:
         return by_statistic[feature.statistic.name]()
 
 
-def all_rows(names: tuple[str, ...]) -> Rows:
+def all_rows(names: tuple[str, ...], every: timedelta) -> Rows:
     node, cutoff = np.divmod(np.arange(len(names) * DAYS), DAYS)
-    return Rows(names, daily(START, DAYS), node, cutoff)
+    return Rows(names, stepwise(START, DAYS, every), node, cutoff)
 
 
-@settings(max_examples=40, deadline=None)
-@given(fleets(), st.integers(0, DAYS - 1))
-def test_every_feature_is_that_of_a_loop_over_what_was_known(records: Fleet, step: int) -> None:
-    view = records.view(START + DAYS * DAY)
-    rows = all_rows(tuple(view.nodes()["node"].to_list()))
+@pytest.mark.parametrize("width", WIDTHS)
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_every_feature_is_that_of_a_loop_over_what_was_known(width: timedelta, data: st.DataObject) -> None:
+    records, step = data.draw(fleets(Scale(width / UNITS_A_STEP))), data.draw(st.integers(0, DAYS - 1))
+    view = records.view(START + DAYS * width)
+    rows = all_rows(tuple(view.nodes()["node"].to_list()), width)
     history = History.of(view, rows)
-    reference = LoopReference(records, START + step * DAY)
+    reference = LoopReference(records, START + step * width)
     assume(reference.nodes)
     assert len(FEATURES) > 30
     for feature in FEATURES:
@@ -180,11 +184,14 @@ def test_every_feature_is_that_of_a_loop_over_what_was_known(records: Fleet, ste
                 assert value == pytest.approx(reference.value(feature, name), nan_ok=True), feature.name
 
 
-def rates(records: Fleet, cutoffs: int = 10) -> tuple[list[float], list[float]]:
+def rates(records: Fleet, cutoffs: int = 10, every: timedelta = DAY) -> tuple[list[float], list[float]]:
+    """Return both rates, counted over three days instead of 90 and 30."""
     view = records.view(START + DAYS * DAY)
-    risk = assess(view, daily(START, cutoffs), None)
-    short = timedelta(days=3)
-    return base_rate(view, risk, 1.0, short).tolist(), steady_rate(view, risk, 1.0, short).tolist()
+    risk = assess(view, stepwise(START, cutoffs, every), None)
+    with pytest.MonkeyPatch.context() as patch:
+        for window in ("RECENT", "LAST_MONTH"):
+            patch.setattr(base_rates, window, timedelta(days=3))
+        return base_rate(view, risk, every, DAY).tolist(), steady_rate(view, risk, every, DAY).tolist()
 
 
 TWO = [NODE, NODE | {"node": "b"}]
@@ -193,6 +200,25 @@ TWO = [NODE, NODE | {"node": "b"}]
 def test_the_base_rate_is_failures_per_node_day_at_risk_in_the_window() -> None:
     rate, _ = rates(fleet([event("a", at(30), at(60))], TWO), 6)
     assert rate == pytest.approx([0, 0, 1 / 5, 1 / 5, 1 / 5, 0])
+
+
+def test_the_base_rate_is_the_same_at_any_cadence() -> None:
+    failure = fleet([event("a", at(30), at(60))], TWO)
+    daily_rate, hourly_rate = rates(failure, 7)[0], rates(failure, 6 * 24 + 1, timedelta(hours=1))[0]
+    assert hourly_rate[24 * 4] == pytest.approx(1 / (2 * 3 - 30 / 24), abs=0.01)
+    assert daily_rate[4] == pytest.approx(1 / 5)
+    assert hourly_rate[72::24] == pytest.approx(daily_rate[3:], rel=0.2)
+    assert [rate > 0 for rate in hourly_rate] == [30 <= hour < 30 + 72 for hour in range(6 * 24 + 1)]
+
+
+def test_the_base_rate_counts_the_90_days_before_and_the_steady_rate_30_and_all() -> None:
+    view = fleet([event("a", at(24 * 5 - 1), at(24 * 5 - 1))], TWO).view(START + 120 * DAY)
+    risk = assess(view, daily(START, 120), None)
+    assert np.flatnonzero(base_rate(view, risk, DAY, DAY)).tolist() == list(range(5, 5 + 90))
+    steady = steady_rate(view, risk, DAY, DAY)
+    long_run = 1.5 / (2 * 121 + 500)
+    assert steady[34] > steady[35]
+    assert steady[119] == pytest.approx(10 / (60 + 10 / long_run), rel=0.01)
 
 
 def test_a_failure_counts_in_the_base_rate_from_when_it_is_recorded() -> None:
@@ -222,34 +248,37 @@ def test_failures_before_the_first_cutoff_are_not_counted_without_their_exposure
     assert rates(fleet(long_ago, TWO)) == rates(fleet([], TWO))
 
 
-@settings(max_examples=40, deadline=None)
-@given(fleets())
-def test_rates_stay_as_they_were_when_more_becomes_known(records: Fleet) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_rates_stay_as_they_were_when_more_becomes_known(width: timedelta, data: st.DataObject) -> None:
     def of(fleet: Fleet, cutoffs: int) -> bytes:
-        view = fleet.view(START + DAYS * DAY)
-        risk = assess(view, daily(START, cutoffs), None)
-        return b"".join(rate(view, risk, 1.0)[: DAYS // 2].tobytes() for rate in (base_rate, steady_rate))
+        view = fleet.view(START + DAYS * width)
+        risk = assess(view, stepwise(START, cutoffs, width), None)
+        return b"".join(rate(view, risk, width, width)[: DAYS // 2].tobytes() for rate in (base_rate, steady_rate))
 
-    half = to_datetime(daily(START, DAYS)[DAYS // 2 - 1])
+    records, half = data.draw(fleets(scale_of(width))), START + (DAYS // 2 - 1) * width
     assert of(records, DAYS) == of(records.known_at(half), DAYS // 2)
 
 
-@settings(max_examples=40, deadline=None)
-@given(fleets())
-def test_failures_recorded_at_once_are_merged_as_in_the_protocol(records: Fleet) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_failures_recorded_at_once_are_merged_as_in_the_protocol(width: timedelta, data: st.DataObject) -> None:
+    records, repeat = data.draw(fleets(Scale(width / UNITS_A_STEP))), data.draw(st.sampled_from([width, 2 * width]))
     at_once = records.events.with_columns(recorded_at="start", end_recorded_at="end")
-    view = fleet(nodes=records.nodes.rows(named=True), events=at_once.rows(named=True)).view(START + DAYS * DAY)
-    risk = assess(view, daily(START - 25 * DAY, DAYS + 25), None)
-    exposure = np.cumsum(risk.at_risk.sum(axis=0)).astype(np.float64)
-    failures = merge_failures(view.events())
+    view = replace(records, events=at_once).view(START + DAYS * width)
+    risk = assess(view, stepwise(START - 25 * width, DAYS + 25, width), None)
+    exposure = np.cumsum(risk.at_risk.sum(axis=0)) * (width / DAY)
+    failures = merge_failures(view.events(), repeat)
     observed_from = {row["node"]: row["observed_from"] for row in view.nodes().rows(named=True)}
     counted = [
         max(start, observed_from[name])
-        for name, start in failures.rows()
-        if name in observed_from and start > START - 26 * DAY
+        for name, start, _ in failures.rows()
+        if name in observed_from and start > START - 26 * width
     ]
     expected = [sum(start <= to_datetime(cutoff) for start in counted) for cutoff in risk.cutoffs]
-    rate = base_rate(view, risk, 1.0, timedelta(days=1_000))
+    rate = base_rate(view, risk, width, repeat)
     is_exposed = exposure > 0
     np.testing.assert_allclose(
         (rate * exposure)[is_exposed], np.array(expected, dtype=np.float64)[is_exposed], atol=1e-9

@@ -11,14 +11,15 @@ import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data.errors import DataError, FutureError
 from data.schema import TELEMETRY_KEYS, Metric, MetricKind
 from data.view import HINDSIGHT
 from features.population.at_risk import Coverage, assess
 from tests.features.fleets import DAY, START, Fleet, event, fleet, real
-from tests.features.protocol import daily, pairs, rows_at_risk
-from tests.features.strategies import COVERAGE, DAYS, fleets
+from tests.features.protocol import daily, pairs, reference_at, stepwise
+from tests.features.strategies import COVERAGE, DAYS, WIDTHS, fleets, scale_of
 from tests.models.reference import SHARED, moments
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ NODE = {"node": "a", "observed_from": START - 30 * DAY}
 
 def assert_same_rows(risk: AtRisk, folder: Path, coverage: str | None) -> None:
     names, times = pairs(risk.rows())
-    expected = rows_at_risk(folder, risk.cutoffs, coverage)
-    assert names == expected.node.to_list()
-    assert np.array_equal(times, moments(expected.ts))
+    expected = reference_at(folder, risk.cutoffs, coverage)
+    assert names == expected.table.node.to_list()
+    assert np.array_equal(times, moments(expected.table.ts))
+    not_at_risk = int((risk.present & ~risk.at_risk).sum())
+    assert (len(names), not_at_risk) == (expected.counts["at_risk"], expected.counts["unknown"])
 
 
 def test_the_rows_of_m100_are_the_references() -> None:
@@ -49,11 +52,13 @@ def test_the_rows_of_lanl_are_the_references() -> None:
     assert_same_rows(risk, SHARED / "datasets" / "lanl", None)
 
 
-@settings(max_examples=20, deadline=None)
-@given(fleets())
-def test_the_rows_of_any_folder_are_the_references(records: Fleet) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_the_rows_of_any_folder_are_the_references(width: timedelta, data: st.DataObject) -> None:
+    records = data.draw(fleets(scale_of(width)))
     for coverage in (None, COVERAGE):
-        risk = assess(records.view(), daily(START, DAYS), None if coverage is None else Coverage(coverage))
+        risk = assess(records.view(), stepwise(START, DAYS, width), None if coverage is None else Coverage(coverage))
         with tempfile.TemporaryDirectory() as folder:
             records.write(Path(folder))
             assert_same_rows(risk, Path(folder), coverage)
