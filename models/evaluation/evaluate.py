@@ -146,7 +146,7 @@ def evaluate(
 def _evaluate(context: EvaluationContext, probability: Array, budgets: AlarmBudgets) -> ModelEvaluation:
     label, kept = context.label, probability[context.kept]
     draws = row_draws(label, kept, context.bootstrap) if context.bootstrap else {}
-    dropped = {f"dropped_{reason}": count for reason, count in context.cases.dropped.items()}
+    dropped = {f"dropped_{reason.replace(' ', '_')}": count for reason, count in context.cases.dropped.items()}
     counts = {"rows": len(kept), "unknown_or_dropped": len(probability) - len(kept), **dropped}
     figures = {name: Estimate(value, draws.get(name)) for name, value in row_values(label, kept).items()}
     of_shares = {

@@ -87,7 +87,8 @@ def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:
     tables = validate_small_tables(source, bounds, NodeNames(options.spelling, no_nodes))
     _check_names(source, tables, named_metrics(settings))
     events, nodes, blind = tables.events, tables.nodes, tables.blind
-    evidence = evidence_of(events.valid, nodes.valid, settings.model.min_failures)
+    repeat = settings.forecast.repeat_within(settings.forecast.horizons[0])
+    evidence = evidence_of(events.valid, nodes.valid, settings.model.min_failures, repeat)
     if sum(evidence.ignored_kinds.values()) == events.valid.height > 0:
         kinds = ", ".join(map(repr, evidence.ignored_kinds))
         raise DataError(

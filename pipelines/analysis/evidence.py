@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
-from data.outages import merge_failures
+from data.outages import LONGEST_REPEAT, merge_failures
 from data.schema import NODE, EventKind
 from data.time_grid import floor_time
 from data.view import hindsight
 from features.grid import to_numpy
-from features.population.at_risk import Coverage, assess, cutoffs_until
-from features.training.labels import NextEvents, Outcomes, observe
+from features.training.labels import Outcomes
+from features.training.person_periods import Periods
+from features.training.training_set import RiskSample
+from pipelines.wiring.training_setup import design_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from data.delta.buckets import Buckets
     from data.view import RecordFrames
@@ -56,13 +58,18 @@ class Evidence:
         return (self.failures if self.learnable is None else self.learnable) >= self.failures_needed
 
 
-def evidence_of(events: pl.DataFrame, nodes: pl.DataFrame, failures_needed: int) -> Evidence:
-    """Count the failures of an event table and return what they allow; `nodes` has at least one row."""
+def evidence_of(
+    events: pl.DataFrame, nodes: pl.DataFrame, failures_needed: int, repeat: timedelta = LONGEST_REPEAT
+) -> Evidence:
+    """Count the failures of an event table and return what they allow; `nodes` has at least one row.
+
+    `repeat`: how soon after another one's end a failure belongs to it.
+    """
     start: datetime = nodes.select(pl.col("observed_from").min()).item()
     is_planned = pl.col("kind") == EventKind.MAINTENANCE  # it may end long after the records do
     ended = pl.when(~is_planned).then("end_recorded_at")
     end: datetime = events.select(pl.max_horizontal("recorded_at", ended).max()).item() or start
-    failures = merge_failures(events)
+    failures = merge_failures(events, repeat)
     late = failures.filter(pl.col("start") > end - TEST_PART * (end - start)).height
     return Evidence(
         start=start,
@@ -78,20 +85,18 @@ def evidence_of(events: pl.DataFrame, nodes: pl.DataFrame, failures_needed: int)
 
 
 def count_learnable(records: RecordFrames, buckets: Buckets | None, until: datetime, settings: Settings) -> int:
-    """Count the failures that training until a time would have rows before; without buckets every node is reporting.
-
-    Training checks this for each interval of the horizons. For all intervals together it means: the node fails
-    before the end of the last one, and before maintenance or an action, while the collectors were up.
-    """
-    forecast, width = settings.forecast, settings.buckets.width
+    """Count the failures that training until a time would have rows before; without buckets every node is reporting."""
+    width, design = settings.buckets.width, design_of(settings)
+    if buckets is None:
+        design = replace(design, coverage=None)
     view = hindsight(records, width, buckets).narrow(floor_time(until, width))
-    first: datetime | None = forecast.history_start_time or view.nodes().select(pl.col("observed_from").min()).item()
-    cutoffs = cutoffs_until(view, to_numpy(first or view.at), forecast.every)
-    coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if buckets else None
-    rows = assess(view, cutoffs, coverage).rows()
+    first: datetime | None = (
+        settings.forecast.history_start_time or view.nodes().select(pl.col("observed_from").min()).item()
+    )
+    drawn_as_in_training = np.random.default_rng(settings.model.random_seed)
+    rows = RiskSample.draw(view, to_numpy(first or view.at), design, drawn_as_in_training).risk.rows()
     outcomes = Outcomes.of(view, rows.names)
-    outcome, _ = observe(NextEvents.of(rows, outcomes), outcomes, timedelta(0), forecast.horizons[-1])
-    failing = rows.take(outcome == 1)
+    failing = rows.take(Periods.of(rows, outcomes, design.horizons, design.repeats).fails)
     return len(set(zip(failing.node.tolist(), outcomes.next_failure(failing).tolist(), strict=True)))
 
 

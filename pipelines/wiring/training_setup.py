@@ -30,21 +30,27 @@ def training_setup(settings: Settings, columns: Sequence[str]) -> Setup:
         SettingsError: if the settings name a metric that telemetry does not have.
     """
     metrics = tuple(settings.metrics.metric(name) for name in sorted(columns) if name not in settings.metrics.ignore)
-    forecast, model = settings.forecast, settings.model
-    coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if forecast.coverage_metric else None
-    _require(metrics, [forecast.coverage_metric] if coverage else [], "forecast.coverage_metric")
+    forecast, model, design = settings.forecast, settings.model, design_of(settings)
+    _require(metrics, [forecast.coverage_metric] if design.coverage else [], "forecast.coverage_metric")
     _require(metrics, settings.baselines.rule, "baselines.rule")
     return into(
         Setup,
         settings.features,
         settings.baselines,
         model,
-        design=into(Design, forecast, model, coverage=coverage),
+        design=design,
         recipe=into(Recipe, forecast, model, params=into(Params, model)),
         metrics=metrics,
         history_start=forecast.history_start_time,
         causes=_cause_criteria(settings.causes),
     )
+
+
+def design_of(settings: Settings) -> Design:
+    """Return what is forecast, how often, and for which nodes."""
+    forecast = settings.forecast
+    coverage = Coverage(forecast.coverage_metric, forecast.coverage_share) if forecast.coverage_metric else None
+    return into(Design, forecast, settings.model, coverage=coverage)
 
 
 def evaluation_options(settings: Settings) -> EvaluationOptions:

@@ -32,8 +32,8 @@ model = { trees = 10, leaves = 4, min_child = 5, seeds = 1, min_failures = 10, n
 """
 
 
-def write_folder(folder: Path) -> None:
-    """Write settings and all four files of records."""
+def write_folder(folder: Path, every: timedelta = DAY) -> None:
+    """Write settings and all four files of records, with a sample of telemetry every so often."""
     rng = np.random.default_rng(5)
     records = folder / "records"
     records.mkdir()
@@ -43,7 +43,7 @@ def write_folder(folder: Path) -> None:
     tables = {
         "nodes": _nodes(names),
         "events": pl.concat([failures, _maintenance(rng, names)]),
-        "telemetry": _telemetry(rng, names, failures),
+        "telemetry": _telemetry(rng, names, failures, every),
         "blind": pl.DataFrame({"start": [START + 50 * DAY], "end": [START + 51.5 * DAY]}),
     }
     for name, table in tables.items():
@@ -90,9 +90,12 @@ def _events(node: NDArray[np.str_], start: NDArray[np.float64], length: NDArray[
     )
 
 
-def _telemetry(rng: np.random.Generator, names: NDArray[np.str_], failures: pl.DataFrame) -> pl.DataFrame:
-    """Draw a sample of each node at midnight, warmer on the days before it fails; a few are missing or incomplete."""
-    node, day = (axis.ravel() for axis in np.meshgrid(np.arange(NODES), np.arange(DAYS + 1), indexing="ij"))
+def _telemetry(
+    rng: np.random.Generator, names: NDArray[np.str_], failures: pl.DataFrame, every: timedelta
+) -> pl.DataFrame:
+    """Draw samples of each node, warmer on the days before it fails; a few are missing or incomplete."""
+    days = np.arange(0, DAYS + every / DAY, every / DAY)
+    node, day = (axis.ravel() for axis in np.meshgrid(np.arange(NODES), days, indexing="ij"))
     number = {name: index for index, name in enumerate(names.tolist())}
     warmth = rng.normal(40, 2, len(node))
     for name, start in failures.select("node", "start").iter_rows():
@@ -101,7 +104,7 @@ def _telemetry(rng: np.random.Generator, names: NDArray[np.str_], failures: pl.D
     return pl.DataFrame(
         {
             "node": names[node],
-            "ts": [START + int(days) * DAY for days in day],
+            "ts": [START + days * DAY for days in day.tolist()],
             "temperature": warmth,
             "errors": rng.poisson(0.2, len(node)).cumsum().astype(np.float64),
             "seen_n": rng.choice([100.0, 100.0, 99.0, 50.0], len(node), p=[0.5, 0.3, 0.17, 0.03]),

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from data.schema import EVENT_SCHEMA, NODE_SCHEMA
+from data.time_grid import HOUR, floor_time
 from data.view import HINDSIGHT, RecordFrames
+from features.training import cutoff_sample
 from models.hazard.train import train
 from pipelines.analysis.check import check
 from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of, wilson_half_width
@@ -21,7 +23,7 @@ from tests.pipelines.made_up import merge_all
 from tests.pipelines.records import DAY, DAYS, START, write_folder
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from pipelines.settings.schema import Settings
@@ -57,6 +59,13 @@ def test_failures_are_counted_once_and_by_quarter() -> None:
     assert (evidence.failures, evidence.failures_in_last_quarter, evidence.nodes) == (4, 2, 3)
     assert (evidence.start, evidence.end) == (START, START + 100 * DAY)
     assert evidence.is_enough_to_train
+
+
+@pytest.mark.parametrize(("repeat", "count"), [(DAY, 1), (6 * HOUR, 1), (5 * HOUR, 2)])
+def test_a_failure_soon_after_another_one_is_counted_by_how_soon(repeat: timedelta, count: int) -> None:
+    pair = events(10, 10.25).with_columns(node=pl.lit("n1"), end=pl.col("start"))
+    evidence = evidence_of(pair, nodes(), 1, repeat)
+    assert (evidence.failures, evidence.failures_in_last_quarter) == (count, count)
 
 
 def test_a_planned_end_is_not_the_end_of_the_records() -> None:
@@ -129,15 +138,22 @@ def learnable(settings: Settings, until: datetime = END, *, is_seen: bool = True
     return count_learnable(records, store.buckets if is_seen else None, until, settings)
 
 
-def test_training_learns_from_as_many_failures_as_check_counts(settings: Settings) -> None:
+@pytest.mark.parametrize("forecast", [(), ("forecast.horizons=['2h','1d']", "policy.horizon=1d")])
+def test_training_learns_from_as_many_failures_as_check_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forecast: tuple[str, ...]
+) -> None:
+    write_folder(tmp_path, every=2 * HOUR if forecast else DAY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cutoff_sample, "FEWEST_ROWS", 5_000)  # so that cutoffs two hours apart are drawn
+    settings = load(tmp_path / "nodeward.toml", ["clock.now=data", *forecast])
     merge_all(settings)
-    store = wiring.store(settings)
-    with wiring.records(settings) as database:
-        setup = training_setup(settings, store.telemetry.metrics())
-        trained = train(hindsight_view(store, database).narrow(END), setup)
     evidence = check(settings, "").evidence
     assert evidence is not None
-    assert evidence.learnable == learnable(settings) == trained.failures
+    store, until = wiring.store(settings), floor_time(evidence.end, settings.buckets.width)
+    with wiring.records(settings) as database:
+        setup = training_setup(settings, store.telemetry.metrics())
+        trained = train(hindsight_view(store, database).narrow(until), setup)
+    assert evidence.learnable == learnable(settings, until) == trained.failures
     assert evidence.learnable < evidence.failures
     assert evidence.is_seen
 

@@ -40,6 +40,20 @@ def test_a_duration_longer_than_a_timedelta_can_be_is_refused() -> None:
         parse_duration("999999999999w")
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (timedelta(weeks=2), "14d"),
+        (timedelta(hours=24), "1d"),
+        (timedelta(hours=36), "1d12h"),
+        (timedelta(minutes=90), "1h30m"),
+        (timedelta(0), "0s"),
+    ],
+)
+def test_a_duration_is_written_in_the_longest_units_up_to_days(value: timedelta, text: str) -> None:
+    assert format_duration(value) == text
+
+
 @given(st.timedeltas(min_value=timedelta(0)))
 def test_a_written_duration_reads_back(value: timedelta) -> None:
     assert parse_duration(format_duration(value)) == value
