@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from models.evaluation.context import EvaluationContext
     from models.metrics.estimate import Estimate
 
-NOTICES: Final = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
+NOTICES: Final = (
+    *(timedelta(minutes=minutes) for minutes in (10, 30)),
+    *(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168)),
+)
+NOTICES_A_STEP: Final = 24  # a notice is at least this part of the time between forecasts
 BARS: Final = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 10, 30)),
     *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12, 24, 48, 72, 168)),
@@ -53,8 +57,9 @@ def lead_times(context: EvaluationContext, lead_hours: Array) -> LeadTimes:
     caught = lead_hours[np.isfinite(lead_hours)]
     bar = np.minimum(caught // in_hours(width), bars - 1).astype(np.int64)
     weights = failure_weights(context)
+    notices = [notice for notice in NOTICES if notice * NOTICES_A_STEP >= context.cases.every]
     return LeadTimes(
         width,
         np.bincount(bar, minlength=bars),
-        {notice: caught_share(lead_hours >= in_hours(notice), weights) for notice in notice_within(NOTICES, horizon)},
+        {notice: caught_share(lead_hours >= in_hours(notice), weights) for notice in notice_within(notices, horizon)},
     )

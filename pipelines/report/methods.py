@@ -41,8 +41,8 @@ CAVEATS: Final = (
         "large rates chance does well, since many nodes are then under alarm much of the time."
     ),
     (
-        "Alarms are saved up: each forecast adds its share of them, whole ones are spent at once, and at most a day's "
-        "alarms, or one, are kept for the next forecast. What a model catches so depends on when the fleet failed."
+        "Each forecast adds its share of alarms. Whole ones are spent at once; of what is left, at most a day's "
+        "alarms, or one, are kept. So what is caught also depends on which nodes got the alarms before."
     ),
     (
         "Intervals resample nodes and calendar weeks together. They are wider where failures are few or come "
@@ -79,8 +79,9 @@ def _window(contents: Contents) -> Iterator[tuple[str, str]]:
         yield "history", f"from {date_or_minute(replay.setup.history_start)} on (forecast.history_start)"
     alarms = alarms_of(study.rate, nodes_at_risk(contents.backtest, study.horizon))
     yield "alarms", f"{alarm_rate(study.rate)} ({alarms}), each holds for the horizon"
-    for note in rate_notes(contents.backtest):
-        yield "rare alarms", note
+    notes = tuple(rate_notes(contents.backtest))
+    if notes:
+        yield "rare alarms", "; ".join(notes)
     yield "horizons", ", ".join(duration(study.horizon) for study in contents.studies)
 
 

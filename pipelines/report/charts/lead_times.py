@@ -15,7 +15,7 @@ from pipelines.report.terms import percentage
 from serving.formats import duration, pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from markupsafe import Markup
 
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 FRAME: Final = Frame(380, 280, top=26, right=14, bottom=44, left=40)
 NOTICE_FRAME: Final = Frame(380, 170, top=6, right=124, bottom=8, left=102)
 ROW: Final = 30
-UNITS: Final = {"days": DAY, "hours": HOUR, "minutes": timedelta(minutes=1)}
+UNITS: Final = {"days": DAY, "hours": HOUR, "minutes": timedelta(minutes=1), "seconds": timedelta(seconds=1)}
+STEPS: Final = {
+    "days": (1, 2, 5, 10, 20, 50, 100),
+    "hours": (1, 2, 3, 6),
+    "minutes": (1, 2, 5, 10, 15),
+    "seconds": (15,),
+}
+MOST_TICKS: Final = 8
+NONE_CAUGHT: Final = "no failure was caught"
 FEWEST_OF_A_UNIT: Final = 2
 
 
@@ -35,12 +43,12 @@ def draw(leads: LeadTimes, title: str) -> Markup:
     x, most = LinearScale(0.0, in_hours(end), *FRAME.x), int(leads.count.max(initial=0))
     y = LinearScale(0.0, max(most, 4) * 1.08, *FRAME.y)
     unit, length = next((unit, length) for unit, length in UNITS.items() if end >= FEWEST_OF_A_UNIT * length)
-    labels = LinearScale(0.0, end / length, *FRAME.x)
     counts = [tick for tick in y.ticks(5) if tick == round(tick)]
     parts = [
         *y_axis(FRAME, [(y(count), f"{count:.0f}") for count in counts]),
-        *x_axis(FRAME, [(labels(tick), f"{tick:g}") for tick in labels.ticks(8)]),
+        *x_axis(FRAME, [(x(in_hours(tick * length)), f"{tick}") for tick in _ticks(end / length, STEPS[unit])]),
         *_bars(leads, x, y),
+        *([] if most else [text((sum(FRAME.x) / 2, sum(FRAME.y) / 2), NONE_CAUGHT, "label")]),
         text((0, 12), "failures", "axis", "start"),
         text((sum(FRAME.x) / 2, FRAME.height - 4), f"{unit} from the alarm to the failure", "axis"),
     ]
@@ -60,6 +68,12 @@ def draw_notice(leads: LeadTimes, title: str) -> Markup:
     return picture(frame, title, description, parts)
 
 
+def _ticks(length: float, steps: Sequence[int]) -> range:
+    """Return whole numbers from 0 to a length, about MOST_TICKS or fewer, in one of some steps."""
+    step = next((step for step in steps if length <= MOST_TICKS * step), steps[-1])
+    return range(0, int(length) + 1, step)
+
+
 def _bars(leads: LeadTimes, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
     for bar, count in enumerate(leads.count.tolist()):
         start, end = bar * leads.bar, (bar + 1) * leads.bar
@@ -70,10 +84,7 @@ def _bars(leads: LeadTimes, x: LinearScale, y: LinearScale) -> Iterator[Markup]:
 
 def _description(leads: LeadTimes) -> str:
     bars = enumerate(leads.count.tolist())
-    return (
-        ", ".join(f"{count} from {duration(bar * leads.bar)}" for bar, count in bars if count)
-        or "no failure was caught"
-    )
+    return ", ".join(f"{count} from {duration(bar * leads.bar)}" for bar, count in bars if count) or NONE_CAUGHT
 
 
 def _notice(notice: timedelta, share: Estimate, x: LinearScale, y: float) -> Iterator[Markup]:

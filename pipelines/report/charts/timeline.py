@@ -28,6 +28,7 @@ MOST_TICKS: Final = {WIDE: 12, NARROW: 5}
 LONGEST_NAME: Final = {WIDE: 15, NARROW: 10}
 ALARM_HEIGHT: Final = 9
 MARK: Final = 5.5  # half the width of a failure's mark
+SEAM: Final = 1.0  # pixels between an alarm and the one after it
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 OUTCOMES: Final = {  # by label: the CSS class and its meaning
     1.0: ("true", "a failure followed"),
@@ -78,9 +79,9 @@ def _row(timeline: NodeTimeline, x: TimeScale, y: float, longest: int) -> Iterat
 def alarm_bar(alarm: HeldAlarm, x: TimeScale, edges: tuple[float, float], of_node: str = "") -> Markup:
     """Draw an alarm over the part of its time that is on the axis, in the colour of what followed it."""
     class_, outcome = OUTCOMES.get(alarm.label, UNKNOWN_OUTCOME)
-    start, end = max(alarm.start, x.low), min(alarm.end, x.high)
+    start, end = x(max(alarm.start, x.low)), x(min(alarm.end, x.high)) - SEAM
     tip = f"{of_node}alarm from {time_name(alarm.start)} to {time_name(alarm.end)}, {outcome}"
-    return rectangle((x(start), edges[0]), (x(end), edges[1]), f"alarm {class_}", tip, min_width=2)
+    return rectangle((start, edges[0]), (max(start, end), edges[1]), f"alarm {class_}", tip, min_width=2)
 
 
 def _shades(periods: NodePeriods, x: TimeScale, edges: tuple[float, float], class_: str, name: str) -> Iterator[Markup]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import numpy as np
@@ -212,6 +213,26 @@ def test_leads_draw_a_bar_where_there_is_a_failure() -> None:
     leads = whole().main.leads
     assert lead_times.draw(leads, "t").count("<rect") == (leads.count > 0).sum()
     assert lead_times.draw_notice(leads, "t").count("or more") >= len(leads.at_least)
+    assert lead_times.NONE_CAUGHT in lead_times.draw(replace(leads, count=leads.count * 0), "t")
+
+
+@pytest.mark.parametrize(
+    ("hours", "unit", "ticks"),
+    [
+        (0.01, "seconds", ["0", "15", "30"]),
+        (0.5, "minutes", ["0", "5", "10", "15", "20", "25", "30"]),
+        (1, "minutes", ["0", "10", "20", "30", "40", "50", "60"]),
+        (24, "hours", ["0", "3", "6", "9", "12", "15", "18", "21", "24"]),
+        (36, "hours", ["0", "6", "12", "18", "24", "30", "36"]),
+        (168, "days", ["0", "1", "2", "3", "4", "5", "6", "7"]),
+        (24 * 365, "days", ["0", "50", "100", "150", "200", "250", "300", "350"]),
+    ],
+)
+def test_leads_are_labelled_in_the_unit_of_their_horizon(hours: float, unit: str, ticks: list[str]) -> None:
+    leads = replace(whole().main.leads, bar=timedelta(hours=hours) / 2, count=np.array([0, 1]))
+    drawn = lead_times.draw(leads, "t")
+    assert f">{unit} from the alarm to the failure<" in drawn
+    assert re.findall(r'text-anchor="middle">([0-9]+)</text>', drawn) == ticks
 
 
 def test_a_timeline_has_a_mark_for_each_failure_and_each_alarm() -> None:
