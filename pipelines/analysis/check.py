@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,14 +20,16 @@ from data.validation.node_names import NodeNames, require_known_nodes
 from data.validation.rows import Bounds, count_reasons
 from data.view import RecordFrames
 from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of
+from pipelines.analysis.proposal import Rhythm, is_enough, propose, rhythm_of, sample_times
 from pipelines.output.command_errors import KNOWN_ERRORS, as_nodeward_error
+from pipelines.settings.written_lengths import as_toml
 from pipelines.wiring import wiring
 from pipelines.wiring.ingest_options import ingest_options, named_metrics
 from pipelines.wiring.reachability import require_answer
 from serving.formats import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from data.errors import NodewardError
     from data.ingest.preflight import SmallTables
@@ -45,11 +47,21 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What the source's records show."""
+
+    evidence: Evidence
+    rhythm: Rhythm
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Every result, and what the records can prove if they could be read."""
+    """Every result; and if the records could be read, what they can prove and the cadence that fits them."""
 
     findings: tuple[CheckResult, ...]
     evidence: Evidence | None
+    rhythm: Rhythm | None = None
+    proposal: dict[str, str] = field(default_factory=dict)  # TOML by key
 
     @property
     def first_error(self) -> NodewardError | None:
@@ -59,15 +71,19 @@ class CheckReport:
 
 def check(settings: Settings, prefect_url: str) -> CheckReport:
     """Test the source, the state folder, the database, and the servers that are configured."""
-    evidence: list[Evidence] = []
+    readings: list[Reading] = []
     findings = [
-        _test("source", lambda: _source(settings, evidence.append)),
+        _test("source", lambda: _source(settings, readings.append)),
         _test("state", lambda: _state(settings)),
         _test("database", lambda: _database(settings)),
         _test("models", lambda: _tracking(settings)),
         _test("flows", lambda: _flows(prefect_url)),
     ]
-    return CheckReport(tuple(findings), evidence[0] if evidence else None)
+    if not readings:
+        return CheckReport(tuple(findings), None)
+    (reading,) = readings
+    lines = {".".join(key): as_toml(value) for key, value in propose(reading.rhythm, settings).items()}
+    return CheckReport(tuple(findings), reading.evidence, reading.rhythm, lines)
 
 
 def _test(what: str, action: Callable[[], str]) -> CheckResult:
@@ -80,22 +96,24 @@ def _test(what: str, action: Callable[[], str]) -> CheckResult:
         return CheckResult(what, nodeward_error.what, nodeward_error)
 
 
-def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:
+def _source(settings: Settings, on_reading: Callable[[Reading], None]) -> str:
     source = wiring.source(settings)
     options, no_nodes = ingest_options(settings), pl.Series(NODE, [], pl.String)
     bounds = Bounds(source.name, wiring.wall_clock() + options.tolerance, no_nodes)
     tables = validate_small_tables(source, bounds, NodeNames(options.spelling, no_nodes))
-    _check_names(source, tables, named_metrics(settings))
+    times = _check_telemetry(source, tables, settings)
     events, nodes, blind = tables.events, tables.nodes, tables.blind
-    repeat = settings.forecast.repeat_within(settings.forecast.horizons[0])
-    evidence = evidence_of(events.valid, nodes.valid, settings.model.min_failures, repeat)
+    evidence = evidence_of(
+        events.valid, nodes.valid, settings.model.min_failures, settings.forecast, settings.policy.horizon
+    )
     if sum(evidence.ignored_kinds.values()) == events.valid.height > 0:
         kinds = ", ".join(map(repr, evidence.ignored_kinds))
         raise DataError(
             f"no event is of a kind that Nodeward knows: the kinds are {kinds}",
             fix="write 'failure', 'maintenance' or 'action' into the column of kinds ([source.columns.events] kind)",
         )
-    on_evidence(_with_learnable(evidence, RecordFrames(events.valid, nodes.valid, blind.valid), settings))
+    evidence = _with_learnable(evidence, RecordFrames(events.valid, nodes.valid, blind.valid), settings)
+    on_reading(Reading(evidence, rhythm_of(times, events.valid)))
     unusable = "; ".join(
         f"{pluralize(count, 'row')} of {name}, since a row {reason}"
         for name, table in (("nodes", nodes), ("events", events), ("blind", blind))
@@ -104,17 +122,24 @@ def _source(settings: Settings, on_evidence: Callable[[Evidence], None]) -> str:
     return f"{settings.source.path} can be read" + (f", except {unusable}" if unusable else "")
 
 
-def _check_names(source: Source, tables: SmallTables, named: Mapping[str, str]) -> None:
-    """Check the names of nodes and metrics; read telemetry only until every metric that is named was found."""
-    metrics, nodes = set[str](), set(tables.named_nodes)
+def _check_telemetry(source: Source, tables: SmallTables, settings: Settings) -> list[pl.DataFrame]:
+    """Check the names of nodes and metrics, and return the times of samples of a few nodes.
+
+    Telemetry is read only until every metric that is named was found and it is known how often nodes are sampled.
+    """
+    metrics, nodes, named = set[str](), set(tables.named_nodes), named_metrics(settings)
+    times: list[pl.DataFrame] = []
     for batch in source.telemetry():
         metrics |= set(metrics_of(batch))
         nodes |= set(canonicalize_telemetry(batch, tables.names)[NODE].drop_nulls().unique())
-        if metrics.issuperset(named.values()):
+        if not is_enough(times):
+            times.append(sample_times(batch, settings.metrics))
+        if metrics.issuperset(named.values()) and is_enough(times):
             break
     require_known_nodes(tables.names, nodes)
     if wrong := unknown_metrics(named, metrics) if metrics else []:
         raise SettingsError("; ".join(wrong), fix="correct the name in the settings, or remove it")
+    return times
 
 
 def _with_learnable(evidence: Evidence, records: RecordFrames, settings: Settings) -> Evidence:

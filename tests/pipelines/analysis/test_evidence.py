@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from data.durations import parse_duration
 from data.schema import EVENT_SCHEMA, NODE_SCHEMA
 from data.time_grid import HOUR, floor_time
 from data.view import HINDSIGHT, RecordFrames
@@ -17,6 +18,7 @@ from models.hazard.train import train
 from pipelines.analysis.check import check
 from pipelines.analysis.evidence import Evidence, count_learnable, evidence_of, wilson_half_width
 from pipelines.settings.load import load
+from pipelines.settings.schema import ForecastSettings
 from pipelines.wiring import wiring
 from pipelines.wiring.training_setup import hindsight_view, training_setup
 from tests.pipelines.made_up import merge_all
@@ -64,8 +66,49 @@ def test_failures_are_counted_once_and_by_quarter() -> None:
 @pytest.mark.parametrize(("repeat", "count"), [(DAY, 1), (6 * HOUR, 1), (5 * HOUR, 2)])
 def test_a_failure_soon_after_another_one_is_counted_by_how_soon(repeat: timedelta, count: int) -> None:
     pair = events(10, 10.25).with_columns(node=pl.lit("n1"), end=pl.col("start"))
-    evidence = evidence_of(pair, nodes(), 1, repeat)
+    evidence = evidence_of(pair, nodes(), 1, ForecastSettings(repeat=repeat))
     assert (evidence.failures, evidence.failures_in_last_quarter) == (count, count)
+
+
+@pytest.mark.parametrize(("horizon", "failures", "late"), [("1h", 4, 3), ("6h", 3, 2), ("1d", 2, 1), ("7d", 2, 1)])
+def test_failures_are_counted_as_forecasts_over_the_horizon_of_the_policy_do(
+    horizon: str, failures: int, late: int
+) -> None:
+    table = events(10, 90, 90.2, 90.9).with_columns(node=pl.lit("n1"), end="start")
+    forecast = ForecastSettings.model_validate({"horizons": ["1h", "6h", "1d", "7d"]})
+    evidence = evidence_of(pl.concat([table, table]), nodes(), 1, forecast, parse_duration(horizon))
+    assert (evidence.failures, evidence.failures_in_last_quarter) == (failures, late)
+    assert (evidence.recorded, evidence.outages) == (4, {"1h": 4, "6h": 3, "1d": 2})
+
+
+def test_a_repeat_that_is_set_holds_for_every_horizon() -> None:
+    table = events(10, 90, 90.2, 90.9).with_columns(node=pl.lit("n1"), end="start")
+    forecast = ForecastSettings.model_validate({"horizons": ["1h", "7d"], "repeat": "6h"})
+    for horizon in forecast.horizons:
+        evidence = evidence_of(table, nodes(), 1, forecast, horizon)
+        assert (evidence.failures, evidence.outages) == (3, {"6h": 3})
+
+
+@pytest.mark.parametrize(
+    ("every", "gaps"),
+    [
+        ("1h", {0.05: 5 * DAY, 1.0: DAY / 4}),
+        ("1d", {0.05: 5 * DAY}),
+        ("7d", {}),
+    ],
+)
+def test_rates_of_less_than_one_alarm_a_score_are_named_with_the_time_between_alarms(
+    every: str, gaps: dict[float, timedelta]
+) -> None:
+    forecast = ForecastSettings.model_validate({"horizons": ["7d"], "every": every, "alarm_rates": [0.05, 1.0, 6.0]})
+    left = pl.Series([None, None, None, None, START + 5 * DAY], dtype=NODE_SCHEMA["observed_until"])
+    fleet = nodes(5).with_columns(observed_until=left)
+    assert evidence_of(events(10), fleet, 1, forecast).alarm_gaps == gaps
+
+
+def test_a_fleet_that_has_left_is_counted_whole_for_its_alarms() -> None:
+    fleet = nodes(5).with_columns(observed_until=pl.lit(START + DAY).cast(NODE_SCHEMA["observed_until"]))
+    assert evidence_of(events(10), fleet, 1).alarm_gaps == {0.0025: 80 * DAY, 0.005: 40 * DAY, 0.01: 20 * DAY}
 
 
 def test_a_planned_end_is_not_the_end_of_the_records() -> None:
@@ -154,7 +197,7 @@ def test_training_learns_from_as_many_failures_as_check_counts(
         setup = training_setup(settings, store.telemetry.metrics())
         trained = train(hindsight_view(store, database).narrow(until), setup)
     assert evidence.learnable == learnable(settings, until) == trained.failures
-    assert evidence.learnable < evidence.failures
+    assert evidence.learnable < max(evidence.outages.values())  # as the shortest horizon tells them apart
     assert evidence.is_seen
 
 
