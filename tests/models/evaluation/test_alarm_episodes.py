@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from models.evaluation.alarm_budgets import AlarmOutcome
 from models.evaluation.alarm_episodes import NEVER_AT_RISK, AlarmHistory, alarm_history
+from models.evaluation.alarm_rates import episode_rows
 from models.evaluation.alarms import alarmed_rows
 from models.evaluation.context import EvaluationContext
 from models.evaluation.evaluation_set import EvaluationSet
@@ -29,10 +33,13 @@ def small() -> tuple[EvaluationSet, np.ndarray]:
         np.array([0] * 5 + [1] * 6, dtype=np.int32),
         START + days * DAY,
         np.array([0, 0, 0, 1, np.nan, 0, 0, 0, 0, 0, 0], dtype=np.float64),
+        np.ones(11, dtype=bool),
+        START + np.arange(6) * DAY,
         np.array([-1, 0], dtype=np.int32),
         START + np.array([2.5, 4.5]) * 24 * np.timedelta64(3_600_000_000, "us"),
-        1,
-        1,
+        timedelta(days=1),
+        timedelta(days=1),
+        timedelta(days=1),
     )
     return cases, np.array([0.5, 0.6, 0.1, 0.4, 0.1, 0.2, 0.2, 0.7, 0.1, 0.1, 0.3])
 
@@ -70,6 +77,23 @@ def test_caught_failures_have_an_episode_that_begins_before_them() -> None:
 def test_no_alarm_and_no_failure_make_an_empty_history() -> None:
     cases, _ = small()
     nothing = np.zeros(0, dtype=np.int32)
-    empty = EvaluationSet(cases.names, nothing, cases.ts[:0], np.zeros(0), nothing, cases.ts[:0], 1, 1)
-    history = history_of(empty, np.zeros(0), 0.5)
-    assert (len(history.episodes.node), len(history.failures.node), len(history.rank)) == (0, 0, 0)
+    nobody = replace(cases, node=nothing, ts=cases.ts[:0], label=np.zeros(0), can_alarm=np.zeros(0, dtype=bool))
+    empty = replace(nobody, failure_node=nothing, failure_start=cases.ts[:0])
+    for each in (empty, replace(empty, times=cases.times[:0])):
+        history = history_of(each, np.zeros(0), 0.5)
+        assert (len(history.episodes.node), len(history.failures.node), len(history.rank)) == (0, 0, 0)
+
+
+def test_a_history_of_alarm_episodes_has_each_on_its_own() -> None:
+    cases, probability = small()
+    resampler = draw_resampler(cases.names, START, START + 100 * DAY, np.random.default_rng(1))
+    context = EvaluationContext.of(cases, resampler)
+    begun = episode_rows(cases, context.rows_by_time, probability, [0.5])[0.5]
+    history = alarm_history(context, probability, AlarmOutcome.of_episodes(context, probability, begun))
+    episodes = history.episodes
+    assert ((episodes.first - START) / DAY).tolist() == ((episodes.last - START) / DAY).tolist()
+    assert [history.names[node] for node in episodes.node] == ["a", "a", "a", "b", "b"]
+    assert ((episodes.first - START) / DAY).tolist() == [0, 1, 4, 2, 5]
+    assert episodes.alarms.tolist() == [1] * 5
+    assert episodes.peak_row.tolist() == begun.tolist()
+    assert history.failures.lead_hours.tolist() == pytest.approx([np.nan, 12.0], nan_ok=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,16 +25,22 @@ def alarms(cases: EvaluationSet, probability: NDArray[np.float64], share: float)
     return alarmed_rows(RowsByTime.of(cases, ScoringTimes.of(cases)), probability, [share])[share]
 
 
-def one_node(offsets: list[int], label: list[float] | None = None, every_days: int = 1) -> EvaluationSet:
+def one_node(
+    offsets: list[int], label: list[float] | None = None, every: timedelta = timedelta(days=1)
+) -> EvaluationSet:
+    """Return cases of one node at some times, counted in days."""
     return EvaluationSet(
         names=("n",),
         node=np.zeros(len(offsets), dtype=np.int32),
         ts=START + np.array(offsets, dtype=np.int64) * DAY,
         label=np.array(label if label is not None else [0.0] * len(offsets)),
+        can_alarm=np.ones(len(offsets), dtype=bool),
+        times=START + np.arange(max(offsets, default=0) + 1) * DAY,
         failure_node=np.zeros(0, dtype=np.int32),
         failure_start=np.zeros(0, dtype="datetime64[us]"),
-        horizon_days=7,
-        every_days=every_days,
+        horizon=timedelta(days=7),
+        every=every,
+        repeat=timedelta(days=1),
     )
 
 
@@ -42,13 +49,14 @@ def one_node(offsets: list[int], label: list[float] | None = None, every_days: i
 def test_alarms_and_ties_are_those_of_the_reference(seed: int, share: float, distinct: int) -> None:
     rng = np.random.default_rng(seed)
     cases = made_up_cases(rng, Size(nodes=9, steps=4, failures=3))
-    cases = replace(cases, ts=cases.ts + np.timedelta64(seed, "s"))
+    later = np.timedelta64(seed, "s")
+    cases = replace(cases, ts=cases.ts + later, times=cases.times + later)
     probability = rng.integers(0, distinct + 1, len(cases.node)) / 4
-    times, step = np.unique(cases.ts, return_inverse=True)
-    matrix = np.full((len(times), len(cases.names)), np.nan)
-    matrix[step, cases.node] = probability
+    step = np.searchsorted(cases.times, cases.ts)
+    matrix, free = np.full((len(cases.times), len(cases.names)), np.nan), np.zeros((4, 9), dtype=bool)
+    matrix[step, cases.node], free[step, cases.node] = probability, cases.can_alarm
     ((reference,), _) = judge.alarms(
-        matrix, ~np.isnan(matrix), cases.names, times.astype(np.int64), judge.DAY, judge.DAY, [share], []
+        matrix, free, cases.names, cases.times.astype(np.int64), judge.DAY, judge.DAY, [share], []
     )
     assert alarms(cases, probability, share).tolist() == np.flatnonzero(reference[step, cases.node]).tolist()
 
@@ -57,10 +65,11 @@ def test_every_time_has_at_least_one_alarm_and_no_more_than_its_share() -> None:
     rng = np.random.default_rng(1)
     cases = made_up_cases(rng, Size(nodes=150, steps=9, failures=20))
     time, scores = ScoringTimes.of(cases).of_row, made_up_scores(rng, cases)
+    assert not cases.can_alarm.all()
     assert len(scores) == 4
     for probability in scores.values():
         count = np.bincount(time[alarms(cases, probability, 0.01)], minlength=9)
-        assert count.tolist() == np.ceil(0.01 * np.bincount(time)).tolist()
+        assert count.tolist() == np.ceil(0.01 * np.bincount(time[cases.can_alarm])).tolist()
 
 
 def test_several_shares_at_once_give_what_each_gives_on_its_own() -> None:
@@ -71,6 +80,16 @@ def test_several_shares_at_once_give_what_each_gives_on_its_own() -> None:
     assert {share: rows.tolist() for share, rows in rows_by_share.items()} == {
         share: alarms(cases, probability, share).tolist() for share in (0.1, 0.3)
     }
+
+
+def test_a_row_that_cannot_be_alarmed_leaves_its_alarm_to_the_next() -> None:
+    three = replace(one_node([0, 1, 2]), names=("a", "b", "c"), node=np.arange(3, dtype=np.int32))
+    cases = replace(three, ts=np.full(3, START), can_alarm=np.array([True, False, True]))
+    probability = np.array([0.2, 0.9, 0.3])
+    assert alarms(cases, probability, 0.4).tolist() == [2]
+    assert alarms(cases, probability, 0.6).tolist() == [0, 2]
+    resting = replace(cases, can_alarm=np.zeros(3, dtype=bool))
+    assert alarms(resting, probability, 1.0).tolist() == []
 
 
 def test_a_tie_is_ranked_by_the_hash_of_name_and_time() -> None:
@@ -87,13 +106,19 @@ def test_without_rows_there_is_no_alarm_and_no_episode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offsets", "every_days", "first_rows"),
-    [([0, 1, 2], 1, [0]), ([0, 2, 4], 1, [0]), ([0, 3, 5], 1, [0, 1]), ([0, 14, 28], 7, [0]), ([0, 15], 7, [0, 1])],
+    ("offsets", "every", "first_rows"),
+    [
+        ([0, 1, 2], 24, [0]),
+        ([0, 2, 4], 24, [0]),
+        ([0, 3, 5], 24, [0, 1]),
+        ([0, 14, 28], 7 * 24, [0]),
+        ([0, 15], 7 * 24, [0, 1]),
+        ([0, 1, 3], 12, [0, 2]),
+        ([0, 1, 2], 1, [0, 1, 2]),
+    ],
 )
-def test_an_episode_ends_after_a_gap_of_over_two_steps(
-    offsets: list[int], every_days: int, first_rows: list[int]
-) -> None:
-    cases = one_node(offsets, every_days=every_days)
+def test_an_episode_ends_after_a_gap_of_over_two_steps(offsets: list[int], every: int, first_rows: list[int]) -> None:
+    cases = one_node(offsets, every=timedelta(hours=every))
     assert label_episodes(cases, np.arange(len(offsets))).first_row.tolist() == first_rows
 
 
@@ -118,11 +143,11 @@ def test_an_alarm_counts_from_start_less_horizon_up_to_but_not_at_the_start(
     cases = one_node([0, 1, 9])
     start = START + np.timedelta64(round(start_days * 86_400_000_000), "us")
     failures = Failures(np.array([0], dtype=np.int32), np.array([start]))
-    warning = earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon)[0]
+    warning = earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon_step)[0]
     assert np.isnat(warning) if expected is None else warning == START + expected * DAY
 
 
 def test_a_failure_of_an_unknown_node_is_never_warned_of() -> None:
     cases = one_node([0, 1, 2])
     failures = Failures(np.array([-1], dtype=np.int32), np.array([START + 2 * DAY]))
-    assert np.isnat(earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon)).all()
+    assert np.isnat(earliest_warnings(np.arange(3), failures, ScoringTimes.of(cases), cases.horizon_step)).all()

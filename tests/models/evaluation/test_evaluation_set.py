@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -18,10 +19,13 @@ def cases_with(**changes: object) -> EvaluationSet:
         node=np.array([0, 0, 1], dtype=np.int32),
         ts=START + np.array([0, 1, 0]) * DAY,
         label=np.array([1.0, np.nan, 0.0]),
+        can_alarm=np.array([True, True, False]),
+        times=START + np.arange(2) * DAY,
         failure_node=np.array([0], dtype=np.int32),
         failure_start=np.array([START + 2 * DAY]),
-        horizon_days=7,
-        every_days=1,
+        horizon=timedelta(days=7),
+        every=timedelta(days=1),
+        repeat=timedelta(days=1),
     )
     return replace(small, **changes)  # type: ignore[arg-type]  # the point is to pass wrong values
 
@@ -30,6 +34,11 @@ def cases_with(**changes: object) -> EvaluationSet:
     ("changes", "why"),
     [
         ({"label": np.zeros(2)}, "differ in length"),
+        ({"can_alarm": np.zeros(2, dtype=bool)}, "differ in length"),
+        ({"times": START + np.array([1, 0]) * DAY}, "times don't ascend"),
+        ({"times": START + np.array([0, 0, 1]) * DAY}, "times don't ascend"),
+        ({"times": START + np.array([0, 2]) * DAY}, "is no scoring time"),
+        ({"times": START[None][:0]}, "is no scoring time"),
         ({"failure_node": np.zeros(0, dtype=np.int32)}, "failure_node and failure_start differ"),
         ({"names": ("b", "a")}, "names aren't sorted"),
         ({"names": ("a", "a")}, "names aren't sorted"),
@@ -64,6 +73,26 @@ def test_the_window_is_open_at_its_start_and_closed_at_the_last_horizon(offset_u
     assert len(window_failures(cases).start) == expected
 
 
-def test_no_rows_means_no_window() -> None:
-    empty = {"node": np.zeros(0, dtype=np.int32), "ts": np.zeros(0, "datetime64[us]"), "label": np.zeros(0)}
-    assert len(window_failures(cases_with(**empty)).start) == 0
+EMPTY = {
+    "node": np.zeros(0, dtype=np.int32),
+    "ts": np.zeros(0, "datetime64[us]"),
+    "label": np.zeros(0),
+    "can_alarm": np.zeros(0, dtype=bool),
+}
+
+
+def test_the_window_is_that_of_the_scoring_times_whether_or_not_a_node_is_at_risk() -> None:
+    assert len(window_failures(cases_with(**EMPTY)).start) == 1
+    later = START + np.arange(9) * DAY
+    last = {"failure_start": np.array([later[-1] + 7 * DAY])}
+    assert len(window_failures(cases_with(times=later, **last)).start) == 1
+    assert len(window_failures(cases_with(**last)).start) == 0
+
+
+def test_no_scoring_times_mean_no_window() -> None:
+    assert len(window_failures(cases_with(**EMPTY, times=np.zeros(0, "datetime64[us]"))).start) == 0
+
+
+def test_a_refusal_names_the_horizon() -> None:
+    with pytest.raises(DataError, match="cases of horizon 1h30m"):
+        cases_with(names=("b", "a"), horizon=timedelta(minutes=90))

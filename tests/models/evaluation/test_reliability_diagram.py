@@ -59,5 +59,5 @@ def test_few_failures_have_no_interval_and_no_rows_no_bins() -> None:
     assert len(few) == FEWEST_BINS
     assert {part.observed.bounds() for part in few} == {(None, None)}
     nothing = np.zeros(0, dtype=np.int32)
-    empty = replace(cases, node=nothing, ts=cases.ts[:0], label=np.zeros(0))
+    empty = replace(cases, node=nothing, ts=cases.ts[:0], label=np.zeros(0), can_alarm=np.zeros(0, dtype=bool))
     assert reliability_diagram(EvaluationContext.of(empty, resampler), np.zeros(0)) == ()

@@ -44,8 +44,19 @@ def context() -> EvaluationContext:
     node, day = np.repeat(np.arange(3, dtype=np.int32), 6), np.tile(np.arange(6), 3)
     failed = np.array([0, 0, 1, NO_GROUP], dtype=np.int32)
     start = BEGIN + np.array([60, 108, 84, 84]) * np.timedelta64(1, "h")
+    times = BEGIN + np.arange(6) * np.timedelta64(1, "D")
     cases = EvaluationSet(
-        ("a", "b", "c"), node, BEGIN + day * np.timedelta64(1, "D"), np.zeros(18), failed, start, 2, 1
+        names=("a", "b", "c"),
+        node=node,
+        ts=times[day],
+        label=np.zeros(18),
+        can_alarm=np.ones(18, dtype=bool),
+        times=times,
+        failure_node=failed,
+        failure_start=start,
+        horizon=2 * DAY,
+        every=DAY,
+        repeat=DAY,
     )
     return EvaluationContext.of(
         cases, draw_resampler(cases.names, BEGIN, BEGIN + np.timedelta64(9, "D"), np.random.default_rng(1))
@@ -123,7 +134,8 @@ def test_work_is_that_of_the_last_forecast_before_a_failure_and_unknown_where_th
 def test_the_work_of_a_node_that_was_not_at_risk_is_unknown() -> None:
     full = context()
     kept = full.cases.node != 1
-    cases = replace(full.cases, node=full.cases.node[kept], ts=full.cases.ts[kept], label=full.cases.label[kept])
+    of_rows = {name: getattr(full.cases, name)[kept] for name in ("node", "ts", "label", "can_alarm")}
+    cases = replace(full.cases, **of_rows)
     end = BEGIN + np.timedelta64(9, "D")
     fewer = EvaluationContext.of(cases, draw_resampler(cases.names, BEGIN, end, np.random.default_rng(1)))
     idle = np.array([0.0, 1.0] * 6)

@@ -58,7 +58,7 @@ def test_failures_that_come_alone_scatter_as_poisson_and_those_of_a_week_more() 
         label = np.zeros(len(cases.node))
         for node, day in zip(rng.permutation(300)[: len(days)], days, strict=True):
             start = START + np.timedelta64(1, "D") * int(day)
-            label[(cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon)] = 1
+            label[(cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon_step)] = 1
         failing = replace(cases, label=label)
         resampler = draw_resampler(cases.names, START, START + np.timedelta64(400, "D"), rng, 10)
         return dispersion(EvaluationContext.of(failing, resampler), np.full(len(label), 0.02))

@@ -9,7 +9,7 @@ import pytest
 
 from features.grid import to_datetime
 from models.evaluation.context import EvaluationContext
-from models.evaluation.evaluate import evaluate
+from models.evaluation.evaluate import AlarmBudgets, evaluate
 from models.evaluation.slices.pooling import MOST_FAILED, OTHERS
 from models.evaluation.slices.slices import Slice, Slicing, slice_alarms
 from models.evaluation.slices.sums import ModelAlarms
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from models.evaluation.evaluation_set import EvaluationSet
 
-SHARE = 0.2
+RATE = 0.1  # alarm episodes per node and day
 
 
 def records(cases: EvaluationSet, racks: int) -> Fleet:
@@ -64,17 +64,17 @@ def spaced(size: Size, seed: int = 3) -> tuple[EvaluationSet, NDArray[np.float64
 def sliced(cases: EvaluationSet, probability: NDArray[np.float64], racks: int = 3, size: int = 200) -> Slicing:
     end = START + np.timedelta64(400, "D")
     resampler = draw_resampler(cases.names, START, end, np.random.default_rng(7), size)
-    alarms = ModelAlarms.of(EvaluationContext.of(cases, resampler), probability, SHARE)
+    alarms = ModelAlarms.of(EvaluationContext.of(cases, resampler), probability, RATE)
     return slice_alarms(alarms, records(cases, racks).view())
 
 
 def test_the_slice_of_the_whole_fleet_equals_the_evaluation() -> None:
     cases, probability = spaced(Size(nodes=30, failures=80))
     resampler = draw_resampler(cases.names, START, START + np.timedelta64(400, "D"), np.random.default_rng(7), 200)
-    evaluation = evaluate(cases, {"model": probability}, (SHARE,), resampler)
+    evaluation = evaluate(cases, {"model": probability}, AlarmBudgets((0.2,), (RATE,)), resampler)
     whole = sliced(cases, probability).fleet
-    for name, share in (("caught_share", SHARE), ("precision", SHARE), ("observed_over_expected", None)):
-        expected = evaluation.figure(name, "model", share)
+    for name, rate in (("caught_share", RATE), ("precision", RATE), ("observed_over_expected", None)):
+        expected = evaluation.figure(name, "model", rate=rate)
         assert whole.figures[name].value == pytest.approx(expected.value)
         assert whole.figures[name].draws == pytest.approx(expected.draws, nan_ok=True)
     assert whole.share_of_alarms == 1.0
@@ -84,17 +84,21 @@ def test_the_slice_of_a_rack_equals_the_evaluation_of_its_rows_under_the_fleets_
     cases, probability = spaced(Size(nodes=30, failures=120))
     racks = {part.label: part for part in sliced(cases, probability).groupings["rack"]}
     assert sorted(racks) == ["r00", "r01", "r02"]
-    alarmed = np.zeros(len(cases.node), dtype=bool)
-    for ts in np.unique(cases.ts):
-        rows = np.flatnonzero(cases.ts == ts)
-        alarmed[rows[np.argsort(-probability[rows])][: int(np.ceil(SHARE * len(rows)))]] = True
+    alarmed, held_until, bank = np.zeros(len(cases.node), dtype=bool), np.full(30, START), 0.0
+    for ts in cases.times:
+        rows = np.flatnonzero((cases.ts == ts) & cases.can_alarm)
+        bank = min(bank, RATE * len(rows)) + RATE * len(rows)
+        free = rows[held_until[cases.node[rows]] <= ts]
+        begun = free[np.argsort(-probability[free])][: int(bank)]
+        alarmed[begun], held_until[cases.node[begun]] = True, ts + cases.horizon_step
+        bank -= len(begun)
     for number in range(3):
         in_rack, rack = cases.node % 3 == number, racks[f"r{number:02d}"]
         kept = in_rack & cases.is_kept
-        inside = (cases.failure_node % 3 == number) & (cases.failure_start > cases.ts.min())
-        inside &= cases.failure_start <= cases.ts.max() + cases.horizon
+        inside = (cases.failure_node % 3 == number) & (cases.failure_start > cases.times[0])
+        inside &= cases.failure_start <= cases.times[-1] + cases.horizon_step
         caught = [
-            bool((alarmed & (cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon)).any())
+            bool((alarmed & (cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon_step)).any())
             for node, start in zip(cases.failure_node[inside], cases.failure_start[inside], strict=True)
         ]
         assert (rack.failures, rack.caught, rack.node_days) == (len(caught), sum(caught), kept.sum())
@@ -136,7 +140,7 @@ def failing_anywhere(seed: int, bad: float = 0.0) -> tuple[EvaluationSet, NDArra
     kept, label = apart(drawn, drawn_start), np.zeros(len(cases.node))
     nodes, starts = drawn[kept], drawn_start[kept]
     for node, start in zip(nodes, starts, strict=True):
-        label[(cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon)] = 1
+        label[(cases.node == node) & (cases.ts < start) & (cases.ts >= start - cases.horizon_step)] = 1
     failing = replace(cases, failure_node=nodes, failure_start=starts, label=label)
     return failing, np.full(len(label), float(label.mean())) + 1e-6 * rng.random(len(label))
 
@@ -186,10 +190,14 @@ def test_a_window_with_few_failures_or_none_has_no_intervals(failures: int) -> N
 def test_without_rows_there_is_only_the_fleet_and_nothing_in_it() -> None:
     cases, _ = spaced(Size(failures=5))
     nothing = np.zeros(0, dtype=np.int32)
-    empty = replace(cases, node=nothing, ts=cases.ts[:0], label=np.zeros(0))
-    slicing = sliced(empty, np.zeros(0))
+    empty = replace(cases, node=nothing, ts=cases.ts[:0], label=np.zeros(0), can_alarm=np.zeros(0, dtype=bool))
+    slicing = sliced(replace(empty, times=cases.times[:0]), np.zeros(0))
     assert (slicing.groupings, slicing.causes, slicing.compared) == ({}, (), 0)
     assert (slicing.fleet.node_days, slicing.fleet.failures, slicing.fleet.share_of_alarms) == (0, 0, None)
+    failing = sliced(empty, np.zeros(0))
+    assert (failing.fleet.failures, failing.fleet.caught, failing.fleet.share_of_alarms) == (5, 0, None)
+    assert sum(part.failures for part in failing.groupings["rack"]) == 5
+    assert (failing.unusual, failing.outliers) == (0, ())
 
 
 def test_a_fleet_of_one_rack_is_not_grouped_by_it() -> None:
