@@ -28,7 +28,8 @@ codes = [
     main(["decide", *source, "--set", "policy.failure_cost_node_hours=200", "--json", "decide.json"]),
     main(["decide", *source, "--set", "policy.horizon=5d"]),
     main(["decide", *source, "--set", "policy.horizon=5d", "--set", "forecast.horizons=['1d', '5d']"]),
-    main(["score", *source, "--set", "features.windows=['1d', '5d']"]),
+    main(["score", *source, "--set", "metrics.columns.errors.kind=gauge"]),
+    main(["score", *source, "--set", "features.windows=['1d', '5d']", "--json", "windows.json"]),
     main(["train", *source, "--set", "model.min_failures=10000", "--json", "low.json"]),
     main(["score", *source, "--model", "2"]),
     main(["decide", *source, "--json", "refused.json"]),
@@ -64,7 +65,7 @@ def report_of(ran: Ran, name: str) -> dict[str, Any]:
 
 
 def test_every_command_ends_with_the_exit_code_of_its_fault(ran: Ran) -> None:
-    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
+    assert ran.out.endswith("[3, 0, 3, 0, 0, 0, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0]\n"), ran.err
     assert "run `nodeward train` first" in ran.err
     assert "run `nodeward score` first" in ran.err
     assert "not one of forecast.horizons: 1d, 3d, 7d" in ran.err
@@ -74,6 +75,10 @@ def test_every_command_ends_with_the_exit_code_of_its_fault(ran: Ran) -> None:
 def test_a_model_of_another_catalogue_is_refused_with_the_difference_named(ran: Ran) -> None:
     assert "errors__increase__3d" in ran.err
     assert "which the catalogue lacks" in ran.err
+
+
+def test_a_model_keeps_its_windows_when_the_settings_have_others(ran: Ran) -> None:
+    assert report_of(ran, "windows") == report_of(ran, "score")
 
 
 def test_a_model_still_scores_after_a_metric_is_added_with_a_notice(ran: Ran) -> None:
