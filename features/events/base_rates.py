@@ -17,6 +17,8 @@ from features.population.exposure import Exposure
 from features.population.repeats import without_repeats
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data.view import View
     from features.grid import Array, Index, Times
     from features.population.at_risk import AtRisk
@@ -35,12 +37,33 @@ def base_rate(view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> 
     return np.asarray(failures / np.where(exposure > 0, exposure, np.nan))
 
 
-def steady_rate(view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> Array:
-    """Return the same rate over 30 days, shrunk to the rate of the whole past with the weight of ten failures."""
-    past = _FleetPast.of(view, risk, every, repeat)
-    (failures, exposure), (all_failures, all_exposure) = past.within(LAST_MONTH), past.within(None)
-    long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
-    return np.asarray((failures + STEADYING_FAILURES) / (exposure + STEADYING_FAILURES / long_run))
+@dataclass(frozen=True, slots=True)
+class FleetRate:
+    """The fleet's failures per node-day at some times: in the whole past, and lately."""
+
+    long_run: Array
+    recent: Array  # over the last month, shrunk to the long-run rate with the weight of ten failures
+
+    @classmethod
+    def of(cls, view: View, risk: AtRisk, every: timedelta, repeat: timedelta) -> FleetRate:
+        """Return both rates by cutoff, as known then."""
+        past = _FleetPast.of(view, risk, every, repeat)
+        (failures, exposure), (all_failures, all_exposure) = past.within(LAST_MONTH), past.within(None)
+        long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
+        return cls(long_run, (failures + STEADYING_FAILURES) / (exposure + STEADYING_FAILURES / long_run))
+
+    @classmethod
+    def constant(cls, rate: float, count: int) -> FleetRate:
+        """Return one rate, recent and in the long run, for so many times."""
+        return cls(np.full(count, rate), np.full(count, rate))
+
+    def take(self, selection: NDArray[np.int64] | NDArray[np.bool_]) -> FleetRate:
+        """Keep the rates of some times, or repeat them."""
+        return FleetRate(self.long_run[selection], self.recent[selection])
+
+    def at_strength(self, strength: float) -> Array:
+        """Return the geometric mean of both rates; `strength` is the weight of the recent one, from 0 to 1."""
+        return np.asarray(self.long_run ** (1 - strength) * self.recent**strength)
 
 
 @dataclass(frozen=True, slots=True)

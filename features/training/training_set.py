@@ -9,7 +9,7 @@ import numpy as np
 
 from data.outages import repeat_within
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.population.at_risk import AtRisk, assess
 from features.training.cutoff_sample import draw_cutoffs
 from features.training.labels import Outcomes
@@ -67,7 +67,7 @@ class TrainingSet:
     rows: Rows
     catalogue: Catalogue
     features: NDArray[np.float32]
-    fleet_rate: NDArray[np.float64]
+    fleet_rate: FleetRate
     periods: Periods
     weight: NDArray[np.float64]
     cutoff_weight: NDArray[np.float64]  # of each cutoff that was drawn, whether or not it has a row
@@ -88,12 +88,12 @@ def build(
     periods = Periods.of(rows, Outcomes.of(view, risk.names), design.horizons, design.repeats)
     drawn = draw_rows(periods, design.negatives_per_positive, rng)
     drawn_rows = rows.take(drawn.positions)
-    rate = steady_rate(view, risk, design.every, design.repeats[0])
+    rate = FleetRate.of(view, risk, design.every, design.repeats[0])
     return TrainingSet(
         drawn_rows,
         catalogue,
         batch.compute(catalogue, view, risk, drawn_rows),
-        rate[drawn_rows.cutoff],
+        rate.take(drawn_rows.cutoff),
         periods.take(drawn.positions),
         drawn.weight * sample.weight[drawn_rows.cutoff],
         sample.weight,

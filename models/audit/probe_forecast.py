@@ -9,7 +9,7 @@ import numpy as np
 
 from features.catalogue.catalogue import newest_values
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
 from models.backtest.replay import BacktestWindow, Replay, label_cases, window_cutoffs
@@ -43,7 +43,7 @@ class ProbeForecast:
     replay: Replay
     view: View  # at the end of the test
     features: NDArray[np.float32]
-    fleet_rate: Array  # failures a node-day, of each row
+    fleet_rate: FleetRate  # of each row
     cases: EvaluationSet
     case_rows: Index  # the row of each case, among the replay's
 
@@ -91,8 +91,9 @@ class ProbeForecast:
             training.weight,
             tuple(f"f{column}" for column in range(training_features.shape[1])),
             setup.recipe.params,
+            base_strength=self.replay.trained.model.base_strength,
         )
-        fleet_rate = self.fleet_rate[self.case_rows[cases]]
+        fleet_rate = self.fleet_rate.take(self.case_rows[cases])
         column = setup.design.horizons.index(self.horizon)
         return model.probabilities(Covariates(features, fleet_rate))[:, column]
 
@@ -117,7 +118,7 @@ def make_probe(hindsight: View, window: BacktestWindow, setup: Setup) -> ProbeFo
     rows = risk.rows()
     rows = rows.take(rows.ts >= to_numpy(window.start))
     features = batch.compute(trained.training.catalogue, view, risk, rows)
-    fleet_rate = steady_rate(view, risk, small.design.every, small.design.repeats[0])[rows.cutoff]
+    fleet_rate = FleetRate.of(view, risk, small.design.every, small.design.repeats[0]).take(rows.cutoff)
     probabilities = {MODEL: trained.model.probabilities(Covariates(features, fleet_rate))}
     replay = Replay(window, small, trained, risk, rows, probabilities)
     horizon = middle_horizon(small)

@@ -53,6 +53,7 @@ def to_json(backtest: Backtest) -> dict[str, object]:
             "unknown": int(replay.risk.unknown[:, replay.risk.cutoffs >= to_numpy(replay.window.start)].sum()),
             "dropped": backtest.dropped,
         },
+        "base_strength": replay.trained.model.base_strength,
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
         "ratios": ratios(backtest.evaluations),

@@ -15,7 +15,7 @@ from data.outages import merge_failures
 from data.schema import NODE
 from features.catalogue import idle_spells
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.grid import Times, locate, to_datetime, to_numpy, to_step, to_times
 from features.population.at_risk import AtRisk, Rows, assess
 from features.population.probation import on_probation
@@ -106,12 +106,14 @@ def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: 
     cause_model = fit_cause_model(trained)
     followed = FailureRows.of(hindsight, rows, to_step(design.horizons[-1]), cause_model.causes)
     progress("forecasts")
-    fleet_rate = steady_rate(view, risk, design.every, design.repeats[0])
+    fleet_rate = FleetRate.of(view, risk, design.every, design.repeats[0])
     probabilities = {name: np.empty((len(rows), len(design.horizons))) for name in forecasts}
     followed_features = np.empty((len(followed), len(trained.training.catalogue.features)), np.float32)
     is_idle = np.full(len(rows), np.nan)
     for positions, features in batch.blocks(trained.training.catalogue, view, risk, rows, BLOCK_CELLS):
-        block = ForecastBlock.of(view, risk, rows, positions, Covariates(features, fleet_rate[rows.cutoff[positions]]))
+        block = ForecastBlock.of(
+            view, risk, rows, positions, Covariates(features, fleet_rate.take(rows.cutoff[positions]))
+        )
         for name, forecast in forecasts.items():
             probabilities[name][positions] = forecast(block)
         idle = idle_spells.of_rows(trained.training.catalogue, features)

@@ -25,7 +25,7 @@ def train_history_model(trained: Trained) -> HazardModel:
         )
     )
     if not trained.is_supported:
-        return pooled_model(catalogue.names, trained.setup.design.horizons)
+        return pooled_model(catalogue.names, trained.setup.design.horizons, trained.model.base_strength)
     recipe = trained.setup.recipe
     trees_alone = replace(recipe, params=replace(recipe.params, trees_share=1.0))
     return fit.train(trained.training.only(catalogue), trained.view, trees_alone).model

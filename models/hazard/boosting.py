@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 BINNED_SAMPLE = 50_000  # rows from which LightGBM chooses the bins
 
 
-def fit(
-    covariates: Covariates, periods: Periods, weight: Floats, feature_names: tuple[str, ...], params: Params
+def fit(  # noqa: PLR0913  - what BinnedPeriods takes, and what its fit takes
+    covariates: Covariates,
+    periods: Periods,
+    weight: Floats,
+    feature_names: tuple[str, ...],
+    params: Params,
+    *,
+    base_strength: float = 1.0,
 ) -> HazardModel:
     """Fit the boosters of every seed to the person-period rows, with a weight for each row; uncalibrated."""
-    return BinnedPeriods.of(covariates, periods, feature_names, params.bins).fit(weight[:, None], params)
+    binned = BinnedPeriods.of(covariates, periods, feature_names, params.bins, base_strength)
+    return binned.fit(weight[:, None], params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,21 @@ class BinnedPeriods:
     exposure: Floats
     feature_names: tuple[str, ...]
     horizons: tuple[timedelta, ...]
+    base_strength: float
 
     @classmethod
-    def of(cls, covariates: Covariates, periods: Periods, feature_names: tuple[str, ...], bins: int) -> BinnedPeriods:
+    def of(
+        cls,
+        covariates: Covariates,
+        periods: Periods,
+        feature_names: tuple[str, ...],
+        bins: int,
+        base_strength: float,
+    ) -> BinnedPeriods:
         """Bin the features of every row and interval whose outcome is known."""
         is_known = ~np.isnan(periods.outcome)
-        base = base_log_odds(covariates.fleet_rate[:, None], interval_widths(periods.horizons))
+        rate = covariates.fleet_rate.at_strength(base_strength)
+        base = base_log_odds(rate[:, None], interval_widths(periods.horizons))
         data = lgb.Dataset(
             _stack(covariates.features, is_known),
             label=_concatenate(periods.outcome, is_known),
@@ -56,13 +72,14 @@ class BinnedPeriods:
             },
             feature_name=[*(f"f{column}" for column in range(len(feature_names))), "interval"],
         ).construct()
-        return cls(data, is_known, periods.exposure, feature_names, periods.horizons)
+        return cls(data, is_known, periods.exposure, feature_names, periods.horizons, base_strength)
 
     def fit(self, weight: Floats, params: Params) -> HazardModel:
         """Fit the boosters of every seed to rows of these weights, rows x 1 or rows x intervals; uncalibrated."""
         self.data.set_weight(_concatenate(weight * self.exposure, self.is_known))
         boosters = tuple(lgb.train(_options(params, seed), self.data, params.trees) for seed in range(params.seeds))
-        return HazardModel(self.feature_names, self.horizons, boosters, Calibration.none(len(self.horizons)))
+        calibration = Calibration.none(len(self.horizons))
+        return HazardModel(self.feature_names, self.horizons, boosters, calibration, base_strength=self.base_strength)
 
 
 def _options(params: Params, seed: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from data.time_grid import DAY, in_days
 from features.grid import Times, to_datetime, to_step
 from features.training.labels import Outcomes
-from models.hazard import calibration, rank_logistic
+from models.hazard import base_strength, calibration, rank_logistic
 from models.hazard.boosting import BinnedPeriods
 from models.hazard.calibration import IntervalPredictions
 from models.hazard.model import Covariates, HazardModel, base_log_odds, interval_widths
@@ -53,18 +53,16 @@ class FoldData:
     weight: NDArray[np.float64]
     ts: Times
     feature_names: tuple[str, ...]
+    base_strength: float  # learned from these rows alone
     binned: dict[int, BinnedPeriods] = field(default_factory=dict)
 
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, is_kept: NDArray[np.bool_]) -> FoldData:
         """Keep some rows of a training set, with these outcomes."""
-        return cls(
-            covariates_of(training).take(is_kept),
-            periods.take(is_kept),
-            training.weight[is_kept],
-            training.rows.ts[is_kept],
-            training.catalogue.names,
-        )
+        covariates, ts = covariates_of(training).take(is_kept), training.rows.ts[is_kept]
+        kept, weight = periods.take(is_kept), training.weight[is_kept]
+        strength = base_strength.fit(covariates.fleet_rate, ts, kept, weight)
+        return cls(covariates, kept, weight, ts, training.catalogue.names, strength)
 
     def fit(self, recipe: Recipe) -> HazardModel:
         """Fit the trees, and the linear model where the recipe leaves it a share; uncalibrated."""
@@ -77,14 +75,16 @@ class FoldData:
         repeats = rows_per_failure(widths, recipe)
         daily_repeats = rows_per_failure(widths, replace(recipe, every=max(recipe.every, DAY)))
         if params.bins not in self.binned:
-            self.binned[params.bins] = BinnedPeriods.of(self.covariates, self.periods, self.feature_names, params.bins)
+            self.binned[params.bins] = BinnedPeriods.of(
+                self.covariates, self.periods, self.feature_names, params.bins, self.base_strength
+            )
         return self.binned[params.bins].fit(self._recent_weight(params)[:, None] * (daily_repeats / repeats), params)
 
     def fit_linear(self, recipe: Recipe) -> RankLogistic:
         """Fit the linear model alone."""
         widths = interval_widths(self.periods.horizons)
         weight = self._recent_weight(recipe.params)[:, None] * self.periods.exposure / rows_per_failure(widths, recipe)
-        base = base_log_odds(self.covariates.fleet_rate[:, None], widths)
+        base = base_log_odds(self.covariates.fleet_rate.at_strength(self.base_strength)[:, None], widths)
         return rank_logistic.fit(self.covariates.features, base, self.periods.outcome, weight)
 
     def _recent_weight(self, params: Params) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A discrete-time hazard model: one LightGBM for all horizons and a linear model, on top of the fleet's recent rate.
+"""A discrete-time hazard model: one LightGBM for all horizons and a linear model, on top of the fleet's own rate.
 
 The horizons cut the future into intervals. The hazard of an interval is the probability of failing in it
 given survival to its start; the probability of failing by a horizon is one minus the product of the
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import lightgbm as lgb
 
+    from features.events.base_rates import FleetRate
     from models.hazard.rank_logistic import RankLogistic
 
 Floats = NDArray[np.float64]
@@ -35,11 +36,11 @@ class Covariates:
     """What a model knows of some rows: features, and the fleet's failures a node-day as known at each cutoff."""
 
     features: Matrix
-    fleet_rate: Floats
+    fleet_rate: FleetRate
 
     def take(self, selection: NDArray[np.int64] | NDArray[np.bool_]) -> Covariates:
         """Keep some rows."""
-        return Covariates(self.features[selection], self.fleet_rate[selection])
+        return Covariates(self.features[selection], self.fleet_rate.take(selection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,16 @@ class HazardModel:
     calibration: Calibration
     linear: RankLogistic | None = None
     trees_share: float = 1.0  # weight of the trees in the score; the rest is the linear model's
+    base_strength: float = 1.0  # weight of the fleet's recent rate in the base; the rest is its long-run rate's
 
     @property
     def widths_days(self) -> Floats:
         """The length of each interval in days."""
         return interval_widths(self.horizons)
 
-    def base(self, fleet_rate: Floats) -> Floats:
+    def base(self, fleet_rate: FleetRate) -> Floats:
         """Compute each interval's log-odds if every node failed at the fleet's rate: rows x intervals."""
-        return base_log_odds(fleet_rate[:, None], self.widths_days)
+        return base_log_odds(fleet_rate.at_strength(self.base_strength)[:, None], self.widths_days)
 
     def scores(self, covariates: Covariates) -> Floats:
         """Compute what trees and linear model add to the base: uncalibrated, rows x intervals."""
@@ -141,12 +143,12 @@ class HazardModel:
         return replace(self, calibration=calibration)
 
 
-def pooled_model(feature_names: tuple[str, ...], horizons: tuple[timedelta, ...]) -> HazardModel:
+def pooled_model(feature_names: tuple[str, ...], horizons: tuple[timedelta, ...], base_strength: float) -> HazardModel:
     """Build the model for too few failures: the fleet's rate times the node's relative rate of failure, no trees.
 
     The node's rate is shrunk towards the fleet's (gamma-Poisson empirical Bayes).
     """
-    return HazardModel(feature_names, horizons, (), Calibration.none(len(horizons)))
+    return HazardModel(feature_names, horizons, (), Calibration.none(len(horizons)), base_strength=base_strength)
 
 
 def interval_widths(horizons: tuple[timedelta, ...]) -> Floats:

@@ -18,7 +18,7 @@ from features.population.at_risk import AtRisk, cutoffs_until
 from features.training import training_set
 from features.training.labels import Outcomes
 from features.training.training_set import RiskSample
-from models.hazard import fit
+from models.hazard import base_strength, fit
 from models.hazard.fit import Fitted
 from models.hazard.model import pooled_model
 
@@ -68,7 +68,8 @@ def train(view: View, setup: Setup) -> Trained:
     capabilities, risk, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
     if failures < setup.min_failures:
-        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons), None)
+        strength = base_strength.fit(training.fleet_rate, training.rows.ts, training.periods, training.weight)
+        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons, strength), None)
     else:
         fitted = fit.train(training, view, setup.recipe)
     return Trained(setup, view, capabilities, risk, training, fitted, failures)

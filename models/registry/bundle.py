@@ -12,6 +12,7 @@ import lightgbm as lgb
 import numpy as np
 
 from data.errors import ModelMismatchError, SourceFileError
+from features.events.base_rates import FleetRate
 from models.causes import serialize as causes_text
 from models.causes.model import UNKNOWN, CauseForecast
 from models.hazard.model import Calibration, Covariates, HazardModel
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Bundle", "CauseForecast", "Manifest", "load", "save"]  # all that serving may import from models
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 4
+FORMAT: Final = 5
 NO_CAUSES: Final = {"cause_model": "", "cause_trees": ""}
+RECENT_BASE: Final = {"base_strength": 1.0}  # the base was the fleet's recent rate
 OLDER_FORMATS: Final[dict[int, dict[str, Any]]] = {  # values of the keys that a format did not have yet
-    1: {"line": "", "trees_share": 1.0, **NO_CAUSES},
-    2: NO_CAUSES,
-    3: {},
+    1: {"line": "", "trees_share": 1.0, **NO_CAUSES, **RECENT_BASE},
+    2: {**NO_CAUSES, **RECENT_BASE},
+    3: RECENT_BASE,
+    4: RECENT_BASE,
 }
 CAUSE_MODEL: Final = "causes.json"
 CAUSE_TREES: Final = "causes-trees.txt"
@@ -68,6 +71,7 @@ class Manifest:
     trees_share: float = 1.0
     cause_model: str = ""  # file name; empty: no likely causes
     cause_trees: str = ""  # file name; empty: likely causes without trees
+    base_strength: float = 1.0  # weight of the fleet's recent rate of failure; the rest is its long-run rate's
 
     @property
     def horizons(self) -> tuple[timedelta, ...]:
@@ -83,13 +87,13 @@ class Bundle:
     manifest: Manifest
     causes: CauseModel | None = None
 
-    def probabilities(self, features: NDArray[np.float32], fleet_rate: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probabilities(self, features: NDArray[np.float32], fleet_rate: FleetRate) -> NDArray[np.float64]:
         """Compute the probability of failing by each horizon, from features and the fleet's failures a node-day."""
         return self.model.probabilities(Covariates(features, fleet_rate))
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute what each feature adds to the log-odds: rows x features."""
-        return self.model.contributions(Covariates(features, np.zeros(len(features))))
+        return self.model.contributions(Covariates(features, FleetRate.constant(0.0, len(features))))
 
     def likely_causes(self, view: View, rows: Rows, features: NDArray[np.float32]) -> list[CauseForecast]:
         """Forecast the likely cause of each row's next failure."""
@@ -156,7 +160,8 @@ def load(folder: Path) -> Bundle:
     boosters = tuple(lgb.Booster(model_str=_read_text(folder, name, digests)) for name in manifest.boosters)
     calibration = Calibration(np.array(manifest.calibration_offset), np.array(manifest.calibration_scale))
     linear = _parse_linear(_read_text(folder, manifest.line, digests)) if manifest.line else None
-    model = HazardModel(manifest.features, manifest.horizons, boosters, calibration, linear, manifest.trees_share)
+    shares = manifest.trees_share, manifest.base_strength
+    model = HazardModel(manifest.features, manifest.horizons, boosters, calibration, linear, *shares)
     return Bundle(model, manifest, _read_causes(folder, manifest, digests))
 
 

@@ -50,5 +50,6 @@ def pack(
         trees_share=model.trees_share,
         cause_model=CAUSE_MODEL if causes else "",
         cause_trees=CAUSE_TREES if causes and causes.booster else "",
+        base_strength=model.base_strength,
     )
     return Bundle(model, manifest, causes)

@@ -39,11 +39,13 @@ class IntervalOutcomes:
     weight: Floats
 
     @classmethod
-    def of(cls, training: TrainingSet, periods: Periods, rows: Indices, recipe: Recipe) -> IntervalOutcomes:
+    def of(
+        cls, training: TrainingSet, periods: Periods, rows: Indices, recipe: Recipe, base_strength: float
+    ) -> IntervalOutcomes:
         """Return some rows of a training set, with their outcomes as known at a time."""
         taken, widths = periods.take(rows), interval_widths(periods.horizons)
         weight = training.weight[rows][:, None] * taken.exposure / fit.rows_per_failure(widths, recipe)
-        base = base_log_odds(training.fleet_rate[rows][:, None], widths)
+        base = base_log_odds(training.fleet_rate.take(rows).at_strength(base_strength)[:, None], widths)
         return cls(base, np.nan_to_num(taken.outcome), np.where(np.isnan(taken.outcome), 0.0, weight))
 
     @classmethod
@@ -141,5 +143,7 @@ class TuningSplit:
             fold = fit.make_fold(self.training, self.view, self.starts, number)
             if fold is not None:
                 covariates = fit.covariates_of(self.training).take(fold.test_rows)
-                outcomes = IntervalOutcomes.of(self.training, periods, fold.test_rows, self.recipe)
+                outcomes = IntervalOutcomes.of(
+                    self.training, periods, fold.test_rows, self.recipe, fold.data.base_strength
+                )
                 yield ValidationFold(fold.data, fold.test_rows, covariates, outcomes)

@@ -51,6 +51,7 @@ def train(settings: Settings, until: datetime | None = None) -> TrainReport:
         tables=tables,
         notices=warnings,
         causes=causes.summary,
+        base_strength=trained.model.base_strength,
     )
 
 

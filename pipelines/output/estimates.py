@@ -34,3 +34,8 @@ def fixed(decimals: int) -> Callable[[float | None], str]:
 def percent(value: float | None) -> str:
     """Write a share of 1 as a whole percentage; '-' for None."""
     return NOTHING if value is None else f"{value:.0%}"
+
+
+def base_weights(strength: float) -> str:
+    """Describe how the base of every forecast weighs the fleet's recent failure rate and that of its whole past."""
+    return f"the fleet's failure rate, {percent(strength)} recent and {percent(1 - strength)} long-run (learned)"

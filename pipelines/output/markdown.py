@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pipelines.output.estimates import fixed
+from pipelines.output.estimates import base_weights, fixed
 from serving.explanation.reason import LEGEND, SEPARATOR, reasons_text
 from serving.formats import duration
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
@@ -72,6 +72,7 @@ def train_lines(report: TrainReport) -> list[str]:
     lines = [
         f"version {report.version} ({names}), trained on what was known at {report.trained_until:%Y-%m-%d %H:%M} UTC",
         f"{report.failures:,} failures to learn from, {report.rows:,} sampled rows, {report.features} features",
+        f"base of every forecast: {base_weights(report.base_strength)}",
     ]
     if report.support != "ok":
         lines.append(

@@ -31,6 +31,7 @@ class TrainReport:
     tables: dict[str, int]
     notices: tuple[str, ...] = ()
     causes: str = ""  # how many failures have a known cause, and when a likely cause is named
+    base_strength: float = 1.0  # weight of the fleet's recent rate of failure in the base of every forecast
 
 
 @dataclass(frozen=True, slots=True)

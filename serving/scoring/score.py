@@ -12,7 +12,7 @@ import polars as pl
 from data.errors import EmptyTableError
 from data.schema import BUCKET_END, NODE, SCORE_SCHEMA, TS
 from features.compute import batch, online
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.grid import to_datetime
 from features.population.at_risk import assess
 from serving.explanation.explain import ScoredRows, explain, longest_window
@@ -104,7 +104,7 @@ def _score_at_risk(
         else online.compute(request.catalogue, view, risk, rows, window_cache)
     )
     past_risk = assess(view, request.cutoffs, request.coverage)
-    rate = np.full(len(rows), steady_rate(view, past_risk, request.every, request.repeat)[-1])
+    rate = FleetRate.of(view, past_risk, request.every, request.repeat).take(np.full(len(rows), -1))
     probabilities = request.bundle.probabilities(features, rate)
     contributions = request.bundle.contributions(features)
     scored = ScoredRows(request.catalogue, rows, features, contributions, probabilities[:, -1])

@@ -33,6 +33,7 @@ from data.view import RecordFrames, View, hindsight
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.compute import batch, online
+from features.events.base_rates import FleetRate
 from features.grid import to_numpy
 from features.population.at_risk import assess
 from models.hazard.model import Covariates, HazardModel
@@ -89,14 +90,14 @@ class BenchmarkFleet:
         with resume_windows(self.folder, self.store, view, FEATURES) as windows:
             assert windows.cache is not None, "hours are refreshed in order"
             features = online.compute(CATALOGUE, view, risk, risk.rows(), windows.cache)
-            return self.model.probabilities(Covariates(features, np.full(len(features), 1e-3)))
+            return self.model.probabilities(Covariates(features, FleetRate.constant(1e-3, len(features))))
 
     def score_from_scratch(self, hour: int) -> NDArray[np.float64]:
         """Score an hour from all buckets that its windows hold."""
         view = self.history.narrow(START + hour * HOUR)
         risk = assess(view, np.array([to_numpy(view.at)]), None)
         features = batch.compute(CATALOGUE, view, risk, risk.rows())
-        return LightGbm(self.model).probabilities(Covariates(features, np.full(len(features), 1e-3)))
+        return LightGbm(self.model).probabilities(Covariates(features, FleetRate.constant(1e-3, len(features))))
 
 
 def _buckets(nodes: int, hours: list[int], rng: np.random.Generator) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from features.events.base_rates import FleetRate
 from features.training.person_periods import Periods
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates, HazardModel, calibrated_hazards, cumulative_probabilities
@@ -67,7 +68,7 @@ def made_up_model(features: int) -> HazardModel:
     hazard = 0.05 + 0.1 * (np.nan_to_num(matrix[:, :4]) > 1)
     periods = Periods(HORIZONS, (rng.random(hazard.shape) < hazard).astype(np.float64), np.ones(hazard.shape))
     names = tuple(f"feature{number}" for number in range(features))
-    rate = np.full(TRAINING_ROWS, 1e-2)
+    rate = FleetRate.constant(1e-2, TRAINING_ROWS)
     return fit(Covariates(matrix, rate), periods, np.ones(TRAINING_ROWS), names, Params(trees=150))
 
 
@@ -91,7 +92,7 @@ def seconds(work: Callable[[], object]) -> float:
 def rows() -> list[tuple[str, str, str]]:
     """Measure, next to the targets."""
     model, features = made_up_model(FEATURES), made_up(np.random.default_rng(1), ROWS, FEATURES)
-    covariates, reference = Covariates(features, np.full(ROWS, 1e-2)), LightGbm(model)
+    covariates, reference = Covariates(features, FleetRate.constant(1e-2, ROWS)), LightGbm(model)
     matrices = reference.matrices(features)
     raw, scoring = seconds(lambda: reference.raw(matrices)), seconds(lambda: model.probabilities(covariates))
     few = covariates.take(np.arange(EXPLAINED))

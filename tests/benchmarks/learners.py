@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.grid import days, to_datetime
 from features.training.labels import Outcomes, label
 from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
@@ -69,13 +69,14 @@ class LearnerData:
         labels = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
         is_known = ~np.isnan(labels)
         view = hindsight.narrow(to_datetime(rows.cutoffs[-1]))
-        rate = steady_rate(view, replay.risk, replay.setup.design.every_days)[rows.cutoff]
-        learned = _with_rate(training.features, training.fleet_rate)[is_known]
+        rate = FleetRate.of(view, replay.risk, replay.setup.design.every_days).take(rows.cutoff)
+        strength = trained.model.base_strength
+        learned = _with_rate(training.features, training.fleet_rate.at_strength(strength))[is_known]
         return cls(
             LabelledRows(learned, labels[is_known], training.weight[is_known]),
             training.rows.ts[is_known],
             days(horizon_days),
-            _with_rate(batch.compute(training.catalogue, view, replay.risk, rows), rate),
+            _with_rate(batch.compute(training.catalogue, view, replay.risk, rows), rate.at_strength(strength)),
         )
 
     def split(self) -> tuple[LabelledRows, LabelledRows]:

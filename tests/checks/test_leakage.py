@@ -20,7 +20,7 @@ from data.schema import AVAILABLE_AT, TELEMETRY_KEYS
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
 from features.compute import batch
-from features.events.base_rates import base_rate, steady_rate
+from features.events.base_rates import FleetRate, base_rate
 from features.grid import to_datetime
 from features.population.at_risk import AtRisk, Coverage, assess
 from tests.features.fleets import DAY, START, Fleet, real
@@ -30,8 +30,9 @@ from tests.features.synthetic import synthetic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from data.view import View
     from features.feature import Catalogue
-    from features.grid import Times
+    from features.grid import Array, Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +227,16 @@ def test_encoders_depend_only_on_what_was_known_at_the_cutoff(name: str, step: i
     assert capabilities_of(full, case.fleet.metrics, case.windows) == capabilities_of(
         view, case.fleet.metrics, case.windows
     )
-    for rate in (base_rate, steady_rate):
-        at_the_time = rate(view, assess(view, cutoffs, case.coverage), DAY, DAY)
-        later = rate(case.fleet.view(), in_hindsight(name).risk, DAY, DAY)
-        assert at_the_time.tobytes() == later[: step + 1].tobytes()
+    risk = assess(view, cutoffs, case.coverage)
+    at_the_time, later = rates(view, risk), rates(case.fleet.view(), in_hindsight(name).risk)
+    for known, in_full in zip(at_the_time, later, strict=True):
+        assert known.tobytes() == in_full[: step + 1].tobytes()
+
+
+def rates(view: View, risk: AtRisk) -> tuple[Array, Array, Array]:
+    """Compute the fleet's rates that baselines and models know."""
+    rate = FleetRate.of(view, risk, DAY, DAY)
+    return base_rate(view, risk, DAY, DAY), rate.recent, rate.long_run
 
 
 @each_case

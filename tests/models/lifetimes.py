@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.time_grid import DAY, in_days
+from features.events.base_rates import FleetRate
 from features.training.person_periods import Periods
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates, HazardModel
@@ -41,7 +42,7 @@ def lifetimes(rng: np.random.Generator, count: int = 12_000, censored_share: flo
     leaves_after = np.where(rng.random(count) < censored_share, rng.uniform(0, DAYS[-1], count), np.inf)
     relative_rate = np.full(count, 1.5)
     matrix = np.column_stack([features, relative_rate]).astype(np.float32)
-    covariates = Covariates(matrix, np.full(count, USUAL_RATE))
+    covariates = Covariates(matrix, FleetRate.constant(USUAL_RATE, count))
     return Lifetimes(covariates, periods_of(fails_after, leaves_after), rate)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.feature import Origin
 from features.grid import to_datetime
 from features.population.at_risk import assess
@@ -52,7 +52,7 @@ def attribute(
     if not is_explained.any():
         return {}
     features = batch.compute(catalogue, now, risk, rows)
-    rate = np.full(np.count_nonzero(is_explained), steady_rate(now, risk, design.every, design.repeats[0])[-1])
+    rate = FleetRate.of(now, risk, design.every, design.repeats[0]).take(np.full(np.count_nonzero(is_explained), -1))
     contributions = np.zeros(features.shape)  # none are needed of the peers
     contributions[is_explained] = replay.trained.model.contributions(Covariates(features[is_explained], rate))
     scored = ScoredRows(catalogue, rows, features, contributions, is_explained.astype(np.float64))

@@ -16,7 +16,7 @@ from data.outages import merge_failures
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
 from features.events import base_rates
-from features.events.base_rates import base_rate, steady_rate
+from features.events.base_rates import FleetRate, base_rate
 from features.events.history import EventStatistic, History
 from features.grid import to_datetime
 from features.population.at_risk import Rows, assess
@@ -191,7 +191,7 @@ def rates(records: Fleet, cutoffs: int = 10, every: timedelta = DAY) -> tuple[li
     with pytest.MonkeyPatch.context() as patch:
         for window in ("RECENT", "LAST_MONTH"):
             patch.setattr(base_rates, window, timedelta(days=3))
-        return base_rate(view, risk, every, DAY).tolist(), steady_rate(view, risk, every, DAY).tolist()
+        return base_rate(view, risk, every, DAY).tolist(), FleetRate.of(view, risk, every, DAY).recent.tolist()
 
 
 TWO = [NODE, NODE | {"node": "b"}]
@@ -235,7 +235,7 @@ def test_the_base_rate_is_unknown_while_no_node_was_at_risk() -> None:
     assert np.isnan(rates(fleet([event("a", at(-50))], [NODE]), 2)[0]).tolist() == [True, True]
 
 
-def test_the_steady_rate_is_between_the_recent_and_the_long_run_rate() -> None:
+def test_the_steadied_rate_is_between_the_recent_and_the_long_run_rate() -> None:
     failures = [event("a", at(hours), at(hours + 1)) for hours in (30, 60, 90)]
     recent, steady = rates(fleet(failures, TWO), 10)
     long_run = (3 + 0.5) / (2 * 10 + 500)
@@ -255,7 +255,9 @@ def test_rates_stay_as_they_were_when_more_becomes_known(width: timedelta, data:
     def of(fleet: Fleet, cutoffs: int) -> bytes:
         view = fleet.view(START + DAYS * width)
         risk = assess(view, stepwise(START, cutoffs, width), None)
-        return b"".join(rate(view, risk, width, width)[: DAYS // 2].tobytes() for rate in (base_rate, steady_rate))
+        rate = FleetRate.of(view, risk, width, width)
+        rates = base_rate(view, risk, width, width), rate.recent, rate.long_run
+        return b"".join(values[: DAYS // 2].tobytes() for values in rates)
 
     records, half = data.draw(fleets(scale_of(width))), START + (DAYS // 2 - 1) * width
     assert of(records, DAYS) == of(records.known_at(half), DAYS // 2)

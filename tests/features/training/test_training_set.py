@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import capabilities_of
 from features.compute import batch
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.feature import Origin
 from features.grid import to_numpy
 from features.population.at_risk import cutoffs_until
@@ -102,7 +102,9 @@ def test_a_training_set_holds_rows_features_outcomes_and_rates_of_one_view() -> 
     assert np.array_equal(training.periods.outcome, expected.outcome, equal_nan=True)
     assert training.periods.fails.sum() == 6
     assert np.array_equal(training.features, batch.compute(catalogue, view, risk, training.rows), equal_nan=True)
-    assert np.array_equal(training.fleet_rate, steady_rate(view, risk, DAY, DAY)[training.rows.cutoff])
+    rate = FleetRate.of(view, risk, DAY, DAY)
+    assert np.array_equal(training.fleet_rate.recent, rate.recent[training.rows.cutoff])
+    assert np.array_equal(training.fleet_rate.long_run, rate.long_run[training.rows.cutoff])
     small_catalogue = catalogue.only(Origin.SAMPLED, metrics=["node"])
     assert 0 < len(small_catalogue.features) < len(catalogue.features)
     columns = [catalogue.names.index(name) for name in small_catalogue.names]

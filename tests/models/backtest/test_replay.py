@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from data.errors import FutureError, TooLittleDataError
-from features.events.base_rates import steady_rate
+from features.events.base_rates import FleetRate
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import assess
 from models.backtest.replay import BacktestWindow, Replay, label_cases, run_replay
@@ -120,9 +120,11 @@ def test_what_is_known_between_two_cutoffs_changes_none_before() -> None:
 def test_the_fleets_rate_is_counted_from_where_training_counted_it() -> None:
     risk, training_risk = replayed().risk, replayed().trained.risk
     assert risk.cutoffs[0] == training_risk.cutoffs[0]
-    rate = steady_rate(made_up().view(LAST), risk, 1.0)
-    training_rate = steady_rate(made_up().view(SPLIT), training_risk, 1.0)
-    assert rate[: len(training_rate)].tobytes() == training_rate.tobytes()
+    rate = FleetRate.of(made_up().view(LAST), risk, 1.0)
+    training_rate = FleetRate.of(made_up().view(SPLIT), training_risk, 1.0)
+    count = len(training_rate.recent)
+    assert rate.recent[:count].tobytes() == training_rate.recent.tobytes()
+    assert rate.long_run[:count].tobytes() == training_rate.long_run.tobytes()
 
 
 def test_the_length_of_the_window_changes_no_probability() -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from features.compute import batch
+from features.events.base_rates import FleetRate
 from features.feature import Catalogue
 from features.grid import DAY as DAY_LONG
 from features.grid import to_datetime, to_numpy
@@ -32,7 +33,8 @@ def runner() -> BaselineRunner:
     replay = replayed()
     view = made_up().view(to_datetime(replay.risk.cutoffs[-1]))
     features = batch.compute(replay.trained.training.catalogue, view, replay.risk, replay.rows)
-    return BaselineRunner(replay.trained, view, replay.risk, replay.rows, features, np.full(len(replay.rows), 0.02))
+    fleet_rate = FleetRate.constant(0.02, len(replay.rows))
+    return BaselineRunner(replay.trained, view, replay.risk, replay.rows, features, fleet_rate)
 
 
 def test_every_fixed_baseline_forecasts_every_row_and_horizon() -> None:

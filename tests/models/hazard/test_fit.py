@@ -10,9 +10,11 @@ import pytest
 from features.grid import to_datetime
 from features.training.labels import Outcomes
 from models.hazard import fit
-from models.hazard.fit import FoldData, OutOfFoldPredictions, predict_out_of_fold, recency_weights
-from models.hazard.model import Calibration
+from models.hazard.fit import FoldData, OutOfFoldPredictions, make_fold, predict_out_of_fold, recency_weights
+from models.hazard.model import Calibration, base_log_odds
+from models.hazard.train import gather_training_set
 from models.hazard.walk_forward import walk_forward
+from tests.features.fleets import DAY, START, event, fleet
 from tests.models.replays import SPLIT, made_up, setup_of, trained
 
 if TYPE_CHECKING:
@@ -117,3 +119,42 @@ def test_rows_are_binned_once_for_recipes_of_as_many_bins() -> None:
     splits = [model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)]
     most_thresholds = [table.drop_duplicates().groupby("split_feature").size().max() for table in splits]
     assert most_thresholds[0] == 1 < most_thresholds[1]
+
+
+NODES = tuple(f"node-{number:02d}" for number in range(40))
+DAYS = 480
+
+
+def long_fleet(rate_after: float) -> Fleet:
+    """Draw failures of a fleet without telemetry, whose rate doubles and halves, and changes in the last 100 days."""
+    rng = np.random.default_rng(6)
+    events: list[dict[str, object]] = []
+    for day in range(DAYS):
+        rate = rate_after if day >= DAYS - 100 else (0.002, 0.02)[day // 60 % 2]
+        failing = [name for name in NODES if rng.random() < rate]
+        events += [event(name, START + (day + 0.3) * DAY, START + (day + 0.4) * DAY) for name in failing]
+    return fleet(events, [{"node": name, "observed_from": START} for name in NODES])
+
+
+def test_a_folds_base_strength_depends_on_what_was_known_at_its_start_alone() -> None:
+    setup = replace(setup_of(metrics=()), history_start=None)
+    original, changed = (long_fleet(rate).view(START + DAYS * DAY) for rate in (0.01, 0.05))
+    training = gather_training_set(original, setup)[2]
+    starts = walk_forward(training.rows.ts[training.periods.fails], 6)
+    known = [number for number in range(1, 7) if to_datetime(starts[number - 1]) <= START + (DAYS - 100) * DAY]
+    strengths = []
+    for number in known:
+        folds = [make_fold(training, view, starts, number) for view in (original, changed)]
+        before, after = (fold.data.base_strength if fold else np.nan for fold in folds)
+        assert before == after
+        strengths.append(before)
+    assert len(set(strengths)) == len(known) > 1
+    of_all = [fit.train(gather_training_set(view, setup)[2], view, setup.recipe) for view in (original, changed)]
+    final, other = (fitted.model.base_strength for fitted in of_all)
+    assert 0 < final != other
+    predictions = of_all[0].out_of_fold
+    assert predictions is not None
+    first = predictions.fold == 1
+    rate = training.fleet_rate.take(predictions.rows[first])
+    base = base_log_odds(rate.at_strength(strengths[0])[:, None], of_all[0].model.widths_days)
+    assert predictions.base[first].tobytes() == base.tobytes()

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from features.events.base_rates import FleetRate
 from models.hazard import rank_logistic
 from models.hazard.model import (
     Calibration,
@@ -81,14 +82,14 @@ def test_scores_are_the_mean_of_the_seeds() -> None:
 def test_no_rows_have_no_probabilities_and_no_contributions() -> None:
     rows = lifetimes(np.random.default_rng(6), 300)
     no_rows = rows.covariates.take(np.zeros(0, dtype=np.int64))
-    for model in (fitted(rows, replace(QUICK, trees=2)), pooled_model(NAMES, HORIZONS)):
+    for model in (fitted(rows, replace(QUICK, trees=2)), pooled_model(NAMES, HORIZONS, 0.5)):
         assert model.probabilities(no_rows).shape == (0, 3)
         assert model.contributions(no_rows).shape == (0, 3)
 
 
 def test_the_pooled_model_multiplies_the_fleets_odds_by_the_nodes_relative_rate() -> None:
-    rows = Covariates(np.array([[0, 0, 1], [0, 0, 3]], np.float32), np.array([USUAL_RATE, USUAL_RATE]))
-    model = pooled_model(NAMES, HORIZONS)
+    rows = Covariates(np.array([[0, 0, 1], [0, 0, 3]], np.float32), FleetRate.constant(USUAL_RATE, 2))
+    model = pooled_model(NAMES, HORIZONS, 0.5)
     odds = model.hazards(rows) / (1 - model.hazards(rows))
     assert odds[1] == pytest.approx(3 * odds[0], rel=1e-6)
     assert model.probabilities(rows)[0] == pytest.approx(1 - np.exp(-USUAL_RATE * np.array(HORIZONS)))

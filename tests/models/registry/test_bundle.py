@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError, ModelMismatchError, SourceFileError
+from features.events.base_rates import FleetRate
 from models.causes import trees
 from models.causes.blend import Blend
 from models.causes.fit import fit_cause_model
@@ -23,12 +24,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.causes.model import CauseModel
+    from models.hazard.train import Trained
 
 CAUSES = {"cause_model", "cause_trees"}
+BASE = {"base_strength"}
 
 
 def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
-    return pack(trained(), "made up", metrics or {"pr_auc_7d": 0.1}, {"telemetry": 3}, causes())
+    return pack(trained_at_half_strength(), "made up", metrics or {"pr_auc_7d": 0.1}, {"telemetry": 3}, causes())
+
+
+@cache
+def trained_at_half_strength() -> Trained:
+    """Let both of the fleet's rates count, though thirty days are too few to learn by how much."""
+    fitted = trained().fitted
+    return replace(trained(), fitted=replace(fitted, model=replace(fitted.model, base_strength=0.5)))
+
+
+def written_as(bundle: Bundle, folder: Path, number: int, lacking: set[str]) -> Path:
+    """Save a bundle, without the keys that a format did not have yet."""
+    save(bundle, folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    old = {name: value for name, value in manifest.items() if name not in lacking} | {"format": number}
+    (folder / MANIFEST).write_text(json.dumps(old))
+    return folder
 
 
 @cache
@@ -51,7 +70,8 @@ def test_a_model_that_was_saved_and_read_gives_the_same_probabilities_to_the_las
     original, read, training = bundle_of(), load(saved), trained().training
     inputs = training.features, training.fleet_rate
     assert read.manifest == original.manifest
-    assert read.probabilities(*inputs).tobytes() == trained().model.probabilities(Covariates(*inputs)).tobytes()
+    model = trained_at_half_strength().model
+    assert read.probabilities(*inputs).tobytes() == model.probabilities(Covariates(*inputs)).tobytes()
     assert read.contributions(inputs[0]).tobytes() == original.contributions(inputs[0]).tobytes()
 
 
@@ -67,25 +87,29 @@ def test_a_pooled_model_is_read_back_without_trees(tmp_path: Path) -> None:
 
 
 def test_a_model_of_format_1_is_read_as_trees_alone(tmp_path: Path) -> None:
-    training, model = trained().training, replace(bundle_of().model, linear=None, trees_share=1.0)
-    save(replace(bundle_of(), model=model), tmp_path)
-    manifest = json.loads((tmp_path / MANIFEST).read_text())
-    old = {name: value for name, value in manifest.items() if name not in {"line", "trees_share", *CAUSES}}
-    old["format"] = 1
-    (tmp_path / MANIFEST).write_text(json.dumps(old))
+    model = replace(trained().model, linear=None, trees_share=1.0, base_strength=1.0)
+    training = trained().training
+    lacking = {"line", "trees_share", *CAUSES, *BASE}
+    written_as(replace(bundle_of(), model=model), tmp_path, 1, lacking)
     inputs = training.features, training.fleet_rate
     assert load(tmp_path).probabilities(*inputs).tobytes() == model.probabilities(Covariates(*inputs)).tobytes()
 
 
-def test_a_model_of_format_2_is_read_without_causes(saved: Path) -> None:
-    manifest = json.loads((saved / MANIFEST).read_text())
-    old = {name: value for name, value in manifest.items() if name not in CAUSES} | {"format": 2}
-    (saved / MANIFEST).write_text(json.dumps(old))
-    read, training = load(saved), trained().training
-    inputs = training.features, training.fleet_rate
-    assert read.probabilities(*inputs).tobytes() == bundle_of().probabilities(*inputs).tobytes()
+def test_a_model_of_format_2_is_read_without_causes(tmp_path: Path) -> None:
+    read, training = load(written_as(bundle_of(), tmp_path, 2, CAUSES | BASE)), trained().training
+    inputs, model = (training.features, training.fleet_rate), replace(trained().model, base_strength=1.0)
+    assert read.probabilities(*inputs).tobytes() == model.probabilities(Covariates(*inputs)).tobytes()
     forecasts = read.likely_causes(trained().view, training.rows.take(np.arange(3)), training.features[:3])
     assert forecasts == [CauseForecast("unknown", None, NO_CAUSE_MODEL)] * 3
+
+
+def test_a_model_of_format_3_starts_from_the_recent_rate_as_it_did(tmp_path: Path) -> None:
+    read, training = load(written_as(bundle_of(), tmp_path, 3, BASE)), trained().training
+    rate = FleetRate(np.full(len(training.rows), 0.001), np.full(len(training.rows), 0.003))
+    expected = replace(trained().model, base_strength=1.0).probabilities(Covariates(training.features, rate))
+    assert read.model.base_strength == 1.0
+    assert read.probabilities(training.features, rate).tobytes() == expected.tobytes()
+    assert bundle_of().probabilities(training.features, rate).tobytes() != expected.tobytes()
 
 
 def test_a_model_of_causes_that_was_saved_and_read_forecasts_the_same_to_the_last_bit(saved: Path) -> None:
@@ -158,9 +182,9 @@ def cut_to(name: str, share: float) -> Callable[[Path], object]:
     ("damage", "error", "why"),
     [
         (
-            edited(lambda manifest: manifest.update(format=4)),
+            edited(lambda manifest: manifest.update(format=5)),
             ModelMismatchError,
-            "is of format 4, this version reads 3",
+            "is of format 5, this version reads 4",
         ),
         (edited(lambda manifest: manifest.pop("format")), ModelMismatchError, "is of format None"),
         (edited(lambda manifest: manifest.pop("causes")), SourceFileError, "it lacks causes"),

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from data.errors import DataError, InfrastructureError, ModelMismatchError, UnreachableError
+from features.events.base_rates import FleetRate
 from models.hazard.model import Covariates
 from models.registry.bundle import FORMAT, Bundle
 from tests.models.registry.made_up import TRAINED_UNTIL, registry_in, run_of
@@ -91,7 +92,7 @@ def test_a_champion_of_another_format_is_named_and_gives_way_to_the_next_model(
 
 def test_a_model_comes_back_as_it_was_by_alias_and_by_version(registry: Registry, bundle: Bundle) -> None:
     registry.log(run_of(bundle))
-    covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), np.full(20, 0.001))
+    covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), FleetRate.constant(0.001, 20))
     for name in ("champion", "challenger", "1"):
         version, loaded = registry.load(name)
         assert (version, loaded.manifest) == ("1", bundle.manifest)

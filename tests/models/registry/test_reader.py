@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError, InfrastructureError, ModelMismatchError
+from features.events.base_rates import FleetRate
 from models.hazard.model import Covariates
 from models.registry.bundle import FORMAT
 from models.registry.reader import ModelReader
@@ -71,7 +72,7 @@ def test_a_model_is_the_one_that_mlflow_loads(store: Path, name: str) -> None:
     version, loaded = reader_in(store).load(name)
     expected_version, expected = registry_in(store).load(name)
     assert (version, loaded.manifest) == (expected_version, expected.manifest)
-    covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), np.full(20, 0.001))
+    covariates = Covariates(np.random.default_rng(2).random((20, 2), dtype=np.float32), FleetRate.constant(0.001, 20))
     np.testing.assert_array_equal(loaded.model.probabilities(covariates), expected.model.probabilities(covariates))
 
 

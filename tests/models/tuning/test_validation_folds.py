@@ -101,13 +101,13 @@ def test_failures_at_a_single_time_cannot_be_cut_in_two() -> None:
 
 def test_outcomes_weigh_what_was_observed_of_an_interval_and_a_failure_once() -> None:
     rows, periods = np.arange(len(training().rows)), training().periods
-    outcomes = IntervalOutcomes.of(training(), periods, rows, RECIPE)
+    outcomes = IntervalOutcomes.of(training(), periods, rows, RECIPE, 0.5)
     assert not outcomes.weight[np.isnan(periods.outcome)].any()
     failing, column = np.nonzero(periods.outcome == 1)
     repeats = np.array([1.0, 2.0, 4.0])[column]
     assert outcomes.weight[failing, column] * repeats == pytest.approx(training().weight[failing])
     assert outcomes.failures.sum() == pytest.approx((1 / repeats).sum())
-    base = base_log_odds(training().fleet_rate[:1, None], np.array([1.0, 2.0, 4.0]))
+    base = base_log_odds(training().fleet_rate.at_strength(0.5)[:1, None], np.array([1.0, 2.0, 4.0]))
     assert outcomes.base[0] == pytest.approx(base[0])
 
 

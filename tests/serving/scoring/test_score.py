@@ -131,7 +131,7 @@ def test_a_model_with_low_support_gives_every_score_low_support() -> None:
     view, manifest = made_up().view(SPLIT), bundle().manifest
     weak = replace(
         bundle(),
-        model=pooled_model(manifest.features, manifest.horizons_days),
+        model=pooled_model(manifest.features, manifest.horizons_days, 0.0),
         manifest=replace(manifest, support="low support", boosters=()),
     )
     scores = score(view, replace(request_of(view), bundle=weak)).drop_nulls("probability")
