@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from data.schema import EventKind
-from features.events.history import DAY_MICROSECONDS, PRIOR_DAYS, PRIOR_RATE
+from features.events.history import DAY_MICROSECONDS, PRIOR_RATE
 from features.grid import to_step
 from features.population.event_arrays import EventArrays, KnownEvents, UnitCutoffs
 from features.population.exposure import Exposure
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(days=90)
 LAST_MONTH = timedelta(days=30)
+FEW_DAYS = 10.0  # weight, in node-days, of the rate before any failure was recorded
 STEADYING_FAILURES = 10.0  # weight, in failures, of the whole past's rate
 
 
@@ -49,7 +50,7 @@ class FleetRate:
         """Return both rates by cutoff, as known then."""
         past = _FleetPast.of(view, risk, every, repeat)
         (failures, exposure), (all_failures, all_exposure) = past.within(LAST_MONTH), past.within(None)
-        long_run = (all_failures + PRIOR_RATE * PRIOR_DAYS) / (all_exposure + PRIOR_DAYS)
+        long_run = (all_failures + PRIOR_RATE * FEW_DAYS) / (all_exposure + FEW_DAYS)
         return cls(long_run, (failures + STEADYING_FAILURES) / (exposure + STEADYING_FAILURES / long_run))
 
     @classmethod

@@ -18,9 +18,8 @@ from features.population.at_risk import AtRisk, cutoffs_until
 from features.training import training_set
 from features.training.labels import Outcomes
 from features.training.training_set import RiskSample
-from models.hazard import base_strength, fit
+from models.hazard import few_failures, fit
 from models.hazard.fit import Fitted
-from models.hazard.model import pooled_model
 
 if TYPE_CHECKING:
     from data.view import View
@@ -42,6 +41,7 @@ class Trained:
     training: TrainingSet
     fitted: Fitted
     failures: int  # that follow a training row
+    signal: str = ""  # with too few failures: the feature that nodes are ranked by; empty: none earned it
 
     @property
     def model(self) -> HazardModel:
@@ -55,24 +55,28 @@ class Trained:
 
     @property
     def support(self) -> str:
-        """'ok', or 'low support': history and pooled rates instead of a model."""
+        """'ok', or 'low support': `basis` instead of a model."""
         return "ok" if self.is_supported else "low support"
+
+    @property
+    def basis(self) -> str:
+        """What the forecast is made from with too few failures for a model."""
+        return f"the fleet's rate and {self.signal}" if self.signal else "the fleet's rate, the same for every node"
 
 
 def train(view: View, setup: Setup) -> Trained:
-    """Train on what the view knows; with too few failures, fall back to history and pooled rates.
+    """Train on what the view knows; with too few failures, fall back to the fleet's rate and what has earned its place.
 
     Raises:
         TooLittleDataError: if the view knows no failure, or no row at risk.
     """
     capabilities, risk, training = gather_training_set(view, setup)
     failures = count_failures(training, view)
-    if failures < setup.min_failures:
-        strength = base_strength.fit(training.fleet_rate, training.rows.ts, training.periods, training.weight)
-        fitted = Fitted(pooled_model(training.catalogue.names, setup.design.horizons, strength), None)
-    else:
-        fitted = fit.train(training, view, setup.recipe)
-    return Trained(setup, view, capabilities, risk, training, fitted, failures)
+    if failures >= setup.min_failures:
+        return Trained(setup, view, capabilities, risk, training, fit.train(training, view, setup.recipe), failures)
+    fallback = few_failures.fit(training, view, setup.recipe)
+    fitted = Fitted(fallback.model, None)
+    return Trained(setup, view, capabilities, risk, training, fitted, failures, fallback.signal)
 
 
 def gather_training_set(view: View, setup: Setup) -> tuple[FleetCapabilities, AtRisk, TrainingSet]:

@@ -152,7 +152,7 @@ def draw_importance(gain: Mapping[str, float], title: str) -> Figure:
     figure = Figure((8, 1.2 + 0.24 * max(len(top), 2)), layout="constrained")
     axes = _plain(figure.add_subplot(), title)
     if not top:
-        axes.annotate("no trees: history and pooled rates instead", (0.02, 0.5), xycoords="axes fraction")
+        axes.annotate("no trees: too few failures", (0.02, 0.5), xycoords="axes fraction")
     bars = axes.barh(range(len(top)), list(top.values()), color=BLUE, height=0.7)
     axes.set_yticks(range(len(top)), list(top))
     axes.bar_label(bars, [f"{share:.1%}" for share in top.values()], padding=3, fontsize=8, color=INK)

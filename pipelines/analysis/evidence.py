@@ -60,7 +60,7 @@ class Evidence:
 
     @property
     def is_enough_to_train(self) -> bool:
-        """Whether there are enough failures to train a model, instead of using history and pooled rates."""
+        """Whether there are enough failures to train a model, instead of using the fleet's rate."""
         return (self.failures if self.learnable is None else self.learnable) >= self.failures_needed
 
 

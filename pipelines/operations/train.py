@@ -43,6 +43,7 @@ def train(settings: Settings, until: datetime | None = None) -> TrainReport:
         version=registered.version,
         aliases=registered.aliases,
         support=trained.support,
+        basis=trained.basis,
         failures=trained.failures,
         min_failures=trained.setup.min_failures,
         rows=len(trained.training.rows),

@@ -76,8 +76,8 @@ def train_lines(report: TrainReport) -> list[str]:
     ]
     if report.support != "ok":
         lines.append(
-            f"{report.support}: {report.min_failures} failures are needed (model.min_failures); history and pooled "
-            "rates replace the model, and its scores are never acted on"
+            f"{report.support}: {report.min_failures} failures are needed (model.min_failures); instead of a model, it "
+            f"forecasts from {report.basis}, and its scores are never acted on"
         )
     causes = [report.causes] if report.causes else []
     heading = ["on folds that it was not trained on:"] if report.metrics else []

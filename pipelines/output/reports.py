@@ -23,6 +23,7 @@ class TrainReport:
     version: str
     aliases: tuple[str, ...]
     support: str
+    basis: str  # what it forecasts from with too few failures for a model
     failures: int
     min_failures: int
     rows: int

@@ -127,7 +127,7 @@ def warnings(contents: Contents) -> list[str]:
     if not trained.is_supported:
         sentences.append(
             f"Low support: {pluralize(trained.failures, 'failure')} to learn from, {trained.setup.min_failures} needed "
-            "(model.min_failures). History and pooled rates replace the model, and no node is drained because of them."
+            f"(model.min_failures). Instead of a model: {trained.basis}. No node is drained because of it."
         )
     sentences += [f"{note[0].upper()}{note[1:]}." for note in without_alarms(contents.backtest, contents.main.horizon)]
     if 0 < failures < FEWEST_FAILURES:

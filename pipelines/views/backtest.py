@@ -164,5 +164,5 @@ def _warnings(backtest: Backtest) -> Iterator[str]:
     if not trained.is_supported:
         yield (
             f"low support: {trained.failures} failures in training, {trained.setup.min_failures} needed "
-            "(model.min_failures); history and pooled rates replace the model"
+            f"(model.min_failures); instead of a model: {trained.basis}"
         )
