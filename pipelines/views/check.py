@@ -39,7 +39,7 @@ def evidence_text(evidence: Evidence) -> str:
     enough = (
         "enough to train on"
         if evidence.is_enough_to_train
-        else f"fewer than model.min_failures = {evidence.failures_needed}: low support, the fleet's rate and what has earned its place only"
+        else f"fewer than model.min_failures = {evidence.failures_needed}: low support, the fleet's rate alone or one signal"
     )
     period = f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}"
     lines = [f"{evidence.failures:,} failures of {evidence.nodes:,} nodes, {period}{_learnable(evidence)}: {enough}."]

@@ -215,8 +215,8 @@ def test_the_base_rate_counts_the_90_days_before_and_the_steady_rate_30_and_all(
     view = fleet([event("a", at(24 * 5 - 1), at(24 * 5 - 1))], TWO).view(START + 120 * DAY)
     risk = assess(view, daily(START, 120), None)
     assert np.flatnonzero(base_rate(view, risk, DAY, DAY)).tolist() == list(range(5, 5 + 90))
-    steady = steady_rate(view, risk, DAY, DAY)
-    long_run = 1.5 / (2 * 121 + 500)
+    steady = FleetRate.of(view, risk, DAY, DAY).recent
+    long_run = (1 + 0.01) / (2 * 121 + 10)
     assert steady[34] > steady[35]
     assert steady[119] == pytest.approx(10 / (60 + 10 / long_run), rel=0.01)
 
