@@ -13,6 +13,7 @@ Amount = tuple[str, str]  # a formatted number and its unit
 DASH: Final = "\N{EN DASH}"
 DIGITS: Final = 3
 TINY: Final = 1e-6  # below this, a power of ten is easier to read than a row of zeros
+FEWEST_PERCENT: Final = 1  # below it, one decimal says little
 SPANS: Final = {"days": 1.0, "h": 24.0, "min": 1440.0, "s": 86_400.0}  # how many make a day
 FEWEST: Final = {"days": 2.0, "h": 1.0, "min": 1.0, "s": 0.0}  # below so many, the next shorter unit is used
 ALMOST: Final = 1 - 1e-9  # an hour that was divided into days and back may be a little less than one
@@ -59,6 +60,11 @@ def per_day(value: float, unit: str) -> Amount:
 def percent(value: float, _unit: str) -> Amount:
     """Format a share of 1 as a percentage."""
     return number(100 * value), "%"
+
+
+def chance(probability: float) -> str:
+    """Format a probability as a percentage with one decimal, a small one with two significant digits: 42.8%, 0.045%."""
+    return f"{probability:.1%}" if probability >= FEWEST_PERCENT / 100 else f"{number(100 * probability, 2)}%"
 
 
 def days(value: float, _unit: str, digits: int = DIGITS) -> Amount:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines.output.estimates import base_weights, fixed
 from serving.explanation.reason import LEGEND, SEPARATOR, reasons_text
-from serving.formats import duration
+from serving.formats import chance, duration
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
 
 if TYPE_CHECKING:
@@ -85,11 +85,12 @@ def train_lines(report: TrainReport) -> list[str]:
 
 
 def train_rows(report: TrainReport) -> list[tuple[str, ...]]:
-    """Return each horizon's figures on held-out folds, under TRAIN_COLUMNS; `metrics` names them <measure>_<days>d."""
+    """Return each horizon's figures on held-out folds, under TRAIN_COLUMNS; `metrics` are named <measure>_<horizon>."""
     horizons = dict.fromkeys(name.rpartition("_")[2] for name in report.metrics)
     figure = fixed(3)
     return [
-        (days, *(figure(report.metrics.get(f"{measure}_{days}")) for measure in TRAIN_MEASURES)) for days in horizons
+        (horizon, *(figure(report.metrics.get(f"{measure}_{horizon}")) for measure in TRAIN_MEASURES))
+        for horizon in horizons
     ]
 
 
@@ -101,7 +102,7 @@ def score_markdown(report: ScoreReport) -> str:
 def riskiest_rows(report: ScoreReport, shown: int) -> list[tuple[str, ...]]:
     """Return at most `shown` of the riskiest nodes, under RISKIEST_COLUMNS."""
     return [
-        (score.node, f"{score.probability:.1%}", with_likely_cause(score.likely_cause, reasons_text(score.reasons)))
+        (score.node, chance(score.probability), with_likely_cause(score.likely_cause, reasons_text(score.reasons)))
         for score in report.scores[:shown]
         if score.probability is not None
     ]
@@ -134,7 +135,7 @@ def decision_rows(report: DecideReport) -> list[tuple[str, ...]]:
 
 def decide_lines(report: DecideReport) -> list[str]:
     """Return a summary of the decisions, a line each."""
-    pays = "a drain never pays" if report.threshold > 1 else f"a drain pays from {report.threshold:.1%}"
+    pays = "a drain never pays" if report.threshold > 1 else f"a drain pays from {chance(report.threshold)}"
     departed = f", {report.departed:,} left the fleet since the score" if report.departed else ""
     unscored = f", {report.unscored:,} not scored yet" if report.unscored else ""
     counts = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from data.time_grid import DAY, HOUR
 from models.evaluation.context import FEWEST_FAILURES
 from models.evaluation.evaluate import MODEL
 from pipelines.output.backtest_notes import (
@@ -24,7 +24,7 @@ from pipelines.views.tables import print_lines
 from serving.formats import alarm_rate, date_or_minute, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from rich.console import Console
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MeasureColumn:
-    """A measure under a heading, whether it depends on the alarm budget, and its decimals."""
+    """A measure under a heading, whether it depends on the alarm budget, and its decimals at least."""
 
     heading: str
     measure: str
@@ -47,15 +47,24 @@ class MeasureColumn:
         """Return the measure of a model, of its alarms at a rate if it depends on them."""
         return evaluation.figure(self.measure, model, rate=rate if self.is_of_alarms else None)
 
+    def writer(self, evaluation: Evaluation, rate: float) -> Callable[[float | None], str]:
+        """Return a function that writes the figures of all models with the same decimals.
 
+        They are so many that the largest figure has two significant digits: those of short horizons are small.
+        """
+        values = (self.figure(evaluation, model, rate).value for model in evaluation.models)
+        largest = max((abs(value) for value in values if value), default=1.0)
+        return fixed(max(self.decimals, SIGNIFICANT - 1 - math.floor(math.log10(largest))))
+
+
+SIGNIFICANT: Final = 2  # digits of the largest figure of a column
 PR_AUC: Final = MeasureColumn("PR-AUC", "pr_auc", is_of_alarms=False, decimals=3)
 CAUGHT: Final = MeasureColumn("caught", "caught_share", is_of_alarms=True, decimals=3)
-LEAD: Final = MeasureColumn("lead, h", "median_lead_hours", is_of_alarms=True, decimals=0)
 COLUMNS: Final = (
     PR_AUC,
     CAUGHT,
     MeasureColumn("precision", "precision", is_of_alarms=True, decimals=3),
-    LEAD,
+    MeasureColumn("lead, h", "median_lead_hours", is_of_alarms=True, decimals=0),
     MeasureColumn("obs/exp", "observed_over_expected", is_of_alarms=False, decimals=2),
     MeasureColumn("slope", "slope", is_of_alarms=False, decimals=2),
     MeasureColumn("skill", "brier_skill", is_of_alarms=False, decimals=3),
@@ -70,7 +79,6 @@ ratios to others are paired: above 1 the model does better
 """
 STRONG_BASELINES: Final = ("history", "lightgbm_raw", "rule")
 RATIO_DECIMALS: Final = 2
-LONG_LEADS: Final = (2 * DAY, 2 * HOUR)  # horizons from which on leads need no decimal, and one
 
 
 def show_backtest(backtest: Backtest, console: Console) -> None:
@@ -79,7 +87,7 @@ def show_backtest(backtest: Backtest, console: Console) -> None:
     rate = backtest.budgets.headline_rate
     for horizon, evaluation in backtest.evaluations.items():
         console.print(Text(heading(horizon, rate, nodes_at_risk(backtest, horizon)), "bold"), soft_wrap=True)
-        console.print(figures_table(horizon, evaluation, rate))
+        console.print(figures_table(evaluation, rate))
         console.print(intervals_table(evaluation, rate))
         print_lines(console, (f"  {note}" for note in horizon_notes(backtest, horizon)))
         console.print()
@@ -98,16 +106,15 @@ def heading(horizon: timedelta, rate: float, at_risk: int) -> str:
     return f"{duration(horizon)} ahead, {alarm_rate(rate)} ({alarms_of(rate, at_risk)})"
 
 
-def figures_table(horizon: timedelta, evaluation: Evaluation, rate: float) -> Table:
+def figures_table(evaluation: Evaluation, rate: float) -> Table:
     """Return a table of every model's figures at one horizon, within 80 columns."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.heading, justify="right", no_wrap=True)
-    decimals = [_lead_decimals(horizon) if column is LEAD else column.decimals for column in COLUMNS]
+    writers = {column: column.writer(evaluation, rate) for column in COLUMNS}
     for model in evaluation.models:
-        figures = (column.figure(evaluation, model, rate).value for column in COLUMNS)
-        cells = [fixed(count)(figure) for count, figure in zip(decimals, figures, strict=True)]
+        cells = [write(column.figure(evaluation, model, rate).value) for column, write in writers.items()]
         table.add_row(model, *cells, style="bold" if model == MODEL else None)
     return table
 
@@ -119,7 +126,9 @@ def intervals_table(evaluation: Evaluation, rate: float) -> Table:
     columns = (PR_AUC, CAUGHT)
     for column in columns:
         table.add_column(column.heading, no_wrap=True)
-    figures = (with_interval(column.figure(evaluation, MODEL, rate), fixed(column.decimals)) for column in columns)
+    figures = (
+        with_interval(column.figure(evaluation, MODEL, rate), column.writer(evaluation, rate)) for column in columns
+    )
     table.add_row(f"  {MODEL}", *figures)
     for baseline in STRONG_BASELINES:
         if baseline in evaluation.models:
@@ -130,11 +139,6 @@ def intervals_table(evaluation: Evaluation, rate: float) -> Table:
             cells = (with_interval(ratio, fixed(RATIO_DECIMALS)) for ratio in ratios)
             table.add_row(f"  {MODEL} / {baseline}", *cells)
     return table
-
-
-def _lead_decimals(horizon: timedelta) -> int:
-    """Return so many decimals of an hour that leads within a horizon can be told apart."""
-    return next((decimals for decimals, longest in enumerate(LONG_LEADS) if horizon >= longest), len(LONG_LEADS))
 
 
 def _summary(backtest: Backtest) -> str:

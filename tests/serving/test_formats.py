@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from serving.formats import (
     alarm_rate,
+    chance,
     date_or_minute,
     days,
     duration,
@@ -145,6 +146,18 @@ def test_a_duration_differs_from_what_is_written_by_rounding_only(length: timede
 )
 def test_a_rate_of_alarms_is_written_for_a_number_of_nodes(rate: float, text: str) -> None:
     assert alarm_rate(rate) == text
+
+
+def test_a_small_probability_keeps_two_digits() -> None:
+    probabilities = (0.4281, 1.0, 0.01, 0.00994, 0.000045, 0.0)
+    assert [chance(probability) for probability in probabilities] == [
+        "42.8%",
+        "100.0%",
+        "1.0%",
+        "0.99%",
+        "0.0045%",
+        "0%",
+    ]
 
 
 def test_a_time_is_a_date_unless_it_has_an_hour() -> None:

@@ -12,7 +12,6 @@ from pipelines.views.backtest import COLUMNS, STRONG_BASELINES, figures_table, h
 
 RATE = 0.005
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-HORIZONS = (HOUR, 6 * HOUR, 7 * DAY)
 MODELS = ("model", "random", "base_rate", "rule", "history", "logistic", "lightgbm_raw")
 
 
@@ -32,16 +31,16 @@ def lines(table: Table) -> list[str]:
 @pytest.mark.parametrize("value", [0.0, 0.1234, 9.994, -328.4, 1234.5, None])
 def test_no_cell_is_cut_at_eighty_columns(value: float | None) -> None:
     judged = evaluation(*MODELS, value=value)
-    rows = [*lines(figures_table(7 * DAY, judged, RATE)), *lines(intervals_table(judged, RATE))]
+    rows = [*lines(figures_table(judged, RATE)), *lines(intervals_table(judged, RATE))]
     assert max(map(len, rows)) <= 80
     assert "…" not in "".join(rows)
     assert len(rows) == 1 + len(MODELS) + 2 + len(STRONG_BASELINES)
 
 
 def test_a_column_has_the_same_decimals_in_every_row() -> None:
-    heads, row, *_ = lines(figures_table(DAY, evaluation(*MODELS, value=0.5), RATE))
+    heads, row, *_ = lines(figures_table(evaluation(*MODELS, value=0.5), RATE))
     assert heads.split() == ["PR-AUC", "caught", "precision", "lead,", "h", "obs/exp", "slope", "skill"]
-    assert row.split() == ["model", "0.500", "0.500", "0.500", "0.5", "0.50", "0.50", "0.500"]
+    assert row.split() == ["model", "0.500", "0.500", "0.500", "0.50", "0.50", "0.50", "0.500"]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +60,20 @@ def test_a_heading_has_the_alarms_of_this_fleet_within_eighty_columns(
     assert len(title) <= 80
 
 
-def test_leads_within_an_hour_are_told_apart() -> None:
-    rows = {horizon: lines(figures_table(horizon, evaluation("model", value=1.254), RATE)) for horizon in HORIZONS}
-    assert [row.split()[4] for _, row in rows.values()] == ["1.25", "1.3", "1"]
+@pytest.mark.parametrize(
+    ("value", "cells"),
+    [
+        (0.00042, ["0.00042", "0.00042", "0.00042", "0.00042", "0.00042", "0.00042", "0.00042"]),
+        (0.254, ["0.254", "0.254", "0.254", "0.25", "0.25", "0.25", "0.254"]),
+        (1.254, ["1.254", "1.254", "1.254", "1.3", "1.25", "1.25", "1.254"]),
+        (13.42, ["13.4", "13.4", "13.4", "13", "13.4", "13.4", "13.4"]),
+    ],
+)
+def test_the_largest_figure_of_a_column_has_two_significant_digits(value: float, cells: list[str]) -> None:
+    judged = evaluation(*MODELS, value=value)
+    heads, *rows = lines(figures_table(judged, RATE))
+    assert {tuple(row.split()[1:]) for row in rows} == {tuple(cells)}
+    assert max(map(len, [heads, *rows, *lines(intervals_table(judged, RATE))])) <= 80
 
 
 def test_the_models_figures_and_its_ratios_have_intervals() -> None:
@@ -78,7 +88,7 @@ def test_where_failures_are_too_few_there_are_values_without_intervals() -> None
 
 
 def test_what_is_undefined_is_a_dash() -> None:
-    _, row, *_ = lines(figures_table(7 * DAY, evaluation(*MODELS, value=None), RATE))
+    _, row, *_ = lines(figures_table(evaluation(*MODELS, value=None), RATE))
     assert row.split() == ["model", *["-"] * len(COLUMNS)]
 
 
