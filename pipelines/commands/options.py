@@ -25,7 +25,7 @@ Config = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a setting: --set policy.horizon=3."),
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a setting: --set policy.horizon=3d."),
 ]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON as well; '-' prints it.")
