@@ -80,7 +80,8 @@ def compare(settings: Settings, start: datetime, scores: Scores) -> Iterator[tup
         evaluation = evaluate(cases, dict(_models(scores, rows.table, in_hours(horizon))), budgets, resampler)
         base_rate = evaluation.figure("base_rate", BASELINE).value
         kept = np.count_nonzero(cases.is_kept)
-        what = f"{format_duration(horizon)} ahead, {alarm_rate(budgets.headline_rate)}: {kept:,} rows, {base_rate:.4f} fail"
+        alarms = alarm_rate(budgets.headline_rate)
+        what = f"{format_duration(horizon)} ahead, {alarms}, {kept:,} rows: {base_rate:.4f} fail"
         yield what, table(HEADER, _rows(evaluation, budgets.headline_rate))
 
 
