@@ -141,12 +141,12 @@ def _fleet_failures(context: AuditContext) -> planned_work.FleetFailures:
 
 
 def _collector_outages(context: AuditContext) -> Finding:
-    blind, row_counts, step = context.material.hindsight.blind(), context.row_counts, to_step(context.every)
-    if context.history_start is not None:
-        blind = blind.filter(pl.col("end").is_null() | (pl.col("end") > context.history_start))
-        row_counts = row_counts.filter(pl.col(BUCKET_END) > context.history_start)
+    blind, step, begin = context.material.hindsight.blind(), to_step(context.every), context.history_start
+    if begin is not None:
+        blind = blind.filter(pl.col("end").is_null() | (pl.col("end") > begin))
     outages = to_times(blind["start"]), to_times(blind["end"])
     if not context.is_sparse:
+        row_counts = context.row_counts.filter(True if begin is None else pl.col(BUCKET_END) > begin)
         step = min(step, context.width)
         start, end = collector_outages.find_outages(*reporting_nodes(row_counts), context.width)
         outages = np.concatenate([outages[0], start]), np.concatenate([outages[1], end])

@@ -54,7 +54,7 @@ def causes_of_failures(events: pl.DataFrame, unknown: tuple[str, ...]) -> pl.Dat
     The cause is the first known one among the events of the failure; of two that began together the one that was
     recorded last, which corrects the other.
     """
-    failures = merge_failures(events).sort("start", NODE)
+    failures = merge_failures(events).select(NODE, "start").sort("start", NODE)
     explained = known_causes(events, unknown).sort("start", "recorded_at", "cause", descending=[False, True, False])
     begins = failures.with_columns(pl.col("start").alias("begin"))
     of_failures = explained.select(NODE, "start", "cause").join_asof(

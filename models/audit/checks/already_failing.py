@@ -85,8 +85,8 @@ def _warnings(cases: EvaluationSet, scores: Array, is_degraded: NDArray[np.bool_
 
 def _examples(cases: EvaluationSet, warnings: _Warnings) -> list[str]:
     return [
-        f"{cases.names[warnings.failures.node[failure]]}: alarm {np.datetime_as_string(warnings.first[failure], 'h')}, "
-        f"failure {np.datetime_as_string(warnings.failures.start[failure], 'h')}"
+        f"{cases.names[warnings.failures.node[failure]]}: alarm {np.datetime_as_string(warnings.first[failure], 'm')}, "
+        f"failure {np.datetime_as_string(warnings.failures.start[failure], 'm')}"
         for failure in np.flatnonzero(warnings.is_detected)[:MOST_EXAMPLES]
     ]
 

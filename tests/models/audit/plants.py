@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 NODES, DAYS, TEST = 100, 160, 110
 WINDOW = BacktestWindow(START + TEST * DAY, START + DAYS * DAY)
-HORIZONS = (1.0, 3.0, 7.0)
+HORIZONS = (DAY, 3 * DAY, 7 * DAY)
 METRICS = (
     Metric("temperature", MetricKind.GAUGE, unit="°C"),
     Metric("load", MetricKind.GAUGE, idle_below=0.8),
@@ -89,7 +89,7 @@ def _telemetry(rng: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame:
     node, day = (axis.ravel() for axis in np.meshgrid(np.arange(NODES), np.arange(DAYS + 1), indexing="ij"))
     warmth = rng.normal(40, 2, len(node))
     index = {name: i for i, name in enumerate(names().tolist())}
-    spells = [(index[name], (start - START) / DAY) for name, start in merge_failures(events).iter_rows()]
+    spells = [(index[name], (start - START) / DAY) for name, start, _ in merge_failures(events).iter_rows()]
     spells += zip(
         rng.integers(0, NODES, FALSE_ALARMS).tolist(), rng.uniform(0, DAYS, FALSE_ALARMS).tolist(), strict=True
     )
@@ -124,8 +124,8 @@ def ahead_of_failure(fleet: Fleet, days: float) -> pl.Series:
 
 def setup_of(metrics: tuple[Metric, ...] = METRICS) -> Setup:
     return Setup(
-        design=Design(HORIZONS, 1.0, None, 5.0),
-        recipe=Recipe(Params(leaves=4, min_child=10, seeds=1), 0, 1.0),
+        design=Design(HORIZONS, DAY, None, 5.0),
+        recipe=Recipe(Params(leaves=4, min_child=10, seeds=1), 0, DAY),
         metrics=metrics,
         windows=(DAY, 3 * DAY, 7 * DAY),
         rule=(),

@@ -71,7 +71,7 @@ def test_no_sample_at_all_gives_nothing_and_no_error() -> None:
 def test_no_row_gives_no_feature() -> None:
     nothing = rows(1).take(np.empty(0, dtype=np.int64))
     assert time_features(arrivals(), nothing).shape == (0, 2)
-    assert count_features(arrivals(), nothing, 1.0, np.timedelta64(1, "D")).shape == (0, 6)
+    assert count_features(arrivals(), nothing, DAY, np.timedelta64(1, "D")).shape == (0, 6)
 
 
 def test_nodes_that_wrote_are_counted_by_bucket() -> None:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ DAY = np.timedelta64(86_400_000_000, "us")
 START = np.datetime64("2021-01-01", "us")
 
 
-def cases(label: list[list[float]], failures: list[tuple[int, float]], horizon_days: int = 2) -> EvaluationSet:
+def cases(label: list[list[float]], failures: list[tuple[int, float]]) -> EvaluationSet:
     """Describe nodes x days of labels, and failures as node and day."""
     table = np.array(label)
     node, step = (axis.ravel() for axis in np.indices(table.shape))
@@ -21,10 +23,13 @@ def cases(label: list[list[float]], failures: list[tuple[int, float]], horizon_d
         node.astype(np.int32),
         START + step * DAY,
         table.ravel(),
+        np.ones(table.size, dtype=bool),
+        START + np.arange(table.shape[1]) * DAY,
         np.array([node for node, _ in failures], dtype=np.int32),
         START + np.array([round(day * 24) for _, day in failures], dtype="timedelta64[h]").astype("timedelta64[us]"),
-        horizon_days,
-        1,
+        horizon=timedelta(days=2),
+        every=timedelta(days=1),
+        repeat=timedelta(days=1),
     )
 
 

@@ -265,10 +265,11 @@ def test_fleets_of_no_or_one_metric_can_be_audited(metrics: tuple[object, ...]) 
     assert named(results, mirrored_columns.NAME).verdict is Severity.INCONCLUSIVE
 
 
-def test_the_middle_one_of_the_horizons_of_whole_days_is_judged() -> None:
-    hourly = replace(setup_of(), design=replace(setup_of().design, horizons_days=(0.25, 0.5, 1.0)))
-    (result,) = audit(replace(material(clean()), setup=hourly), lambda _: None, [shuffled_failures.FUTURE])
-    assert middle_horizon(hourly) == 1
+def test_the_middle_one_of_the_horizons_is_judged() -> None:
+    assert middle_horizon(setup_of()) == 3 * DAY
+    even = replace(setup_of(), design=replace(setup_of().design, horizons=(DAY, 2 * DAY)))
+    (result,) = audit(replace(material(clean()), setup=even), lambda _: None, [shuffled_failures.FUTURE])
+    assert middle_horizon(even) == 2 * DAY
     assert result.verdict is Severity.CLEAR
 
 

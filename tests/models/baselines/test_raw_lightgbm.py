@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.baselines.raw_lightgbm import lightgbm_raw, minus_fleet_median
+from models.baselines.raw_lightgbm import fit_lightgbm_raw, minus_fleet_median
 from tests.models.baselines.rows import drawn
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_lightgbm_raw_is_the_same_twice() -> None:
     rows = drawn(np.random.default_rng(5))
-    first, second = (lightgbm_raw(rows, rows.features, 1) for _ in range(2))
+    first, second = (fit_lightgbm_raw(rows, 1)(rows.features) for _ in range(2))
     assert first.tobytes() == second.tobytes()
     assert first[rows.label == 1].mean() > first[rows.label == 0].mean()
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.baselines.labelled_rows import LabelledRows
-from models.baselines.rule import Rule, apply_rule, choose_rule
+from models.baselines.rule import Rule, choose_rule, fit_rule
 from tests.models.baselines.rows import drawn, labelled
 
 ANY_FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -42,7 +42,7 @@ def test_the_rule_keeps_the_order_of_the_values_without_a_tie(
 ) -> None:
     training = labelled([[0.0], [1.0], [2.0], [3.0], [np.nan], [1e20]], label)
     ordered = np.array(sorted(values, key=lambda value: sign * value), dtype=np.float32)
-    probabilities = apply_rule(Rule(0, sign), training, np.append(ordered, np.float32(np.nan))[:, None])
+    probabilities = fit_rule(Rule(0, sign), training)(np.append(ordered, np.float32(np.nan))[:, None])
     pairs = list(pairwise(probabilities[:-1].tolist()))
     assert len(pairs) == len(values) - 1
     assert all(low < high for low, high in pairs)
@@ -52,13 +52,13 @@ def test_the_rule_keeps_the_order_of_the_values_without_a_tie(
 
 def test_zero_is_zero_with_either_sign() -> None:
     training = labelled([[0.0], [1.0]], [0, 1])
-    plus, minus = apply_rule(Rule(0, 1.0), training, np.array([[0.0], [-0.0]], np.float32))
+    plus, minus = fit_rule(Rule(0, 1.0), training)(np.array([[0.0], [-0.0]], np.float32))
     assert plus == minus
 
 
 def test_the_rules_probabilities_are_calibrated_on_training_data() -> None:
     training = drawn(np.random.default_rng(1), 4000)
-    probabilities = apply_rule(Rule(1, -1.0), training, training.features)
+    probabilities = fit_rule(Rule(1, -1.0), training)(training.features)
     assert probabilities.mean() == pytest.approx(training.label.mean(), rel=0.01)
     upper = probabilities > np.median(probabilities)
     assert probabilities[upper].mean() == pytest.approx(training.label[upper].mean(), rel=0.1)
@@ -67,9 +67,8 @@ def test_the_rules_probabilities_are_calibrated_on_training_data() -> None:
 def test_a_rules_probability_depends_on_its_own_row_alone() -> None:
     rows = drawn(np.random.default_rng(2))
     features = np.array([[0.3], [np.nan], [-2.0]], np.float32)
-    rule, training = Rule(0, 1.0), labelled(rows.features[:, [0]].tolist(), rows.label.tolist())
-    together = apply_rule(rule, training, features)
-    assert together.tolist() == [apply_rule(rule, training, features[[row]])[0] for row in range(3)]
+    forecast = fit_rule(Rule(0, 1.0), labelled(rows.features[:, [0]].tolist(), rows.label.tolist()))
+    assert forecast(features).tolist() == [forecast(features[[row]])[0] for row in range(3)]
 
 
 @pytest.mark.parametrize("values", [[[np.nan]] * 4, [[5.0]] * 4, []])
@@ -77,6 +76,6 @@ def test_a_rule_over_a_column_without_information_still_gives_probabilities(valu
     training = LabelledRows(
         np.array(values, np.float32).reshape(-1, 1), np.array([0.0, 1, 0, 0][: len(values)]), np.ones(len(values))
     )
-    probabilities = apply_rule(Rule(0, 1.0), training, np.array([[1.0], [np.nan]], np.float32))
+    probabilities = fit_rule(Rule(0, 1.0), training)(np.array([[1.0], [np.nan]], np.float32))
     assert np.isfinite(probabilities).all()
     assert probabilities[1] < probabilities[0]

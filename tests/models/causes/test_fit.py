@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from features.grid import days
+from features.grid import to_step
 from features.training.training_set import Design
 from models.causes.evaluate import evaluate_causes
+from models.causes.failure_rows import FailureRows
 from models.causes.fit import fit_cause_model
 from models.causes.labels import OTHER
 from models.causes.model import UNKNOWN, CauseModel
@@ -21,6 +22,10 @@ from tests.models.causes.made_up import CRITERIA, UNTIL, features_of, lemons, ro
 from tests.models.replays import setup_of
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from features.population.at_risk import Rows
+    from models.causes.replay import CauseReplay
     from models.setup import CauseCriteria
 
 SPLIT = START + 80 * DAY
@@ -28,7 +33,7 @@ SPLIT = START + 80 * DAY
 
 def trained_on(records: Fleet, criteria: CauseCriteria = CRITERIA) -> Trained:
     setup = replace(setup_of(metrics=(), min_failures=10**6), causes=criteria)
-    return train(records.view(SPLIT), replace(setup, design=Design((1.0, 3.0), 1.0, None, 5.0)))
+    return train(records.view(SPLIT), replace(setup, design=Design((DAY, 3 * DAY), DAY, None, 5.0)))
 
 
 @cache
@@ -101,12 +106,18 @@ def probabilities_of(fitted: CauseModel, records: Fleet) -> bytes:
     return fitted.probabilities(records.view(SPLIT), rows, features_of(rows)).tobytes()
 
 
+def replayed(records: Fleet, rows: Rows, horizon: timedelta) -> CauseReplay:
+    """Forecast the causes of the failures that follow rows within a horizon."""
+    followed = FailureRows.of(records.view(), rows, to_step(horizon), model().causes)
+    return replay_causes(model(), records.view(), rows, followed, features_of(rows.take(followed.row)))
+
+
 def test_replayed_causes_are_compared_with_frequencies_and_the_last_cause() -> None:
     records = lemons()
     rows = rows_of(records, UNTIL - 4 * DAY, 35)
-    replay = replay_causes(model(), records.view(), rows, features_of(rows), days(3))
+    replay = replayed(records, rows, 3 * DAY)
     rng = np.random.default_rng(1)
-    resampler = draw_resampler(rows.names, rows.cutoffs[0], rows.cutoffs[-1] + days(4), rng, 200)
+    resampler = draw_resampler(rows.names, rows.cutoffs[0], rows.cutoffs[-1] + to_step(4 * DAY), rng, 200)
     evaluation = evaluate_causes(replay, resampler)
     figures = {name: figure.value for name, figure in evaluation.figures.items()}
     assert evaluation.failures + evaluation.unexplained == replay.failure_rows.failures
@@ -122,7 +133,7 @@ def test_replayed_causes_are_compared_with_frequencies_and_the_last_cause() -> N
 
 def test_a_window_without_failures_has_no_figures() -> None:
     records, rows = lemons(), rows_of(lemons(), SPLIT, 5)
-    replay = replay_causes(model(), records.known_at(START).view(), rows, features_of(rows), days(0.001))
+    replay = replayed(records.known_at(START), rows, DAY / 1_000)
     resampler = draw_resampler(rows.names, rows.cutoffs[0], rows.cutoffs[-1], np.random.default_rng(1), 10)
     evaluation = evaluate_causes(replay, resampler)
     assert evaluation.failures == 0

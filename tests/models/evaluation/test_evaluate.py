@@ -331,8 +331,10 @@ def test_no_rows_at_all_give_nulls() -> None:
     for nobody, expected in ((empty, (0, failures, 0.0)), (replace(empty, times=cases.times[:0]), (0, 0, None))):
         report = evaluated(nobody, {"model": np.zeros(0)}).to_json()["model"]
         assert report["base_rate"] == NULL
-        for budgets, count in (("budgets", "alarms"), ("episode_budgets", "episodes")):
-            budget = report[budgets][0]
+        for name, count in (("budgets", "alarms"), ("episode_budgets", "episodes")):
+            budgets = report[name]
+            assert isinstance(budgets, list)
+            budget = budgets[0]
             assert (budget[count], budget["failures"], budget["caught_share"]["value"]) == expected
 
 

@@ -38,7 +38,7 @@ def cases_with(**changes: object) -> EvaluationSet:
         ({"times": START + np.array([1, 0]) * DAY}, "times don't ascend"),
         ({"times": START + np.array([0, 0, 1]) * DAY}, "times don't ascend"),
         ({"times": START + np.array([0, 2]) * DAY}, "is no scoring time"),
-        ({"times": START[None][:0]}, "is no scoring time"),
+        ({"times": np.zeros(0, "datetime64[us]")}, "is no scoring time"),
         ({"failure_node": np.zeros(0, dtype=np.int32)}, "failure_node and failure_start differ"),
         ({"names": ("b", "a")}, "names aren't sorted"),
         ({"names": ("a", "a")}, "names aren't sorted"),

@@ -51,12 +51,14 @@ def test_the_shares_detected_and_predicted_are_reported() -> None:
     assert finding.verdict is Severity.FOUND
     assert "20 of 20 failures caught (1.000)" in finding.figure
     assert "8 detected, 12 predicted (0.600)" in finding.figure
-    assert finding.examples[0] == "n000: alarm 2021-01-02T00, failure 2021-01-04T00"
+    assert finding.examples[0] == "n000: alarm 2021-01-02T00:00, failure 2021-01-04T00:00"
 
 
 def test_an_alarm_before_the_node_was_degraded_is_a_prediction() -> None:
     failing = cases([[0.0, 1, 1, 0]] * 20 + [[0.0] * 4] * 380, [(node, 3.0) for node in range(20)])
-    scores = np.where(failing.label == 1, 0.9, 0.1)
+    scores = np.where(
+        failing.label == 1, 0.9, np.where(failing.node < 20, 0.0, 0.1)
+    )  # others rest from the first day on
     later = (failing.label == 1) & (failing.ts == failing.ts[0] + np.timedelta64(timedelta(days=2)))
     assert "0 detected, 20 predicted" in check(failing, scores, later, 0.05).figure
 
