@@ -25,6 +25,7 @@ HORIZONS: Final = {
     6 * HOUR: (6 * HOUR, DAY, 3 * DAY, 7 * DAY),
     DAY: (DAY, 3 * DAY, 7 * DAY, 14 * DAY),
 }  # by how often scores are due
+STALE_AFTER: Final = ("policy", "stale_after")
 STALE_STEPS: Final = 3  # scores that were due since the newest one, at most, if it is acted on
 STALE_DAILY: Final = 36 * HOUR
 FEWEST_OUTAGES: Final = 10
@@ -79,24 +80,33 @@ def propose(rhythm: Rhythm, settings: Settings) -> Proposal:
     or else the longest; and scores that are no older than three more were due, or 36h where they are due once a day.
 
     Settings whose cadence is at least as fine are left as they are, unless scores are due oftener than nodes are
-    sampled.
+    sampled, or scores are acted on that are older than the horizon of decisions.
     """
     if rhythm.sampled_every is None or rhythm.outage_median is None or rhythm.outage_90_percent is None:
-        return {}
+        return _without_stale_scores(settings)
     shortest, most = TOLERANCE * rhythm.sampled_every, rhythm.outage_90_percent
     every = next((step for step in HORIZONS if step >= shortest), DAY)
     every = max([every, *(step for step in HORIZONS if step <= rhythm.outage_median)])
     if shortest <= settings.forecast.every < 2 * every:
-        return {}
+        return _without_stale_scores(settings)
     horizons = HORIZONS[every]
     wanted: Proposal = {
         ("buckets", "width"): every,
         ("forecast", "horizons"): horizons,
         ("forecast", "every"): every,
         ("policy", "horizon"): next((horizon for horizon in horizons if horizon >= most), horizons[-1]),
-        ("policy", "stale_after"): STALE_DAILY if every == DAY else STALE_STEPS * every,
+        STALE_AFTER: _stale_after(every),
     }
     return {key: value for key, value in wanted.items() if _current(settings, key) != value}
+
+
+def _without_stale_scores(settings: Settings) -> Proposal:
+    wanted = _stale_after(settings.forecast.every)
+    return {STALE_AFTER: wanted} if settings.policy.stale_after > max(settings.policy.horizon, wanted) else {}
+
+
+def _stale_after(every: timedelta) -> timedelta:
+    return STALE_DAILY if every == DAY else STALE_STEPS * every
 
 
 def _current(settings: Settings, key: Key) -> object:

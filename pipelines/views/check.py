@@ -39,7 +39,8 @@ def evidence_text(evidence: Evidence) -> str:
     enough = (
         "enough to train on"
         if evidence.is_enough_to_train
-        else f"fewer than model.min_failures = {evidence.failures_needed}: low support, the fleet's rate alone or one signal"
+        else f"fewer than model.min_failures = {evidence.failures_needed}: low support, the fleet's rate alone or one "
+        "signal"
     )
     period = f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}"
     lines = [f"{evidence.failures:,} failures of {evidence.nodes:,} nodes, {period}{_learnable(evidence)}: {enough}."]
@@ -69,10 +70,16 @@ def rhythm_lines(report: CheckReport) -> list[str]:
     text = "; ".join(facts)
     if not report.proposal:
         return [f"{text[0].upper()}{text[1:]}."] if text else []
-    lines = [f"{text[0].upper()}{text[1:]}. These settings fit that:"]
+    lines = [f"{text[:1].upper()}{text[1:]}{'. ' if text else ''}{_reason(report.proposal)}:"]
     for table, keys in groupby(report.proposal.items(), key=lambda item: item[0].partition(".")[0]):
         lines += [f"[{table}]", *(f"{key.partition('.')[2]} = {value}" for key, value in keys)]
     return lines
+
+
+def _reason(proposal: dict[str, str]) -> str:
+    if set(proposal) == {"policy.stale_after"}:
+        return "Scores would be acted on that are older than their horizon. This setting prevents it"
+    return "These settings fit that"
 
 
 def _learnable(evidence: Evidence) -> str:

@@ -111,7 +111,8 @@ def test_nothing_is_proposed_where_the_defaults_fit_or_too_little_is_known(tmp_p
 
 def test_settings_that_are_fine_enough_are_left_alone(tmp_path: Path) -> None:
     for horizon in ("5m", "1h"):
-        assert lines(ASD, settings_with(tmp_path, f"forecast.horizons=['{horizon}', '2h']")) == {}
+        fine = f"forecast.horizons=['{horizon}', '2h']"
+        assert lines(ASD, settings_with(tmp_path, fine, "policy.stale_after=2h")) == {}
 
 
 def test_scores_oftener_than_samples_are_pointed_out(tmp_path: Path) -> None:
@@ -134,7 +135,16 @@ def test_proposed_lines_can_be_pasted_and_then_nothing_more_is_proposed(
     proposed = lines(rhythm, settings_with(folder, written))
     pasted = settings_with(folder, written, *(f"{key}={value}" for key, value in proposed.items()))
     assert lines(rhythm, pasted) == {} or sampled > DAY
-    assert not proposed or pasted.forecast.every in HORIZONS
+    assert "forecast.every" not in proposed or pasted.forecast.every in HORIZONS
+
+
+@pytest.mark.parametrize("rhythm", [Rhythm(), ASD])
+def test_scores_older_than_the_horizon_of_decisions_are_stale(tmp_path: Path, rhythm: Rhythm) -> None:
+    hourly = ("forecast.horizons=['1h', '6h', '1d']", "policy.horizon=6h")
+    assert lines(rhythm, settings_with(tmp_path, *hourly)) == {"policy.stale_after": '"3h"'}
+    for fresh in ("policy.stale_after=6h", "policy.stale_after=1h"):
+        assert lines(rhythm, settings_with(tmp_path, *hourly, fresh)) == {}
+    assert lines(Rhythm(), settings_with(tmp_path, "forecast.horizons=['1d']")) == {}
 
 
 def test_samples_and_outages_are_measured() -> None:

@@ -73,6 +73,9 @@ def test_lines_to_write_are_printed_as_toml_after_what_they_fit() -> None:
         "forecast": {"horizons": ["1h", "1d"], "every": "1h"},
     }
     assert rhythm_lines(CheckReport((), None, replace(rhythm, outage_median=None))) == ["Samples come every 5 min."]
+    stale = rhythm_lines(CheckReport((), None, Rhythm(), {"policy.stale_after": '"3h"'}))
+    assert stale[0].startswith("Scores would be acted on that are older than their horizon.")
+    assert stale[1:] == ["[policy]", 'stale_after = "3h"']
     assert rhythm_lines(CheckReport((), None, Rhythm())) == rhythm_lines(CheckReport((), None)) == []
 
 
