@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from features.training.person_periods import Periods
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates, HazardModel
 from models.setup import Params
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 Floats = NDArray[np.float64]
 HORIZONS = (DAY, 3 * DAY, 7 * DAY)
@@ -30,8 +34,8 @@ class Lifetimes:
     periods: Periods
     rate: Floats
 
-    def true_probability(self, after_days: float) -> Floats:
-        return np.asarray(-np.expm1(-self.rate * after_days))
+    def true_probability(self, within: timedelta) -> Floats:
+        return np.asarray(-np.expm1(-self.rate * in_days(within)))
 
 
 def lifetimes(rng: np.random.Generator, count: int = 12_000, censored_share: float = 0.0) -> Lifetimes:

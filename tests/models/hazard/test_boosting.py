@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from features.training.person_periods import Periods
-from features.training.training_set import sample
+from features.training.training_set import draw_rows
 from models.hazard.boosting import fit
 from models.hazard.model import Covariates, HazardModel
 from tests.models.lifetimes import HORIZONS, NAMES, QUICK, Lifetimes, fitted, lifetimes
@@ -40,7 +40,7 @@ def test_true_probabilities_are_recovered_however_many_rows_are_censored(censore
 def test_true_probabilities_are_recovered_from_a_sample_of_the_rows_that_do_not_fail() -> None:
     rng = np.random.default_rng(12)
     rows = lifetimes(rng, 25_000, censored_share=0.5)
-    drawn = sample(rows.periods, 1.0, rng)
+    drawn = draw_rows(rows.periods, 1.0, rng)
     covariates, periods = rows.covariates.take(drawn.positions), rows.periods.take(drawn.positions)
     assert drawn.weight.max() > 2
     assert_recovers(fit(covariates, periods, drawn.weight, NAMES, QUICK), lifetimes(rng))
@@ -87,6 +87,6 @@ def test_an_interval_without_any_known_outcome_is_forecast_all_the_same() -> Non
     rows = lifetimes(np.random.default_rng(7), 300)
     outcome = rows.periods.outcome.copy()
     outcome[:, 2] = np.nan
-    periods = Periods(HORIZONS, outcome, rows.periods.exposure)
+    periods = Periods(HORIZONS, rows.periods.repeats, outcome, rows.periods.exposure)
     model = fit(rows.covariates, periods, np.ones(300), NAMES, replace(QUICK, trees=2))
     assert np.isfinite(model.probabilities(rows.covariates)).all()

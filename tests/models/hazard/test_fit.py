@@ -110,10 +110,14 @@ def test_a_row_older_than_another_by_a_half_life_weighs_half_as_much() -> None:
     assert recency_weights(np.empty(0, "datetime64[us]"), 10.0).tolist() == []
 
 
+def recipe_of(bins: int) -> Recipe:
+    return replace(RECIPE, params=replace(RECIPE.params, bins=bins))
+
+
 def test_rows_are_binned_once_for_recipes_of_as_many_bins() -> None:
     training = trained().training
     data = FoldData.of(training, training.periods, training.periods.is_known)
-    few, again, many = (data.fit_trees(replace(RECIPE.params, bins=bins)) for bins in (2, 2, 200))
+    few, again, many = (data.fit_trees(recipe_of(bins)) for bins in (2, 2, 200))
     assert few.boosters[0].model_to_string() == again.boosters[0].model_to_string()
     assert sorted(data.binned) == [2, 200]
     splits = [model.boosters[0].trees_to_dataframe()[["split_feature", "threshold"]].dropna() for model in (few, many)]

@@ -21,7 +21,7 @@ from models.hazard.model import (
     cumulative_probabilities,
     pooled_model,
 )
-from tests.models.lifetimes import HORIZONS, NAMES, QUICK, USUAL_RATE, Lifetimes, fitted, lifetimes
+from tests.models.lifetimes import DAYS, HORIZONS, NAMES, QUICK, USUAL_RATE, Lifetimes, fitted, lifetimes
 
 Floats = NDArray[np.float64]
 HAZARDS = arrays(np.float64, (3, len(HORIZONS)), elements=st.floats(0, 1))
@@ -92,7 +92,7 @@ def test_the_pooled_model_multiplies_the_fleets_odds_by_the_nodes_relative_rate(
     model = pooled_model(NAMES, HORIZONS, 0.5)
     odds = model.hazards(rows) / (1 - model.hazards(rows))
     assert odds[1] == pytest.approx(3 * odds[0], rel=1e-6)
-    assert model.probabilities(rows)[0] == pytest.approx(1 - np.exp(-USUAL_RATE * np.array(HORIZONS)))
+    assert model.probabilities(rows)[0] == pytest.approx(1 - np.exp(-USUAL_RATE * np.array(DAYS)))
     assert model.contributions(rows) == pytest.approx(np.array([[0, 0, 0], [0, 0, np.log(3)]]), rel=1e-6)
 
 

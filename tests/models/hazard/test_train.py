@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,12 @@ import pytest
 from data.errors import TooLittleDataError
 from features.grid import to_datetime, to_numpy
 from models.hazard.model import Covariates, HazardModel
-from models.hazard.train import count_failures, cutoffs, train
+from models.hazard.train import count_failures, rate_cutoffs, train
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.models.replays import SPLIT, made_up, setup_of, trained
+
+if TYPE_CHECKING:
+    from models.setup import Setup
 
 NODE = {"node": "a", "observed_from": START - 30 * DAY}
 
@@ -76,7 +80,8 @@ def test_a_failure_counts_once_however_many_rows_it_follows() -> None:
     events = [event("a", START + day * DAY, START + (day + 0.2) * DAY) for day in (5.5, 12.5)]
     two_failures = train(fleet(events, [NODE]).view(SPLIT), setup_of((), min_failures=1))
     assert two_failures.failures == 2
-    assert two_failures.training.periods.fails.sum() == 14  # a week of cutoffs before each
+    on_probation = 1  # the cutoff within a day of the first one's end
+    assert two_failures.training.periods.fails.sum() == 14 - on_probation  # a week of cutoffs before each
 
 
 def test_a_failure_without_a_row_before_it_is_not_learned_from() -> None:
@@ -134,16 +139,30 @@ def texts(model: HazardModel) -> list[str]:
     return [booster.model_to_string() for booster in model.boosters]
 
 
-def test_cutoffs_go_back_from_the_view_to_the_first_node() -> None:
+def setup_every(every: timedelta) -> Setup:
+    return replace(setup_of(), design=replace(setup_of().design, every=every))
+
+
+@pytest.mark.parametrize("every", [timedelta(minutes=5), timedelta(hours=6), DAY])
+def test_the_fleets_rate_is_counted_daily_from_the_first_node_to_the_view(every: timedelta) -> None:
     view = fleet(nodes=[NODE | {"observed_from": START + timedelta(hours=5)}]).view(START + 4 * DAY)
-    assert [to_datetime(cutoff) for cutoff in cutoffs(view, setup_of())] == [START + day * DAY for day in (1, 2, 3, 4)]
+    cutoffs, step = rate_cutoffs(view, setup_every(every))
+    assert [to_datetime(cutoff) for cutoff in cutoffs] == [START + day * DAY for day in (1, 2, 3, 4)]
+    assert step == DAY
+
+
+def test_of_a_fleet_that_is_scored_weekly_the_rate_is_counted_weekly() -> None:
+    cutoffs, step = rate_cutoffs(made_up().view(SPLIT), setup_every(7 * DAY))
+    assert step == 7 * DAY
+    assert set(np.diff(cutoffs).tolist()) == {7 * DAY}
+    assert to_datetime(cutoffs[-1]) == SPLIT
 
 
 def test_cutoffs_begin_with_the_history_if_its_start_is_set() -> None:
     setup = replace(setup_of(), history_start=SPLIT - 2 * DAY)
-    times = [to_datetime(cutoff) for cutoff in cutoffs(made_up().view(SPLIT), setup)]
+    times = [to_datetime(cutoff) for cutoff in rate_cutoffs(made_up().view(SPLIT), setup)[0]]
     assert times == [SPLIT - 2 * DAY, SPLIT - DAY, SPLIT]
 
 
 def test_an_empty_fleet_has_one_cutoff() -> None:
-    assert cutoffs(fleet().view(SPLIT), setup_of()).tolist() == [to_numpy(SPLIT).item()]
+    assert rate_cutoffs(fleet().view(SPLIT), setup_of())[0].tolist() == [to_numpy(SPLIT).item()]

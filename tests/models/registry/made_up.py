@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import lightgbm as lgb
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.registry.mlflow_registry import Registry
 
 NAMES = ("power__mean__1d", "failures__count__30d")
-HORIZONS = (1.0, 7.0)
+HORIZONS = (timedelta(days=1), timedelta(days=7))
 TRAINED_UNTIL = datetime(2021, 7, 1, tzinfo=UTC)
 
 
@@ -43,7 +43,7 @@ def made_up_bundle() -> Bundle:
         has_racks=True,
         has_hardware=False,
         causes=(),
-        horizons_days=HORIZONS,
+        horizons_hours=(24.0, 168.0),
         boosters=("booster-0.txt",),
         calibration_offset=(0.1, 0.2),
         calibration_scale=(0.9, 1.1),

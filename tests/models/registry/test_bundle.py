@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 
 from data.errors import DataError, ModelMismatchError, SourceFileError
+from data.time_grid import DAY
 from features.events.base_rates import FleetRate
 from models.causes import trees
 from models.causes.blend import Blend
 from models.causes.fit import fit_cause_model
 from models.hazard.model import Covariates
-from models.registry.bundle import MANIFEST, NO_CAUSE_MODEL, Bundle, CauseForecast, Manifest, load, save
+from models.registry.bundle import FORMAT, MANIFEST, NO_CAUSE_MODEL, Bundle, CauseForecast, Manifest, load, save
 from models.registry.pack import pack
 from models.setup import CauseCriteria
 from tests.models.replays import setup_of, trained
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 CAUSES = {"cause_model", "cause_trees"}
 BASE = {"base_strength"}
+LAST_IN_DAYS = 3  # the last format whose horizons are days
 
 
 def bundle_of(metrics: dict[str, float] | None = None) -> Bundle:
@@ -46,6 +49,8 @@ def written_as(bundle: Bundle, folder: Path, number: int, lacking: set[str]) -> 
     save(bundle, folder)
     manifest = json.loads((folder / MANIFEST).read_text())
     old = {name: value for name, value in manifest.items() if name not in lacking} | {"format": number}
+    if number <= LAST_IN_DAYS:
+        old["horizons_days"] = [hours / 24 for hours in old.pop("horizons_hours")]
     (folder / MANIFEST).write_text(json.dumps(old))
     return folder
 
@@ -93,6 +98,23 @@ def test_a_model_of_format_1_is_read_as_trees_alone(tmp_path: Path) -> None:
     written_as(replace(bundle_of(), model=model), tmp_path, 1, lacking)
     inputs = training.features, training.fleet_rate
     assert load(tmp_path).probabilities(*inputs).tobytes() == model.probabilities(Covariates(*inputs)).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "lacking"), [(1, {"line", "trees_share", *CAUSES, *BASE}), (2, CAUSES | BASE), (3, BASE), (4, BASE)]
+)
+def test_a_model_of_an_older_format_keeps_its_horizons(number: int, lacking: set[str], tmp_path: Path) -> None:
+    manifest = load(written_as(bundle_of(), tmp_path, number, lacking)).manifest
+    assert manifest.horizons_hours == (24, 72, 168)
+    assert manifest.horizons == trained().model.horizons == (DAY, 3 * DAY, 7 * DAY)
+
+
+@pytest.mark.parametrize("horizons", [(timedelta(minutes=5), timedelta(hours=1)), (timedelta(hours=7), 3 * DAY)])
+def test_horizons_of_minutes_and_hours_are_kept_exactly(horizons: tuple[timedelta, ...], tmp_path: Path) -> None:
+    model = replace(trained().model, horizons=(*horizons, 10 * DAY))
+    fitted = replace(trained().fitted, model=model)
+    save(pack(replace(trained(), fitted=fitted), "made up", {}, {}, causes()), tmp_path)
+    assert load(tmp_path).manifest.horizons == load(tmp_path).model.horizons == (*horizons, 10 * DAY)
 
 
 def test_a_model_of_format_2_is_read_without_causes(tmp_path: Path) -> None:
@@ -182,9 +204,9 @@ def cut_to(name: str, share: float) -> Callable[[Path], object]:
     ("damage", "error", "why"),
     [
         (
-            edited(lambda manifest: manifest.update(format=5)),
+            edited(lambda manifest: manifest.update(format=FORMAT + 1)),
             ModelMismatchError,
-            "is of format 5, this version reads 4",
+            f"is of format {FORMAT + 1}, this version reads {FORMAT}",
         ),
         (edited(lambda manifest: manifest.pop("format")), ModelMismatchError, "is of format None"),
         (edited(lambda manifest: manifest.pop("causes")), SourceFileError, "it lacks causes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from data.time_grid import DAY
 from models.hazard.out_of_fold import OutOfFoldForecast
 from models.registry import plots
 from models.registry.plots import CaptureCurve
@@ -85,8 +87,10 @@ def test_bins_expect_equally_many_failures() -> None:
 
 
 def test_reliability_has_a_panel_and_a_histogram_for_each_horizon() -> None:
-    figure = plots.draw_reliability({1.0: made_up(2000, 0.005), 7.0: made_up(3000, 0.02)}, "Reliability")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["within 1 day", "within 7 days", "", ""]
+    figure = plots.draw_reliability(
+        {timedelta(hours=6): made_up(2000, 0.005), 7 * DAY: made_up(3000, 0.02)}, "Reliability"
+    )
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["within 6h", "within 7d", "", ""]
     assert {axes.get_xlim() for axes in figure.axes} == {figure.axes[0].get_xlim()}
     assert png(figure).startswith(b"\x89PNG")
 
@@ -95,7 +99,7 @@ def test_reliability_has_a_panel_and_a_histogram_for_each_horizon() -> None:
 @settings(max_examples=20)
 def test_every_bin_with_a_failure_is_within_the_axes(rows: list[tuple[float, bool, float]]) -> None:
     forecast = forecast_of(rows)
-    bins, axes = plots.reliability_bins(forecast), plots.draw_reliability({1.0: forecast}, "").axes[0]
+    bins, axes = plots.reliability_bins(forecast), plots.draw_reliability({DAY: forecast}, "").axes[0]
     low, high = axes.get_ylim()
     assert 0 < low < high <= 1
     observed = bins.observed[bins.observed > 0]
@@ -105,14 +109,14 @@ def test_every_bin_with_a_failure_is_within_the_axes(rows: list[tuple[float, boo
 
 def test_the_whole_forecast_is_in_the_histogram() -> None:
     forecast = OutOfFoldForecast(np.array([0.0, 1e-12, 0.3, 1.0]), np.array([0.0, 0, 1, 1]), np.array([4.0, 4, 1, 1]))
-    figure = plots.draw_reliability({1.0: forecast}, "")
+    figure = plots.draw_reliability({DAY: forecast}, "")
     assert sum(bar.get_height() for bar in figure.axes[1].containers[0]) == pytest.approx(10)
     assert png(figure)
 
 
 def test_a_bin_without_a_failure_is_an_open_mark_at_the_edge() -> None:
     figure = plots.draw_reliability(
-        {1.0: OutOfFoldForecast(np.array([0.1, 0.5]), np.array([1.0, 0.0]), np.ones(2))}, ""
+        {DAY: OutOfFoldForecast(np.array([0.1, 0.5]), np.array([1.0, 0.0]), np.ones(2))}, ""
     )
     edge = figure.axes[0].get_lines()[2]
     assert (edge.get_marker(), edge.get_markerfacecolor()) == ("v", "white")

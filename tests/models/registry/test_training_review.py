@@ -7,13 +7,13 @@ import pytest
 
 from models.hazard.train import train
 from models.registry.training_review import gains, review_training
-from tests.models.replays import HORIZONS, SPLIT, made_up, setup_of, trained
+from tests.models.replays import SPLIT, made_up, setup_of, trained
 
 
 def test_a_review_has_metrics_and_plots_that_can_be_saved() -> None:
     review = review_training(trained())
     assert set(review.metrics) == {
-        f"{name}_{horizon:g}d" for horizon in HORIZONS for name in ("pr_auc", "roc_auc", "observed_over_expected")
+        f"{name}_{days}d" for days in (1, 3, 7) for name in ("pr_auc", "roc_auc", "observed_over_expected")
     }
     assert sorted(review.figures) == ["caught", "failures", "importance", "reliability"]
     for figure in review.figures.values():

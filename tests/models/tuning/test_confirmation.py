@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from math import ceil
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 DAY = np.timedelta64(86_400_000_000, "us")
 START = np.datetime64("2021-01-04", "us")
 NODES, STEPS, HORIZON = 40, 60, 3
-OPTIONS = TuningOptions(3.0, 0.1, 1)
+OPTIONS = TuningOptions(timedelta(days=3), 0.1, 1)
 
 
 @cache
@@ -182,7 +183,7 @@ def test_without_a_failure_at_the_horizon_nothing_can_be_ranked() -> None:
 
 def test_both_settings_are_compared_on_all_of_the_newer_folds() -> None:
     split = TuningSplit.of(trained().training, made_up().view(SPLIT), setup_of().recipe)
-    comparison = compare(split, replace(split.recipe.params, trees=3), TuningOptions(7.0, 0.05, 1))
+    comparison = compare(split, replace(split.recipe.params, trees=3), TuningOptions(timedelta(days=7), 0.05, 1))
     folds = list(split.confirmation_folds())
     test_rows = np.concatenate([fold.test_rows for fold in folds])
     outcomes = IntervalOutcomes.concatenated([fold.outcomes for fold in folds])

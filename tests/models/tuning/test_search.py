@@ -21,7 +21,7 @@ from tests.models.audit.plants import at, clean
 from tests.models.audit.plants import setup_of as plain_setup
 from tests.models.replays import SPLIT, made_up, setup_of, trained
 
-OPTIONS = TuningOptions(7.0, 0.05, 1)
+OPTIONS = TuningOptions(7 * DAY, 0.05, 1)
 END = at(160)
 HOPELESS = Params(trees=1, leaves=2, learning_rate=0.01, trees_share=1.0)
 
