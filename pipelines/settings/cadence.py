@@ -74,7 +74,7 @@ def _first_horizon(settings: Settings, written: Sequence[WrittenValue]) -> Itera
     fix = f"write {line_to_write(EVERY, oftener, written)}"
     if oftener % settings.buckets.width and any(item.path == WIDTH for item in written):
         width = _greatest_common_divisor(oftener, settings.buckets.width)
-        fix = f"{fix} and {line_to_write(WIDTH, width, written)}"
+        fix = f"{fix} and {_width_line(width, written)}"
     if later := tuple(horizon for horizon in horizons if horizon >= every):
         fix = f"{fix}, or {line_to_write(HORIZONS, later, written)}"
     yield Problem(wrong_value(HORIZONS, horizons, why, written), fix)
@@ -92,7 +92,7 @@ def _windows(settings: Settings, written: Sequence[WrittenValue]) -> Iterator[Pr
     width, windows = settings.buckets.width, settings.features.windows
     if wrong := [format_duration(window) for window in windows if window % width]:
         why = f"{' and '.join(wrong)} can't be made of whole buckets (buckets.width = {shown(width)})"
-        fix = f"write {line_to_write(WIDTH, _greatest_common_divisor(width, *windows), written)}"
+        fix = f"write {_width_line(_greatest_common_divisor(width, *windows), written)}"
         if len(rounded := tuple(dict.fromkeys(-(-window // width) * width for window in windows))) > 1:
             fix = f"{fix}, or {line_to_write(WINDOWS, rounded, written)}"
         yield Problem(wrong_value(WINDOWS, windows, why, written), fix)
@@ -108,6 +108,12 @@ def _horizon_of_policy(settings: Settings, written: Sequence[WrittenValue]) -> I
             wrong_value(POLICY_HORIZON, horizon, f"not one of forecast.horizons: {listed}", written),
             f"write {line}, choose another one of {listed}, or add it to forecast.horizons and train again",
         )
+
+
+def _width_line(width: timedelta, written: Sequence[WrittenValue]) -> str:
+    """Return the line for the width of buckets, with its table: the key that is wrong is in another one."""
+    line = line_to_write(WIDTH, width, written)
+    return f"{line} in [{WIDTH[0]}]" if line.startswith(WIDTH[1]) and "]" not in line else line
 
 
 def _greatest_common_divisor(*lengths: timedelta) -> timedelta:

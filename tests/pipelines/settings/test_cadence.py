@@ -81,7 +81,9 @@ def test_a_horizon_that_ends_before_the_next_score_is_refused_with_both_ways_out
 
 def test_the_line_for_a_shorter_cadence_comes_with_the_buckets_that_it_needs(tmp_path: Path) -> None:
     message = error_of(tmp_path, SUB_DAILY, text='forecast.every = "1d"\n[buckets]\nwidth = "1d"\n')
-    assert '→ write forecast.every = "1h" and width = "1h", or --set \'forecast.horizons=["1d"]\'' in message
+    assert (
+        '→ write forecast.every = "1h" and width = "1h" in [buckets], or --set \'forecast.horizons=["1d"]\'' in message
+    )
     assert loaded(tmp_path, SUB_DAILY, text='forecast.every = "1h"\n[buckets]\nwidth = "1h"\n')
 
 
