@@ -37,6 +37,8 @@ def check_future(labelled: LabelledCases, scores: Array, rng: np.random.Generato
     null = ranks.null_distribution(labelled.permuted_positives(rng))
     shifted = ranks.null_distribution([labelled.shifted(rng).positives for _ in range(FITS)])
     mean, error = float(null.mean()), float(null.std(ddof=1) / np.sqrt(len(null)))
+    if not error:
+        return inconclusive(FUTURE, "the forecast gives every node the same risk: too few failures to tell them apart")
     p = float(norm.sf((mean - NO_SKILL) / error))
     share = permutation_p_value(real, null)
     return Finding(
