@@ -44,6 +44,13 @@ def test_with_few_failing_nodes_there_is_no_verdict() -> None:
     assert check_past(labelled, lambda _: truth(labelled), np.random.default_rng(1)).verdict is Severity.INCONCLUSIVE
 
 
+def test_a_forecast_that_gives_every_node_the_same_risk_ranks_none() -> None:
+    labelled = labelled_cases(2, nodes=60, steps=10)
+    finding = check_future(labelled, np.full(len(truth(labelled)), 0.1), np.random.default_rng(1))
+    assert finding.verdict is Severity.INCONCLUSIVE
+    assert "same risk" in finding.figure
+
+
 def test_a_permuted_past_has_other_outcomes_of_the_same_rows() -> None:
     trained = train(clean().view(WINDOW.start), setup_of())
     permuted = permuted_periods(trained, np.random.default_rng(1))
