@@ -1,7 +1,8 @@
 """A state that the previous version wrote works with this one.
 
 `version_1.tar.xz` was written by commit 90b16e6 (SQL tables of version 1): the folder of tests/pipelines/records.py
-after `ingest`, `train`, `score` and `decide`, in a folder that no longer exists, without the model's plots.
+after `ingest`, `train`, `score` and `decide`, in a folder that no longer exists, without the model's plots. Its
+settings counted days (tests/pipelines/test_settings_in_days.py) and are converted.
 """
 
 import json
@@ -52,6 +53,8 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
     folder = tmp_path_factory.mktemp("upgrade")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
+    settings = folder / "nodeward.toml"
+    settings.write_text(settings.read_text().replace("horizons_days = [1, 3, 7]", 'horizons = ["1d", "3d", "7d"]'))
     return folder, stored(folder)
 
 
