@@ -6,12 +6,14 @@ last two, in a folder that no longer exists, without the model's plots.
 """
 
 import json
+import math
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.registry.bundle import FORMAT
 from tests.pipelines.operations.test_ingest import Ran, run
 
 ARCHIVE = Path(__file__).with_name("format_3.tar.xz")
@@ -93,13 +95,33 @@ def test_every_command_runs_on_the_old_state(ran: Ran) -> None:
     assert sum(status["decisions"]["actions"].values()) == 39
 
 
-def test_the_old_model_gives_the_scores_that_it_gave(ran: Ran) -> None:
+def log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def test_the_old_model_gives_the_scores_that_it_gave_but_for_the_fleets_rate(ran: Ran) -> None:
+    """The rate before the first failures has less weight in the fleet's rate now: the odds of all nodes are shifted."""
     assert manifest(ran, 3)["horizons_days"] == [1.0, 3.0, 7.0]
     before, now = read(ran, "score"), read(ran, "scored")
     assert now["horizon_hours"] == 24 * before["horizon_days"]
-    same = ("as_of", "model_version", "support", "nodes", "unknown", "out", "scores")
+    same = ("as_of", "model_version", "support", "nodes", "unknown", "out")
     assert {key: now[key] for key in same} == {key: before[key] for key in same}
-    assert len([score for score in now["scores"] if score["probability"] is not None]) > 20
+    same = ("node", "support", "data_age_hours", "reasons", "likely_cause")
+    shifts = []
+    for score, was in zip(now["scores"], before["scores"], strict=True):
+        assert {key: score[key] for key in same} == {key: was[key] for key in same}
+        assert list(score["probabilities"]) == list(was["probabilities"]) == ["1d", "3d", "7d"]
+        if score["probability"] is not None:
+            shifts.append(
+                [
+                    log_odds(score["probabilities"][key]) - log_odds(was["probabilities"][key])
+                    for key in was["probabilities"]
+                ]
+            )
+    of_first_horizon = [first for first, *_ in shifts]
+    assert len(shifts) == before["nodes"] > 20
+    assert of_first_horizon == pytest.approx([of_first_horizon[0]] * len(shifts))
+    assert all(0.04 < shift < 0.05 for of_node in shifts for shift in of_node)
 
 
 def test_decisions_on_scores_that_were_published_before_are_the_same(ran: Ran) -> None:
@@ -118,7 +140,7 @@ def test_scores_that_were_published_before_are_explained(ran: Ran) -> None:
 
 
 def test_a_model_that_is_trained_anew_forecasts_the_same_horizons(ran: Ran) -> None:
-    assert manifest(ran, 4)["horizons_hours"] == [24.0, 72.0, 168.0]
+    assert manifest(ran, FORMAT)["horizons_hours"] == [24.0, 72.0, 168.0]
     report = read(ran, "by_new_model")
     assert report["model_version"] == "2"
     assert list(report["scores"][0]["probabilities"]) == ["1d", "3d", "7d"]

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import polars as pl
 import pytest
 
+from data.time_grid import HOUR
 from models.hazard.model import HazardModel
 from pipelines.main import main
-from tests.models.reference import SHARES, Setting, judge_scores
+from tests.models.reference import RATES, SHARES, Setting, judge_scores
 from tests.models.test_protocol import differences
-from tests.pipelines.records import DAYS, NODES, START, write_folder
+from tests.pipelines.records import DAY, DAYS, NODES, START, write_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,18 @@ def done(written: Path) -> Path:
     return written
 
 
+@pytest.fixture(scope="module")
+def by_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder after a whole backtest that forecasts every six hours, of records that have telemetry as often."""
+    folder = tmp_path_factory.mktemp("hours")
+    write_folder(folder, every=6 * HOUR)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        hours = ("forecast.horizons=['6h','1d']", "policy.horizon=1d")
+        assert main([*ARGUMENTS, "--scores", "scores.parquet", *(w for key in hours for w in ("--set", key))]) == 0
+    return folder
+
+
 def report(folder: Path) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads((folder / "out.json").read_text())
     return parsed
@@ -56,17 +69,32 @@ def utc(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("horizon", [1, 3, 7])
-def test_the_judge_confirms_every_figure(done: Path, horizon: int) -> None:
+def judged_differences(done: Path, every: timedelta, horizon: timedelta) -> list[str]:
+    """List where figures of a backtest differ from the judge's, who has read its scores and the records alone."""
     scores = pl.read_parquet(done / "scores.parquet").to_pandas()
-    start, end = (pd.Timestamp(day, tz="UTC") for day in (TEST_START, TEST_END))
-    setting = Setting(done / "records", start, end, 1, horizon, "seen_n")
-    judged = judge_scores(setting, scores, SHARES)
+    judged = judge_scores(Setting(done / "records", utc(TEST_START), utc(TEST_END), every, horizon, "seen_n"), scores)
     out = report(done)
     assert sorted(judged) == sorted(["model", *BASELINES])
     reported = {"model": out["model"], **out["baselines"]}
-    assert differences({name: reported[name]["horizons"][str(horizon)] for name in judged}, judged) == []
     assert judged["model"]["budgets"][0]["failures"] > 10
+    assert judged["model"]["episode_budgets"][-1]["episodes"] > 0
+    measures = {name: model["horizons"][str(horizon // HOUR)] for name, model in reported.items()}
+    for figures in judged.values():
+        of_inventory = figures.pop("unknown")  # nodes that are down are among them
+        assert of_inventory >= out["test"]["unknown"]
+    return differences(
+        {name: {**of, "at_risk": of["rows"] + of["unknown_or_dropped"]} for name, of in measures.items()}, judged
+    )
+
+
+@pytest.mark.parametrize("horizon", [DAY, 3 * DAY, 7 * DAY])
+def test_the_judge_confirms_every_figure(done: Path, horizon: timedelta) -> None:
+    assert judged_differences(done, DAY, horizon) == []
+
+
+@pytest.mark.parametrize("horizon", [6 * HOUR, DAY])
+def test_the_judge_confirms_every_figure_of_forecasts_of_hours(by_hours: Path, horizon: timedelta) -> None:
+    assert judged_differences(by_hours, 6 * HOUR, horizon) == []
 
 
 def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
@@ -74,6 +102,8 @@ def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
     assert list(out) == [
         "protocol",
         "dataset",
+        "every_hours",
+        "repeat_hours",
         "test",
         "model",
         "baselines",
@@ -84,14 +114,17 @@ def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
         "seconds",
         "peak_rss_mb",
     ]
-    assert (out["protocol"], out["dataset"]) == (1, "made up")
+    assert (out["protocol"], out["dataset"], out["every_hours"]) == (2, "made up", 24.0)
+    assert out["repeat_hours"] == {"24": 24.0, "72": 24.0, "168": 24.0}
     assert list(out["baselines"]) == BASELINES
     for model in (out["model"], *out["baselines"].values()):
         assert list(model) == ["horizons"]
-        assert list(model["horizons"]) == ["1", "3", "7"]
+        assert list(model["horizons"]) == ["24", "72", "168"]
         for measures in model["horizons"].values():
             assert [budget["alarm_share"] for budget in measures["budgets"]] == list(SHARES)
+            assert [budget["alarms_per_node_day"] for budget in measures["episode_budgets"]] == list(RATES)
             assert set(measures["brier"]) == {"value", "low", "high"}
+            assert not [key for key in measures if " " in key]
     assert out["seconds"] > 0
     assert out["peak_rss_mb"] > 50
 
@@ -99,19 +132,23 @@ def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
 def test_a_notice_can_be_required_and_its_ratio_is_paired_with_every_baseline(done: Path) -> None:
     out = report(done)
     assert list(out["ratios"]) == BASELINES
-    for horizon in ("3", "7"):
+    budgets = (("budgets", "alarm_share", SHARES), ("episode_budgets", "alarms_per_node_day", RATES))
+    defined = set()
+    for horizon, (name, key, values) in product(("72", "168"), budgets):
         of_model, of_history = (
-            model["horizons"][horizon]["budgets"] for model in (out["model"], out["baselines"]["history"])
+            model["horizons"][horizon][name] for model in (out["model"], out["baselines"]["history"])
         )
-        ratios = out["ratios"]["history"]["horizons"][horizon]["budgets"]
-        assert [budget["alarm_share"] for budget in ratios] == list(SHARES)
+        ratios = out["ratios"]["history"]["horizons"][horizon][name]
+        assert [budget[key] for budget in ratios] == list(values)
         for model_budget, history_budget, ratio in zip(of_model, of_history, ratios, strict=True):
             early, late = model_budget["caught_share_24h"], model_budget["caught_share"]
             assert early["low"] <= early["value"] <= late["value"]
-            assert ratio["caught_share_24h"]["value"] == pytest.approx(
-                early["value"] / history_budget["caught_share_24h"]["value"]
-            )
-    assert "caught_share_24h" not in out["model"]["horizons"]["1"]["budgets"][0]  # no day is left to act in
+            of_history_early = history_budget["caught_share_24h"]["value"]
+            expected = pytest.approx(early["value"] / of_history_early) if of_history_early else None
+            assert ratio["caught_share_24h"]["value"] == expected
+            defined |= {name} if of_history_early else set()
+    assert defined == {"budgets", "episode_budgets"}
+    assert "caught_share_24h" not in out["model"]["horizons"]["24"]["budgets"][0]  # no day is left to act in
 
 
 def test_the_test_window_is_counted(done: Path) -> None:
@@ -119,7 +156,7 @@ def test_the_test_window_is_counted(done: Path) -> None:
     assert list(test) == ["start", "end", "nodes", "node_days", "failures", "unknown", "dropped"]
     assert test["start"] == utc(TEST_START).isoformat()
     assert test["end"] == utc(TEST_END).isoformat()
-    of_model = scores.filter((pl.col("horizon_days") == 1) & (pl.col("model") == "model"))
+    of_model = scores.filter((pl.col("horizon_hours") == 24) & (pl.col("model") == "model"))
     assert test["node_days"] == of_model.height
     assert test["nodes"] == of_model["node"].n_unique() <= NODES
     assert 0 < test["unknown"] < of_model.height / 5
@@ -132,14 +169,14 @@ def test_the_scores_have_one_row_for_each_node_at_risk_horizon_and_model(done: P
     assert dict(scores.schema) == {
         "node": pl.String(),
         "ts": pl.Datetime("us", "UTC"),
-        "horizon_days": pl.Int64(),
+        "horizon_hours": pl.Float64(),
         "model": pl.String(),
         "probability": pl.Float64(),
     }
-    assert scores.select("node", "ts", "horizon_days", "model").is_unique().all()
+    assert scores.select("node", "ts", "horizon_hours", "model").is_unique().all()
     assert scores["probability"].is_between(0, 1).all()
     assert sorted(scores["model"].unique()) == sorted(["model", *BASELINES])
-    assert scores.group_by("horizon_days", "model").len().group_by("horizon_days").agg(pl.col("len").n_unique())[
+    assert scores.group_by("horizon_hours", "model").len().group_by("horizon_hours").agg(pl.col("len").n_unique())[
         "len"
     ].to_list() == [1, 1, 1]
 
@@ -172,7 +209,7 @@ def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys:
     assert main([*ARGUMENTS, *few, "--set", "fleet.name=made up[/]"]) == 0
     out = capsys.readouterr().out
     assert "made up[/]: trained on" in out
-    assert "7 days ahead, alarms on 1.0% of the nodes" in out
+    assert "7 days ahead, one alarm per 200 nodes and day" in out
     assert "…" not in out
     lines = [line for line in out.splitlines() if not line.startswith(("made", "warning"))]
     assert len(lines) > 10
@@ -183,7 +220,7 @@ def test_the_table_shows_every_model_within_eighty_columns(folder: Path, capsys:
         assert len(line.split()) == 8
     assert "warning: low support: " in out
     assert "failures in training, 1000 needed" in out
-    assert report(folder)["model"]["horizons"]["7"]["brier"]["value"] > 0
+    assert report(folder)["model"]["horizons"]["168"]["brier"]["value"] > 0
 
 
 def test_a_window_without_failures_gives_nulls_a_warning_and_0(
@@ -195,7 +232,7 @@ def test_a_window_without_failures_gives_nulls_a_warning_and_0(
     out = report(folder)
     assert out["test"]["failures"] == 0
     nothing = {"value": None, "low": None, "high": None}
-    measures = out["model"]["horizons"]["7"]
+    measures = out["model"]["horizons"]["168"]
     assert [measures[name] for name in ("roc_auc", "pr_auc", "slope")] == [nothing] * 3
     assert measures["budgets"][0]["caught_share"] == nothing
     assert (measures["budgets"][0]["failures"], measures["brier"]["value"] >= 0) == (0, True)
@@ -234,8 +271,9 @@ def test_a_quiet_end_that_is_not_evaluated_is_reported(folder: Path, capsys: pyt
     [
         (["--test-start", "2024-03-01", "--test-end", "2024-02-01"], 2, "--test-end 2024-02-01 is not after"),
         (["--test-start", "2024-03-01", "--test-end", "2024-03-01"], 2, "is not after --test-start 2024-03-01"),
-        (["--test-start", "2024-03-01", "--set", "forecast.horizons_days=[0.5,7]"], 2, "judged over whole days"),
-        (["--test-start", "2024-03-01", "--set", "forecast.every_days=0.5"], 2, "forecast.every_days"),
+        (["--test-start", "2024-03-01", "--set", "forecast.horizons_days=[1,7]"], 2, "forecast.horizons_days"),
+        (["--test-start", "2024-03-01", "--set", "forecast.every=5h"], 2, "forecast.every"),
+        (["--test-start", "2024-03-01", "--set", "forecast.every=2d"], 2, "ends before the next score"),
         (["--test-start", "soon"], 2, "--test-start"),
         ([], 2, "--test-start"),
         (["--test-start", "2024-03-01T05:30:00"], 2, "not on the grid of buckets"),
@@ -243,7 +281,7 @@ def test_a_quiet_end_that_is_not_evaluated_is_reported(folder: Path, capsys: pyt
         (["--test-start", "2024-03-01", "--set", 'baselines.rule=["fan"]'], 2, "baselines.rule names 'fan'"),
         (["--test-start", "2024-03-01", "--scores", "none/s.parquet"], 2, "--scores none/s.parquet: no folder none"),
         (["--test-start", "2023-01-01"], 3, "hold no failure (kind = 'failure') known by 2023-01-01"),
-        (["--test-start", "2030-01-01"], 3, "no forecast over 1 days can be judged"),
+        (["--test-start", "2030-01-01"], 3, "no forecast over 1d can be judged"),
         (["--test-start", "2024-03-01", "--set", "source.path=nowhere"], 3, "nowhere"),
     ],
 )
