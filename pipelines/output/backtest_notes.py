@@ -70,7 +70,7 @@ def horizon_notes(backtest: Backtest, horizon: timedelta) -> Iterator[str]:
     for notice in notice_within(backtest.budgets.notices, horizon):
         name = caught_share_name(notice)
         caught = with_interval(evaluation.figure(name, MODEL, rate=largest), fixed(3))
-        yield f"caught at least {duration(notice)} ahead, {alarm_rate(largest)}: {caught}"
+        yield f"caught ≥ {duration(notice)} ahead, {alarm_rate(largest)}: {caught}"
         if HISTORY_BASELINE in evaluation.models:
             ratio = with_interval(evaluation.ratio(name, MODEL, HISTORY_BASELINE, rate=largest), fixed(2))
             yield f"the same, {MODEL} / {HISTORY_BASELINE}: {ratio}"

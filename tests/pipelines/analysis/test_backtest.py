@@ -105,6 +105,7 @@ def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
         "every_hours",
         "repeat_hours",
         "test",
+        "base_strength",
         "model",
         "baselines",
         "ratios",

@@ -64,7 +64,7 @@ def test_early_catches_are_reported_where_the_horizon_is_long_enough() -> None:
     ]
     first, second, *_ = horizon_notes(backtest, 7 * DAY)
     value = backtest.evaluations[7 * DAY].figure("caught_share_24h", "model", rate=0.2).value
-    assert first.startswith(f"caught at least 24 h ahead, one alarm per 5 nodes and day: {value:.3f} [")
+    assert first.startswith(f"caught ≥ 24 h ahead, one alarm per 5 nodes and day: {value:.3f} [")
     assert second.startswith("the same, model / history: ")
 
 
