@@ -77,6 +77,7 @@ TRAINED = TrainReport(
     version="3",
     aliases=("challenger",),
     support="ok",
+    basis="the fleet's rate alone",
     failures=504,
     min_failures=50,
     rows=162_952,

@@ -15,6 +15,7 @@ from pipelines.report.values.contents import Contents, gather_contents
 from pipelines.settings.schema import FleetSettings, ForecastSettings, PolicySettings, Settings
 from pipelines.wiring.training_setup import evaluation_options
 from tests.features.fleets import DAY, START
+from tests.models.audit.plants import ahead_of_failure
 from tests.models.replays import HORIZONS, WINDOW, made_up, setup_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def renamed(fleet: Fleet, name: str) -> Fleet:
     old = failed.sort("count", "node", descending=[True, False])["node"][0]
     tables = {table: getattr(fleet, table).with_columns(pl.col("node").replace(old, name)) for table in TABLES}
     return replace(fleet, **tables)
+
+
+def warm_before_failures(fleet: Fleet) -> Fleet:
+    """Make every node hot in the two days before it fails."""
+    is_warm = ahead_of_failure(fleet, 2.0).cast(pl.Float64)
+    return replace(fleet, telemetry=fleet.telemetry.with_columns(pl.col("temperature") + 40 * is_warm))
 
 
 TABLES = ("events", "nodes", "telemetry")

@@ -31,6 +31,7 @@ from tests.pipelines.report.reports import (
     every_six_hours,
     low_support,
     quiet,
+    warm_before_failures,
     whole,
 )
 
@@ -192,11 +193,20 @@ def test_low_support_is_a_warning() -> None:
     assert {node.support for node in scores.riskiest} == {"low support"}
 
 
-def test_false_alarms_and_the_riskiest_nodes_have_reasons() -> None:
+@pytest.mark.parametrize("min_failures", [10, 10_000])
+def test_false_alarms_and_the_riskiest_nodes_have_reasons(min_failures: int) -> None:
+    report = contents(warm_before_failures(made_up()), min_failures=min_failures)
+    assert report.scores is not None
+    for reasons in (report.false_alarms[0].reasons, report.scores.riskiest[0].reasons):
+        assert any(reason.startswith("temperature ") and "odds" in reason for reason in reasons)
+
+
+def test_where_every_node_has_the_same_risk_there_is_no_reason() -> None:
     scores = low_support().scores
     assert scores is not None
-    for reasons in (low_support().false_alarms[0].reasons, scores.riskiest[0].reasons):
-        assert any("as often as the fleet" in reason and "odds" in reason for reason in reasons)
+    assert len({node.probability for node in scores.riskiest}) == 1
+    assert {node.reasons for node in scores.riskiest} == {()}
+    assert any("Instead of a model: the fleet's rate" in line for line in warnings(low_support()))
 
 
 def test_a_window_without_a_failure_has_a_note() -> None:
