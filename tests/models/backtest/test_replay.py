@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,26 +9,33 @@ import polars as pl
 import pytest
 
 from data.errors import FutureError, TooLittleDataError
+from data.time_grid import HOUR
 from features.events.base_rates import FleetRate
 from features.grid import to_datetime, to_numpy
-from features.population.at_risk import assess
+from features.population.at_risk import Coverage, assess
 from models.backtest.replay import BacktestWindow, Replay, label_cases, run_replay
-from models.evaluation.evaluate import Evaluation, evaluate
+from models.evaluation.evaluate import AlarmBudgets, Evaluation, evaluate
 from models.metrics.bootstrap import draw_resampler
+from models.setup import CauseCriteria
 from tests.features.fleets import DAY, START, Fleet, event, fleet
+from tests.models.reference import Setting, moments, reference_rows
 from tests.models.replays import HORIZONS, SPLIT, WINDOW, made_up, replay, replayed, setup_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 LAST = START + 44 * DAY  # the window's last cutoff: the next one's day ends after the window
 
 
-def evaluated(result: Replay, records: Fleet, horizon: float) -> Evaluation:
+BUDGETS = AlarmBudgets((0.05,), (0.05,))
+
+
+def evaluated(result: Replay, records: Fleet, horizon: timedelta) -> Evaluation:
     first, last = to_numpy(result.window.start), to_numpy(result.window.end)
     resampler = draw_resampler(result.rows.names, first, last, np.random.default_rng(0), 20)
     cases = label_cases(result, records.view(), horizon)
-    return evaluate(cases, result.of_horizon(horizon)[1], (0.05,), resampler)
+    return evaluate(cases, result.of_horizon(horizon)[1], BUDGETS, resampler)
 
 
 def assert_same_probabilities(left: Replay, right: Replay) -> None:
@@ -66,7 +73,7 @@ def test_a_horizon_is_judged_while_it_ends_inside_the_window() -> None:
     assert len(HORIZONS) == 3
     for horizon in HORIZONS:
         rows, probabilities = replayed().of_horizon(horizon)
-        assert to_datetime(rows.ts.max()) + horizon * DAY == WINDOW.end
+        assert to_datetime(rows.ts.max()) + horizon == WINDOW.end
         assert {len(column) for column in probabilities.values()} == {len(rows)}
 
 
@@ -120,8 +127,8 @@ def test_what_is_known_between_two_cutoffs_changes_none_before() -> None:
 def test_the_fleets_rate_is_counted_from_where_training_counted_it() -> None:
     risk, training_risk = replayed().risk, replayed().trained.risk
     assert risk.cutoffs[0] == training_risk.cutoffs[0]
-    rate = FleetRate.of(made_up().view(LAST), risk, 1.0)
-    training_rate = FleetRate.of(made_up().view(SPLIT), training_risk, 1.0)
+    rate = FleetRate.of(made_up().view(LAST), risk, DAY, DAY)
+    training_rate = FleetRate.of(made_up().view(SPLIT), training_risk, DAY, DAY)
     count = len(training_rate.recent)
     assert rate.recent[:count].tobytes() == training_rate.recent.tobytes()
     assert rate.long_run[:count].tobytes() == training_rate.long_run.tobytes()
@@ -136,7 +143,7 @@ def test_the_length_of_the_window_changes_no_probability() -> None:
 
 @pytest.mark.parametrize("end", [SPLIT, SPLIT + DAY / 2, SPLIT - 5 * DAY])
 def test_a_window_too_short_for_the_shortest_horizon_is_refused_before_training(end: datetime) -> None:
-    with pytest.raises(TooLittleDataError, match=r"no forecast over 1 days can be judged") as raised:
+    with pytest.raises(TooLittleDataError, match=r"no forecast over 1d can be judged") as raised:
         replay(fleet(), setup_of(), BacktestWindow(SPLIT, end))
     assert raised.value.exit_code == 3
 
@@ -144,9 +151,9 @@ def test_a_window_too_short_for_the_shortest_horizon_is_refused_before_training(
 def test_a_window_as_long_as_the_shortest_horizon_has_one_step() -> None:
     result = replay(made_up(), setup_of(), BacktestWindow(SPLIT, SPLIT + DAY))
     assert set(result.rows.ts.tolist()) == {to_numpy(SPLIT).item()}
-    rows, _ = result.of_horizon(7.0)
+    rows, _ = result.of_horizon(7 * DAY)
     assert len(rows) == 0
-    figures = evaluated(result, made_up(), 7.0).to_json()["model"]
+    figures = evaluated(result, made_up(), 7 * DAY).to_json()["model"]
     assert figures["rows"] == 0
     assert figures["brier"] == {"value": None, "low": None, "high": None}
 
@@ -162,7 +169,7 @@ def test_a_window_without_failures_gives_nulls() -> None:
         made_up(),
         events=made_up().events.filter((pl.col("kind") != "failure") | (pl.col("start") < SPLIT - DAY)),
     )
-    figures = evaluated(replay(quiet, setup_of()), quiet, 1.0).to_json()["model"]
+    figures = evaluated(replay(quiet, setup_of()), quiet, DAY).to_json()["model"]
     for measure in ("roc_auc", "pr_auc", "slope"):
         assert figures[measure] == {"value": None, "low": None, "high": None}
     budgets = figures["budgets"]
@@ -183,7 +190,8 @@ def test_a_single_node_is_enough(min_failures: int) -> None:
     result = replay(records, setup_of((), min_failures))
     assert len(result.rows) == 15
     assert np.isfinite(np.stack(list(result.probabilities.values()))).all()
-    assert evaluated(result, records, 7.0).to_json()["model"]["rows"] == 9
+    figures = evaluated(result, records, 7 * DAY).to_json()["model"]
+    assert (figures["rows"], figures["dropped_probation"]) == (8, 1)
 
 
 def test_a_window_in_which_no_node_reports_has_no_rows() -> None:
@@ -192,7 +200,7 @@ def test_a_window_in_which_no_node_reports_has_no_rows() -> None:
     result = replay(records, setup_of())
     assert len(result.rows) == 0
     assert {probabilities.shape for probabilities in result.probabilities.values()} == {(0, 3)}
-    assert evaluated(result, records, 1.0).to_json()["model"]["rows"] == 0
+    assert evaluated(result, records, DAY).to_json()["model"]["rows"] == 0
 
 
 def test_the_hindsight_must_reach_the_last_cutoff() -> None:
@@ -201,8 +209,8 @@ def test_the_hindsight_must_reach_the_last_cutoff() -> None:
 
 
 def test_cases_are_labelled_in_hindsight_whatever_the_horizon() -> None:
-    cases = label_cases(replayed(), made_up().view(), 7.0)
-    assert (cases.horizon_days, cases.every_days) == (7, 1)
+    cases = label_cases(replayed(), made_up().view(), 7 * DAY)
+    assert (cases.horizon, cases.every, cases.repeat) == (7 * DAY, DAY, DAY)
     assert (cases.label == 1).any()
     assert (cases.label == 0).any()
     for row in np.flatnonzero(cases.label == 1):
@@ -210,13 +218,58 @@ def test_cases_are_labelled_in_hindsight_whatever_the_horizon() -> None:
         assert ((ahead > np.timedelta64(0)) & (ahead <= np.timedelta64(7, "D"))).any()
 
 
+@pytest.mark.parametrize("every", [6 * HOUR, DAY])
+def test_rows_labels_and_what_is_dropped_are_the_judges(every: timedelta, tmp_path: Path) -> None:
+    records = replace(made_up(), events=made_up().events.filter(pl.col("kind") != "action"))  # the judge knows none
+    usual = setup_of(min_failures=10_000)
+    design = replace(usual.design, horizons=(every, 2 * DAY, 3 * DAY), every=every, coverage=Coverage("seen_n", 0.9))
+    result = replay(records, replace(usual, design=design))
+    records.write(tmp_path)
+    for horizon in design.horizons:
+        cases = label_cases(result, records.view(), horizon)
+        setting = Setting(tmp_path, WINDOW.start, WINDOW.end, every, horizon, "seen_n")
+        reference = reference_rows(setting)
+        table = reference.table
+        assert [cases.names[node] for node in cases.node] == table.node.to_list()
+        assert np.array_equal(cases.ts, moments(table.ts))
+        assert np.array_equal(cases.label, table.y, equal_nan=True)
+        assert np.array_equal(cases.can_alarm, table.free)
+        assert np.array_equal(cases.times.astype(np.int64), setting.times)
+        dropped = {name: count for name, count in reference.counts.items() if name.startswith("dropped")}
+        assert {f"dropped_{reason}": count for reason, count in cases.dropped.items()} == dropped | {
+            "dropped_not_over": 0
+        }
+        starts = np.sort(reference.outages.start.to_numpy(dtype=np.int64))
+        assert np.array_equal(np.sort(cases.failure_start.astype(np.int64)), starts)
+        assert cases.dropped["probation"] > 0
+    assert not cases.can_alarm.all()
+
+
+def test_blocks_of_any_size_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    criteria, usual = CauseCriteria(min_failures=5, min_of_a_cause=2), setup_of()
+    setup = replace(usual, design=replace(usual.design, every=6 * HOUR), causes=criteria)
+    window = BacktestWindow(SPLIT, SPLIT + 2 * DAY)
+    whole = replay(made_up(), setup, window)
+    monkeypatch.setattr("models.backtest.replay.BLOCK_CELLS", 1)
+    in_blocks = replay(made_up(), setup, window)
+    assert_same_probabilities(whole, in_blocks)
+    assert whole.idle is not None
+    assert in_blocks.idle is not None
+    assert whole.idle.tobytes() == in_blocks.idle.tobytes()
+    assert whole.causes is not None
+    assert in_blocks.causes is not None
+    assert len(whole.causes.rows) > 1
+    assert whole.causes.probabilities.tobytes() == in_blocks.causes.probabilities.tobytes()
+
+
 def test_progress_is_reported_stage_by_stage() -> None:
     stages: list[str] = []
     run_replay(made_up().view(), BacktestWindow(SPLIT, SPLIT + DAY), setup_of(), stages.append)
-    assert stages[:3] == ["training", "features of the test window", "scores"]
-    assert stages[3:] == [*(f"baseline {name}" for name in list(replayed().probabilities)[1:]), "causes"]
+    baselines = [f"baseline {name}" for name in list(replayed().probabilities)[1:]]
+    assert stages == ["training", *baselines, "causes", "forecasts"]
 
 
 def test_the_last_cutoff_is_a_horizon_before_the_windows_end() -> None:
     window = BacktestWindow(datetime(2021, 7, 1, tzinfo=UTC), datetime(2021, 8, 1, tzinfo=UTC))
-    assert window.last_cutoff(7.0) == np.datetime64("2021-07-25")
+    assert window.last_cutoff(7 * DAY) == np.datetime64("2021-07-25")
+    assert window.last_cutoff(timedelta(minutes=5)) == np.datetime64("2021-07-31T23:55")

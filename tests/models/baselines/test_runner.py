@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
 
+from data.time_grid import in_days
 from features.compute import batch
 from features.events.base_rates import FleetRate
 from features.feature import Catalogue
 from features.grid import DAY as DAY_LONG
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Rows
-from models.baselines.runner import BaselineRunner
-from models.evaluation.evaluate import evaluate
-from models.hazard.model import Covariates
+from models.baselines.runner import BaselineRunner, ForecastBlock
+from models.evaluation.evaluate import AlarmBudgets, evaluate
+from models.hazard.model import Covariates, pooled_model
 from models.hazard.train import train
 from models.metrics.bootstrap import draw_resampler
 from tests.features.catalogues import EVERYTHING
@@ -26,15 +28,29 @@ from tests.models.replays import HORIZONS, SPLIT, WINDOW, made_up, replay, repla
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
 ALL = ["model", "random", "base_rate", "rule", "history", "logistic", "lightgbm_raw"]
 
 
 def runner() -> BaselineRunner:
+    return BaselineRunner(replayed().trained)
+
+
+@cache
+def whole_window() -> ForecastBlock:
+    """Return all rows of the test window as one block."""
     replay = replayed()
     view = made_up().view(to_datetime(replay.risk.cutoffs[-1]))
     features = batch.compute(replay.trained.training.catalogue, view, replay.risk, replay.rows)
-    fleet_rate = FleetRate.constant(0.02, len(replay.rows))
-    return BaselineRunner(replay.trained, view, replay.risk, replay.rows, features, fleet_rate)
+    covariates = Covariates(features, FleetRate.constant(0.02, len(replay.rows)))
+    return ForecastBlock.of(view, replay.risk, replay.rows, np.arange(len(replay.rows)), covariates)
+
+
+def forecast(name: str, block: ForecastBlock | None = None, by: BaselineRunner | None = None) -> NDArray[np.float64]:
+    """Train a baseline, and forecast the rows of a block: by default all of the test window."""
+    block, replay = block or whole_window(), replayed()
+    return (by or runner()).trainers(block.view, replay.risk, replay.rows)[name]()(block)
 
 
 def test_every_fixed_baseline_forecasts_every_row_and_horizon() -> None:
@@ -109,43 +125,44 @@ def test_the_base_rate_by_hand() -> None:
 def test_random_catches_what_chance_expects_at_the_share_of_alarms() -> None:
     size = Size(nodes=400, steps=60, failures=1500)
     cases = made_up_cases(np.random.default_rng(5), size)
-    step = np.arange(len(cases.node)) * 0
-    random = replace(runner(), rows=Rows(cases.names, cases.ts[:1], cases.node.astype(np.int64), step))
-    scores = random.baselines()["random"]()
-    resampler = draw_resampler(cases.names, cases.ts.min(), cases.ts.max() + cases.horizon, np.random.default_rng(2), 5)
-    evaluation = evaluate(cases, {str(column): scores[:, column] for column in range(3)}, (0.01,), resampler)
-    caught = [evaluation.figure("caught_share", str(column), 0.01).value for column in range(3)]
-    assert np.mean(np.array(caught, dtype=np.float64)) == pytest.approx(1 - 0.99**size.horizon_days, abs=0.012)
+    cases = replace(cases, can_alarm=np.ones(len(cases.node), dtype=bool))
+    view, risk = made_up().view(), replayed().risk
+    rows = Rows(cases.names, cases.times, cases.node.astype(np.int64), np.searchsorted(cases.times, cases.ts))
+    random = runner().trainers(view, risk, rows)["random"]()
+    scores = random(replace(whole_window(), positions=np.arange(len(rows))))
+    last = cases.times[-1] + cases.horizon_step
+    resampler = draw_resampler(cases.names, cases.times[0], last, np.random.default_rng(2), 5)
+    by_column = {str(column): scores[:, column] for column in range(3)}
+    evaluation = evaluate(cases, by_column, AlarmBudgets((0.01,), (0.01,)), resampler)
+    caught = [evaluation.figure("caught_share", str(column), share=0.01).value for column in range(3)]
+    chance = 1 - 0.99 ** in_days(size.horizon)
+    assert np.mean(np.array(caught, dtype=np.float64)) == pytest.approx(chance, abs=0.012)
 
 
 def test_random_differs_for_every_row_but_is_the_same_twice() -> None:
-    first, second = runner().baselines()["random"](), runner().baselines()["random"]()
+    first, second = forecast("random"), forecast("random")
     assert first.tobytes() == second.tobytes()
     assert len(np.unique(first)) == first.size
     assert first.mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_history_uses_events_and_uptime_alone() -> None:
-    plain = runner()
-    names = plain.trained.training.catalogue.names
+    plain, model = whole_window(), replayed().trained.model
+    names = replayed().trained.training.catalogue.names
     sensors = [
         column for column, name in enumerate(names) if name.startswith(("temperature", "ecc", "seen_n", "reallocated"))
     ]
-    features = plain.features.copy()
+    features = plain.covariates.features.copy()
     features[:, sensors] = np.random.default_rng(0).normal(size=(len(features), len(sensors)))
-    changed = replace(plain, features=features)
-    assert changed.baselines()["history"]().tobytes() == plain.baselines()["history"]().tobytes()
-    assert changed.baselines()["logistic"]().tobytes() != plain.baselines()["logistic"]().tobytes()
-    model, rate = plain.trained.model, plain.fleet_rate
-    assert (
-        model.probabilities(Covariates(features, rate)).tobytes()
-        != model.probabilities(Covariates(plain.features, rate)).tobytes()
-    )
+    changed = replace(plain, covariates=replace(plain.covariates, features=features))
+    assert forecast("history", changed).tobytes() == forecast("history", plain).tobytes()
+    assert forecast("logistic", changed).tobytes() != forecast("logistic", plain).tobytes()
+    assert model.probabilities(changed.covariates).tobytes() != model.probabilities(plain.covariates).tobytes()
 
 
 def test_the_raw_baseline_knows_the_newest_values_their_change_and_their_distance_from_the_fleet() -> None:
-    plain = runner()
-    now, change, distance = np.hsplit(plain._raw_values(plain.rows, plain.view, plain.risk), 3)
+    plain = whole_window()
+    now, change, distance = np.hsplit(runner()._raw_values(plain.rows, plain.view, plain.risk), 3)
     assert now.shape[1] == len(made_up().metrics)
     temperature = [metric.name for metric in made_up().metrics].index("temperature")
     row = int(np.flatnonzero(~np.isnan(change[:, temperature]))[0])
@@ -188,13 +205,14 @@ def test_no_baseline_learns_from_rows_whose_horizon_crosses_the_split() -> None:
     assert len(HORIZONS) == 3
     for horizon in HORIZONS:
         learned = plain._labelled(rows, age, np.ones(len(rows)), horizon)
-        newest = learned.label[learned.features[:, 0] < horizon + 3]
-        assert learned.features.min() == horizon
+        days = in_days(horizon)
+        newest = learned.label[learned.features[:, 0] < days + 3]
+        assert learned.features.min() == days
         assert 0 < newest.mean() < 0.5
 
 
-def test_with_too_few_failures_history_is_pooled_like_the_model() -> None:
+def test_with_too_few_failures_history_is_the_pooled_rate_of_each_node() -> None:
     few = train(made_up().view(SPLIT), setup_of(min_failures=10_000))
-    pooled = replace(runner(), trained=few)
-    probabilities = few.model.probabilities(Covariates(pooled.features, pooled.fleet_rate))
-    assert pooled.baselines()["history"]().tobytes() == probabilities.tobytes()
+    pooled = pooled_model(few.training.catalogue.names, HORIZONS, few.model.base_strength)
+    probabilities = pooled.probabilities(whole_window().covariates)
+    assert forecast("history", by=BaselineRunner(few)).tobytes() == probabilities.tobytes()
