@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -60,7 +61,24 @@ def test_notice_counts_all_failures_and_stops_before_the_horizon() -> None:
 
 def test_a_notice_as_long_as_the_horizon_cannot_be_given() -> None:
     assert notice_within((HOUR, DAY, 3 * DAY, 7 * DAY), 3 * DAY) == (HOUR, DAY)
-    assert list(lead_times(context_of(HOUR), np.full(40, np.nan)).at_least) == []
+    assert list(lead_times(context_of(HOUR), np.full(40, np.nan)).at_least) == [10 * MINUTE, 30 * MINUTE]
+    assert list(lead_times(context_of(10 * MINUTE), np.full(40, np.nan)).at_least) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "notices"),
+    [
+        (HOUR, [10 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY]),
+        (DAY, [HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY]),
+        (7 * DAY, [DAY, 3 * DAY, 7 * DAY]),
+    ],
+)
+def test_a_notice_much_shorter_than_the_time_between_forecasts_is_left_out(
+    every: timedelta, notices: list[timedelta]
+) -> None:
+    context = context_of(30 * DAY)
+    context = replace(context, cases=replace(context.cases, every=every))
+    assert list(lead_times(context, np.full(len(context.failures.start), np.nan)).at_least) == notices
 
 
 @pytest.mark.parametrize(("notice", "name"), [(DAY, "24h"), (90 * MINUTE, "1.5h"), (HOUR, "1h"), (7 * DAY, "168h")])
