@@ -80,9 +80,9 @@ def manifest(ran: Ran, version: int) -> dict[str, Any]:
 
 
 def test_settings_in_days_are_refused_with_each_line_to_write(unpacked: Ran) -> None:
-    for old, new in LINES.items():
-        assert f"{old} (nodeward.toml, line" in unpacked.err
-        assert f"write {new}" in unpacked.err
+    assert [old for old in LINES if f"{old} (nodeward.toml, line" not in unpacked.err] == []
+    assert [new for new in LINES.values() if f"write {new}\n" not in unpacked.err] == []
+    assert unpacked.err.count("write ") == len(LINES)
 
 
 def test_every_command_runs_on_the_old_state(ran: Ran) -> None:
@@ -106,10 +106,10 @@ def test_the_old_model_gives_the_scores_that_it_gave_but_for_the_fleets_rate(ran
     assert now["horizon_hours"] == 24 * before["horizon_days"]
     same = ("as_of", "model_version", "support", "nodes", "unknown", "out")
     assert {key: now[key] for key in same} == {key: before[key] for key in same}
-    same = ("node", "support", "data_age_hours", "reasons", "likely_cause")
+    same_of_node = ("node", "support", "data_age_hours", "reasons", "likely_cause")
     shifts = []
     for score, was in zip(now["scores"], before["scores"], strict=True):
-        assert {key: score[key] for key in same} == {key: was[key] for key in same}
+        assert {key: score[key] for key in same_of_node} == {key: was[key] for key in same_of_node}
         assert list(score["probabilities"]) == list(was["probabilities"]) == ["1d", "3d", "7d"]
         if score["probability"] is not None:
             shifts.append(

@@ -83,9 +83,8 @@ def test_each_cutoff_is_drawn_with_the_chance_that_its_weight_says() -> None:
 @pytest.mark.usefixtures("_large_fleet")
 def test_the_cutoff_before_the_only_failure_is_always_drawn_and_counts_once() -> None:
     before = to_numpy(START + 40 * HOUR)
-    for seed in range(20):
-        drawn = draw(seed)
-        assert drawn.weight[drawn.cutoffs == before].tolist() == [1.0]
+    draws = [draw(seed) for seed in range(20)]
+    assert [drawn.weight[drawn.cutoffs == before].tolist() for drawn in draws] == [[1.0]] * 20
 
 
 @pytest.mark.usefixtures("_large_fleet")

@@ -378,6 +378,7 @@ def test_outcomes_equal_those_of_a_loop_over_what_was_known_at_the_split(width: 
     rows = Rows(names, stepwise(START, DAYS, width), np.full(DAYS, names.index("n1")), np.arange(DAYS))
     periods = Periods.of(rows, Outcomes.of(view, names), (width, 3 * width), repeats)
     intervals = Interval(timedelta(0), width, repeats[0]), Interval(width, 3 * width, repeats[1])
+    assert periods.outcome.shape == periods.exposure.shape == (DAYS, len(intervals))
     for row, ts in enumerate(rows.ts):
         for column, interval in enumerate(intervals):
             outcome, exposure = slow_outcome(records, split, to_datetime(ts), interval)

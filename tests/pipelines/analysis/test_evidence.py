@@ -84,9 +84,8 @@ def test_failures_are_counted_as_forecasts_over_the_horizon_of_the_policy_do(
 def test_a_repeat_that_is_set_holds_for_every_horizon() -> None:
     table = events(10, 90, 90.2, 90.9).with_columns(node=pl.lit("n1"), end="start")
     forecast = ForecastSettings.model_validate({"horizons": ["1h", "7d"], "repeat": "6h"})
-    for horizon in forecast.horizons:
-        evidence = evidence_of(table, nodes(), 1, forecast, horizon)
-        assert (evidence.failures, evidence.outages) == (3, {"6h": 3})
+    evidences = [evidence_of(table, nodes(), 1, forecast, horizon) for horizon in forecast.horizons]
+    assert [(evidence.failures, evidence.outages) for evidence in evidences] == [(3, {"6h": 3})] * 2
 
 
 @pytest.mark.parametrize(
