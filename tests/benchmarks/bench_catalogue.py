@@ -69,7 +69,7 @@ def fleet(config: str) -> tuple[View, AtRisk, Catalogue]:
     view = view.narrow(newest)
     first = view.nodes()["observed_from"].min()
     assert isinstance(first, datetime), "there are nodes"
-    risk = assess(view, cutoffs_until(view, to_numpy(first), setup.design.every_days), setup.design.coverage)
+    risk = assess(view, cutoffs_until(view, to_numpy(first), setup.design.every), setup.design.coverage)
     return view, risk, build(capabilities_of(view, setup.metrics, setup.windows))
 
 

@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from data.durations import format_duration
+from data.time_grid import DAY, in_days
 from features.grid import to_numpy
 from models.backtest.replay import label_cases
-from models.evaluation.evaluate import MODEL, evaluate
+from models.evaluation.evaluate import MODEL, AlarmBudgets, evaluate
 from models.hazard import fit
 from pipelines.analysis.backtest import run
 from pipelines.settings.environment import THREAD_DEFAULTS, set_default_variables
@@ -27,6 +29,7 @@ from tests.benchmarks.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,7 +45,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 SHARE: Final = 0.01
-WEEK: Final = 7
+WEEK: Final = 7 * DAY
+BUDGETS: Final = AlarmBudgets((SHARE,), ())
 SEED: Final = 1
 RANKING_COLUMNS: Final = ("PR-AUC", "model over it", "caught at 1%", "model over it")
 LEVEL_COLUMNS: Final = ("slope", "o/e of the top 1%", "Brier skill", "fit, times the model's")
@@ -51,14 +55,14 @@ LEVEL_COLUMNS: Final = ("slope", "o/e of the top 1%", "Brier skill", "fit, times
 def compare(fit_seconds: Sequence[float], backtest: Backtest, hindsight: View) -> None:
     """Print how the model compares with each learner over a week or a month; the first fit was the model's own."""
     replay = backtest.replay
-    horizon = max(days for days in backtest.evaluations if days <= WEEK or len(backtest.evaluations) == 1)
+    horizon = max(each for each in backtest.evaluations if each <= WEEK or len(backtest.evaluations) == 1)
     timed_forecasts = forecasts(replay, hindsight, horizon)
     probabilities = replay.of_horizon(horizon)[1] | {name: values for name, (values, _) in timed_forecasts.items()}
     cases = label_cases(replay, hindsight, horizon)
-    evaluation = evaluate(cases, probabilities, (SHARE,), backtest.resampler)
+    evaluation = evaluate(cases, probabilities, BUDGETS, backtest.resampler)
     model_seconds = fit_seconds[0]
     times = {MODEL: 1.0} | {name: seconds / model_seconds for name, (_, seconds) in timed_forecasts.items()}
-    title = f"{backtest.dataset}, {horizon:g} days"
+    title = f"{backtest.dataset}, {format_duration(horizon)}"
     rows, features = replay.trained.training.features.shape
     sys.stdout.write(
         f"{replay.window.start:%Y-%m-%d} to {replay.window.end:%Y-%m-%d}, {evaluation.models[MODEL].failures} "
@@ -71,18 +75,18 @@ def compare(fit_seconds: Sequence[float], backtest: Backtest, hindsight: View) -
     sys.stdout.write(table((title, *LEVEL_COLUMNS), level))
 
 
-def forecasts(replay: Replay, hindsight: View, horizon_days: float) -> Mapping[str, tuple[NDArray[np.float64], float]]:
+def forecasts(replay: Replay, hindsight: View, horizon: timedelta) -> Mapping[str, tuple[NDArray[np.float64], float]]:
     """Return each learner's forecast, and the seconds that training and forecasting took."""
-    data = LearnerData.of(replay, hindsight, horizon_days)
+    data = LearnerData.of(replay, hindsight, horizon)
     by_name = {name: timed(partial(data.forecast, learner)) for name, learner in all_learners(SEED).items()}
     if replay.setup.metrics:
         return by_name
-    rows, _ = replay.of_horizon(horizon_days)
+    rows, _ = replay.of_horizon(horizon)
     names = replay.trained.training.rows.names
     gaps = NodeLives.of(replay.trained.view, names).gaps(to_numpy(replay.window.start))
     open_gaps = NodeLives.of(hindsight, rows.names).open_gaps(rows)
     for name, model in (("Cox", gap_times.cox), ("Weibull", gap_times.weibull)):
-        by_name[name] = timed(partial(gap_times.forecast, model, gaps, open_gaps, horizon_days))
+        by_name[name] = timed(partial(gap_times.forecast, model, gaps, open_gaps, in_days(horizon)))
     return by_name
 
 
@@ -96,15 +100,15 @@ def _ranking(evaluation: Evaluation, name: str) -> tuple[str, ...]:
     return (
         _with_bounds(evaluation.figure("pr_auc", name), 3),
         "" if name == MODEL else _with_bounds(evaluation.ratio("pr_auc", MODEL, name)),
-        _with_bounds(evaluation.figure("caught_share", name, SHARE), 3),
-        "" if name == MODEL else _with_bounds(evaluation.ratio("caught_share", MODEL, name, SHARE)),
+        _with_bounds(evaluation.figure("caught_share", name, share=SHARE), 3),
+        "" if name == MODEL else _with_bounds(evaluation.ratio("caught_share", MODEL, name, share=SHARE)),
     )
 
 
 def _level(evaluation: Evaluation, name: str) -> tuple[str, ...]:
     return (
         _with_bounds(evaluation.figure("slope", name)),
-        _with_bounds(evaluation.figure("observed_over_expected", name, SHARE)),
+        _with_bounds(evaluation.figure("observed_over_expected", name, share=SHARE)),
         _with_bounds(evaluation.figure("brier_skill", name), 3),
     )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data.time_grid import DAY
 from features.events.base_rates import FleetRate
 from features.training.person_periods import Periods
 from models.hazard.boosting import fit
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 ROWS: Final = 100_000
 FEATURES: Final = 200
 EXPLAINED: Final = 1_000
-HORIZONS: Final = (1.0, 3.0, 7.0, 14.0)
+HORIZONS: Final = (DAY, 3 * DAY, 7 * DAY, 14 * DAY)
 TRAINING_ROWS: Final = 4_000
 REPEATS: Final = 3
 
@@ -42,7 +43,7 @@ class LightGbm:
 
     def matrices(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Add each interval's number as a column to the features."""
-        intervals = range(len(self.model.horizons_days))
+        intervals = range(len(self.model.horizons))
         return [np.column_stack([features, np.full(len(features), number, np.float32)]) for number in intervals]
 
     def raw(self, matrices: list[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -66,7 +67,8 @@ def made_up_model(features: int) -> HazardModel:
     rng = np.random.default_rng(0)
     matrix = made_up(rng, TRAINING_ROWS, features)
     hazard = 0.05 + 0.1 * (np.nan_to_num(matrix[:, :4]) > 1)
-    periods = Periods(HORIZONS, (rng.random(hazard.shape) < hazard).astype(np.float64), np.ones(hazard.shape))
+    outcome = (rng.random(hazard.shape) < hazard).astype(np.float64)
+    periods = Periods(HORIZONS, (DAY,) * len(HORIZONS), outcome, np.ones(hazard.shape))
     names = tuple(f"feature{number}" for number in range(features))
     rate = FleetRate.constant(1e-2, TRAINING_ROWS)
     return fit(Covariates(matrix, rate), periods, np.ones(TRAINING_ROWS), names, Params(trees=150))

@@ -15,12 +15,13 @@ import numpy as np
 
 from features.compute import batch
 from features.events.base_rates import FleetRate
-from features.grid import days, to_datetime
+from features.grid import to_datetime, to_step
 from features.training.labels import Outcomes, label
 from models.baselines.labelled_rows import Floats, LabelledRows, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from catboost import CatBoostClassifier
     from numpy.typing import NDArray
@@ -62,20 +63,21 @@ class LearnerData:
     features: Matrix
 
     @classmethod
-    def of(cls, replay: Replay, hindsight: View, horizon_days: float) -> LearnerData:
+    def of(cls, replay: Replay, hindsight: View, horizon: timedelta) -> LearnerData:
         """Label a replay's training set as known at its split, and compute its test rows' features again."""
-        trained, (rows, _) = replay.trained, replay.of_horizon(horizon_days)
-        training = trained.training
-        labels = label(training.rows, Outcomes.of(trained.view, training.rows.names), days(horizon_days))
+        trained, (rows, _) = replay.trained, replay.of_horizon(horizon)
+        training, design = trained.training, replay.setup.design
+        outcomes = Outcomes.of(trained.view, training.rows.names)
+        labels = label(training.rows, outcomes, horizon, design.repeat_within(horizon)).label
         is_known = ~np.isnan(labels)
         view = hindsight.narrow(to_datetime(rows.cutoffs[-1]))
-        rate = FleetRate.of(view, replay.risk, replay.setup.design.every_days).take(rows.cutoff)
+        rate = FleetRate.of(view, replay.risk, design.every, design.repeats[0]).take(rows.cutoff)
         strength = trained.model.base_strength
         learned = _with_rate(training.features, training.fleet_rate.at_strength(strength))[is_known]
         return cls(
             LabelledRows(learned, labels[is_known], training.weight[is_known]),
             training.rows.ts[is_known],
-            days(horizon_days),
+            to_step(horizon),
             _with_rate(batch.compute(training.catalogue, view, replay.risk, rows), rate.at_strength(strength)),
         )
 

@@ -39,8 +39,8 @@ def test_scikit_learn_stops_early_and_forecasts_in_spite_of_such_columns() -> No
 
 
 def test_learners_get_the_models_matrix_and_the_rate_it_starts_from() -> None:
-    data = LearnerData.of(replayed(), made_up().view(), 7.0)
-    training, (rows, _) = replayed().trained.training, replayed().of_horizon(7.0)
+    data = LearnerData.of(replayed(), made_up().view(), 7 * DAY)
+    training, (rows, _) = replayed().trained.training, replayed().of_horizon(7 * DAY)
     has_horizon = training.rows.ts + np.timedelta64(7, "D") <= training.rows.ts.max() + np.timedelta64(1, "D")
     assert 0 < len(data.training.label) <= np.count_nonzero(has_horizon)
     assert data.training.features.shape[1] == training.features.shape[1] + 1
@@ -48,7 +48,7 @@ def test_learners_get_the_models_matrix_and_the_rate_it_starts_from() -> None:
 
 
 def test_the_horizons_of_the_older_rows_end_before_the_newer_rows() -> None:
-    data = LearnerData.of(replayed(), made_up().view(), 3.0)
+    data = LearnerData.of(replayed(), made_up().view(), 3 * DAY)
     older, newer = data.split()
     assert len(older.label) + len(newer.label) < len(data.training.label)
     assert len(older.label) > len(newer.label) > 0

@@ -15,7 +15,7 @@ from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Coverage, assess
 from models.causes.fit import fit_cause_model
 from models.hazard.model import pooled_model
-from models.hazard.train import cutoffs
+from models.hazard.train import rate_cutoffs
 from models.registry.pack import pack
 from models.setup import CauseCriteria
 from serving.explanation.reason import TIMES, from_json
@@ -41,7 +41,7 @@ COVERAGE = Coverage("seen_n", 0.5)
 
 def request_of(view: View, coverage: Coverage | None = COVERAGE) -> ScoreRequest:
     catalogue = trained().training.catalogue
-    return ScoreRequest(bundle(), "7", catalogue, cutoffs(view, setup_of()), 1.0, coverage, METRICS)
+    return ScoreRequest(bundle(), "7", catalogue, *rate_cutoffs(view, setup_of()), DAY, coverage, METRICS)
 
 
 def scores_at(time: datetime, records: Fleet | None = None) -> pl.DataFrame:
@@ -53,7 +53,7 @@ def test_scores_have_their_schema_and_a_row_for_each_node_and_horizon() -> None:
     scores = scores_at(SPLIT)
     assert dict(scores.schema) == SCORE_SCHEMA
     assert scores.select("node", "horizon_hours").is_unique().all()
-    assert scores["horizon_hours"].unique().sort().to_list() == [24.0 * days for days in HORIZONS]
+    assert scores["horizon_hours"].unique().sort().to_list() == [24.0, 72.0, 168.0]
     assert scores.height == scores["node"].n_unique() * len(HORIZONS)
     assert scores[TS].unique().to_list() == [SPLIT]
     assert scores["model_version"].unique().to_list() == ["7"]
@@ -131,7 +131,7 @@ def test_a_model_with_low_support_gives_every_score_low_support() -> None:
     view, manifest = made_up().view(SPLIT), bundle().manifest
     weak = replace(
         bundle(),
-        model=pooled_model(manifest.features, manifest.horizons_days, 0.0),
+        model=pooled_model(manifest.features, manifest.horizons, 0.0),
         manifest=replace(manifest, support="low support", boosters=()),
     )
     scores = score(view, replace(request_of(view), bundle=weak)).drop_nulls("probability")
