@@ -18,14 +18,16 @@ import pytest
 from data.errors import FutureError
 from data.schema import AVAILABLE_AT, TELEMETRY_KEYS
 from features.catalogue.catalogue import build
-from features.catalogue.fleet_capabilities import capabilities_of
+from features.catalogue.fleet_capabilities import USUAL, FleetCapabilities, capabilities_of
+from features.catalogue.history_windows import HistoryWindows
 from features.compute import batch
 from features.events.base_rates import FleetRate, base_rate
 from features.grid import to_datetime
 from features.population.at_risk import AtRisk, Coverage, assess
+from features.population.probation import on_probation
 from tests.features.fleets import DAY, START, Fleet, real
-from tests.features.protocol import daily
-from tests.features.synthetic import synthetic
+from tests.features.protocol import daily, stepwise
+from tests.features.synthetic import at_width, synthetic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +46,18 @@ class Case:
     windows: tuple[timedelta, ...]
     coverage: Coverage
     causes: tuple[str, ...]
+    history: HistoryWindows = USUAL
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(microseconds=int(np.diff(self.cutoffs[:2]).astype(np.int64)[0]))
+
+    def capabilities(self, view: View) -> FleetCapabilities:
+        return capabilities_of(view, self.fleet.metrics, self.windows, self.history)
 
     def catalogue(self) -> Catalogue:
         view = self.fleet.view(to_datetime(self.cutoffs[-1]))
-        return build(replace(capabilities_of(view, self.fleet.metrics, self.windows), causes=self.causes))
+        return build(replace(self.capabilities(view), causes=self.causes))
 
     def compute(self, fleet: Fleet, cutoffs: Times, at: datetime | None = None) -> RowFeatures:
         view = fleet.view(at or to_datetime(cutoffs[-1]))
@@ -89,6 +99,14 @@ def made_up() -> Case:
     return Case(fleet, daily(START + 5 * DAY, 40), (DAY, 2 * DAY, 7 * DAY), Coverage("seen_n", 0.5), ("fan", "gpu"))
 
 
+def of_width(width: timedelta) -> Case:
+    """Use the made-up fleet at the speed at which its buckets are this wide, and one cutoff in each."""
+    fleet = at_width(synthetic(np.random.default_rng(7), days=25), width)
+    cutoffs = stepwise(START + 20 * width, 40, width)
+    history = HistoryWindows.of((4 * width, 40 * width), ())
+    return Case(fleet, cutoffs, (width, 4 * width, 12 * width), Coverage("seen_n", 0.5), ("fan", "gpu"), history)
+
+
 def m100() -> Case:
     """Use the four racks of a real fleet with the most failures."""
     start = datetime(2021, 6, 1, tzinfo=UTC)
@@ -101,7 +119,12 @@ def m100() -> Case:
     return Case(fleet, cutoffs, (DAY, 7 * DAY, 30 * DAY), Coverage("boot_n"), ("os_silent", "reboot"))
 
 
-CASES = {"made up": made_up, "m100": m100}
+CASES = {
+    "5 minutes": lambda: of_width(timedelta(minutes=5)),
+    "1 hour": lambda: of_width(timedelta(hours=1)),
+    "1 day of four buckets": made_up,
+    "1 day": m100,
+}
 STEPS = (3, 17, 38)  # indices of the cutoffs at which the records end
 
 
@@ -224,19 +247,31 @@ def test_encoders_depend_only_on_what_was_known_at_the_cutoff(name: str, step: i
     cutoffs = case.cutoffs[: step + 1]
     at = to_datetime(cutoffs[-1])
     view, full = case.fleet.known_at(at).view(at), case.fleet.view(at)
-    assert capabilities_of(full, case.fleet.metrics, case.windows) == capabilities_of(
-        view, case.fleet.metrics, case.windows
-    )
-    risk = assess(view, cutoffs, case.coverage)
-    at_the_time, later = rates(view, risk), rates(case.fleet.view(), in_hindsight(name).risk)
+    assert case.capabilities(full) == case.capabilities(view)
+    at_the_time = rates(view, assess(view, cutoffs, case.coverage), case.every)
+    later = rates(case.fleet.view(), in_hindsight(name).risk, case.every)
     for known, in_full in zip(at_the_time, later, strict=True):
         assert known.tobytes() == in_full[: step + 1].tobytes()
 
 
-def rates(view: View, risk: AtRisk) -> tuple[Array, Array, Array]:
+def rates(view: View, risk: AtRisk, every: timedelta) -> tuple[Array, Array, Array]:
     """Compute the fleet's rates that baselines and models know."""
-    rate = FleetRate.of(view, risk, DAY, DAY)
-    return base_rate(view, risk, DAY, DAY), rate.recent, rate.long_run
+    rate = FleetRate.of(view, risk, every, every)
+    return base_rate(view, risk, every, every), rate.recent, rate.long_run
+
+
+@each_case
+@each_step
+def test_which_nodes_can_be_alarmed_depends_only_on_what_was_known_at_the_cutoff(name: str, step: int) -> None:
+    case, cutoff = case_of(name), case_of(name).cutoffs[step]
+    at, rows = to_datetime(cutoff), in_hindsight(name).risk.rows()
+    of_cutoff = rows.take(rows.ts == cutoff)
+    for repeat in (case.every, DAY):
+        known = on_probation(case.fleet.known_at(at).view(at), of_cutoff, repeat)
+        later = on_probation(case.fleet.view(), rows, repeat)[rows.ts == cutoff]
+        assert len(known) > 5
+        assert known.tolist() == later.tolist()
+    assert on_probation(case.fleet.view(), rows, DAY).any()
 
 
 @each_case

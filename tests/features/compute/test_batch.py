@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from data.schema import TELEMETRY_KEYS, Metric, MetricKind
 from data.view import RecordFrames, View
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.catalogue.history_windows import HistoryWindows
 from features.catalogue.on_change import LAST
 from features.compute import batch
 from features.compute.sampled import spans
@@ -21,8 +23,8 @@ from features.population.at_risk import AtRisk, Coverage, assess
 from features.telemetry.on_change import OnChangeStatistic
 from features.telemetry.window_statistics import MEAN
 from tests.features.fleets import DAY, START, Fleet, fleet
-from tests.features.protocol import daily
-from tests.features.synthetic import METRICS, synthetic
+from tests.features.protocol import daily, stepwise
+from tests.features.synthetic import METRICS, WIDTH, at_width, synthetic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,22 +61,33 @@ def same_bits(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
     return np.array_equal(first.view(np.uint32) * ~np.isnan(first), second.view(np.uint32) * ~np.isnan(second))
 
 
-def test_some_rows_alone_have_the_same_bits_as_among_all_rows() -> None:
-    view = synthetic(np.random.default_rng(3), nodes=12, days=20).view()
-    risk, catalogue = assess(view, daily(START + 2 * DAY, 15), Coverage("seen_n", 0.5)), build(FLEET)
+WIDTHS = [timedelta(minutes=5), timedelta(hours=1), WIDTH, DAY]
+
+
+def scored_each_bucket(width: timedelta, seed: int, days: int = 30) -> tuple[View, AtRisk, Catalogue]:
+    """Return a made-up fleet with buckets of a width, its nodes at risk at the end of 15 of them, and its features."""
+    view = at_width(synthetic(np.random.default_rng(seed), nodes=12, days=days), width).view()
+    risk = assess(view, stepwise(START + 8 * width, 15, width), Coverage("seen_n", 0.5))
+    history = HistoryWindows.of((4 * width, 28 * width), ())
+    return view, risk, build(replace(FLEET, windows=(width, 4 * width, 7 * width), history=history))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_some_rows_alone_have_the_same_bits_as_among_all_rows(width: timedelta) -> None:
+    view, risk, catalogue = scored_each_bucket(width, seed=3)
     rows = risk.rows()
     matrix = batch.compute(catalogue, view, risk, rows)
     for positions in (np.arange(len(rows))[::3], np.flatnonzero(rows.cutoff == 4), np.array([len(rows) - 1, 0])):
         assert same_bits(batch.compute(catalogue, view, risk, rows.take(positions)), matrix[positions])
 
 
-def test_spans_of_time_and_runs_of_metrics_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    view = synthetic(np.random.default_rng(5), nodes=12, days=30).view()
-    risk, catalogue = assess(view, daily(START + 2 * DAY, 25), None), build(FLEET)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_spans_of_time_and_runs_of_metrics_change_no_bit(width: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    view, risk, catalogue = scored_each_bucket(width, seed=5)
     matrix = batch.compute(catalogue, view, risk, risk.rows())
     monkeypatch.setattr("features.compute.sampled.SPAN_CELLS", 1)
     monkeypatch.setattr("features.compute.sampled.READ_CELLS", 1)
-    assert len(list(spans(risk.rows(), view.width, 7 * DAY))) > 2
+    assert len(list(spans(risk.rows(), view.width, 7 * width))) > 2
     assert same_bits(batch.compute(catalogue, view, risk, risk.rows()), matrix)
 
 

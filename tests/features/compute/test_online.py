@@ -18,6 +18,7 @@ from data.schema import AVAILABLE_AT, NODE, TELEMETRY_KEYS, TS, Metric, MetricKi
 from data.time_grid import EPOCH
 from features.catalogue.catalogue import build
 from features.catalogue.fleet_capabilities import FleetCapabilities
+from features.catalogue.history_windows import HistoryWindows
 from features.compute import batch, online
 from features.feature import Catalogue, Origin, Peer
 from features.grid import to_numpy
@@ -25,7 +26,7 @@ from features.population.at_risk import assess
 from features.telemetry.aggregates import MOMENTS
 from features.telemetry.sliding_windows import SlidingWindows, WindowNeeds
 from tests.features.fleets import DAY, START, Fleet, fleet
-from tests.features.synthetic import METRICS, WIDTH, synthetic
+from tests.features.synthetic import METRICS, WIDTH, at_width, synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 KINDS = tuple(Metric(kind.value, kind) for kind in MetricKind)
 NAMES = ("n1", "n10", "n2", "N2", "été")
-WINDOWS = (4 * HOUR, 7 * HOUR, 26 * HOUR)
+WIDTHS = (timedelta(minutes=5), HOUR, DAY)  # of the buckets; a fleet is scored when each ends
 ROUNDING = 1e-7  # of the largest value: by how much a difference of windows may depend on the order of merging
 Batch = list[tuple[str, int, int, float | None]]
 
@@ -59,9 +60,10 @@ class MemoryCache:
         del self.tables[name]
 
 
-def without_peers(metrics: tuple[Metric, ...]) -> Catalogue:
+def without_peers(metrics: tuple[Metric, ...], width: timedelta) -> Catalogue:
     """List the features of telemetry that compare with no peers: ranks and spreads would amplify rounding."""
-    features = build(FleetCapabilities(metrics, WINDOWS, has_racks=False, has_hardware=False)).features
+    windows = (4 * width, 7 * width, 26 * width)
+    features = build(FleetCapabilities(metrics, windows, has_racks=False, has_hardware=False)).features
     return Catalogue(tuple(f for f in features if f.origin is Origin.SAMPLED and f.peer is Peer.NONE))
 
 
@@ -93,63 +95,69 @@ def assert_agree(matrices: tuple[NDArray[np.float32], ...], catalogue: Catalogue
 
 @st.composite
 def batches(draw: st.DrawFn) -> Batch:
-    """Draw samples by minute, some of them late, twice, missing or not a number."""
+    """Draw samples by sixtieth of a bucket, some of them late, twice, missing or not a number."""
     values = st.sampled_from([0.0, -0.0, 1.0, 2.5, 7.0, 100.0, 1000.0, float("nan"), None])
     minute = st.one_of(st.integers(0, 60 * 60), st.sampled_from([0, 60, 240, 1440, 3600]))
     delay = st.sampled_from([0, 0, 0, 1, 30, 60, 61, 500, 2000])
     return draw(st.lists(st.tuples(st.sampled_from(NAMES), minute, delay, values), max_size=25))
 
 
-def samples(drawn: Batch) -> pl.DataFrame:
+def samples(drawn: Batch, width: timedelta) -> pl.DataFrame:
     rows = [
-        (name, START + minute * HOUR / 60, START + (minute + delay) * HOUR / 60, *[value] * len(KINDS))
+        (name, START + minute * width / 60, START + (minute + delay) * width / 60, *[value] * len(KINDS))
         for name, minute, delay, value in drawn
     ]
     schema = {**TELEMETRY_KEYS, **{metric.name: pl.Float64() for metric in KINDS}}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(batches(), st.integers(-30, 40)), min_size=1, max_size=5))
-def test_cached_windows_with_new_samples_equal_those_of_history(steps: list[tuple[Batch, int]]) -> None:
-    catalogue, cache, hour, since = without_peers(KINDS), MemoryCache(), 10, START - DAY
+@pytest.mark.parametrize("width", WIDTHS)
+@settings(max_examples=12, deadline=None)
+@given(steps=st.lists(st.tuples(batches(), st.integers(-30, 40)), min_size=1, max_size=5))
+def test_cached_windows_with_new_samples_equal_those_of_history(
+    width: timedelta, steps: list[tuple[Batch, int]]
+) -> None:
+    catalogue, cache, bucket, since = without_peers(KINDS, width), MemoryCache(), 10, START - DAY
     assert len(catalogue.features) == 19
     nodes = [{"node": name, "observed_from": START - DAY * number} for number, name in enumerate(NAMES)]
-    records = replace(fleet(nodes=nodes, metrics=KINDS), telemetry=samples([]), width=HOUR)
+    records = replace(fleet(nodes=nodes, metrics=KINDS), telemetry=samples([], width), width=width)
     for drawn, ahead in steps:
-        hour = max(hour + ahead, 1)
-        at, new = START + hour * HOUR, samples(drawn)
+        bucket = max(bucket + ahead, 1)
+        at, new = START + bucket * width, samples(drawn, width)
         records = replace(records, telemetry=TELEMETRY_RULE.resolve(pl.concat([records.telemetry, new])))
         if at < since:  # a clock that went back: cached tables are of later times
             cache = MemoryCache()
-        windows = SlidingWindows(WindowNeeds.of(catalogue, HOUR), records.view(at), cache)
+        windows = SlidingWindows(WindowNeeds.of(catalogue, width), records.view(at), cache)
         forget(windows, new, known_within(records, since, at))
         assert_agree(both(records, at, catalogue, cache), catalogue)
         since = at
 
 
-@pytest.mark.parametrize("seed", [0, 3])
-def test_every_feature_of_the_catalogue_agrees_peers_included(seed: int) -> None:
-    records, cache = synthetic(np.random.default_rng(seed), nodes=25, days=18), MemoryCache()
-    catalogue = build(FleetCapabilities(METRICS, (DAY, 2 * DAY, 7 * DAY), has_racks=True, has_hardware=True))
+@pytest.mark.parametrize(("width", "days"), [(WIDTHS[0], 18), (WIDTHS[1], 18), (WIDTH, 18), (DAY, 60)])
+def test_every_feature_of_the_catalogue_agrees_peers_included(width: timedelta, days: int) -> None:
+    records, cache = at_width(synthetic(np.random.default_rng(3), nodes=25, days=days), width), MemoryCache()
+    history = HistoryWindows.of((4 * width, 28 * width), ())
+    windows = (width, 4 * width, 28 * width)
+    catalogue = build(FleetCapabilities(METRICS, windows, has_racks=True, has_hardware=True, history=history))
     assert len(catalogue.features) > 60
-    for step in range(14):
-        at = START + 8 * DAY + step * WIDTH
-        new = known_within(records, at - WIDTH, at)
-        forget(SlidingWindows(WindowNeeds.of(catalogue, WIDTH), records.view(at), cache), new.clear(), new)
+    for step in range(9):
+        at = START + (32 + step) * width
+        new = known_within(records, at - width, at)
+        forget(SlidingWindows(WindowNeeds.of(catalogue, width), records.view(at), cache), new.clear(), new)
         matrices = both(records, at, catalogue, cache)
         assert len(matrices[0]) > 10
         assert_agree(matrices, catalogue, scale=1)
 
 
-def test_cached_windows_have_the_same_bits_as_recomputed_ones() -> None:
-    records, cache = synthetic(np.random.default_rng(2), nodes=9, days=14), MemoryCache()
-    catalogue = build(FleetCapabilities(METRICS, (DAY, 3 * DAY), has_racks=True, has_hardware=False))
+@pytest.mark.parametrize(("width", "days"), [(WIDTHS[0], 14), (WIDTHS[1], 14), (DAY, 45)])
+def test_cached_windows_have_the_same_bits_as_recomputed_ones(width: timedelta, days: int) -> None:
+    records, cache = at_width(synthetic(np.random.default_rng(2), nodes=9, days=days), width), MemoryCache()
+    catalogue = build(FleetCapabilities(METRICS, (4 * width, 12 * width), has_racks=True, has_hardware=False))
     assert len(catalogue.features) > 60
-    for step in range(16):
-        at = START + 6 * DAY + step * WIDTH
-        new = known_within(records, at - WIDTH, at)
-        forget(SlidingWindows(WindowNeeds.of(catalogue, WIDTH), records.view(at), cache), new.clear(), new)
+    for step in range(8):
+        at = START + (24 + step) * width
+        new = known_within(records, at - width, at)
+        forget(SlidingWindows(WindowNeeds.of(catalogue, width), records.view(at), cache), new.clear(), new)
         from_cache, recomputed = both(records, at, catalogue, cache)[1], both(records, at, catalogue, MemoryCache())[1]
         assert len(from_cache) > 0
         assert from_cache.tobytes() == recomputed.tobytes()

@@ -18,6 +18,7 @@ from models.evaluation.evaluate import AlarmBudgets, Evaluation, evaluate
 from models.metrics.bootstrap import draw_resampler
 from models.setup import CauseCriteria
 from tests.features.fleets import DAY, START, Fleet, event, fleet
+from tests.features.synthetic import at_width, synthetic
 from tests.models.reference import Setting, moments, reference_rows
 from tests.models.replays import HORIZONS, SPLIT, WINDOW, made_up, replay, replayed, setup_of
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LAST = START + 44 * DAY  # the window's last cutoff: the next one's day ends after the window
 
 
+MINUTE = HOUR / 60
 BUDGETS = AlarmBudgets((0.05,), (0.05,))
 
 
@@ -106,6 +108,29 @@ def shuffled(records: Fleet) -> Fleet:
 @pytest.mark.parametrize("change", [with_more_events, with_another_future, with_other_departures, shuffled])
 def test_what_is_known_after_the_last_cutoff_changes_no_probability(change: Callable[[Fleet], Fleet]) -> None:
     assert_same_probabilities(replayed(), replay(change(made_up()), setup_of()))
+
+
+@pytest.mark.parametrize("width", [5 * MINUTE, HOUR])
+def test_a_replay_by_minutes_or_hours_knows_nothing_of_the_future(width: timedelta) -> None:
+    records = at_width(synthetic(np.random.default_rng(3), nodes=20), width)
+    split, last = START + 120 * width, START + 130 * width
+    usual = setup_of()
+    design = replace(usual.design, horizons=(width, 4 * width, 12 * width), every=width)
+    recipe = replace(usual.recipe, every=width, params=replace(usual.recipe.params, trees=4, seeds=1))
+    setup = replace(usual, design=design, recipe=recipe, windows=(width, 4 * width, 28 * width))
+    window = BacktestWindow(split, last + width)
+    noise = pl.Series(np.random.default_rng(0).normal(1e3, 1e3, records.telemetry.height))
+    later = pl.col("available_at") > last
+    changed = replace(
+        records.known_at(last),
+        telemetry=records.telemetry.with_columns(
+            pl.when(later).then(noise).otherwise(metric.name).alias(metric.name) for metric in records.metrics
+        ),
+    )
+    original = replay(records, setup, window)
+    assert original.trained.support == "ok"
+    assert len(original.rows) > 50
+    assert_same_probabilities(original, replay(changed, setup, window))
 
 
 def test_what_is_known_between_two_cutoffs_changes_none_before() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from data.errors import EmptyTableError, FutureError, ModelMismatchError
 from data.schema import SCORE_SCHEMA, TS
 from features.grid import to_datetime, to_numpy
 from features.population.at_risk import Coverage, assess
+from models.backtest.replay import BacktestWindow
 from models.causes.fit import fit_cause_model
 from models.hazard.model import pooled_model
 from models.hazard.train import rate_cutoffs
@@ -22,7 +24,7 @@ from serving.explanation.reason import TIMES, from_json
 from serving.scoring.score import ScoreRequest, score
 from tests.features.fleets import DAY, START, Fleet, event, fleet
 from tests.features.synthetic import METRICS, WIDTH
-from tests.models.replays import HORIZONS, SPLIT, made_up, replayed, setup_of, trained
+from tests.models.replays import HORIZONS, SPLIT, made_up, replay, replayed, setup_of, trained
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,6 +71,26 @@ def test_a_live_score_equals_the_backtests_forecast_of_that_time_to_the_last_bit
     assert scores["node"].unique().sort().to_list() == nodes
     expected = replayed().probabilities["model"][is_chosen]
     assert scores["probability"].to_numpy().tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+def test_a_score_by_hours_is_the_backtests_but_for_how_the_fleets_rate_is_counted() -> None:
+    hours = timedelta(hours=6)
+    usual = setup_of()
+    setup = replace(usual, design=replace(usual.design, every=hours), recipe=replace(usual.recipe, every=hours))
+    by_hours = replay(made_up(), setup, BacktestWindow(SPLIT, SPLIT + 2 * DAY))
+    time = np.unique(by_hours.rows.ts)[3]
+    view = made_up().view(to_datetime(time))
+    cutoffs, every = rate_cutoffs(view, setup)  # by days, however often a fleet is scored
+    request = replace(request_of(view), bundle=pack(by_hours.trained, "made up", {}, {}), cutoffs=cutoffs, every=every)
+    scores = score(view, request).filter(pl.col("probability").is_not_null())
+    is_chosen = by_hours.rows.ts == time
+    live, replayed = scores["probability"].to_numpy().reshape(-1, 3), by_hours.probabilities["model"][is_chosen]
+    assert scores["node"].unique(maintain_order=True).to_list() == [
+        by_hours.rows.names[node] for node in by_hours.rows.node[is_chosen]
+    ]
+    ratio = np.log1p(-live) / np.log1p(-replayed)
+    assert np.ptp(ratio) < 0.005  # the same factor for all nodes
+    assert ratio == pytest.approx(1, abs=0.15)  # of thirty nodes in thirty days
 
 
 def test_probabilities_rise_with_the_horizon_and_are_never_nan() -> None:
