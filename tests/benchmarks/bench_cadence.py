@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,8 @@ from tests.features.fleets import event, fleet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from data.view import View
 
@@ -55,17 +57,21 @@ class ComputedBuckets:
         node = np.repeat(np.arange(len(self.names)), grid.count)
         value = 40 + 3 * np.sin(hour * 2 * np.pi / 24) + np.sin(node * 7.0 + hour / 50)
         ends = (hour * 3.6e9).astype(np.int64)
-        known = {"n": np.ones(len(hour), np.uint32), "m2": np.zeros(len(hour)), "first_ts": ends, "last_ts": ends}
+        known: dict[str, NDArray[np.number]] = {
+            "n": np.ones(len(hour), np.uint32),
+            "m2": np.zeros(len(hour)),
+            "first_ts": ends,
+            "last_ts": ends,
+        }
         keys = (
             pl.Series(self.names, dtype=pl.String).gather(node).alias("node"),
             pl.Series("bucket_end", ends).cast(pl.Datetime("us", "UTC")),
             pl.Series("lateness", np.zeros(len(hour), np.int64)).cast(BUCKET_KEYS["lateness"]),
         )
+        aggregates = {column: column.removeprefix(bucket_column(self.metric, "")) for column in columns}
         return pl.DataFrame(keys).with_columns(
-            pl.Series(column, known.get(column.removeprefix(bucket_column(self.metric, "")), value)).cast(
-                AGGREGATE_TYPES[column.removeprefix(bucket_column(self.metric, ""))]
-            )
-            for column in columns
+            pl.Series(column, known.get(aggregate, value)).cast(AGGREGATE_TYPES[aggregate])
+            for column, aggregate in aggregates.items()
         )
 
 
@@ -81,7 +87,7 @@ def view() -> View:
             events += [event(name, moment, moment + 2 * HOUR) for moment in (first, again) if moment < END]
     nodes = [{"node": name, "rack": name[:4], "observed_from": START} for name in names]
     records = fleet(events, nodes)
-    frames = hindsight(records.view()._records, HOUR, ComputedBuckets(names, "temperature"))  # noqa: SLF001
+    frames = hindsight(records.view()._records, HOUR, ComputedBuckets(names, "temperature"))
     return frames.narrow(END)
 
 
@@ -100,7 +106,8 @@ def setup(horizons: tuple[timedelta, ...], every: timedelta) -> Setup:
 
 def rows() -> list[tuple[str, str, str]]:
     """Train at both cadences in turn, twice, and divide the faster times."""
-    records, seconds, sizes = view(), {"hour": [], "day": []}, {}
+    records, sizes = view(), dict[str, str]()
+    seconds: dict[str, list[float]] = {"hour": [], "day": []}
     for _ in range(2):
         for name, of_cadence in (("day", setup(DAILY, DAY)), ("hour", setup(HOURLY, HOUR))):
             began = time.perf_counter()
