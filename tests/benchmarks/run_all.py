@@ -43,6 +43,7 @@ BENCHMARKS: Final = (
     Benchmark("The catalogue on real records", (TABLES, "bench_catalogue"), needs_records=True),
     Benchmark("Refreshing by an hour", (TABLES, "bench_refresh"), needs_records=False),
     Benchmark("Training", (TABLES, "bench_train"), needs_records=True),
+    Benchmark("Training every hour", (TABLES, "bench_cadence"), needs_records=False),
     Benchmark("Scoring", (TABLES, "bench_score"), needs_records=False),
     Benchmark("Starting commands", (TABLES, "bench_startup"), needs_records=False),
     Benchmark("Evaluation", (TABLES, "bench_evaluate"), needs_records=False),
