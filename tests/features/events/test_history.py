@@ -238,9 +238,9 @@ def test_the_base_rate_is_unknown_while_no_node_was_at_risk() -> None:
 def test_the_steadied_rate_is_between_the_recent_and_the_long_run_rate() -> None:
     failures = [event("a", at(hours), at(hours + 1)) for hours in (30, 60, 90)]
     recent, steady = rates(fleet(failures, TWO), 10)
-    long_run = (3 + 0.5) / (2 * 10 + 500)
+    long_run = (3 + 0.01) / (2 * 10 + 10)
     assert recent[-1] < steady[-1] < long_run
-    assert recent[4] > steady[4] > (3 + 0.5) / (2 * 5 + 500)
+    assert recent[4] > steady[4] > (3 + 0.01) / (2 * 5 + 10)
 
 
 def test_failures_before_the_first_cutoff_are_not_counted_without_their_exposure() -> None:

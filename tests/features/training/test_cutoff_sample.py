@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ def _large_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutoff_sample, "FEWEST_ROWS", 1)
 
 
+@cache
 def view() -> View:
     start = START + FAILS_AFTER * HOUR
     return fleet([event("a", start, start + HOUR)], NODES).view(START + DAYS * DAY)
@@ -66,7 +68,7 @@ def test_about_one_cutoff_a_day_is_drawn_at_every_hour_of_the_day() -> None:
 
 @pytest.mark.usefixtures("_large_fleet")
 def test_each_cutoff_is_drawn_with_the_chance_that_its_weight_says() -> None:
-    cutoffs, seeds = everything(), 3000
+    cutoffs, seeds = everything(), 400
     drawn = np.zeros(len(cutoffs))
     weight = np.full(len(cutoffs), np.nan)
     for seed in range(seeds):
