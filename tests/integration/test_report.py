@@ -11,7 +11,16 @@ import pytest
 from pipelines.report.render import render
 from tests.integration.chromium import running
 from tests.models.replays import made_up
-from tests.pipelines.report.reports import HOSTILE, contents, low_support, quiet, renamed, whole, without_telemetry
+from tests.pipelines.report.reports import (
+    HOSTILE,
+    contents,
+    every_six_hours,
+    low_support,
+    quiet,
+    renamed,
+    whole,
+    without_telemetry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "low": low_support(),
         "quiet": contents(quiet(made_up())),
         "bare": contents(without_telemetry(made_up())),
+        "hours": every_six_hours(),
     }
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(render(page), encoding="utf-8")
@@ -89,7 +99,7 @@ def open_page(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-@pytest.mark.parametrize("name", ["whole", "simulated", "low", "quiet", "bare"])
+@pytest.mark.parametrize("name", ["whole", "simulated", "low", "quiet", "bare", "hours"])
 def test_a_page_has_no_overflow_no_requests_and_no_console_messages(
     browser: Browser, folder: Path, name: str, width: int, scheme: Scheme
 ) -> None:
@@ -127,9 +137,12 @@ def test_dark_is_dark_and_light_is_light(browser: Browser, folder: Path) -> None
     assert dark_ink - dark_paper > 500
 
 
-def test_a_horizon_can_be_selected_without_scripts(browser: Browser, folder: Path) -> None:
-    with open_page(browser, folder / "whole.html", WIDE, script=False) as opened:
-        for selected, hidden in (("7", "1"), ("1", "7")):
+@pytest.mark.parametrize(("name", "first", "last"), [("whole", "1d", "7d"), ("hours", "6h", "1d")])
+def test_a_horizon_can_be_selected_without_scripts(
+    browser: Browser, folder: Path, name: str, first: str, last: str
+) -> None:
+    with open_page(browser, folder / f"{name}.html", WIDE, script=False) as opened:
+        for selected, hidden in ((last, first), (first, last)):
             opened.page.locator(f"#within-{selected}").check(force=True)
             assert opened.page.locator(f".within-{selected} >> visible=true").count() == 3
             assert opened.page.locator(f".within-{hidden} >> visible=true").count() == 0

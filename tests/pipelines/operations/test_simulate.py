@@ -10,6 +10,7 @@ import pytest
 from data.ingest.ingest import ingest
 from data.schema import MetricKind
 from data.simulator.signals.gauges import METRICS
+from data.time_grid import DAY
 from pipelines.main import main
 from pipelines.operations.simulate import CONFIG
 from pipelines.settings.load import load
@@ -29,6 +30,7 @@ def test_the_folder_can_be_ingested_with_the_settings_in_it(tmp_path: Path) -> N
     assert simulate(tmp_path / "fleet") == 0
     settings = load(tmp_path / "fleet" / CONFIG, ())
     assert settings.fleet.name == "simulated fleet"
+    assert (settings.forecast.horizons, settings.forecast.every) == ((DAY, 3 * DAY, 7 * DAY), DAY)
     with wiring.records(settings) as records:
         report = ingest(wiring.source(settings), wiring.store(settings), records, wiring.wall_clock)
         assert records.nodes().height == 30
