@@ -18,9 +18,10 @@ from models.hazard.model import interval_widths
 from models.hazard.newton import Clipped, newton
 
 if TYPE_CHECKING:
-    from features.events.base_rates import FleetRate
-    from features.grid import Times
+    from datetime import timedelta
+
     from features.training.person_periods import Periods
+    from features.training.training_set import TrainingSet
 
 Floats = NDArray[np.float64]
 FEWEST_PERIODS: Final = 8  # whole ones; with fewer, a rate that drifts looks like one that scatters
@@ -41,41 +42,50 @@ class FollowingFailures:
     expected: Floats  # failures at the long-run rate
     observed: Floats
     period: NDArray[np.int64]  # 0 for the last; as long as the rate is recent and the longest horizon: independent
-    repeats: float  # how often each failure is counted
+    repeats: float  # how often each failure is counted: once for each step of the longest horizon
 
     @classmethod
-    def of(cls, rate: FleetRate, ts: Times, periods: Periods, weight: Floats) -> FollowingFailures:
-        """Add up the training rows of each cutoff, from when a month of the fleet is known."""
-        cutoffs, first, cutoff = np.unique(ts, return_index=True, return_inverse=True)
-        exposure = np.where(np.isnan(periods.outcome), 0.0, periods.exposure)
-        days = np.asarray((exposure * interval_widths(periods.horizons)).sum(axis=1))
-        expected = np.bincount(cutoff, weight * days * rate.long_run)
-        observed = np.bincount(cutoff, weight * periods.fails)
-        is_kept = (cutoffs - cutoffs[0] >= to_step(LAST_MONTH)) & (expected > 0)
-        change = np.log(rate.recent / rate.long_run)[first]
-        horizon = periods.horizons[-1]
+    def of(cls, training: TrainingSet, periods: Periods, is_kept: NDArray[np.bool_]) -> FollowingFailures:
+        """Add up the kept rows of each cutoff, from when a month of the fleet is known."""
+        rows, kept, rate = training.rows.take(is_kept), periods.take(is_kept), training.fleet_rate.take(is_kept)
+        position, first, cutoff = np.unique(rows.cutoff, return_index=True, return_inverse=True)
+        exposure = np.where(np.isnan(kept.outcome), 0.0, kept.exposure)
+        days = np.asarray((exposure * interval_widths(kept.horizons)).sum(axis=1))
+        expected = np.bincount(cutoff, training.weight[is_kept] * days * rate.long_run)
+        observed = np.bincount(cutoff, training.weight[is_kept] * kept.fails)
+        ts, horizon = rows.cutoffs[position], kept.horizons[-1]
         length = to_step(max(LAST_MONTH, horizon))
-        step = np.median(np.diff(cutoffs))
+        is_old = (ts - rows.cutoffs[0] >= to_step(LAST_MONTH)) & (expected > 0)
         return cls(
-            change[is_kept],
-            expected[is_kept],
-            observed[is_kept],
-            (cutoffs[-1] - cutoffs[is_kept]) // length,
-            max(float(to_step(horizon) / step), 1.0),
+            np.log(rate.recent / rate.long_run)[first][is_old],
+            expected[is_old],
+            observed[is_old],
+            (ts[-1:] - ts[is_old]) // length,
+            _steps_within(horizon, training),
         )
 
+    def mean(self, beta: Floats) -> Floats:
+        """Return the failures to expect at each cutoff by a level and a strength."""
+        return np.asarray(self.expected * np.exp(beta[0] + beta[1] * self.change))
 
-def fit(rate: FleetRate, ts: Times, periods: Periods, weight: Floats) -> float:
+
+def _steps_within(horizon: timedelta, training: TrainingSet) -> float:
+    """Count the steps between cutoffs in a horizon, those that were not drawn included."""
+    cutoffs = training.rows.cutoffs
+    steps = training.cutoff_weight.sum() - 1
+    return max(float(steps * (to_step(horizon) / (cutoffs[-1] - cutoffs[0]))), 1.0) if len(cutoffs) > 1 else 1.0
+
+
+def fit(training: TrainingSet, periods: Periods, is_kept: NDArray[np.bool_]) -> float:
     """Return the strength of the recent rate, 0 to 1: the base is long-run^(1 - strength) x recent^strength.
 
-    It is the slope of a Poisson regression of the failures that followed each cutoff of these training rows on the
-    logarithm of recent over long-run rate, with a normal prior around 0. Its errors are those of quasi-likelihood
-    (Wedderburn 1974): failures scatter as much as they do from one period to another, and overlapping horizons
-    and bursts weigh no more than they show. 0 with under eight whole periods.
+    It is learned from the kept rows of a training set, with the outcomes of all of its rows as known at a time: it is
+    the slope of a Poisson regression of the failures that followed each cutoff on the logarithm of recent over
+    long-run rate, with a normal prior around 0. Its errors are those of quasi-likelihood (Wedderburn 1974): failures
+    scatter as much as they do from one period to another, so overlapping horizons and bursts weigh no more than they
+    show. 0 with under eight whole periods.
     """
-    if len(np.unique(ts)) <= 1:
-        return 0.0
-    failures = FollowingFailures.of(rate, ts, periods, weight)
+    failures = FollowingFailures.of(training, periods, is_kept)
     if failures.period.max(initial=0) < FEWEST_PERIODS:
         return 0.0
     first = _regress(failures, failures.repeats)
@@ -89,7 +99,7 @@ def _regress(failures: FollowingFailures, dispersion: float) -> Floats:
     precision = np.diag(1.0 / PRIOR_SD**2)
 
     def penalised(beta: Floats) -> tuple[Floats, Floats]:
-        mean = failures.expected * np.exp(beta[0] + beta[1] * failures.change)
+        mean = failures.mean(beta)
         gradient = _weighted_sum(design, failures.observed - mean) / dispersion - precision @ beta
         curvature = np.column_stack([_weighted_sum(design, mean * column) for column in design.T]) / dispersion
         return gradient, curvature + precision
@@ -104,7 +114,7 @@ def _weighted_sum(design: Floats, weight: Floats) -> Floats:
 
 def _dispersion(failures: FollowingFailures, beta: Floats) -> float:
     """Return the variance of a period's count over its mean, by Pearson's statistic; at least that of the repeats."""
-    mean = failures.expected * np.exp(beta[0] + beta[1] * failures.change)
+    mean = failures.mean(beta)
     _, period = np.unique(failures.period, return_inverse=True)
     surplus, expected = np.bincount(period, failures.observed - mean), np.bincount(period, mean)
     return max(float((surplus**2 / expected).sum()) / (len(expected) - len(beta)), failures.repeats)

@@ -59,10 +59,14 @@ class FoldData:
     @classmethod
     def of(cls, training: TrainingSet, periods: Periods, is_kept: NDArray[np.bool_]) -> FoldData:
         """Keep some rows of a training set, with these outcomes."""
-        covariates, ts = covariates_of(training).take(is_kept), training.rows.ts[is_kept]
-        kept, weight = periods.take(is_kept), training.weight[is_kept]
-        strength = base_strength.fit(covariates.fleet_rate, ts, kept, weight)
-        return cls(covariates, kept, weight, ts, training.catalogue.names, strength)
+        return cls(
+            covariates_of(training).take(is_kept),
+            periods.take(is_kept),
+            training.weight[is_kept],
+            training.rows.ts[is_kept],
+            training.catalogue.names,
+            base_strength.fit(training, periods, is_kept),
+        )
 
     def fit(self, recipe: Recipe) -> HazardModel:
         """Fit the trees, and the linear model where the recipe leaves it a share; uncalibrated."""
