@@ -27,7 +27,7 @@ class Params:
     l2: float = 10.0
     seeds: int = 3  # how many boosters are averaged
     random_seed: int = 1
-    trees_share: float = 0.65  # weight of the trees in the score; the rest is the linear model's; 1: trees alone
+    trees_share: float = 0.0  # weight of the trees in the score, the rest is the linear model's; 0: chosen on folds
     half_life_days: float = 365.0  # a training row older by this much weighs half
     bins: int = 63  # at most, for the values of a feature
 

@@ -54,6 +54,7 @@ def to_json(backtest: Backtest) -> dict[str, object]:
             "dropped": backtest.dropped,
         },
         "base_strength": replay.trained.model.base_strength,
+        "trees_share": replay.trained.model.trees_share,
         MODEL: by_model.pop(MODEL),
         "baselines": by_model,
         "ratios": ratios(backtest.evaluations),

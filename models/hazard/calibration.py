@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.hazard.logistic_loss import derivatives
+from models.hazard.logistic_loss import derivatives, log_loss
 from models.hazard.model import Calibration
 from models.hazard.newton import Clipped, newton
 
@@ -40,6 +40,15 @@ def fit(intervals: list[IntervalPredictions]) -> Calibration:
     scales = [fit_interval(predictions)[1] for predictions in intervals]
     offsets = [shrunk_offset(predictions, scale) for predictions, scale in zip(intervals, scales, strict=True)]
     return Calibration(np.array(offsets), np.array(scales))
+
+
+def loss(intervals: list[IntervalPredictions], calibration: Calibration) -> float:
+    """Return the weighted log-loss of calibrated predictions in nats: a failure counts once in each interval."""
+    parameters = zip(intervals, calibration.offset, calibration.scale, strict=True)
+    return sum(
+        float(log_loss(part.base + offset + scale * part.score, part.outcome, part.weight).sum())
+        for part, offset, scale in parameters
+    )
 
 
 def fit_interval(predictions: IntervalPredictions) -> tuple[float, float]:

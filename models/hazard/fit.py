@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from features.training.labels import Outcomes
 from models.hazard import base_strength, calibration, rank_logistic
 from models.hazard.boosting import BinnedPeriods
 from models.hazard.calibration import IntervalPredictions
-from models.hazard.model import Covariates, HazardModel, base_log_odds, interval_widths
+from models.hazard.model import Covariates, HazardModel, base_log_odds, blend, interval_widths
 from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
@@ -25,15 +25,25 @@ if TYPE_CHECKING:
     from models.hazard.rank_logistic import RankLogistic
     from models.setup import Params, Recipe
 
+CHOICES: Final = (0.5, 0.65, 0.85)  # of the trees' share: a fold's trees know fewer failures, so none is below a half
+USUAL_SHARE: Final = 0.65  # of the trees, where there are no folds to choose it on
+
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldPredictions:
-    """Predictions of training rows by models that had not learned from them: base and score are rows x intervals."""
+    """Predictions of training rows by models that had not learned from them: base and scores are rows x intervals."""
 
     rows: NDArray[np.int64]  # their indices in the training set
-    base: NDArray[np.float64]
-    score: NDArray[np.float64]
     fold: NDArray[np.int64]
+    base: NDArray[np.float64]
+    trees: NDArray[np.float64]
+    linear: NDArray[np.float64]  # 0 where the trees are alone
+    trees_share: float
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """What trees and linear model add to the base."""
+        return blend(self.trees, self.linear, self.trees_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class FoldData:
 
     def fit(self, recipe: Recipe) -> HazardModel:
         """Fit the trees, and the linear model where the recipe leaves it a share; uncalibrated."""
-        model, trees_share = self.fit_trees(recipe), recipe.params.trees_share
+        model, trees_share = self.fit_trees(recipe), recipe.params.trees_share or USUAL_SHARE
         return model if trees_share == 1 else replace(model, linear=self.fit_linear(recipe), trees_share=trees_share)
 
     def fit_trees(self, recipe: Recipe) -> HazardModel:
@@ -104,13 +114,36 @@ class Fold:
 
 
 def train(training: TrainingSet, view: View, recipe: Recipe) -> Fitted:
-    """Fit on everything that the view knows, calibrated on walk-forward folds."""
+    """Fit on everything that the view knows, calibrated on walk-forward folds.
+
+    Where the recipe leaves the trees' share to the folds, it is the choice with the lowest log-loss after calibration.
+    """
     model = FoldData.of(training, training.periods, np.ones(len(training.rows), dtype=bool)).fit(recipe)
     predictions = predict_out_of_fold(training, view, recipe)
     if predictions is None:
         return Fitted(model, None)
-    fitted = calibration.fit(_interval_predictions(training, predictions, recipe))
-    return Fitted(model.with_calibration(fitted), predictions)
+    share = recipe.params.trees_share
+    choices = [replace(predictions, trees_share=choice) for choice in ((share,) if share else CHOICES)]
+    calibrated = [_calibrate(model, training, choice, recipe) for choice in choices]
+    return min(calibrated, key=lambda choice: choice.loss).fitted
+
+
+@dataclass(frozen=True, slots=True)
+class _Calibrated:
+    """A calibrated model, and the log-loss of its out-of-fold predictions."""
+
+    fitted: Fitted
+    loss: float
+
+
+def _calibrate(
+    model: HazardModel, training: TrainingSet, predictions: OutOfFoldPredictions, recipe: Recipe
+) -> _Calibrated:
+    """Give a model the trees' share of its out-of-fold predictions, and the calibration that fits them."""
+    intervals = _interval_predictions(training, predictions, recipe)
+    fitted = calibration.fit(intervals)
+    blended = replace(model, trees_share=predictions.trees_share).with_calibration(fitted)
+    return _Calibrated(Fitted(blended, predictions), calibration.loss(intervals, fitted))
 
 
 def predict_out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> OutOfFoldPredictions | None:
@@ -121,9 +154,14 @@ def predict_out_of_fold(training: TrainingSet, view: View, recipe: Recipe) -> Ou
         fold = make_fold(training, view, starts, number)
         if fold is not None:
             model, covariates = fold.data.fit(recipe), covariates_of(training).take(fold.test_rows)
-            base, score = model.base(covariates.fleet_rate), model.scores(covariates)
-            parts.append(OutOfFoldPredictions(fold.test_rows, base, score, np.full(len(fold.test_rows), number)))
+            parts.append(_predict(model, covariates, fold.test_rows, number))
     return _concatenate(parts) if parts else None
+
+
+def _predict(model: HazardModel, covariates: Covariates, rows: NDArray[np.int64], fold: int) -> OutOfFoldPredictions:
+    trees, base = model.tree_scores(covariates), model.base(covariates.fleet_rate)
+    linear = model.linear.scores(covariates.features) if model.linear else np.zeros_like(trees)
+    return OutOfFoldPredictions(rows, np.full(len(rows), fold), base, trees, linear, model.trees_share)
 
 
 def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> Fold | None:
@@ -143,9 +181,11 @@ def make_fold(training: TrainingSet, view: View, starts: Times, number: int) -> 
 def _concatenate(parts: list[OutOfFoldPredictions]) -> OutOfFoldPredictions:
     return OutOfFoldPredictions(
         np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.base for part in parts]),
-        np.concatenate([part.score for part in parts]),
         np.concatenate([part.fold for part in parts]),
+        np.concatenate([part.base for part in parts]),
+        np.concatenate([part.trees for part in parts]),
+        np.concatenate([part.linear for part in parts]),
+        parts[0].trees_share,
     )
 
 

@@ -25,15 +25,19 @@ DIGITS: Final = 3  # of a recommended setting
 
 
 def search_space(current: Params) -> Space:
-    """Return the range of each tuned setting, widened to include today's value."""
-    today = {name: getattr(current, name) for name in (*INTEGERS, *POSITIVES, *SHARES)}
+    """Return the range of each tuned setting, widened to include today's value.
+
+    A share of the trees that training chooses (0) is not tuned.
+    """
+    shares = {name: limits for name, limits in SHARES.items() if getattr(current, name)}
+    today = {name: getattr(current, name) for name in (*INTEGERS, *POSITIVES, *shares)}
     space: Space = {}
     for name, (low, high) in INTEGERS.items():
         space[name] = IntDistribution(min(low, today[name]), max(high, today[name]), log=True)
     for name, (least, most) in POSITIVES.items():
         is_log = today[name] > 0  # l2 may be 0
         space[name] = FloatDistribution(min(least, today[name]), max(most, today[name]), log=is_log)
-    for name, (least, most) in SHARES.items():
+    for name, (least, most) in shares.items():
         space[name] = FloatDistribution(min(least, today[name]), max(most, today[name]))
     for name, choices in CHOICES.items():
         space[name] = CategoricalDistribution(sorted({*choices, getattr(current, name)}))

@@ -79,7 +79,8 @@ class ValidationFold:
 
     def scores(self, recipe: Recipe) -> Floats:
         """Compute what a model of these settings adds to the base: uncalibrated, rows x intervals."""
-        trees, trees_share = self.data.fit_trees(recipe).scores(self.covariates), recipe.params.trees_share
+        trees = self.data.fit_trees(recipe).scores(self.covariates)
+        trees_share = recipe.params.trees_share or fit.USUAL_SHARE
         return trees if trees_share == 1 else blend(trees, self._linear_scores(recipe), trees_share)
 
     def _linear_scores(self, recipe: Recipe) -> Floats:

@@ -52,6 +52,7 @@ def train(settings: Settings, until: datetime | None = None) -> TrainReport:
         tables=tables,
         notices=warnings,
         causes=causes.summary,
+        trees_share=trained.model.trees_share,
         base_strength=trained.model.base_strength,
     )
 

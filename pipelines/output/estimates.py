@@ -36,6 +36,11 @@ def percent(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.0%}"
 
 
+def score_weights(trees_share: float) -> str:
+    """Describe how the score weighs the trees and the linear model."""
+    return f"{percent(trees_share)} trees, {percent(1 - trees_share)} linear model"
+
+
 def base_weights(strength: float) -> str:
     """Describe how the base of every forecast weighs the fleet's recent failure rate and that of its whole past."""
     return f"the fleet's failure rate, {percent(strength)} recent and {percent(1 - strength)} long-run (learned)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pipelines.output.estimates import base_weights, fixed
+from pipelines.output.estimates import base_weights, fixed, score_weights
 from serving.explanation.reason import LEGEND, SEPARATOR, reasons_text
 from serving.formats import chance, duration
 from serving.scoring.likely_cause import likely_cause_summary, with_likely_cause
@@ -74,7 +74,9 @@ def train_lines(report: TrainReport) -> list[str]:
         f"{report.failures:,} failures to learn from, {report.rows:,} sampled rows, {report.features} features",
         f"base of every forecast: {base_weights(report.base_strength)}",
     ]
-    if report.support != "ok":
+    if report.support == "ok":
+        lines.append(f"what sets a node apart: {score_weights(report.trees_share)}")
+    else:
         lines.append(
             f"{report.support}: {report.min_failures} failures are needed (model.min_failures); instead of a model, it "
             f"forecasts from {report.basis}, and its scores are never acted on"

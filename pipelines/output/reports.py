@@ -32,6 +32,7 @@ class TrainReport:
     tables: dict[str, int]
     notices: tuple[str, ...] = ()
     causes: str = ""  # how many failures have a known cause, and when a likely cause is named
+    trees_share: float = 1.0  # weight of the trees in the score; the rest is the linear model's
     base_strength: float = 1.0  # weight of the fleet's recent rate of failure in the base of every forecast
 
 

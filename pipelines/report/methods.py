@@ -10,7 +10,7 @@ from features.grid import to_numpy
 from models.evaluation.evaluate import MODEL
 from models.metrics.bootstrap import RESAMPLES
 from pipelines.output.backtest_notes import alarms_of, cause_notes, nodes_at_risk, rate_notes
-from pipelines.output.estimates import base_weights
+from pipelines.output.estimates import base_weights, score_weights
 from pipelines.report.headline import count, scorable_failures
 from pipelines.report.terms import model_name, percentage
 from serving.formats import alarm_rate, date_or_minute, duration, pluralize
@@ -119,6 +119,8 @@ def _model(contents: Contents) -> Iterator[tuple[str, str]]:
     kind = f"{model.seeds} x {model.trees} trees of {model.leaves} leaves" if trained.is_supported else trained.support
     yield "model", f"discrete-time hazards, {kind}, {len(trained.training.catalogue.names)} features"
     yield "base of every forecast", base_weights(trained.model.base_strength)
+    if trained.is_supported:
+        yield "what sets a node apart", score_weights(trained.model.trees_share)
     if scores and scores.is_published:
         yield "published scores", f"by {scores.model}, as of {scores.as_of:%Y-%m-%d %H:%M} UTC"
     if forecast.coverage_metric:

@@ -260,7 +260,7 @@ class ModelSettings(Section):
     row_share: PositiveShare = 0.7
     l2: Amount = 10.0
     half_life_days: PositiveAmount = 365.0
-    trees_share: PositiveShare = 0.65
+    trees_share: Share = 0.0
     bins: Annotated[int, Field(strict=True, ge=2, le=4095)] = 63
     negatives_per_positive: PositiveAmount = 30.0
 

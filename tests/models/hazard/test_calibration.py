@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
+from scipy.stats import bernoulli
 
+from models.hazard import calibration
 from models.hazard.calibration import PRIOR_SD, IntervalPredictions, fit, fit_interval, shrunk_offset
+from models.hazard.model import Calibration
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +45,17 @@ def test_the_fit_is_that_of_scipy(seed: int, count: int, offset: float, scale: f
     expected = oracle(predictions)
     assert fit_interval(predictions) == pytest.approx(expected, abs=2e-4)
     assert loss(np.array(fit_interval(predictions)), predictions) <= loss(expected, predictions) + 1e-6
+
+
+@given(st.integers(0, 10_000), st.floats(-1, 1), st.floats(0, 2))
+def test_the_loss_is_the_negative_log_likelihood_of_every_interval(seed: int, offset: float, scale: float) -> None:
+    parts = [drawn(np.random.default_rng(seed + number), 30, 0.0, 1.0) for number in range(2)]
+    expected = 0.0
+    for number, part in enumerate(parts):
+        probability = expit(part.base + offset + number + scale * part.score)
+        expected -= (part.weight * bernoulli.logpmf(part.outcome, probability)).sum()
+    shifted = Calibration(np.array([offset, offset + 1]), np.array([scale, scale]))
+    assert calibration.loss(parts, shifted) == pytest.approx(expected)
 
 
 def test_a_calibrated_forecast_is_left_alone() -> None:

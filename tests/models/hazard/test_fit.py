@@ -9,8 +9,16 @@ import pytest
 
 from features.grid import to_datetime
 from features.training.labels import Outcomes
-from models.hazard import fit
-from models.hazard.fit import FoldData, OutOfFoldPredictions, make_fold, predict_out_of_fold, recency_weights
+from models.hazard import calibration, fit
+from models.hazard.fit import (
+    CHOICES,
+    USUAL_SHARE,
+    FoldData,
+    OutOfFoldPredictions,
+    make_fold,
+    predict_out_of_fold,
+    recency_weights,
+)
 from models.hazard.model import Calibration, base_log_odds
 from models.hazard.train import gather_training_set
 from models.hazard.walk_forward import walk_forward
@@ -100,6 +108,57 @@ def test_the_calibration_is_that_of_the_out_of_fold_predictions() -> None:
     assert fitted.model.calibration.offset.tolist() != [0.0, 0.0, 0.0]
     assert uncalibrated.boosters == fitted.model.boosters
     assert len(fitted.model.boosters) == RECIPE.params.seeds
+
+
+def with_share(trees_share: float) -> Recipe:
+    return replace(RECIPE, params=replace(RECIPE.params, trees_share=trees_share))
+
+
+def test_the_trees_share_that_folds_choose_is_the_one_with_the_lowest_calibrated_loss() -> None:
+    training, view = trained().training, made_up().view(SPLIT)
+    losses = {}
+    for share in CHOICES:
+        fitted = fit.train(training, view, with_share(share))
+        assert fitted.out_of_fold is not None
+        assert fitted.model.trees_share == fitted.out_of_fold.trees_share == share
+        intervals = fit._interval_predictions(training, fitted.out_of_fold, RECIPE)
+        losses[share] = calibration.loss(intervals, fitted.model.calibration)
+    chosen = fit.train(training, view, with_share(0.0))
+    assert chosen.out_of_fold is not None
+    assert len(set(losses.values())) == len(CHOICES)
+    best = min(CHOICES, key=lambda share: losses[share])
+    assert chosen.model.trees_share == chosen.out_of_fold.trees_share == best
+    alike = fit.train(training, view, with_share(best))
+    assert alike.out_of_fold is not None
+    assert chosen.out_of_fold.score.tobytes() == alike.out_of_fold.score.tobytes()
+    assert chosen.model.calibration.scale.tolist() == alike.model.calibration.scale.tolist()
+
+
+@pytest.mark.parametrize(("right", "wrong", "expected"), [("trees", "linear", 0.85), ("linear", "trees", 0.5)])
+def test_the_model_that_is_right_on_the_folds_has_the_larger_share(
+    right: str, wrong: str, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = predicted_from(made_up())
+    outcome = np.nan_to_num(trained().training.periods.outcome[predictions.rows])
+    noise = np.random.default_rng(8).normal(0, 0.3, outcome.shape)
+    scores = {right: 2 * outcome, wrong: noise}
+    predictions = replace(predictions, trees=scores["trees"], linear=scores["linear"])
+    monkeypatch.setattr(fit, "predict_out_of_fold", lambda *_: predictions)
+    fitted = fit.train(trained().training, made_up().view(SPLIT), with_share(0.0))
+    assert fitted.model.trees_share == expected
+
+
+def test_without_a_fold_the_trees_have_their_usual_share() -> None:
+    fitted = fit.train(trained().training, made_up().view(SPLIT), replace(with_share(0.0), folds=0))
+    assert fitted.out_of_fold is None
+    assert fitted.model.trees_share == USUAL_SHARE
+
+
+def test_trees_alone_have_no_linear_model() -> None:
+    fitted = fit.train(trained().training, made_up().view(SPLIT), with_share(1.0))
+    assert fitted.out_of_fold is not None
+    assert fitted.model.linear is None
+    assert fitted.out_of_fold.score.tobytes() == fitted.out_of_fold.trees.tobytes()
 
 
 def test_a_row_older_than_another_by_a_half_life_weighs_half_as_much() -> None:

@@ -23,6 +23,9 @@ PARAMS = st.builds(
 )
 
 
+SET = Params(trees_share=0.65)
+
+
 def contains(distribution: BaseDistribution, value: float) -> bool:
     return distribution._contains(distribution.to_internal_repr(value))
 
@@ -30,13 +33,13 @@ def contains(distribution: BaseDistribution, value: float) -> bool:
 @given(PARAMS)
 def test_todays_settings_are_in_the_space_wherever_they_are(params: Params) -> None:
     space, values = search_space(params), tuned_values(params)
-    assert set(space) == set(values) == set(search_space(Params()))
+    assert set(space) == set(values) == set(search_space(SET))
     assert [name for name, value in values.items() if not contains(space[name], value)] == []
 
 
 @given(PARAMS)
 def test_todays_settings_narrow_no_range(params: Params) -> None:
-    usual, extended = search_space(Params()), search_space(params)
+    usual, extended = search_space(SET), search_space(params)
     assert len(usual) == 10
     for name, distribution in usual.items():
         if isinstance(distribution, CategoricalDistribution):
@@ -47,6 +50,10 @@ def test_todays_settings_narrow_no_range(params: Params) -> None:
             assert isinstance(distribution, IntDistribution | FloatDistribution)
             assert contains(extended[name], distribution.low)
             assert contains(extended[name], distribution.high)
+
+
+def test_a_share_of_the_trees_that_training_chooses_is_not_tuned() -> None:
+    assert set(search_space(SET)) - set(search_space(Params(trees_share=0.0))) == {"trees_share"}
 
 
 @given(PARAMS, PARAMS)

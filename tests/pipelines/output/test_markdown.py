@@ -85,6 +85,7 @@ TRAINED = TrainReport(
     metrics={"pr_auc_1d": 0.0241, "roc_auc_1d": 0.82, "pr_auc_14d": 0.135, "observed_over_expected_14d": 1.174},
     tables={},
     base_strength=0.37,
+    trees_share=0.85,
 )
 SCORED = ScoreReport(
     as_of=NOON,
@@ -126,6 +127,7 @@ def test_a_training_is_reported_with_a_row_for_each_horizon() -> None:
     page = train_markdown(TRAINED)
     assert "- 504 failures to learn from, 162,952 sampled rows, 274 features" in page
     assert "- base of every forecast: the fleet's failure rate, 37% recent and 63% long-run (learned)" in page
+    assert "- what sets a node apart: 85% trees, 15% linear model" in page
     assert "| horizon | PR-AUC | ROC-AUC | observed/expected |" in page
     assert page.endswith("| 1d | 0.024 | 0.820 | - |\n| 14d | 0.135 | - | 1.174 |")
     assert printed(show_train, TRAINED)[-2:] == [
