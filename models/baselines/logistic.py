@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from models.baselines.labelled_rows import Floats, Forecast, LabelledRows, Matrix
 
 BLOCK_ROWS = 20_000  # of a forecast: the pipeline copies its input at every step
@@ -21,24 +21,37 @@ def fit_logistic(training: LabelledRows, seed: int) -> Forecast:
     """Fit on standardised features, medians in place of missing ones."""
     if not training.has_both:
         return training.forecast_share
-    usable = ~np.all(np.isnan(training.features), axis=0)
-    model = make_pipeline(
-        SimpleImputer(strategy="median"),
-        StandardScaler(),
-        LogisticRegression(C=0.1, max_iter=300, tol=1e-3, random_state=seed),
-    )
-    model.fit(training.features[:, usable], training.label, logisticregression__sample_weight=training.weight)
-    *transforms, (_, regression) = model.steps
+    medians = _medians(training.features)
+    usable = ~np.isnan(medians)
+    medians = medians[usable]
+    scaler = StandardScaler(copy=False)
+    regression = LogisticRegression(C=0.1, max_iter=300, tol=1e-3, random_state=seed)
+    values = scaler.fit_transform(_filled(training.features[:, usable], medians))
+    regression.fit(values, training.label, sample_weight=training.weight)
 
     def forecast(features: Matrix) -> Floats:
         probability = np.empty(len(features))
         for start in range(0, len(features), BLOCK_ROWS):
-            block = features[start : start + BLOCK_ROWS, usable].astype(np.float64)
-            for _, transform in transforms:
-                block = transform.transform(block)
+            block = scaler.transform(_filled(features[start : start + BLOCK_ROWS, usable].astype(np.float64), medians))
             # Summed row by row: BLAS's rounding of a row depends on the other rows.
             log_odds = (block * regression.coef_[0]).sum(axis=1) + regression.intercept_[0]
             probability[start : start + BLOCK_ROWS] = expit(log_odds)
         return probability
 
     return forecast
+
+
+def _medians(features: Matrix) -> Matrix:
+    """Compute each column's median of the known values; NaN where there is none.
+
+    One column at a time: scikit-learn's imputer copies the whole matrix several times.
+    """
+    known = (column[~np.isnan(column)] for column in features.T)
+    return np.array([np.median(column) if len(column) else np.nan for column in known], dtype=np.float32)
+
+
+def _filled(values: NDArray[np.floating], medians: Matrix) -> NDArray[np.floating]:
+    """Put the medians in place of missing values."""
+    for column, median in enumerate(medians):
+        values[np.isnan(values[:, column]), column] = median
+    return values
