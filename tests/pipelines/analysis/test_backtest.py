@@ -106,6 +106,7 @@ def test_the_figures_have_the_layout_of_the_protocol(done: Path) -> None:
         "repeat_hours",
         "test",
         "base_strength",
+        "trees_share",
         "model",
         "baselines",
         "ratios",
