@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.hazard.rank_logistic import RankLogistic
     from models.setup import Params, Recipe
 
-CHOICES: Final = (0.5, 0.65, 0.85)  # of the trees' share: a fold's trees know fewer failures, so none is below a half
+CHOICES: Final = (0.5, 0.65, 0.85)  # of the trees' share: with less, LANL's folds chose worse than the usual one
 USUAL_SHARE: Final = 0.65  # of the trees, where there are no folds to choose it on
 
 
