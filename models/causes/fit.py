@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.grid import DAY, to_datetime, to_step
+from features.training.walk_forward import walk_forward
 from models.causes import blend, dirichlet, trees
 from models.causes.blend import Blend, HeldOutFailures
 from models.causes.counts import cause_counts
@@ -16,7 +17,6 @@ from models.causes.failure_rows import FailureRows
 from models.causes.labels import Causes
 from models.causes.least_probability import NEVER, least_probability
 from models.causes.model import CauseModel
-from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

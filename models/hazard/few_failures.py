@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from features.feature import Origin
 from features.grid import to_step
+from features.training.walk_forward import walk_forward
 from models.hazard import rank_logistic
 from models.hazard.fit import FoldData, covariates_of, make_fold, rows_per_failure
 from models.hazard.logistic_loss import log_loss
 from models.hazard.model import POOLED_FEATURE, Calibration, HazardModel, interval_widths
-from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

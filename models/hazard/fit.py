@@ -10,11 +10,11 @@ import numpy as np
 from data.time_grid import DAY, in_days
 from features.grid import Times, to_datetime, to_step
 from features.training.labels import Outcomes
+from features.training.walk_forward import walk_forward
 from models.hazard import base_strength, calibration, rank_logistic
 from models.hazard.boosting import BinnedPeriods
 from models.hazard.calibration import IntervalPredictions
 from models.hazard.model import Covariates, HazardModel, base_log_odds, blend, interval_widths
-from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from data.errors import TooLittleDataError
 from features.grid import Times, to_datetime
 from features.training.labels import Outcomes
+from features.training.walk_forward import walk_forward
 from models.hazard import fit
 from models.hazard.logistic_loss import log_loss
 from models.hazard.model import Covariates, base_log_odds, blend, interval_widths
-from models.hazard.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

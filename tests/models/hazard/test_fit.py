@@ -9,6 +9,7 @@ import pytest
 
 from features.grid import to_datetime
 from features.training.labels import Outcomes
+from features.training.walk_forward import walk_forward
 from models.hazard import calibration, fit
 from models.hazard.fit import (
     CHOICES,
@@ -21,7 +22,6 @@ from models.hazard.fit import (
 )
 from models.hazard.model import Calibration, base_log_odds
 from models.hazard.train import gather_training_set
-from models.hazard.walk_forward import walk_forward
 from tests.features.fleets import DAY, START, event, fleet
 from tests.models.replays import SPLIT, made_up, setup_of, trained
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.hazard.walk_forward import walk_forward
+from features.training.walk_forward import walk_forward
 
 DAY_ONE = np.datetime64("2021-01-01", "us")
 
