@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.grid import Grid, to_numpy
-from models.backtest.replay import BacktestWindow, Replay, label_cases, run_replay
+from models.backtest.replay import BacktestWindow, label_cases, run_replay
 from models.backtest.result import Backtest
 from models.evaluation.context import EvaluationContext
-from models.evaluation.evaluate import MODEL, AlarmBudgets, Evaluation, evaluate
+from models.evaluation.evaluate import MODEL, AlarmBudgets, Evaluation, evaluate_in
 from models.evaluation.slices.slices import Slicing, slice_alarms
 from models.evaluation.slices.sums import ModelAlarms
-from models.metrics.bootstrap import Resampler, draw_resampler
+from models.metrics.bootstrap import draw_resampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,16 @@ def run_backtest(
     replay = run_replay(hindsight, window, setup, lambda stage: progress(stage, 0, 0))
     rng = np.random.default_rng(setup.recipe.params.random_seed)
     resampler = draw_resampler(replay.rows.names, to_numpy(window.start), to_numpy(window.end), rng)
-    evaluations = _evaluate(replay, hindsight, options, resampler, progress)
-    slicings = _slice(replay, hindsight, options.budgets.headline_rate, resampler, progress)
+    evaluations: dict[timedelta, Evaluation] = {}
+    slicings: dict[timedelta, Slicing] = {}
+    for done, horizon in enumerate(setup.design.horizons):
+        progress("judging", done, len(setup.design.horizons))
+        _, probabilities = replay.of_horizon(horizon)
+        context = EvaluationContext.of(label_cases(replay, hindsight, horizon), resampler)
+        evaluations[horizon] = evaluate_in(context, probabilities, options.budgets)
+        idle = None if replay.idle is None else replay.idle[replay.is_judged(horizon)]
+        alarms = ModelAlarms.of(context, probabilities[MODEL], options.budgets.headline_rate)
+        slicings[horizon] = slice_alarms(alarms, hindsight, idle)
     shortest = label_cases(replay, hindsight, setup.design.horizons[0])
     return Backtest(
         dataset=options.dataset,
@@ -75,30 +83,3 @@ def run_backtest(
 def _count_failures(cases: EvaluationSet, window: BacktestWindow) -> int:
     start = cases.failure_start
     return int(np.count_nonzero((start > to_numpy(window.start)) & (start <= to_numpy(window.end))))
-
-
-def _evaluate(
-    replay: Replay, hindsight: View, options: EvaluationOptions, resampler: Resampler, progress: Progress
-) -> dict[timedelta, Evaluation]:
-    horizons = replay.setup.design.horizons
-    evaluations: dict[timedelta, Evaluation] = {}
-    for done, horizon in enumerate(horizons):
-        progress("judging", done, len(horizons))
-        _, probabilities = replay.of_horizon(horizon)
-        cases = label_cases(replay, hindsight, horizon)
-        evaluations[horizon] = evaluate(cases, probabilities, options.budgets, resampler)
-    return evaluations
-
-
-def _slice(
-    replay: Replay, hindsight: View, rate: float, resampler: Resampler, progress: Progress
-) -> dict[timedelta, Slicing]:
-    horizons = replay.setup.design.horizons
-    slicings: dict[timedelta, Slicing] = {}
-    for done, horizon in enumerate(horizons):
-        progress("slicing", done, len(horizons))
-        _, probabilities = replay.of_horizon(horizon)
-        context = EvaluationContext.of(label_cases(replay, hindsight, horizon), resampler)
-        idle = None if replay.idle is None else replay.idle[replay.is_judged(horizon)]
-        slicings[horizon] = slice_alarms(ModelAlarms.of(context, probabilities[MODEL], rate), hindsight, idle)
-    return slicings

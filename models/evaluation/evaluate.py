@@ -131,12 +131,22 @@ def evaluate(
     Raises:
         DataError: a model's scores differ in number from the cases, or one isn't finite.
     """
+    return evaluate_in(EvaluationContext.of(cases, resampler), probabilities, budgets)
+
+
+def evaluate_in(context: EvaluationContext, probabilities: Mapping[str, Array], budgets: AlarmBudgets) -> Evaluation:
+    """Evaluate as `evaluate` does, in a context that was computed before.
+
+    Raises:
+        DataError: a model's scores differ in number from the cases, or one isn't finite, or a budget is no budget.
+    """
+    cases = context.cases
     checked = {name: _checked(name, scores, len(cases.node)) for name, scores in probabilities.items()}
     if not all(0 < share <= 1 for share in budgets.shares):
         raise DataError(f"alarm shares {list(budgets.shares)}", fix="give shares above 0, and at most 1")
     if not all(rate > 0 for rate in budgets.rates):
         raise DataError(f"alarm rates {list(budgets.rates)}", fix="give rates above 0")
-    context, budgets = EvaluationContext.of(cases, resampler), budgets.within(cases.horizon)
+    budgets = budgets.within(cases.horizon)
     with threadpool_limits(limits=1):  # the products are small: threads wait for each other and double the time
         models = {name: _evaluate(context, scores, budgets) for name, scores in checked.items()}
     baseline = models.get(BASELINE)

@@ -306,7 +306,7 @@ def assert_nothing_left(folder: Path) -> None:
     ("where", "error", "code"),
     [
         ("models.backtest.export.write_scores", KeyError("bug"), 1),
-        ("models.backtest.run.evaluate", OSError(28, "No space left on device"), 4),
+        ("models.backtest.run.evaluate_in", OSError(28, "No space left on device"), 4),
         ("models.backtest.replay.train", MemoryError(), 4),
         ("pipelines.analysis.backtest.ingest", KeyboardInterrupt(), 130),
     ],
