@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
-BLOCK_CELLS = 1 << 26  # rows x features at once: 256 MiB
+BLOCK_CELLS = 1 << 25  # rows x features at once: 128 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,13 @@ def run_replay(hindsight: View, window: BacktestWindow, setup: Setup, progress: 
         )
         for name, forecast in forecasts.items():
             probabilities[name][positions] = forecast(block)
-        idle = idle_spells.of_rows(trained.training.catalogue, features)
-        is_idle[positions] = np.nan if idle is None else idle
+        if (idle := idle_spells.of_rows(trained.training.catalogue, features)) is not None:
+            is_idle[positions] = idle
         of_followed = np.isin(followed.row, positions)
         followed_features[of_followed] = features[np.searchsorted(positions, followed.row[of_followed])]
     causes = replay_causes(cause_model, hindsight, rows, followed, followed_features)
-    return Replay(window, setup, trained, risk, rows, probabilities, causes, is_idle)
+    is_known = not np.isnan(is_idle).all()
+    return Replay(window, setup, trained, risk, rows, probabilities, causes, is_idle if is_known else None)
 
 
 def window_cutoffs(window: BacktestWindow, setup: Setup) -> Times:
